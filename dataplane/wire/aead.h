@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Burst AEAD over whole packets: open or seal many packets, each with its own key, in one call.
+ *
+ * A packet is header (14 bytes, associated data) ‖ ciphertext ‖ tag (16 bytes), transformed in
+ * place. Nonce = IV XOR (4 zero bytes ‖ LE64 sequence); sequence is the one in the header.
+ * Back ends implement struct tw_aead_backend; the libsodium one is the reference and always
+ * there. A key object belongs to one thread; it is caller memory, wiped by tw_aead_key_wipe.
+ *
+ * In builds with TW_CHECK_NONCES a key asserts that its sealed sequences strictly increase: no
+ * (key, nonce) pair is ever used twice.
+ */
+#ifndef TICKWIRE_DATAPLANE_WIRE_AEAD_H
+#define TICKWIRE_DATAPLANE_WIRE_AEAD_H
+
+#include "tickwire/wire.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Enough for any back end's expanded AES-256-GCM key (IPsec-MB: 1,312 with VAES tables is kept
+ * elsewhere; libsodium: 512). */
+#define TW_AEAD_EXPANDED_SIZE 512u
+
+struct tw_aead_key {
+    uint8_t expanded[TW_AEAD_EXPANDED_SIZE] __attribute__((aligned(64)));
+    uint8_t iv[TW_IV_SIZE];
+    uint8_t suite; /* enum tw_suite; 0 = empty */
+#ifdef TW_CHECK_NONCES
+    uint64_t sealed_newest;
+#endif
+};
+
+struct tw_aead_job {
+    const struct tw_aead_key *key;
+    uint8_t *packet; /* header ‖ plaintext or ciphertext ‖ room for or the tag */
+    uint32_t length; /* open: whole packet; seal: header + plaintext, grows by TW_TAG_SIZE */
+    bool ok;         /* open: tag was right. On failure the packet's bytes are undefined. */
+};
+
+struct tw_aead_backend {
+    const char *name;
+    uint8_t suites; /* enum tw_suite bits this machine can run */
+    void (*expand)(struct tw_aead_key *key, enum tw_suite suite, const uint8_t raw_key[TW_KEY_SIZE],
+                   const uint8_t iv[TW_IV_SIZE]);
+    void (*open)(struct tw_aead_job *jobs, size_t count);
+    void (*seal)(struct tw_aead_job *jobs, size_t count);
+};
+
+/* The reference. sodium_init() must have succeeded. */
+const struct tw_aead_backend *tw_aead_sodium(void);
+
+void tw_aead_key_wipe(struct tw_aead_key *key);
+
+/* nonce[12] for a packet number under this key. */
+void tw_aead_nonce(uint8_t nonce[TW_IV_SIZE], const uint8_t iv[TW_IV_SIZE], uint64_t sequence);
+
+/* Debug builds: called by every back end before it seals; asserts strictly increasing numbers. */
+void tw_aead_check_nonce(const struct tw_aead_key *key, uint64_t sequence);
+
+#endif

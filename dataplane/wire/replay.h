@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Replay window: which packet numbers have been accepted, over the newest 1,024.
+ *
+ * Tested before decryption, committed only after authentication, so a forged packet never moves
+ * it. One window per session and direction; owned by one thread. Arithmetic subtracts on the
+ * side that cannot overflow, up to sequence 2^64 - 1. (RFC 6479 describes the ring of bits.)
+ */
+#ifndef TICKWIRE_DATAPLANE_WIRE_REPLAY_H
+#define TICKWIRE_DATAPLANE_WIRE_REPLAY_H
+
+#include "tickwire/wire.h"
+
+#include <stdint.h>
+
+enum tw_replay_result {
+    TW_REPLAY_FRESH,
+    TW_REPLAY_DUPLICATE,
+    TW_REPLAY_OLD,
+};
+
+/* The ring holds one word more than the window, so that words of the window are never half reused.
+ */
+#define TW_REPLAY_WORDS (TW_REPLAY_WINDOW / 64u * 2u)
+
+struct tw_replay {
+    uint64_t newest; /* 0: nothing accepted yet; packet numbers start at 1 */
+    uint64_t words[TW_REPLAY_WORDS];
+};
+
+void tw_replay_init(struct tw_replay *replay);
+
+enum tw_replay_result tw_replay_test(const struct tw_replay *replay, uint64_t sequence);
+
+/* Marks a sequence that tw_replay_test called fresh. Returns what test says now (two copies in
+ * one burst both test fresh; the second commit must fail): only FRESH was marked. */
+enum tw_replay_result tw_replay_commit(struct tw_replay *replay, uint64_t sequence)
+    __attribute__((warn_unused_result));
+
+/* Bitmap for an ACK frame: bit i = newest-1-i accepted. */
+uint64_t tw_replay_bitmap(const struct tw_replay *replay);
+
+#endif

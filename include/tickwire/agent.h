@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Messages between the engine's main thread and the control plane, over a unix SOCK_SEQPACKET
+ * socket: one message per packet, host byte order (both ends are on one host), fixed structs.
+ *
+ * The engine connects, sends ENGINE_HELLO, one SESSION for each live session, RESYNC_END; the
+ * control plane answers CONTROL_HELLO and handles handshakes from then on. Either end may vanish at
+ * any time. Nothing blocks: the engine's queues are bounded, and what must not be lost (a token was
+ * consumed, a session ended) is an event with a number, kept until EVENT_ACK names it and sent
+ * again after a reconnect. A different TW_AGENT_VERSION is refused in CONTROL_HELLO.
+ */
+#ifndef TICKWIRE_AGENT_H
+#define TICKWIRE_AGENT_H
+
+#include "tickwire/address.h"
+#include "tickwire/config.h"
+#include "tickwire/counters.h"
+#include "tickwire/wire.h"
+
+#include <stdint.h>
+
+#define TW_AGENT_VERSION 1u
+
+enum tw_agent_type {
+    /* engine → control */
+    TW_AGENT_ENGINE_HELLO = 1,
+    TW_AGENT_SESSION = 2, /* resync: one live session */
+    TW_AGENT_RESYNC_END = 3,
+    TW_AGENT_HANDSHAKE_REQUEST = 4, /* a hello 2 with a valid cookie */
+    TW_AGENT_SESSION_CONFIRMED = 5, /* event: first authenticated packet; the token is consumed */
+    TW_AGENT_SESSION_CLOSED = 6,    /* event */
+    TW_AGENT_STATS = 7,             /* once a second */
+    TW_AGENT_SESSION_STATE = 8,     /* answer to SESSION_QUERY */
+    /* control → engine */
+    TW_AGENT_CONTROL_HELLO = 64,
+    TW_AGENT_HANDSHAKE_REPLY = 65,
+    TW_AGENT_EVENT_ACK = 66,
+    TW_AGENT_SESSION_KICK = 67,
+    TW_AGENT_SESSION_QUERY = 68,
+};
+
+struct tw_agent_header {
+    uint16_t type;    /* enum tw_agent_type */
+    uint16_t version; /* TW_AGENT_VERSION */
+    uint32_t length;  /* whole message */
+};
+
+struct tw_agent_engine_hello {
+    struct tw_agent_header header;
+    char name[TW_CONFIG_NAME_SIZE];
+    struct tw_address address; /* where clients reach this engine */
+    uint32_t pid;
+    uint32_t world;
+    uint64_t started_unix_s;
+    uint64_t boot_id; /* random per start: tells a restart from a reconnect */
+};
+
+struct tw_agent_session {
+    struct tw_agent_header header;
+    uint32_t connection_id;
+    uint32_t world;
+    uint64_t account;
+    uint64_t event; /* 0 in a resync */
+    uint8_t token_id[TW_TOKEN_ID_SIZE];
+    struct tw_address address;
+    uint16_t reason; /* enum tw_close_reason, SESSION_CLOSED only */
+    uint32_t age_s;
+    uint64_t received_packets; /* accepted */
+    uint64_t sent_packets;
+};
+/* SESSION, SESSION_CONFIRMED and SESSION_CLOSED share one shape. */
+
+struct tw_agent_resync_end {
+    struct tw_agent_header header;
+    uint32_t sessions;
+};
+
+struct tw_agent_handshake_request {
+    struct tw_agent_header header;
+    uint64_t request; /* echoed; identifies worker and pending slot to the engine */
+    struct tw_address source;
+    struct tw_address destination;
+    uint8_t hello2[TW_HELLO2_SIZE];
+};
+
+/* verdict WELCOMED: everything below is valid. Another verdict: `refused_size` bytes of an
+ * authenticated answer to send, or 0 for silence. Holds secrets: wiped after use by both ends. */
+struct tw_agent_handshake_reply {
+    struct tw_agent_header header;
+    uint64_t request;
+    uint32_t verdict; /* enum tw_verdict */
+    uint32_t world;
+    uint64_t account;
+    uint8_t token_id[TW_TOKEN_ID_SIZE];
+    uint8_t suite;
+    uint8_t server_ephemeral[TW_KEY_SIZE];
+    uint8_t secret_client_to_server[TW_KEY_SIZE];
+    uint8_t secret_server_to_client[TW_KEY_SIZE];
+    uint8_t confirm_key[TW_KEY_SIZE];
+    uint8_t confirm_iv[TW_IV_SIZE];
+    uint8_t transcript[TW_HASH_SIZE];
+    uint16_t refused_size;
+    uint8_t refused[TW_REFUSED_SIZE];
+};
+
+struct tw_agent_event_ack {
+    struct tw_agent_header header;
+    uint64_t event; /* all events up to and including this one are stored */
+};
+
+struct tw_agent_session_kick {
+    struct tw_agent_header header;
+    uint32_t connection_id;
+    uint16_t reason; /* enum tw_close_reason */
+};
+
+struct tw_agent_session_query {
+    struct tw_agent_header header;
+    uint64_t query; /* echoed in SESSION_STATE */
+    uint32_t connection_id;
+};
+
+struct tw_agent_session_state {
+    struct tw_agent_header header;
+    uint64_t query;
+    uint32_t found;
+    struct tw_agent_session session;
+};
+
+struct tw_agent_control_hello {
+    struct tw_agent_header header;
+    uint16_t accepted; /* 0: version or name refused, see message */
+    char message[TW_CONFIG_TEXT_SIZE];
+};
+
+/* Sums over all workers and shards since start; percentiles over the last second. */
+struct tw_agent_stats {
+    struct tw_agent_header header;
+    uint64_t uptime_ns;
+    uint64_t tick;
+    uint64_t outcomes[TW_OUTCOME_COUNT];
+    uint64_t inputs[TW_INPUT_COUNT];
+    uint64_t shard_inputs[TW_SHARD_INPUT_COUNT];
+    uint64_t sends[TW_SEND_COUNT];
+    uint64_t verdicts[TW_VERDICT_COUNT];
+    uint64_t rx_packets, rx_bytes, tx_bytes;
+    /* The port's own view; rx_packets + port_missed + port_errors must equal what it saw. */
+    uint64_t port_rx_packets, port_rx_bytes, port_tx_packets, port_tx_bytes;
+    uint64_t port_missed, port_errors, port_no_mbuf;
+    uint64_t sessions_live, sessions_pending;
+    uint64_t ticks, ticks_late, ticks_skipped;
+    uint64_t players, entities;
+    uint64_t snapshots, snapshot_bytes, snapshots_incomplete, snapshots_no_buffer;
+    uint64_t records_stale, records_ring_full, view_full, joins_refused;
+    uint64_t state_hash, state_hash_tick;
+    uint64_t tick_p50_ns, tick_p99_ns, tick_max_ns;
+    uint64_t events_lost; /* agent events that did not fit the queue: must be 0 */
+    char port_name[TW_CONFIG_NAME_SIZE];
+    char port_driver[TW_CONFIG_NAME_SIZE];
+    uint32_t workers, shards;
+    uint32_t hugepages; /* 1 = in use */
+    uint32_t idle;      /* enum tw_idle */
+};
+
+/* Largest message; receive buffers have this size. */
+union tw_agent_message {
+    struct tw_agent_header header;
+    struct tw_agent_engine_hello engine_hello;
+    struct tw_agent_session session;
+    struct tw_agent_resync_end resync_end;
+    struct tw_agent_handshake_request handshake_request;
+    struct tw_agent_handshake_reply handshake_reply;
+    struct tw_agent_event_ack event_ack;
+    struct tw_agent_session_kick session_kick;
+    struct tw_agent_session_query session_query;
+    struct tw_agent_session_state session_state;
+    struct tw_agent_control_hello control_hello;
+    struct tw_agent_stats stats;
+};
+
+#endif

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * libtickwire-client: connects a game to a Tickwire engine, sends inputs, keeps the replicated
+ * world.
+ *
+ * Single-threaded by design: one thread at a time per client, no threads of its own, no global
+ * state but libsodium's. All memory is taken in tw_client_create and freed in
+ * tw_client_destroy. Time is handed in: any monotonic clock in microseconds.
+ *
+ *   struct tw_client_config config = tw_client_config_default();
+ *   struct tw_client *client = tw_client_create(&config);
+ *   tw_client_connect(client, token, token_size, now_us);
+ *   each frame: tw_client_update(client, now_us); poll events; set input; read entities
+ *   tw_client_close(client, now_us); tw_client_destroy(client);
+ */
+#ifndef TICKWIRE_CLIENT_H
+#define TICKWIRE_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define TW_CLIENT_API __attribute__((visibility("default")))
+#else
+#define TW_CLIENT_API
+#endif
+
+struct tw_client;
+
+enum tw_client_state {
+    TW_CLIENT_IDLE = 0,
+    TW_CLIENT_CONNECTING = 1,
+    TW_CLIENT_CONNECTED = 2,
+    TW_CLIENT_CLOSED = 3,
+};
+
+/* Results of calls: 0 is success, negative is a reason. */
+enum tw_client_result {
+    TW_CLIENT_OK = 0,
+    TW_CLIENT_ERROR_ARGUMENT = -1, /* NULL, wrong size, out of range */
+    TW_CLIENT_ERROR_STATE = -2,    /* not allowed in this state */
+    TW_CLIENT_ERROR_TOKEN = -3,    /* connect token does not parse, or offers no common suite */
+    TW_CLIENT_ERROR_SOCKET = -4,   /* socket could not be opened; errno tells */
+};
+
+/* Why a connection ended; carried by TW_CLIENT_EVENT_CLOSED. */
+enum tw_client_end {
+    TW_CLIENT_END_LOCAL = 0,         /* tw_client_close */
+    TW_CLIENT_END_REMOTE = 1,        /* server said close; code = enum tw_close_reason */
+    TW_CLIENT_END_TIMEOUT = 2,       /* nothing heard for timeout_ms */
+    TW_CLIENT_END_REFUSED = 3,       /* handshake refused; code = enum tw_refusal */
+    TW_CLIENT_END_WRONG_VERSION = 4, /* server speaks other versions and stayed silent else */
+    TW_CLIENT_END_NO_ANSWER = 5,     /* handshake timed out */
+    TW_CLIENT_END_TOKEN_EXPIRED = 6, /* token ran out while retrying */
+    TW_CLIENT_END_EXHAUSTED = 7,     /* packet numbers used up */
+};
+
+enum tw_client_event_type {
+    TW_CLIENT_EVENT_NONE = 0,
+    TW_CLIENT_EVENT_CONNECTED = 1,
+    TW_CLIENT_EVENT_TRY_AGAIN = 2, /* server busy; the library retries; code = after ms */
+    TW_CLIENT_EVENT_CLOSED = 3,
+    TW_CLIENT_EVENT_ENTER = 4,  /* entity became visible */
+    TW_CLIENT_EVENT_EXIT = 5,   /* entity left the view */
+    TW_CLIENT_EVENT_DESYNC = 6, /* view differs from what the server says it should be */
+    TW_CLIENT_EVENT_LOST = 7,   /* events were dropped: queue full; code = how many */
+};
+
+struct tw_client_event {
+    enum tw_client_event_type type;
+    enum tw_client_end end;
+    uint32_t code;
+    uint32_t entity; /* handle */
+};
+
+/* Caller-supplied transport. Return the count of bytes sent or received, 0 for "nothing now",
+ * negative for an error (treated as loss). Must not call back into the client. */
+struct tw_client_transport {
+    void *context;
+    /* One datagram to the server; ip is 16 bytes, IPv6 or v4-mapped. */
+    int (*send)(void *context, const uint8_t *bytes, size_t length, const uint8_t *ip,
+                uint16_t port);
+    /* One datagram from the server into bytes[capacity]. May be NULL: then the caller pushes
+     * datagrams with tw_client_receive. */
+    int (*receive)(void *context, uint8_t *bytes, size_t capacity);
+};
+
+struct tw_client_config {
+    uint32_t version;      /* set by tw_client_config_default; a later library checks it */
+    uint32_t entities_max; /* replicated at once; 1..4096 */
+    uint32_t events_max;   /* queued between polls; 16..65536 */
+    uint32_t timeout_ms;   /* silence that ends a connection */
+    uint32_t connect_ms;   /* time for the whole handshake */
+    uint8_t suites;        /* enum tw_suite bits to offer; 0 = all this machine supports */
+    struct tw_client_transport transport; /* send == NULL: the library opens a UDP socket */
+};
+
+/* One input; the library stamps and repeats it. */
+struct tw_client_input {
+    int8_t move_x; /* -127..127 */
+    int8_t move_y;
+    uint16_t facing;  /* full turn = 65,536, 0 = +x */
+    uint16_t buttons; /* bits 0..7 */
+};
+
+/* One replicated entity. Positions are 1/1024 m; exact as of `tick`. */
+struct tw_client_entity {
+    uint32_t handle;
+    int32_t x, y;
+    uint8_t heading; /* full turn = 256 */
+    uint8_t speed;   /* 1/16 m/s */
+    uint8_t action;
+    uint8_t type;
+    uint8_t team;
+    uint16_t appearance;
+    uint16_t health, health_max;
+    uint32_t tick; /* of the newest change received */
+};
+
+/* The client's own entity at full precision. */
+struct tw_client_self {
+    uint32_t handle;                /* 0: not told yet */
+    int32_t x, y;                   /* 1/1024 m */
+    int32_t velocity_x, velocity_y; /* 1/1024 m/s */
+    uint16_t heading;
+    uint32_t tick;            /* snapshot tick of these values */
+    uint32_t last_input_tick; /* newest own input the server has applied */
+};
+
+struct tw_client_statistics {
+    uint64_t packets_sent, packets_received; /* datagrams, handshake included */
+    uint64_t bytes_sent, bytes_received;
+    uint64_t packets_rejected; /* wrong tag, replay, malformed, foreign */
+    uint64_t snapshots;
+    uint64_t snapshots_incomplete;
+    uint64_t inputs_sent; /* distinct inputs */
+    uint64_t hashes_checked, hashes_wrong;
+    uint64_t rtt_us; /* newest sample; 0: none */
+    uint64_t rtt_min_us;
+    uint32_t snapshots_lost; /* gaps in snapshot numbers */
+    uint8_t suite;
+};
+
+TW_CLIENT_API struct tw_client_config tw_client_config_default(void);
+
+/* NULL if the configuration is out of range or memory is short. */
+TW_CLIENT_API struct tw_client *tw_client_create(const struct tw_client_config *config);
+/* Wipes keys and frees everything; sends nothing (see tw_client_close). NULL is allowed. */
+TW_CLIENT_API void tw_client_destroy(struct tw_client *client);
+
+/* Starts the handshake. `connect_token` is the 388-byte binary form. Allowed when idle or closed.
+ */
+TW_CLIENT_API int tw_client_connect(struct tw_client *client, const uint8_t *connect_token,
+                                    size_t size, uint64_t now_us);
+/* Decodes the text form (base64) of a connect token into out[388]. */
+TW_CLIENT_API int tw_client_token_decode(const char *text, uint8_t *out, size_t out_size);
+
+/* Receives, decodes, sends what is due. Call at least once per tick (16 ms). */
+TW_CLIENT_API void tw_client_update(struct tw_client *client, uint64_t now_us);
+/* Hands in one datagram, for transports without a receive callback. */
+TW_CLIENT_API void tw_client_receive(struct tw_client *client, const uint8_t *bytes, size_t length,
+                                     uint64_t now_us);
+
+/* The input of the coming ticks, until set again. */
+TW_CLIENT_API int tw_client_set_input(struct tw_client *client,
+                                      const struct tw_client_input *input);
+
+/* Says goodbye to the server (three datagrams) and closes. */
+TW_CLIENT_API void tw_client_close(struct tw_client *client, uint64_t now_us);
+
+TW_CLIENT_API enum tw_client_state tw_client_get_state(const struct tw_client *client);
+/* Next event; false when there is none. */
+TW_CLIENT_API bool tw_client_poll_event(struct tw_client *client, struct tw_client_event *event);
+/* Connection id (0 before the welcome). A shared socket routes datagrams by it. */
+TW_CLIENT_API uint32_t tw_client_get_connection_id(const struct tw_client *client);
+/* The 32-byte ephemeral key of the current handshake: routes handshake answers on a shared socket.
+ */
+TW_CLIENT_API const uint8_t *tw_client_get_ephemeral(const struct tw_client *client);
+/* File descriptor of the library's own socket, for poll(); -1 with a caller's transport. */
+TW_CLIENT_API int tw_client_get_descriptor(const struct tw_client *client);
+
+/* Server's tick now, by the synchronised clock; 0 before the welcome. */
+TW_CLIENT_API uint64_t tw_client_get_server_tick(const struct tw_client *client, uint64_t now_us);
+/* Entities seen now: copies up to `capacity`, returns how many are known. */
+TW_CLIENT_API size_t tw_client_get_entities(const struct tw_client *client,
+                                            struct tw_client_entity *entities, size_t capacity);
+TW_CLIENT_API bool tw_client_get_entity(const struct tw_client *client, uint32_t handle,
+                                        struct tw_client_entity *entity);
+TW_CLIENT_API void tw_client_get_self(const struct tw_client *client, struct tw_client_self *self);
+TW_CLIENT_API void tw_client_get_statistics(const struct tw_client *client,
+                                            struct tw_client_statistics *statistics);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The configuration of a host: one YAML file for engine and control plane, loaded once at start.
+ *
+ * Every key stands in one schema table (control/config/schema.c) with its type, range, default
+ * and meaning; the table drives the loader, `tickwire config check|show` and docs/operations.md.
+ * Plain values, no pointers: the struct can be copied. Main thread, before anything starts.
+ */
+#ifndef TICKWIRE_CONFIG_H
+#define TICKWIRE_CONFIG_H
+
+#include "tickwire/ids.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define TW_CONFIG_NAME_SIZE 64u
+#define TW_CONFIG_PATH_SIZE 108u /* sun_path */
+#define TW_CONFIG_TEXT_SIZE 256u
+#define TW_CONFIG_CORES_MAX 16u
+
+enum tw_hugepages {
+    TW_HUGEPAGES_AUTO, /* hugepages when free ones are found, else none */
+    TW_HUGEPAGES_ON,
+    TW_HUGEPAGES_OFF,
+};
+
+enum tw_idle {
+    TW_IDLE_BACKOFF, /* sleep 50 µs after 64 empty polls: cores are shared */
+    TW_IDLE_POLL,    /* never sleep: cores are dedicated */
+};
+
+struct tw_config_engine {
+    char name[TW_CONFIG_NAME_SIZE];   /* audience of tokens */
+    char device[TW_CONFIG_TEXT_SIZE]; /* DPDK device: "net_af_xdp0,iface=tw0", "net_tap0,...", PCI
+                                         address */
+    uint32_t address;                 /* IPv4, host byte order */
+    uint8_t prefix_length;            /* on-link prefix; anything else goes to the gateway */
+    uint32_t gateway;                 /* IPv4, host byte order; 0 = none */
+    uint16_t udp_port;
+    uint32_t workers;
+    uint32_t shards;
+    uint32_t main_core;
+    uint32_t worker_cores[TW_CONFIG_CORES_MAX];
+    uint32_t worker_core_count; /* 0 = chosen by the engine */
+    uint32_t shard_cores[TW_CONFIG_CORES_MAX];
+    uint32_t shard_core_count; /* 0 = chosen by the engine */
+    enum tw_hugepages hugepages;
+    uint32_t memory_mb;    /* DPDK memory */
+    uint32_t sessions_max; /* per worker */
+    enum tw_idle idle;
+};
+
+/* Budgets are packets per second with a burst of the same size, unless named otherwise. */
+struct tw_config_limits {
+    uint32_t stranger_pps; /* per worker: hellos and unknown ids, before any cryptography */
+    uint32_t source_pps;   /* per IPv4 source: hello 2 with a valid cookie */
+    uint32_t session_pps;  /* per session */
+    uint32_t arp_pps;
+    uint32_t icmp_pps;
+    uint32_t pending_max;     /* handshakes under way per worker */
+    uint32_t idle_timeout_ms; /* session silent this long is closed */
+    uint32_t malformed_max;   /* authenticated malformed packets before a session is closed */
+};
+
+struct tw_config_world {
+    uint32_t id;
+    uint64_t seed;
+    uint32_t size_m; /* square world, origin in one corner */
+    uint32_t players_max;
+    uint32_t entities_max; /* players included */
+    uint32_t npcs;         /* wandering entities at start */
+    uint32_t npcs_moving_percent;
+    uint32_t obstacles; /* static circles at start */
+    uint32_t aoi_enter_m;
+    uint32_t aoi_exit_m;
+    uint32_t view_max; /* entities a client can see at once */
+    uint32_t tick_hz;
+    uint32_t snapshot_hz;
+    uint32_t spawn_radius_m; /* players appear this near to the centre; 0 = anywhere */
+};
+
+struct tw_config_control {
+    char agent_socket[TW_CONFIG_PATH_SIZE]; /* engine ↔ control */
+    char cli_socket[TW_CONFIG_PATH_SIZE];   /* control ↔ tickwire */
+    char database[TW_CONFIG_TEXT_SIZE];
+    char key_file[TW_CONFIG_TEXT_SIZE]; /* static key and token keys; created with mode 0600 */
+    uint32_t token_validity_s;
+    uint32_t token_history_max;
+    uint8_t suites; /* enum tw_suite, allowed on this host */
+};
+
+struct tw_config {
+    struct tw_config_engine engine;
+    struct tw_config_limits limits;
+    struct tw_config_world world;
+    struct tw_config_control control;
+};
+
+struct tw_config_error {
+    char message[512]; /* "file:line: what is wrong, what was expected" */
+};
+
+/* All defaults of the schema table. */
+void tw_config_defaults(struct tw_config *config);
+
+/* Loads `path` over the defaults and validates ranges and combinations. On failure returns false
+ * with the first error; *config is then unspecified. */
+bool tw_config_load(const char *path, struct tw_config *config, struct tw_config_error *error)
+    __attribute__((warn_unused_result));
+
+#endif

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Every way a received packet can end, in one list. A packet ends in exactly one outcome, and
+ * the sum of all outcomes equals what the port received.
+ *
+ * The list yields the enum, the metric name, the text of `tickwire drops` and the table in
+ * docs/operations.md (a test compares it). Columns: enum suffix, metric name, kind, meaning.
+ * Kind: ACCEPTED (reached a session), HANDLED (answered or relayed, no session), DROPPED.
+ * The order is the order of the checks: cheapest first.
+ */
+#ifndef TICKWIRE_DROP_REASONS_H
+#define TICKWIRE_DROP_REASONS_H
+
+enum tw_outcome_kind {
+    TW_KIND_ACCEPTED,
+    TW_KIND_HANDLED,
+    TW_KIND_DROPPED,
+};
+
+/* clang-format off */
+#define TW_OUTCOMES(X)                                                                                               \
+    X(ACCEPTED,            "accepted",            ACCEPTED, "authenticated, decoded and routed")                     \
+    X(ARP_HANDLED,         "arp_handled",         HANDLED,  "ARP request answered or reply learnt")                  \
+    X(ICMP_ANSWERED,       "icmp_answered",       HANDLED,  "ICMP echo answered")                                    \
+    X(COOKIE_SENT,         "cookie_sent",         HANDLED,  "hello answered with a cookie")                          \
+    X(VERSION_TOLD,        "version_told",        HANDLED,  "hello of another protocol version answered")            \
+    X(TRY_AGAIN_SENT,      "try_again_sent",      HANDLED,  "hello 2 while the control plane is away or behind")     \
+    X(WELCOME_RESENT,      "welcome_resent",      HANDLED,  "identical hello 2 answered with the identical welcome") \
+    X(HANDSHAKE_RELAYED,   "handshake_relayed",   HANDLED,  "hello 2 handed to the control plane")                   \
+    X(ETHERNET_TRUNCATED,  "ethernet_truncated",  DROPPED,  "frame shorter than its Ethernet or VLAN header")        \
+    X(ETHERNET_FOREIGN,    "ethernet_foreign",    DROPPED,  "destination MAC is neither ours nor broadcast")         \
+    X(ETHERTYPE_UNKNOWN,   "ethertype_unknown",   DROPPED,  "neither IPv4, IPv6 nor ARP, or nested VLAN tags")       \
+    X(ARP_MALFORMED,       "arp_malformed",       DROPPED,  "ARP of another shape than Ethernet / IPv4")             \
+    X(ARP_FOREIGN,         "arp_foreign",         DROPPED,  "ARP about another host")                                \
+    X(ARP_BUDGET,          "arp_budget",          DROPPED,  "ARP above its rate limit")                              \
+    X(IPV6_UNSERVED,       "ipv6_unserved",       DROPPED,  "IPv6: not served by this version")                      \
+    X(IPV4_TRUNCATED,      "ipv4_truncated",      DROPPED,  "frame shorter than its IPv4 packet")                    \
+    X(IPV4_HEADER,         "ipv4_header",         DROPPED,  "bad version, header length or options")                 \
+    X(IPV4_CHECKSUM,       "ipv4_checksum",       DROPPED,  "bad IPv4 header checksum")                              \
+    X(IPV4_FRAGMENT,       "ipv4_fragment",       DROPPED,  "IP fragment: never reassembled")                        \
+    X(IPV4_FOREIGN,        "ipv4_foreign",        DROPPED,  "IPv4 destination is not ours")                          \
+    X(IPV4_SOURCE,         "ipv4_source",         DROPPED,  "IPv4 source is ours, broadcast, multicast or zero")     \
+    X(IPV4_PROTOCOL,       "ipv4_protocol",       DROPPED,  "neither UDP nor ICMP")                                  \
+    X(ICMP_IGNORED,        "icmp_ignored",        DROPPED,  "ICMP other than a well-formed echo request")            \
+    X(ICMP_BUDGET,         "icmp_budget",         DROPPED,  "ICMP above its rate limit")                             \
+    X(UDP_TRUNCATED,       "udp_truncated",       DROPPED,  "UDP length does not fit the IP packet")                 \
+    X(UDP_PORT,            "udp_port",            DROPPED,  "UDP port is not served, or source port 0")              \
+    X(UDP_CHECKSUM,        "udp_checksum",        DROPPED,  "bad UDP checksum")                                      \
+    X(PAYLOAD_SMALL,       "payload_small",       DROPPED,  "payload shorter than header and tag")                   \
+    X(PAYLOAD_OVERSIZED,   "payload_oversized",   DROPPED,  "payload above 1,200 bytes")                             \
+    X(HANDSHAKE_TYPE,      "handshake_type",      DROPPED,  "connection id 0 with a type no client sends")           \
+    X(HANDSHAKE_MALFORMED, "handshake_malformed", DROPPED,  "handshake packet of wrong size or with nonzero padding")\
+    X(STRANGER_BUDGET,     "stranger_budget",     DROPPED,  "hello or unknown id above the budget for strangers")    \
+    X(HANDSHAKE_CRC,       "handshake_crc",       DROPPED,  "handshake packet with a wrong CRC32C")                  \
+    X(HELLO2_VERSION,      "hello2_version",      DROPPED,  "hello 2 of another protocol version or without a suite")\
+    X(COOKIE_WRONG,        "cookie_wrong",        DROPPED,  "cookie forged, too old, or from another address")       \
+    X(SOURCE_BUDGET,       "source_budget",       DROPPED,  "hello 2 above the budget of its source")                \
+    X(HANDSHAKE_PENDING,   "handshake_pending",   DROPPED,  "identical hello 2 while the control plane works on it") \
+    X(CONNECTION_UNKNOWN,  "connection_unknown",  DROPPED,  "connection id names no live session")                   \
+    X(GENERATION_STALE,    "generation_stale",    DROPPED,  "connection id of an earlier session in this slot")      \
+    X(PATH_UNKNOWN,        "path_unknown",        DROPPED,  "known session, other source address")                   \
+    X(SESSION_BUDGET,      "session_budget",      DROPPED,  "session above its packet rate")                         \
+    X(HEADER_FLAGS,        "header_flags",        DROPPED,  "unknown flag, wrong key phase or unknown channel")      \
+    X(SEQUENCE_INVALID,    "sequence_invalid",    DROPPED,  "packet number 0 or beyond the life of a key")           \
+    X(REPLAY_OLD,          "replay_old",          DROPPED,  "packet number older than the replay window")            \
+    X(REPLAY_DUPLICATE,    "replay_duplicate",    DROPPED,  "packet number seen before")                             \
+    X(TAG_WRONG,           "tag_wrong",           DROPPED,  "authentication failed")                                 \
+    X(FRAME_MALFORMED,     "frame_malformed",     DROPPED,  "authenticated, but a frame does not parse")             \
+    X(FRAME_RANGE,         "frame_range",         DROPPED,  "authenticated, but a field is out of range")            \
+    X(SESSION_CLOSING,     "session_closing",     DROPPED,  "session is closing")                                    \
+    X(WORKER_FOREIGN,      "worker_foreign",      DROPPED,  "packet of another worker's session, hand-over full")
+/* clang-format on */
+
+enum tw_outcome {
+#define TW_X(suffix, name, kind, meaning) TW_OUTCOME_##suffix,
+    TW_OUTCOMES(TW_X)
+#undef TW_X
+        TW_OUTCOME_COUNT
+};
+
+struct tw_outcome_info {
+    const char *name;
+    const char *meaning;
+    enum tw_outcome_kind kind;
+};
+
+/* Indexed by enum tw_outcome. */
+static const struct tw_outcome_info tw_outcome_info[TW_OUTCOME_COUNT] __attribute__((unused)) = {
+#define TW_X(suffix, name, kind, meaning) {name, meaning, TW_KIND_##kind},
+    TW_OUTCOMES(TW_X)
+#undef TW_X
+};
+
+/* The second ledger: every input record a packet carried ends in exactly one of these. */
+/* clang-format off */
+#define TW_INPUT_OUTCOMES(X)                                                                \
+    X(ROUTED,    "routed",    "reached the shard's ring")                                   \
+    X(DUPLICATE, "duplicate", "a repeat of an input routed before")                         \
+    X(OLD,       "old",       "older than the deduplication window")                        \
+    X(AHEAD,     "ahead",     "tick too far in the future")                                 \
+    X(RATE,      "rate",      "above one input per tick plus tolerance")                    \
+    X(RING_FULL, "ring_full", "the shard's ring was full")
+/* What the shard did with a routed input. */
+#define TW_SHARD_INPUT_OUTCOMES(X)                                                          \
+    X(APPLIED,   "applied",   "consumed by the tick it was meant for")                      \
+    X(LATE,      "late",      "arrived after its tick; applied to the next one or skipped") \
+    X(SKIPPED,   "skipped",   "too late, too early or doubled: not applied")                \
+    X(STALE,     "stale",     "of an earlier session in the slot")
+/* The third ledger: every hello 2 that was relayed ends in exactly one verdict. */
+#define TW_VERDICTS(X)                                                                      \
+    X(WELCOMED,         "welcomed",         "session installed, welcome sent")              \
+    X(TOKEN_INVALID,    "token_invalid",    "token does not open")                          \
+    X(TOKEN_MISMATCH,   "token_mismatch",   "token of another protocol version")            \
+    X(BINDER_WRONG,     "binder_wrong",     "sender does not hold the token's psk")         \
+    X(TOKEN_EXPIRED,    "token_expired",    "token too old")                                \
+    X(TOKEN_USED,       "token_used",       "token pending or consumed with another key")   \
+    X(TOKEN_AUDIENCE,   "token_audience",   "token of another engine")                      \
+    X(TOKEN_ADDRESS,    "token_address",    "token of another server address")              \
+    X(SUITE_NONE,       "suite_none",       "no common cipher suite")                       \
+    X(ACCOUNT_BANNED,   "account_banned",   "account is banned")                            \
+    X(WORLD_UNKNOWN,    "world_unknown",    "no such world")                                \
+    X(KEY_LOW_ORDER,    "key_low_order",    "Diffie-Hellman result is all zero")            \
+    X(SESSIONS_FULL,    "sessions_full",    "no free session slot")                         \
+    X(HISTORY_FULL,     "history_full",     "token history full: refused, never evicted")   \
+    X(CONTROL_GONE,     "control_gone",     "the control plane left before it answered")    \
+    X(REPLY_LATE,       "reply_late",       "the answer came after the request had expired")
+/* Every packet the shards or the worker wanted to send ends in exactly one of these. */
+#define TW_SEND_OUTCOMES(X)                                                                 \
+    X(SENT,          "sent",          "accepted by the port")                               \
+    X(NO_BUFFER,     "no_buffer",     "no empty packet buffer")                             \
+    X(NO_NEIGHBOUR,  "no_neighbour",  "next hop's MAC address not known yet")               \
+    X(PORT_FULL,     "port_full",     "the port's queue did not take it")                   \
+    X(SESSION_GONE,  "session_gone",  "session ended while the packet was on its way")
+/* clang-format on */
+
+#define TW_X(suffix, name, meaning) TW_INPUT_##suffix,
+enum tw_input_outcome { TW_INPUT_OUTCOMES(TW_X) TW_INPUT_COUNT };
+#undef TW_X
+#define TW_X(suffix, name, meaning) TW_SHARD_INPUT_##suffix,
+enum tw_shard_input_outcome { TW_SHARD_INPUT_OUTCOMES(TW_X) TW_SHARD_INPUT_COUNT };
+#undef TW_X
+#define TW_X(suffix, name, meaning) TW_VERDICT_##suffix,
+enum tw_verdict { TW_VERDICTS(TW_X) TW_VERDICT_COUNT };
+#undef TW_X
+#define TW_X(suffix, name, meaning) TW_SEND_##suffix,
+enum tw_send_outcome { TW_SEND_OUTCOMES(TW_X) TW_SEND_COUNT };
+#undef TW_X
+
+#define TW_X(suffix, name, meaning) name,
+static const char *const tw_input_outcome_name[]
+    __attribute__((unused)) = {TW_INPUT_OUTCOMES(TW_X)};
+static const char *const tw_shard_input_outcome_name[]
+    __attribute__((unused)) = {TW_SHARD_INPUT_OUTCOMES(TW_X)};
+static const char *const tw_verdict_name[] __attribute__((unused)) = {TW_VERDICTS(TW_X)};
+static const char *const tw_send_outcome_name[] __attribute__((unused)) = {TW_SEND_OUTCOMES(TW_X)};
+#undef TW_X
+
+#endif

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What crosses between a worker and a shard: 64-byte records inward, packet buffers outward.
+ *
+ *   worker --(records ring, SP/SC, one per worker-shard pair)--> shard
+ *   worker --(empty buffers ring)--> shard --(full buffers ring)--> worker
+ *
+ * Everything about a session travels through its worker's one ring, so FIFO orders it: join,
+ * inputs, acks, leave. Values only; the bytes of a buffer belong to whoever took it off a ring.
+ * A player is addressed by (worker, slot); route_epoch tells installs of one slot apart: a record
+ * or buffer of an older epoch is counted and ignored.
+ */
+#ifndef TICKWIRE_SHARD_H
+#define TICKWIRE_SHARD_H
+
+#include <assert.h>
+#include <stdint.h>
+
+enum tw_record_type {
+    TW_RECORD_JOIN = 1,
+    TW_RECORD_LEAVE = 2,
+    TW_RECORD_INPUT = 3,
+    TW_RECORD_SNAPSHOT_ACK = 4,
+};
+
+struct tw_input {
+    int8_t move_x; /* -127..127; the length of (x, y) is capped to 127 by the simulation */
+    int8_t move_y;
+    uint16_t facing; /* full turn = 65,536, 0 = +x, counter-clockwise */
+    uint16_t buttons;
+};
+
+struct tw_record {
+    uint16_t type; /* enum tw_record_type */
+    uint16_t worker;
+    uint32_t slot;
+    uint32_t route_epoch;
+    uint32_t world;
+    uint64_t received_ns; /* monotonic, stamped once per burst */
+    union {
+        struct {
+            uint64_t account;
+        } join;
+        struct {
+            uint32_t reason; /* enum tw_close_reason */
+        } leave;
+        struct {
+            uint32_t tick; /* tick the input is meant for */
+            struct tw_input input;
+        } input;
+        struct {
+            uint32_t newest; /* snapshot number */
+            uint32_t bitmap; /* bit i = newest-1-i arrived */
+        } snapshot_ack;
+        uint8_t bytes[40];
+    };
+};
+static_assert(sizeof(struct tw_record) == 64, "one cache line per record");
+
+enum tw_out_kind {
+    TW_OUT_UNUSED = 0,   /* empty buffer */
+    TW_OUT_SNAPSHOT = 1, /* bytes hold frames to seal and send */
+    TW_OUT_CLOSE = 2,    /* the world ends the session: reason */
+};
+
+/* A packet buffer on its way: empty to the shard, filled back to the worker that owns it. */
+struct tw_out_buffer {
+    uint8_t *bytes; /* frames go here, plaintext; room in front for the header is the worker's */
+    void *owner;    /* the worker's own reference (an mbuf); opaque to the shard */
+    uint32_t slot;
+    uint32_t route_epoch;
+    uint16_t capacity;
+    uint16_t length;
+    uint16_t kind;    /* enum tw_out_kind */
+    uint16_t reason;  /* enum tw_close_reason */
+    uint64_t tick_ns; /* when the tick that wrote it was due, monotonic */
+};
+static_assert(sizeof(struct tw_out_buffer) == 40, "ring elements are multiples of 4 bytes");
+
+/* Buffers of one worker during one tick. The engine fills `buffers` with empty ones before the
+ * tick; the shard uses them from the front and advances `used`. */
+struct tw_outbox {
+    struct tw_out_buffer *buffers;
+    uint32_t count;
+    uint32_t used;
+};
+
+#endif

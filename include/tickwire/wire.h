@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Wire protocol version 1: every number both ends must agree on, on one page.
+ *
+ * The byte-exact text is docs/protocol.md. All integers on the wire are little-endian. Offsets
+ * are counted from the first byte of the UDP payload unless a name says otherwise.
+ * Constants only: no state, usable from any thread, kernel of both client and engine.
+ */
+#ifndef TICKWIRE_WIRE_H
+#define TICKWIRE_WIRE_H
+
+#include <assert.h>
+#include <stdint.h>
+
+#define TW_PROTOCOL_VERSION 1u
+/* Fed to CRC32C before the packet, so that other protocols' packets never pass by chance. */
+#define TW_PROTOCOL_ID      "TICKWIRE"
+#define TW_PROTOCOL_ID_SIZE 8u
+
+/* 1,200 bytes fit every path that can carry IPv6 (1,280) with room for tunnels. */
+#define TW_DATAGRAM_MAX 1200u
+
+/* ---- header, 14 bytes, in front of every packet, authenticated ---------------------------- */
+#define TW_HEADER_SIZE          14u
+#define TW_HEADER_CONNECTION_ID 0u /* u32; 0 = handshake */
+#define TW_HEADER_CHANNEL       4u /* u8; handshake: enum tw_handshake_type */
+#define TW_HEADER_FLAGS         5u /* u8 */
+#define TW_HEADER_SEQUENCE      6u /* u64; handshake: 0 */
+static_assert(TW_HEADER_SEQUENCE + 8 == TW_HEADER_SIZE, "header layout");
+
+#define TW_FLAG_KEY_PHASE 0x01u
+#define TW_FLAGS_KNOWN    0x01u
+
+#define TW_TAG_SIZE       16u
+#define TW_PACKET_MIN     (TW_HEADER_SIZE + TW_TAG_SIZE)
+#define TW_PLAINTEXT_MAX  (TW_DATAGRAM_MAX - TW_PACKET_MIN)
+#define TW_SEQUENCE_FIRST 1u /* 0 is never sent: "nothing received yet" */
+/* Positions that may arrive out of order: 1/8 s of the fastest legal sender, with room. */
+#define TW_REPLAY_WINDOW 1024u
+/* 2^28 sealed packets: far below the limits of both AEADs; then the session closes. */
+#define TW_SEALED_MAX (UINT64_C(1) << 28)
+
+enum tw_channel {
+    TW_CHANNEL_STATE = 0,     /* inputs and snapshots: unreliable, latest wins */
+    TW_CHANNEL_ORDERED = 1,   /* reserved for reliable ordered messages */
+    TW_CHANNEL_UNORDERED = 2, /* reserved for reliable unordered messages */
+    TW_CHANNEL_BULK = 3,      /* reserved for fragmented messages */
+    TW_CHANNEL_COUNT = 4,
+};
+
+enum tw_suite {
+    TW_SUITE_CHACHA20_POLY1305 = 0x01,
+    TW_SUITE_AES256_GCM = 0x02,
+};
+#define TW_SUITES_KNOWN 0x03u
+
+/* ---- keys ---------------------------------------------------------------------------------- */
+#define TW_KEY_SIZE    32u /* X25519 keys, secrets, AEAD keys, psk */
+#define TW_IV_SIZE     12u
+#define TW_HASH_SIZE   32u /* SHA-256, HMAC-SHA256 */
+#define TW_COOKIE_SIZE 16u
+
+#define TW_LABEL_CLIENT_TO_SERVER "tickwire v1 c2s"
+#define TW_LABEL_SERVER_TO_CLIENT "tickwire v1 s2c"
+#define TW_LABEL_CONFIRM          "tickwire v1 confirm"
+#define TW_LABEL_KEY              "key"
+#define TW_LABEL_IV               "iv"
+#define TW_LABEL_NEXT_PHASE       "phase"
+
+/* ---- handshake packets --------------------------------------------------------------------- */
+enum tw_handshake_type {
+    TW_HANDSHAKE_HELLO = 1,         /* c→s */
+    TW_HANDSHAKE_COOKIE = 2,        /* s→c */
+    TW_HANDSHAKE_HELLO2 = 3,        /* c→s */
+    TW_HANDSHAKE_WELCOME = 4,       /* s→c */
+    TW_HANDSHAKE_TRY_AGAIN = 5,     /* s→c, unauthenticated: delays a retry, nothing else */
+    TW_HANDSHAKE_WRONG_VERSION = 6, /* s→c, unauthenticated: informs, changes nothing */
+    TW_HANDSHAKE_REFUSED = 7,       /* s→c, authenticated by the psk */
+};
+#define TW_CRC_SIZE 4u
+
+/* hello: version, suites, zero byte, client ephemeral key, zeros, CRC */
+#define TW_HELLO_VERSION   14u /* u16 */
+#define TW_HELLO_SUITES    16u /* u8, enum tw_suite */
+#define TW_HELLO_RESERVED  17u /* u8, 0 */
+#define TW_HELLO_EPHEMERAL 18u /* 32 bytes */
+#define TW_HELLO_PADDING   50u
+#define TW_HELLO_SIZE      TW_DATAGRAM_MAX
+
+/* Every answer carries the client's ephemeral key at this offset: proof of having seen the
+ * request, and how clients that share a socket tell whose answer it is. */
+#define TW_ANSWER_EPHEMERAL 14u
+
+#define TW_COOKIE_COOKIE 46u
+#define TW_COOKIE_PACKET 66u
+
+/* hello 2 repeats bytes 14..49 of the hello */
+#define TW_HELLO2_COOKIE 50u
+#define TW_HELLO2_TOKEN  66u
+#define TW_HELLO2_BINDER 302u
+#define TW_HELLO2_SIZE   338u
+/* The part that is hashed into the transcript: all but the CRC. */
+#define TW_HELLO2_SIGNED (TW_HELLO2_SIZE - TW_CRC_SIZE)
+
+#define TW_WELCOME_SERVER_EPHEMERAL 46u
+#define TW_WELCOME_SEALED           78u /* 32 bytes + tag */
+#define TW_WELCOME_SIZE             130u
+/* Clear part of the welcome, hashed into the transcript after hello 2. */
+#define TW_WELCOME_CLEAR TW_WELCOME_SEALED
+/* offsets inside the sealed part */
+#define TW_WELCOME_IN_CONNECTION_ID 0u  /* u32 */
+#define TW_WELCOME_IN_WORLD         4u  /* u32 */
+#define TW_WELCOME_IN_SERVER_TIME   8u  /* u64, µs since tick 0 */
+#define TW_WELCOME_IN_TICK          16u /* u64 */
+#define TW_WELCOME_IN_MTU           24u /* u16, UDP payload bytes */
+#define TW_WELCOME_IN_SUITE         26u /* u8, exactly one enum tw_suite */
+#define TW_WELCOME_IN_TICK_HZ       27u /* u8 */
+#define TW_WELCOME_IN_SNAPSHOT_HZ   28u /* u8 */
+#define TW_WELCOME_IN_RESERVED      29u /* 3 bytes, 0 */
+#define TW_WELCOME_IN_SIZE          32u
+
+#define TW_TRY_AGAIN_AFTER_MS 46u /* u32 */
+#define TW_TRY_AGAIN_SIZE     54u
+
+#define TW_WRONG_VERSION_MIN  46u /* u16 */
+#define TW_WRONG_VERSION_MAX  48u /* u16 */
+#define TW_WRONG_VERSION_SIZE 54u
+
+#define TW_REFUSED_REASON 46u /* u16, enum tw_refusal */
+#define TW_REFUSED_ZERO   48u /* u16, 0 */
+#define TW_REFUSED_MAC    50u /* HMAC(psk, bytes 0..49 ‖ SHA-256(hello 2 without CRC)) */
+#define TW_REFUSED_SIZE   86u
+
+static_assert(TW_HELLO_EPHEMERAL + TW_KEY_SIZE == TW_HELLO_PADDING, "hello layout");
+static_assert(TW_HELLO_PADDING == TW_HELLO2_COOKIE, "hello 2 repeats the hello's fields");
+static_assert(TW_ANSWER_EPHEMERAL + TW_KEY_SIZE == TW_COOKIE_COOKIE, "cookie layout");
+static_assert(TW_COOKIE_COOKIE + TW_COOKIE_SIZE + TW_CRC_SIZE == TW_COOKIE_PACKET, "cookie layout");
+static_assert(TW_HELLO2_COOKIE + TW_COOKIE_SIZE == TW_HELLO2_TOKEN, "hello 2 layout");
+static_assert(TW_HELLO2_BINDER + TW_HASH_SIZE + TW_CRC_SIZE == TW_HELLO2_SIZE, "hello 2 layout");
+static_assert(TW_WELCOME_SERVER_EPHEMERAL + TW_KEY_SIZE == TW_WELCOME_SEALED, "welcome layout");
+static_assert(TW_WELCOME_SEALED + TW_WELCOME_IN_SIZE + TW_TAG_SIZE + TW_CRC_SIZE == TW_WELCOME_SIZE,
+              "welcome layout");
+static_assert(TW_TRY_AGAIN_AFTER_MS + 4 + TW_CRC_SIZE == TW_TRY_AGAIN_SIZE, "try again layout");
+static_assert(TW_WRONG_VERSION_MAX + 2 + TW_CRC_SIZE == TW_WRONG_VERSION_SIZE, "version layout");
+static_assert(TW_REFUSED_MAC + TW_HASH_SIZE + TW_CRC_SIZE == TW_REFUSED_SIZE, "refused layout");
+static_assert(TW_WELCOME_SIZE < TW_HELLO2_SIZE && TW_REFUSED_SIZE < TW_HELLO2_SIZE &&
+                  TW_TRY_AGAIN_SIZE < TW_HELLO2_SIZE && TW_COOKIE_PACKET < TW_HELLO_SIZE,
+              "no answer is larger than its request");
+
+/* Why a handshake was refused; sent authenticated, so a client may trust it and stop. */
+enum tw_refusal {
+    TW_REFUSAL_NONE = 0,
+    TW_REFUSAL_EXPIRED = 1,   /* token too old */
+    TW_REFUSAL_USED = 2,      /* token pending or consumed with another key */
+    TW_REFUSAL_AUDIENCE = 3,  /* token is for another engine */
+    TW_REFUSAL_ADDRESS = 4,   /* token does not name the address it arrived at */
+    TW_REFUSAL_SUITE = 5,     /* no common suite */
+    TW_REFUSAL_BANNED = 6,    /* account is banned */
+    TW_REFUSAL_WORLD = 7,     /* no such world here */
+    TW_REFUSAL_FULL = 8,      /* no free session */
+    TW_REFUSAL_LOW_ORDER = 9, /* Diffie-Hellman result is all zero */
+    TW_REFUSAL_COUNT = 10,
+};
+
+/* ---- token --------------------------------------------------------------------------------- */
+#define TW_TOKEN_KEY_ID     0u /* u32, clear: which token key sealed it */
+#define TW_TOKEN_NONCE      4u /* 24 bytes */
+#define TW_TOKEN_SEALED     28u
+#define TW_TOKEN_NONCE_SIZE 24u
+#define TW_TOKEN_IN_SIZE    192u
+#define TW_TOKEN_SIZE       236u
+#define TW_TOKEN_ID_SIZE    16u
+#define TW_TOKEN_ADDRESSES  4u  /* at most; one per path a host may be reached by */
+#define TW_ADDRESS_SIZE     18u /* 16 bytes IPv6 or v4-mapped, u16 port */
+#define TW_AUDIENCE_SIZE    16u /* first 16 bytes of SHA-256(engine name) */
+#define TW_TOKEN_VALIDITY_S 60u
+/* offsets inside the sealed part */
+#define TW_TOKEN_IN_ID            0u
+#define TW_TOKEN_IN_PSK           16u
+#define TW_TOKEN_IN_ACCOUNT       48u /* u64 */
+#define TW_TOKEN_IN_AUDIENCE      56u
+#define TW_TOKEN_IN_WORLD         72u /* u32 */
+#define TW_TOKEN_IN_VERSION       76u /* u16 */
+#define TW_TOKEN_IN_SUITES        78u /* u8 */
+#define TW_TOKEN_IN_ADDRESS_COUNT 79u /* u8, 1..4 */
+#define TW_TOKEN_IN_EXPIRES       80u /* u64, Unix seconds */
+#define TW_TOKEN_IN_ISSUED        88u /* u64, Unix seconds */
+#define TW_TOKEN_IN_ADDRESS_LIST  96u /* 4 x 18; unused ones zero */
+#define TW_TOKEN_IN_PADDING       168u
+static_assert(TW_TOKEN_SEALED + TW_TOKEN_IN_SIZE + TW_TAG_SIZE == TW_TOKEN_SIZE, "token layout");
+static_assert(TW_HELLO2_TOKEN + TW_TOKEN_SIZE == TW_HELLO2_BINDER, "token fits hello 2");
+static_assert(TW_TOKEN_IN_ADDRESS_LIST + TW_TOKEN_ADDRESSES * TW_ADDRESS_SIZE ==
+                  TW_TOKEN_IN_PADDING,
+              "token layout");
+
+/* Connect token: what an issuer hands to a client over a trusted channel. */
+#define TW_CONNECT_MAGIC         0x31435754u /* "TWC1" */
+#define TW_CONNECT_VERSION       4u          /* u16 */
+#define TW_CONNECT_SUITES        6u          /* u8 */
+#define TW_CONNECT_ADDRESS_COUNT 7u          /* u8 */
+#define TW_CONNECT_EXPIRES       8u          /* u64 */
+#define TW_CONNECT_ADDRESS_LIST  16u         /* 4 x 18 */
+#define TW_CONNECT_TOKEN         88u         /* 236 */
+#define TW_CONNECT_SERVER_KEY    324u        /* 32, static X25519 */
+#define TW_CONNECT_PSK           356u        /* 32, secret */
+#define TW_CONNECT_SIZE          388u
+static_assert(TW_CONNECT_TOKEN + TW_TOKEN_SIZE == TW_CONNECT_SERVER_KEY, "connect token layout");
+static_assert(TW_CONNECT_PSK + TW_KEY_SIZE == TW_CONNECT_SIZE, "connect token layout");
+
+/* ---- frames: u8 type, u16 length, body ------------------------------------------------------- */
+#define TW_FRAME_HEADER_SIZE 3u
+enum tw_frame_type {
+    TW_FRAME_INPUTS = 1,       /* c→s */
+    TW_FRAME_SNAPSHOT_ACK = 2, /* c→s */
+    TW_FRAME_PING = 3,         /* c→s */
+    TW_FRAME_PONG = 4,         /* s→c */
+    TW_FRAME_CLOSE = 5,        /* both */
+    TW_FRAME_ACK = 6,          /* both */
+    TW_FRAME_SNAPSHOT = 7,     /* s→c */
+};
+
+/* inputs: u32 newest tick, u8 count, count x input, newest first, ticks descending by 1 */
+#define TW_INPUTS_NEWEST_TICK 0u
+#define TW_INPUTS_COUNT       4u
+#define TW_INPUTS_LIST        5u
+#define TW_INPUTS_MAX         8u /* 5 % loss: eight losses in a row are 4e-11 */
+#define TW_INPUT_SIZE         6u
+#define TW_INPUT_MOVE_X       0u /* i8 -127..127 */
+#define TW_INPUT_MOVE_Y       1u /* i8 -127..127 */
+#define TW_INPUT_FACING       2u /* u16, full turn = 65,536, 0 = +x, counter-clockwise */
+#define TW_INPUT_BUTTONS      4u /* u16, unknown bits 0 */
+#define TW_BUTTONS_KNOWN      0x00ffu
+
+#define TW_SNAPSHOT_ACK_NEWEST 0u /* u32 snapshot number */
+#define TW_SNAPSHOT_ACK_BITMAP 4u /* u32, bit i = number newest-1-i arrived */
+#define TW_SNAPSHOT_ACK_SIZE   8u
+
+#define TW_PING_TIME 0u /* u64 sender's µs */
+#define TW_PING_SIZE 8u
+
+#define TW_PONG_ECHO     0u  /* u64 */
+#define TW_PONG_RECEIVED 8u  /* u64, µs since tick 0 */
+#define TW_PONG_SENT     16u /* u64, µs since tick 0 */
+#define TW_PONG_SIZE     24u
+
+#define TW_CLOSE_REASON 0u /* u16 */
+#define TW_CLOSE_SIZE   2u
+
+#define TW_ACK_LARGEST  0u  /* u64 packet sequence */
+#define TW_ACK_BITMAP   8u  /* u64, bit i = largest-1-i arrived */
+#define TW_ACK_DELAY_US 16u /* u16, saturating */
+#define TW_ACK_SIZE     18u
+
+enum tw_close_reason {
+    TW_CLOSE_NONE = 0,
+    TW_CLOSE_BY_CLIENT = 1,
+    TW_CLOSE_SHUTDOWN = 2,   /* engine stops */
+    TW_CLOSE_KICKED = 3,     /* operator */
+    TW_CLOSE_BANNED = 4,     /* operator */
+    TW_CLOSE_TIMEOUT = 5,    /* nothing heard */
+    TW_CLOSE_MISBEHAVED = 6, /* authenticated malformed packets or input rate */
+    TW_CLOSE_REFUSED = 7,    /* the world refused the join */
+    TW_CLOSE_EXHAUSTED = 8,  /* packet numbers or key use at their limit */
+    TW_CLOSE_REPLACED = 9,   /* same account joined again */
+    TW_CLOSE_COUNT = 10,
+};
+
+/* ---- snapshot frame body -------------------------------------------------------------------- */
+#define TW_SNAPSHOT_NUMBER     0u  /* u32, starts at 1, +1 per snapshot of the session */
+#define TW_SNAPSHOT_TICK       4u  /* u32 */
+#define TW_SNAPSHOT_LAST_INPUT 8u  /* u32 tick of the newest input applied, 0 = none */
+#define TW_SNAPSHOT_FLAGS      12u /* u8 */
+#define TW_SNAPSHOT_FIXED_SIZE 13u
+
+#define TW_SNAPSHOT_HAS_SELF    0x01u
+#define TW_SNAPSHOT_HAS_HASH    0x02u /* only in snapshots that leave nothing out */
+#define TW_SNAPSHOT_INCOMPLETE  0x04u /* the budget left something for the next one */
+#define TW_SNAPSHOT_FLAGS_KNOWN 0x07u
+
+/* self: u32 handle, i32 x, i32 y, i32 velocity x, i32 velocity y, u16 heading */
+#define TW_SELF_SIZE      22u
+#define TW_VIEW_HASH_SIZE 8u
+/* hot: u16 x in cell, u16 y in cell, u8 heading, u8 speed, u8 action */
+#define TW_HOT_SIZE    7u
+#define TW_HOT_X       0u
+#define TW_HOT_Y       2u
+#define TW_HOT_HEADING 4u
+#define TW_HOT_SPEED   5u
+#define TW_HOT_ACTION  6u
+/* entity index on the wire: u24; handle: u24 index | u8 generation in bits 24..31 */
+#define TW_INDEX_SIZE            3u
+#define TW_HANDLE_SIZE           4u
+#define TW_HOT_RECORD_SIZE       (TW_INDEX_SIZE + TW_HOT_SIZE)
+#define TW_HOT_GROUP_HEADER_SIZE 5u /* u16 cell x, u16 cell y, u8 count */
+/* cold fields, in the order of their mask bits; see the schema table in docs/protocol.md */
+#define TW_COLD_TYPE       0x01u /* u8 */
+#define TW_COLD_TEAM       0x02u /* u8 */
+#define TW_COLD_APPEARANCE 0x04u /* u16 */
+#define TW_COLD_HEALTH     0x08u /* u16 */
+#define TW_COLD_HEALTH_MAX 0x10u /* u16 */
+#define TW_COLD_KNOWN      0x1fu
+#define TW_COLD_SIZE_MAX   8u
+/* enter: u32 handle, u16 cell x, u16 cell y, hot, u8 cold mask (= all), cold fields */
+#define TW_ENTER_SIZE (TW_HANDLE_SIZE + 4u + TW_HOT_SIZE + 1u + TW_COLD_SIZE_MAX)
+
+/* ---- world units ---------------------------------------------------------------------------- */
+#define TW_UNITS_PER_METRE 1024 /* position unit 1/1024 m: under a millimetre, ±2,097 km in i32 */
+#define TW_CELL_SHIFT      16 /* replication cell = 2^16 units = 64 m: 16 bits place a point exactly */
+#define TW_SPEED_STEP      64 /* hot speed unit: 64 units/s = 1/16 m/s, up to 15.9 m/s, saturating */
+
+#endif

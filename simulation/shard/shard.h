@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A shard: one world (later a list of them), run by one thread, fed records, giving snapshots.
+ *
+ *   tw_shard_consume(records)  any number of times between ticks; order between sessions is free
+ *   tw_shard_tick(tick, ...)   inputs → movement → index → interest → snapshots → state hash
+ *
+ * Lives in caller memory of tw_shard_footprint() bytes, aligned to 64; nothing is allocated
+ * afterwards. Deterministic: the world's state depends only on configuration, seed and the
+ * records and tick numbers consumed, never on the order in which records of different players
+ * arrived, nor on acknowledgements, buffers or time. Integers only, no clock, no DPDK.
+ */
+#ifndef TICKWIRE_SIMULATION_SHARD_H
+#define TICKWIRE_SIMULATION_SHARD_H
+
+#include "tickwire/counters.h"
+#include "tickwire/shard.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct tw_shard;
+
+struct tw_shard_config {
+    uint32_t world_id;
+    uint64_t seed;
+    uint32_t size_m;
+    uint32_t players_max;
+    uint32_t entities_max;
+    uint32_t npcs;
+    uint32_t npcs_moving_percent;
+    uint32_t obstacles;
+    uint32_t aoi_enter_m;
+    uint32_t aoi_exit_m;
+    uint32_t view_max;
+    uint32_t tick_hz;
+    uint32_t snapshot_hz;
+    uint32_t spawn_radius_m;
+    uint32_t workers;          /* workers that feed this shard, <= TW_WORKERS_MAX */
+    uint32_t slots_per_worker; /* session slots each may use */
+};
+
+/* 0 for a configuration that is out of range. */
+size_t tw_shard_footprint(const struct tw_shard_config *config);
+/* `counters` is written by the thread that runs the shard. */
+struct tw_shard *tw_shard_init(void *memory, const struct tw_shard_config *config,
+                               struct tw_shard_counters *counters);
+
+/* Join, leave, input, snapshot ack. Records of stale route epochs are counted and ignored. */
+void tw_shard_consume(struct tw_shard *shard, const struct tw_record *records, size_t count);
+
+/* Runs tick `tick` (one more than the last, or later: skipped ticks are never simulated) and writes
+ * due snapshots into outboxes[workers]. Snapshots without a buffer are counted and stay due.
+ * `due_ns` is copied into the buffers. */
+void tw_shard_tick(struct tw_shard *shard, uint64_t tick, uint64_t due_ns,
+                   struct tw_outbox *outboxes);
+
+/* 64-bit hash of the whole deterministic state after the newest tick. */
+uint64_t tw_shard_state_hash(const struct tw_shard *shard);
+
+#endif
