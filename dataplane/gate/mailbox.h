@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What a worker and the engine's main thread tell each other: fixed-size values over two SP/SC
+ * rings per worker. Events go up, commands go down; neither side ever waits for the other.
+ *
+ * An event that must not be lost (CONFIRMED, CLOSED) waits in the session until the ring has
+ * room; everything else is dropped and counted when the ring is full. Several values hold
+ * secrets (COOKIE_KEY, HANDSHAKE_REPLY): both sides wipe their copies.
+ */
+#ifndef TICKWIRE_DATAPLANE_GATE_MAILBOX_H
+#define TICKWIRE_DATAPLANE_GATE_MAILBOX_H
+
+#include "tickwire/agent.h"
+
+#include <assert.h>
+#include <stdint.h>
+
+#define TW_MAC_SIZE 6u
+
+enum tw_event_type {
+    TW_EVENT_HANDSHAKE = 1, /* a hello 2 with a valid cookie, for the control plane */
+    TW_EVENT_CONFIRMED = 2, /* a pending session became live */
+    TW_EVENT_CLOSED = 3,    /* a live session ended */
+    TW_EVENT_SESSION = 4,   /* answer to RESYNC or QUERY */
+    TW_EVENT_RESYNC_END = 5,
+    TW_EVENT_NEIGHBOUR_SEEN = 6,   /* ARP told (address, MAC) */
+    TW_EVENT_NEIGHBOUR_WANTED = 7, /* next hop unknown: main asks for it, rate-limited */
+};
+
+struct tw_worker_event {
+    uint16_t type; /* enum tw_event_type */
+    uint16_t worker;
+    uint32_t found; /* SESSION as answer to QUERY: 0 = no such session */
+    uint64_t query; /* SESSION: of the QUERY, 0 in a resync */
+    union {
+        struct tw_agent_handshake_request handshake; /* header unset; request = worker's own id */
+        struct tw_agent_session session;             /* header and event unset */
+        struct {
+            uint32_t ipv4; /* host byte order */
+            uint8_t mac[TW_MAC_SIZE];
+        } neighbour;
+    };
+};
+
+enum tw_command_type {
+    TW_COMMAND_HANDSHAKE_REPLY = 1, /* install a session, or send the refusal */
+    TW_COMMAND_KICK = 2,
+    TW_COMMAND_NEIGHBOUR_SET = 3,
+    TW_COMMAND_ARP_REQUEST = 4, /* send one (worker 0) */
+    TW_COMMAND_COOKIE_KEY = 5,
+    TW_COMMAND_CONTROL_STATE = 6, /* control plane linked or not: relay, or "try again" */
+    TW_COMMAND_CLOSE_ALL = 7,     /* orderly stop: tell every client, then finish */
+    TW_COMMAND_RESYNC = 8,        /* report every live session */
+    TW_COMMAND_QUERY = 9,
+};
+
+struct tw_worker_command {
+    uint16_t type;          /* enum tw_command_type */
+    uint16_t reason;        /* enum tw_close_reason: KICK, CLOSE_ALL */
+    uint32_t connection_id; /* KICK, QUERY */
+    uint64_t query;
+    union {
+        struct tw_agent_handshake_reply reply; /* header unset */
+        struct {
+            uint32_t ipv4;
+            uint8_t mac[TW_MAC_SIZE];
+        } neighbour; /* NEIGHBOUR_SET; ARP_REQUEST uses ipv4 */
+        struct {
+            uint8_t key[TW_KEY_SIZE];
+            uint32_t slot;
+        } cookie;
+        struct {
+            uint32_t linked;
+        } control;
+    };
+};
+
+static_assert(sizeof(struct tw_worker_event) % 4 == 0, "ring elements are multiples of 4 bytes");
+static_assert(sizeof(struct tw_worker_command) % 4 == 0, "ring elements are multiples of 4 bytes");
+
+#endif
