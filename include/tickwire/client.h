@@ -142,6 +142,7 @@ struct tw_client_statistics {
     uint64_t hashes_checked, hashes_wrong;
     uint64_t rtt_us; /* newest sample; 0: none */
     uint64_t rtt_min_us;
+    uint64_t rtt_samples;    /* how many so far: tells a new sample from the same again */
     uint32_t snapshots_lost; /* gaps in snapshot numbers */
     uint8_t suite;
 };

@@ -1,0 +1,509 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The public interface: owns memory, socket or transport, events, and moves between the states. */
+#include "tickwire/client.h"
+
+#include "dataplane/client/base64.h"
+#include "dataplane/client/connection.h"
+#include "dataplane/client/session.h"
+#include "dataplane/client/socket.h"
+#include "dataplane/wire/header.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define CONFIG_VERSION   1u
+#define ENTITIES_LIMIT   4096u
+#define EVENTS_MIN       16u
+#define EVENTS_LIMIT     65536u
+#define MEMORY_ALIGNMENT 64u
+/* Datagrams taken per update: 1 s of snapshots and answers; the rest waits in the socket. */
+#define RECEIVE_BURST 64u
+
+struct tw_client {
+    struct tw_client_session session;       /* valid when CONNECTED */
+    struct tw_client_connection connection; /* valid when CONNECTING */
+    struct tw_client_config config;
+    const struct tw_aead_backend *backend;
+    struct tw_view *view;
+    struct tw_view_entity *scratch; /* entities_max */
+    struct tw_client_event *queue;
+    void *view_memory;
+    struct tw_client_events events;
+    struct tw_client_statistics statistics;
+    enum tw_client_state state;
+    struct tw_address server;
+    struct tw_input input;
+    int descriptor;             /* own socket, or -1 */
+    uint8_t descriptor_address; /* address index it is connected to */
+    uint8_t ephemeral[TW_KEY_SIZE];
+    uint8_t packet[TW_DATAGRAM_MAX];
+};
+
+struct tw_client_config tw_client_config_default(void)
+{
+    return (struct tw_client_config){
+        .version = CONFIG_VERSION,
+        .entities_max = 1024,
+        .events_max = 4096,
+        .timeout_ms = 10000,
+        .connect_ms = 15000,
+    };
+}
+
+static bool config_valid(const struct tw_client_config *config)
+{
+    return config && config->version == CONFIG_VERSION && config->entities_max >= 1 &&
+           config->entities_max <= ENTITIES_LIMIT && config->events_max >= EVENTS_MIN &&
+           config->events_max <= EVENTS_LIMIT && config->timeout_ms > 0 && config->connect_ms > 0 &&
+           (config->suites & ~TW_SUITES_KNOWN) == 0;
+}
+
+static void *take_memory(size_t size)
+{
+    size_t rounded = (size + MEMORY_ALIGNMENT - 1u) / MEMORY_ALIGNMENT * MEMORY_ALIGNMENT;
+    void *memory = aligned_alloc(MEMORY_ALIGNMENT, rounded);
+    if (memory)
+        memset(memory, 0, rounded);
+    return memory;
+}
+
+struct tw_client *tw_client_create(const struct tw_client_config *config)
+{
+    if (!config_valid(config) || sodium_init() < 0)
+        return NULL;
+    struct tw_client *client = take_memory(sizeof(*client));
+    if (!client)
+        return NULL;
+    client->config = *config;
+    client->descriptor = -1;
+    client->backend = tw_aead_sodium();
+    client->view_memory = take_memory(tw_view_footprint(config->entities_max));
+    client->scratch = take_memory(config->entities_max * sizeof(*client->scratch));
+    client->queue = take_memory(config->events_max * sizeof(*client->queue));
+    if (!client->view_memory || !client->scratch || !client->queue) {
+        tw_client_destroy(client);
+        return NULL;
+    }
+    client->view = tw_view_init(client->view_memory, config->entities_max);
+    tw_client_events_init(&client->events, client->queue, config->events_max);
+    return client;
+}
+
+void tw_client_destroy(struct tw_client *client)
+{
+    if (!client)
+        return;
+    tw_client_socket_close(client->descriptor);
+    free(client->view_memory);
+    free(client->scratch);
+    free(client->queue);
+    sodium_memzero(client, sizeof(*client));
+    free(client);
+}
+
+/* ---- transport ----------------------------------------------------------------------------- */
+
+static bool own_socket(const struct tw_client *client)
+{
+    return client->config.transport.send == NULL;
+}
+
+static bool open_socket(struct tw_client *client, uint8_t address)
+{
+    tw_client_socket_close(client->descriptor);
+    client->descriptor =
+        tw_client_socket_open(&client->connection.handshake.connect.addresses[address]);
+    client->descriptor_address = address;
+    return client->descriptor >= 0;
+}
+
+static void send_packet(struct tw_client *client, const uint8_t *packet, size_t size)
+{
+    const struct tw_client_transport *transport = &client->config.transport;
+    int sent = own_socket(client) ? tw_client_socket_send(client->descriptor, packet, size)
+                                  : transport->send(transport->context, packet, size,
+                                                    client->server.ip, client->server.port);
+    if (sent <= 0)
+        return;
+    client->statistics.packets_sent++;
+    client->statistics.bytes_sent += size;
+}
+
+/* ---- states -------------------------------------------------------------------------------- */
+
+static void finish(struct tw_client *client, enum tw_client_end end, uint32_t code)
+{
+    tw_client_connection_wipe(&client->connection);
+    tw_client_session_wipe(&client->session);
+    sodium_memzero(client->ephemeral, sizeof(client->ephemeral));
+    tw_client_socket_close(client->descriptor);
+    client->descriptor = -1;
+    client->state = TW_CLIENT_CLOSED;
+    tw_client_events_push(
+        &client->events,
+        &(struct tw_client_event){.type = TW_CLIENT_EVENT_CLOSED, .end = end, .code = code});
+}
+
+static void say_goodbye(struct tw_client *client, enum tw_close_reason reason)
+{
+    for (uint32_t i = 0; i < TW_CLIENT_CLOSE_REPEATS; i++) {
+        if (tw_client_link_left(&client->session.link) == 0)
+            return;
+        size_t size = tw_client_session_write_close(&client->session, client->packet, reason);
+        send_packet(client, client->packet, size);
+    }
+}
+
+static uint64_t token_valid_us(const struct tw_connect_token *connect)
+{
+    /* The one wall clock of the library: a token's expiry is a date. */
+    struct timespec wall;
+    clock_gettime(CLOCK_REALTIME, &wall);
+    uint64_t now_s = (uint64_t)wall.tv_sec;
+    if (connect->expires_unix_s <= now_s)
+        return 0;
+    uint64_t left_s = connect->expires_unix_s - now_s;
+    return (left_s > UINT32_MAX ? UINT32_MAX : left_s) * UINT64_C(1000000);
+}
+
+static int start_connection(struct tw_client *client, const struct tw_connect_token *connect,
+                            uint64_t now_us)
+{
+    uint8_t secret[TW_KEY_SIZE];
+    randombytes_buf(secret, sizeof(secret));
+    uint8_t suites = client->backend->suites;
+    if (client->config.suites != 0)
+        suites &= client->config.suites;
+    struct tw_client_connection_config config = {
+        .connect = connect,
+        .suites = suites,
+        .connect_ms = client->config.connect_ms,
+        .token_valid_us = token_valid_us(connect),
+        .ephemeral_secret = secret,
+    };
+    bool started = tw_client_connection_init(&client->connection, &config, now_us);
+    sodium_memzero(secret, sizeof(secret));
+    if (!started)
+        return TW_CLIENT_ERROR_TOKEN;
+    client->server = *tw_client_connection_address(&client->connection);
+    if (own_socket(client) && !open_socket(client, 0))
+        return TW_CLIENT_ERROR_SOCKET;
+    return TW_CLIENT_OK;
+}
+
+int tw_client_connect(struct tw_client *client, const uint8_t *connect_token, size_t size,
+                      uint64_t now_us)
+{
+    if (!client || !connect_token)
+        return TW_CLIENT_ERROR_ARGUMENT;
+    if (client->state != TW_CLIENT_IDLE && client->state != TW_CLIENT_CLOSED)
+        return TW_CLIENT_ERROR_STATE;
+    struct tw_connect_token connect;
+    if (!tw_connect_token_read(&connect, connect_token, size)) {
+        sodium_memzero(&connect, sizeof(connect));
+        return TW_CLIENT_ERROR_TOKEN;
+    }
+    int result = start_connection(client, &connect, now_us);
+    sodium_memzero(&connect, sizeof(connect));
+    if (result != TW_CLIENT_OK) {
+        tw_client_connection_wipe(&client->connection);
+        return result;
+    }
+    memcpy(client->ephemeral, client->connection.handshake.ephemeral, TW_KEY_SIZE);
+    client->view = tw_view_init(client->view_memory, client->config.entities_max);
+    client->statistics.rtt_us = 0;
+    client->statistics.rtt_min_us = 0;
+    client->statistics.suite = 0;
+    client->state = TW_CLIENT_CONNECTING;
+    return TW_CLIENT_OK;
+}
+
+static void update_connected(struct tw_client *client, uint64_t now_us)
+{
+    struct tw_client_session *session = &client->session;
+    if (session->closed) {
+        finish(client, TW_CLIENT_END_REMOTE, session->close_reason);
+        return;
+    }
+    if (now_us - session->heard_us >= client->config.timeout_ms * UINT64_C(1000)) {
+        say_goodbye(client, TW_CLOSE_TIMEOUT);
+        finish(client, TW_CLIENT_END_TIMEOUT, 0);
+        return;
+    }
+    if (tw_client_session_exhausted(session)) {
+        say_goodbye(client, TW_CLOSE_EXHAUSTED);
+        finish(client, TW_CLIENT_END_EXHAUSTED, 0);
+        return;
+    }
+    size_t size = tw_client_session_write(session, client->packet, now_us);
+    if (size > 0)
+        send_packet(client, client->packet, size);
+}
+
+static void update_connecting(struct tw_client *client, uint64_t now_us)
+{
+    struct tw_client_connection *connection = &client->connection;
+    size_t size = 0;
+    enum tw_client_end end = TW_CLIENT_END_NO_ANSWER;
+    switch (tw_client_connection_update(connection, now_us, client->packet, &size, &end)) {
+    case TW_CLIENT_DUE_NOTHING:
+        break;
+    case TW_CLIENT_DUE_SEND:
+        client->server = *tw_client_connection_address(connection);
+        if (own_socket(client) && client->descriptor_address != connection->address)
+            open_socket(client, connection->address);
+        send_packet(client, client->packet, size);
+        break;
+    case TW_CLIENT_DUE_END:
+        finish(client, end, 0);
+        break;
+    }
+}
+
+/* ---- receiving ----------------------------------------------------------------------------- */
+
+static bool go_live(struct tw_client *client, uint64_t now_us)
+{
+    struct tw_client_session_config config = {
+        .backend = client->backend,
+        .secrets = &client->connection.handshake.secrets,
+        .welcome = &client->connection.handshake.welcome,
+        .view = client->view,
+        .events = &client->events,
+        .statistics = &client->statistics,
+        .input = client->input,
+    };
+    if (!tw_client_session_init(&client->session, &config, now_us))
+        return false;
+    client->statistics.suite = config.welcome->suite;
+    tw_client_connection_wipe(&client->connection);
+    client->state = TW_CLIENT_CONNECTED;
+    tw_client_events_push(&client->events,
+                          &(struct tw_client_event){.type = TW_CLIENT_EVENT_CONNECTED});
+    /* The session is pending at the server until it hears us. */
+    update_connected(client, now_us);
+    return true;
+}
+
+static bool receive_handshake(struct tw_client *client, const uint8_t *bytes, size_t length,
+                              uint64_t now_us)
+{
+    struct tw_client_connection *connection = &client->connection;
+    switch (tw_client_connection_receive(connection, bytes, length, now_us)) {
+    case TW_NEWS_NONE:
+        return false;
+    case TW_NEWS_COOKIE:
+        update_connecting(client, now_us);
+        break;
+    case TW_NEWS_WELCOME:
+        return go_live(client, now_us);
+    case TW_NEWS_TRY_AGAIN:
+        tw_client_events_push(&client->events,
+                              &(struct tw_client_event){.type = TW_CLIENT_EVENT_TRY_AGAIN,
+                                                        .code = connection->handshake.after_ms});
+        break;
+    case TW_NEWS_WRONG_VERSION:
+        break;
+    case TW_NEWS_REFUSED:
+        finish(client, TW_CLIENT_END_REFUSED, connection->handshake.reason);
+        break;
+    }
+    return true;
+}
+
+/* An answer to a handshake packet that was sent more than once, after the first answer did. */
+static bool late_answer(const struct tw_client *client, const uint8_t *bytes, size_t length)
+{
+    return tw_load_u32(bytes) == 0 && length >= TW_ANSWER_EPHEMERAL + TW_KEY_SIZE &&
+           memcmp(bytes + TW_ANSWER_EPHEMERAL, client->ephemeral, TW_KEY_SIZE) == 0;
+}
+
+void tw_client_receive(struct tw_client *client, const uint8_t *bytes, size_t length,
+                       uint64_t now_us)
+{
+    if (!client || !bytes ||
+        (client->state != TW_CLIENT_CONNECTING && client->state != TW_CLIENT_CONNECTED))
+        return;
+    client->statistics.packets_received++;
+    client->statistics.bytes_received += length;
+    bool accepted = false;
+    if (length >= TW_HEADER_SIZE && length <= TW_DATAGRAM_MAX) {
+        if (client->state == TW_CLIENT_CONNECTING) {
+            accepted = receive_handshake(client, bytes, length, now_us) ||
+                       late_answer(client, bytes, length);
+        } else if (late_answer(client, bytes, length)) {
+            accepted = true;
+        } else {
+            memmove(client->packet, bytes, length);
+            accepted = tw_client_session_receive(&client->session, client->packet, length, now_us);
+        }
+    }
+    client->statistics.packets_rejected += !accepted;
+}
+
+static void receive_all(struct tw_client *client, uint64_t now_us)
+{
+    const struct tw_client_transport *transport = &client->config.transport;
+    uint8_t bytes[TW_DATAGRAM_MAX + 1u];
+    for (uint32_t i = 0; i < RECEIVE_BURST; i++) {
+        int got = 0;
+        if (!own_socket(client))
+            got = transport->receive ? transport->receive(transport->context, bytes, sizeof(bytes))
+                                     : 0;
+        else if (client->descriptor >= 0)
+            got = tw_client_socket_receive(client->descriptor, bytes, sizeof(bytes));
+        if (got == 0)
+            return;
+        if (got > 0)
+            tw_client_receive(client, bytes, (size_t)got, now_us);
+    }
+}
+
+void tw_client_update(struct tw_client *client, uint64_t now_us)
+{
+    if (!client)
+        return;
+    if (client->state == TW_CLIENT_CONNECTING || client->state == TW_CLIENT_CONNECTED)
+        receive_all(client, now_us);
+    if (client->state == TW_CLIENT_CONNECTING)
+        update_connecting(client, now_us);
+    else if (client->state == TW_CLIENT_CONNECTED)
+        update_connected(client, now_us);
+}
+
+void tw_client_close(struct tw_client *client, uint64_t now_us)
+{
+    (void)now_us;
+    if (!client)
+        return;
+    if (client->state == TW_CLIENT_CONNECTED)
+        say_goodbye(client, TW_CLOSE_BY_CLIENT);
+    if (client->state == TW_CLIENT_CONNECTING || client->state == TW_CLIENT_CONNECTED)
+        finish(client, TW_CLIENT_END_LOCAL, 0);
+}
+
+int tw_client_set_input(struct tw_client *client, const struct tw_client_input *input)
+{
+    if (!client || !input || input->move_x == INT8_MIN || input->move_y == INT8_MIN ||
+        (input->buttons & ~TW_BUTTONS_KNOWN) != 0)
+        return TW_CLIENT_ERROR_ARGUMENT;
+    client->input = (struct tw_input){.move_x = input->move_x,
+                                      .move_y = input->move_y,
+                                      .facing = input->facing,
+                                      .buttons = input->buttons};
+    client->session.inputs.current = client->input;
+    return TW_CLIENT_OK;
+}
+
+/* ---- reading ------------------------------------------------------------------------------- */
+
+int tw_client_token_decode(const char *text, uint8_t *out, size_t out_size)
+{
+    if (!text || !out || out_size < TW_CONNECT_SIZE || sodium_init() < 0)
+        return TW_CLIENT_ERROR_ARGUMENT;
+    return tw_client_base64_decode(out, TW_CONNECT_SIZE, text, strlen(text))
+               ? TW_CLIENT_OK
+               : TW_CLIENT_ERROR_TOKEN;
+}
+
+enum tw_client_state tw_client_get_state(const struct tw_client *client)
+{
+    return client ? client->state : TW_CLIENT_IDLE;
+}
+
+bool tw_client_poll_event(struct tw_client *client, struct tw_client_event *event)
+{
+    return client && event && tw_client_events_pop(&client->events, event);
+}
+
+uint32_t tw_client_get_connection_id(const struct tw_client *client)
+{
+    return client && client->state == TW_CLIENT_CONNECTED ? client->session.link.connection_id : 0;
+}
+
+const uint8_t *tw_client_get_ephemeral(const struct tw_client *client)
+{
+    return client ? client->ephemeral : NULL;
+}
+
+int tw_client_get_descriptor(const struct tw_client *client)
+{
+    return client ? client->descriptor : -1;
+}
+
+uint64_t tw_client_get_server_tick(const struct tw_client *client, uint64_t now_us)
+{
+    return client && client->state == TW_CLIENT_CONNECTED
+               ? tw_client_clock_tick(&client->session.clock, now_us)
+               : 0;
+}
+
+static struct tw_client_entity public_entity(const struct tw_view_entity *entity)
+{
+    return (struct tw_client_entity){
+        .handle = entity->handle,
+        .x = entity->x,
+        .y = entity->y,
+        .heading = entity->heading,
+        .speed = entity->speed,
+        .action = entity->action,
+        .type = entity->type,
+        .team = entity->team,
+        .appearance = entity->appearance,
+        .health = entity->health,
+        .health_max = entity->health_max,
+        .tick = entity->tick,
+    };
+}
+
+size_t tw_client_get_entities(const struct tw_client *client, struct tw_client_entity *entities,
+                              size_t capacity)
+{
+    if (!client || (!entities && capacity > 0))
+        return 0;
+    if (capacity > client->config.entities_max)
+        capacity = client->config.entities_max;
+    size_t known = tw_view_entities(client->view, client->scratch, capacity);
+    for (size_t i = 0; i < known && i < capacity; i++)
+        entities[i] = public_entity(&client->scratch[i]);
+    return known;
+}
+
+bool tw_client_get_entity(const struct tw_client *client, uint32_t handle,
+                          struct tw_client_entity *entity)
+{
+    struct tw_view_entity found;
+    if (!client || !entity || !tw_view_entity(client->view, handle, &found))
+        return false;
+    *entity = public_entity(&found);
+    return true;
+}
+
+void tw_client_get_self(const struct tw_client *client, struct tw_client_self *self)
+{
+    if (!self)
+        return;
+    *self = (struct tw_client_self){0};
+    if (!client)
+        return;
+    struct tw_view_self seen = tw_view_get_self(client->view);
+    *self = (struct tw_client_self){
+        .handle = seen.handle,
+        .x = seen.x,
+        .y = seen.y,
+        .velocity_x = seen.velocity_x,
+        .velocity_y = seen.velocity_y,
+        .heading = seen.heading,
+        .tick = seen.tick,
+        .last_input_tick = seen.last_input_tick,
+    };
+}
+
+void tw_client_get_statistics(const struct tw_client *client,
+                              struct tw_client_statistics *statistics)
+{
+    if (client && statistics)
+        *statistics = client->statistics;
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/client/link.h"
+
+#include "dataplane/wire/header.h"
+#include "tickwire/assert.h"
+
+#include <sodium.h>
+
+void tw_client_link_init(struct tw_client_link *link, const struct tw_aead_backend *backend,
+                         const struct tw_session_secrets *secrets, enum tw_suite suite,
+                         enum tw_client_link_side side)
+{
+    bool client = side == TW_CLIENT_LINK_CLIENT;
+    sodium_memzero(link, sizeof(*link));
+    link->backend = backend;
+    link->next_sequence = TW_SEQUENCE_FIRST;
+    tw_replay_init(&link->replay);
+    tw_packet_key_expand(&link->seal_key, backend, suite,
+                         client ? secrets->client_to_server : secrets->server_to_client);
+    tw_packet_key_expand(&link->open_key, backend, suite,
+                         client ? secrets->server_to_client : secrets->client_to_server);
+}
+
+void tw_client_link_wipe(struct tw_client_link *link)
+{
+    sodium_memzero(link, sizeof(*link));
+}
+
+uint64_t tw_client_link_left(const struct tw_client_link *link)
+{
+    return link->next_sequence >= TW_SEALED_MAX ? 0 : TW_SEALED_MAX - link->next_sequence;
+}
+
+size_t tw_client_link_seal(struct tw_client_link *link, uint8_t *packet, size_t plaintext_size)
+{
+    TW_ASSERT(plaintext_size <= TW_PLAINTEXT_MAX);
+    TW_ASSERT(tw_client_link_left(link) > 0);
+    tw_header_write(packet, (struct tw_header){.connection_id = link->connection_id,
+                                               .channel = TW_CHANNEL_STATE,
+                                               .sequence = link->next_sequence++});
+    struct tw_aead_job job = {.key = &link->seal_key,
+                              .packet = packet,
+                              .length = (uint32_t)(TW_HEADER_SIZE + plaintext_size)};
+    link->backend->seal(&job, 1);
+    return TW_PACKET_MIN + plaintext_size;
+}
+
+enum tw_client_link_result tw_client_link_open(struct tw_client_link *link, uint8_t *packet,
+                                               size_t length, uint64_t now_us)
+{
+    if (length < TW_PACKET_MIN || length > TW_DATAGRAM_MAX)
+        return TW_CLIENT_LINK_MALFORMED;
+    struct tw_header header = tw_header_read(packet);
+    if (header.connection_id != link->connection_id)
+        return TW_CLIENT_LINK_FOREIGN;
+    /* This version sends one channel and never leaves phase 0. */
+    if (header.channel != TW_CHANNEL_STATE || header.flags != 0)
+        return TW_CLIENT_LINK_MALFORMED;
+    if (header.sequence < TW_SEQUENCE_FIRST ||
+        tw_replay_test(&link->replay, header.sequence) != TW_REPLAY_FRESH)
+        return TW_CLIENT_LINK_REPLAYED;
+
+    struct tw_aead_job job = {.key = &link->open_key, .packet = packet, .length = (uint32_t)length};
+    link->backend->open(&job, 1);
+    if (!job.ok)
+        return TW_CLIENT_LINK_FORGED;
+    bool newest = header.sequence > link->replay.newest;
+    if (tw_replay_commit(&link->replay, header.sequence) != TW_REPLAY_FRESH)
+        return TW_CLIENT_LINK_REPLAYED;
+    if (newest)
+        link->newest_received_us = now_us;
+    return TW_CLIENT_LINK_OK;
+}
+
+bool tw_client_link_acknowledgement(const struct tw_client_link *link, struct tw_frame_ack *ack,
+                                    uint64_t now_us)
+{
+    if (link->replay.newest == 0)
+        return false;
+    uint64_t delay_us = now_us - link->newest_received_us;
+    *ack = (struct tw_frame_ack){
+        .largest = link->replay.newest,
+        .bitmap = tw_replay_bitmap(&link->replay),
+        .delay_us = delay_us > UINT16_MAX ? UINT16_MAX : (uint16_t)delay_us,
+    };
+    return true;
+}

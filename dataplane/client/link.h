@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The encrypted link of one session: packet numbers, keys, replay window, what to acknowledge.
+ *
+ * Single-threaded; holds keys, wiped by tw_client_link_wipe. Packets are transformed in place in
+ * the caller's buffer. Nothing that fails here moves any state but a counter.
+ */
+#ifndef TICKWIRE_DATAPLANE_CLIENT_LINK_H
+#define TICKWIRE_DATAPLANE_CLIENT_LINK_H
+
+#include "dataplane/wire/aead.h"
+#include "dataplane/wire/frames.h"
+#include "dataplane/wire/keys.h"
+#include "dataplane/wire/replay.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum tw_client_link_result {
+    TW_CLIENT_LINK_OK,
+    TW_CLIENT_LINK_MALFORMED, /* too short or long, other channel, flags not allowed here */
+    TW_CLIENT_LINK_FOREIGN,   /* another connection id */
+    TW_CLIENT_LINK_REPLAYED,  /* seen before, or older than the window */
+    TW_CLIENT_LINK_FORGED,    /* wrong tag */
+};
+
+struct tw_client_link {
+    struct tw_aead_key seal_key, open_key;
+    const struct tw_aead_backend *backend;
+    uint32_t connection_id;
+    uint64_t next_sequence;
+    struct tw_replay replay;
+    uint64_t newest_received_us; /* when the packet with the largest number arrived */
+};
+
+/* Which way the secrets are used: the server's end exists for tests and tools. */
+enum tw_client_link_side { TW_CLIENT_LINK_CLIENT, TW_CLIENT_LINK_SERVER };
+
+void tw_client_link_init(struct tw_client_link *link, const struct tw_aead_backend *backend,
+                         const struct tw_session_secrets *secrets, enum tw_suite suite,
+                         enum tw_client_link_side side);
+void tw_client_link_wipe(struct tw_client_link *link);
+
+/* Packets that may still be sealed. */
+uint64_t tw_client_link_left(const struct tw_client_link *link);
+
+/* packet[TW_DATAGRAM_MAX] holds `plaintext_size` bytes of frames after TW_HEADER_SIZE; writes the
+ * header, seals, returns the datagram's size. Numbers must be left. */
+size_t tw_client_link_seal(struct tw_client_link *link, uint8_t *packet, size_t plaintext_size);
+
+/* Opens packet[length] in place: frames are then at TW_HEADER_SIZE, length - TW_PACKET_MIN bytes.
+ */
+enum tw_client_link_result tw_client_link_open(struct tw_client_link *link, uint8_t *packet,
+                                               size_t length, uint64_t now_us)
+    __attribute__((warn_unused_result));
+
+/* False: nothing received yet. */
+bool tw_client_link_acknowledgement(const struct tw_client_link *link, struct tw_frame_ack *ack,
+                                    uint64_t now_us);
+
+#endif

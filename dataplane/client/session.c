@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/client/session.h"
+
+#include "dataplane/wire/header.h"
+
+#include <sodium.h>
+
+#define MICROSECONDS UINT64_C(1000000)
+
+bool tw_client_session_init(struct tw_client_session *session,
+                            const struct tw_client_session_config *config, uint64_t now_us)
+{
+    const struct tw_welcome *welcome = config->welcome;
+    if (welcome->tick_hz == 0 || welcome->connection_id == 0)
+        return false;
+    sodium_memzero(session, sizeof(*session));
+    tw_client_link_init(&session->link, config->backend, config->secrets,
+                        (enum tw_suite)welcome->suite, TW_CLIENT_LINK_CLIENT);
+    session->link.connection_id = welcome->connection_id;
+    tw_client_clock_init(&session->clock, welcome->tick_hz, welcome->server_time_us, now_us);
+    tw_client_inputs_init(&session->inputs);
+    session->inputs.current = config->input;
+    session->view = config->view;
+    session->events = config->events;
+    session->statistics = config->statistics;
+    session->tick_us = MICROSECONDS / welcome->tick_hz;
+    session->heard_us = now_us;
+    session->next_ping_us = now_us;
+    return true;
+}
+
+void tw_client_session_wipe(struct tw_client_session *session)
+{
+    sodium_memzero(session, sizeof(*session));
+}
+
+static void report_entities(struct tw_client_session *session, enum tw_client_event_type type,
+                            const uint32_t *handles, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        tw_client_events_push(session->events,
+                              &(struct tw_client_event){.type = type, .entity = handles[i]});
+}
+
+static void apply_snapshot(struct tw_client_session *session, const struct tw_view_changes *changes)
+{
+    struct tw_client_statistics *statistics = session->statistics;
+    statistics->snapshots++;
+    statistics->snapshots_lost += changes->missed;
+    statistics->snapshots_incomplete += changes->incomplete;
+    statistics->hashes_checked += changes->hash_checked;
+    statistics->hashes_wrong += changes->hash_wrong;
+    tw_client_inputs_applied(&session->inputs, changes->last_input_tick);
+    report_entities(session, TW_CLIENT_EVENT_EXIT, changes->exited, changes->exited_count);
+    report_entities(session, TW_CLIENT_EVENT_ENTER, changes->entered, changes->entered_count);
+    if (changes->hash_wrong)
+        tw_client_events_push(session->events, &(struct tw_client_event){
+                                                   .type = TW_CLIENT_EVENT_DESYNC,
+                                                   .code = changes->tick,
+                                               });
+}
+
+static void apply_pong(struct tw_client_session *session, const struct tw_frame_pong *pong,
+                       uint64_t now_us)
+{
+    if (!tw_client_clock_pong(&session->clock, pong, now_us))
+        return;
+    session->statistics->rtt_us = session->clock.rtt_us;
+    session->statistics->rtt_min_us = session->clock.rtt_min_us;
+    session->statistics->rtt_samples++;
+}
+
+bool tw_client_session_receive(struct tw_client_session *session, uint8_t *packet, size_t length,
+                               uint64_t now_us)
+{
+    if (tw_client_link_open(&session->link, packet, length, now_us) != TW_CLIENT_LINK_OK)
+        return false;
+    session->heard_us = now_us;
+
+    struct tw_server_frames frames;
+    if (tw_server_frames_decode(&frames, packet + TW_HEADER_SIZE, length - TW_PACKET_MIN) !=
+        TW_FRAMES_OK)
+        return false;
+    if (frames.has_snapshot) {
+        struct tw_view_changes changes = {0};
+        switch (tw_view_apply(session->view, frames.snapshot, frames.snapshot_size, &changes)) {
+        case TW_VIEW_APPLIED:
+        case TW_VIEW_FULL:
+            apply_snapshot(session, &changes);
+            break;
+        case TW_VIEW_OLD:
+            break;
+        case TW_VIEW_MALFORMED:
+            return false;
+        }
+    }
+    if (frames.has_pong)
+        apply_pong(session, &frames.pong, now_us);
+    if (frames.has_close) {
+        session->closed = true;
+        session->close_reason = frames.close_reason;
+    }
+    return true;
+}
+
+static void write_ping(struct tw_client_session *session, struct tw_writer *writer, uint64_t now_us)
+{
+    if (now_us < session->next_ping_us)
+        return;
+    tw_frame_write_ping(writer, now_us);
+    session->pings++;
+    session->next_ping_us =
+        now_us + (session->pings < TW_CLIENT_PING_FIRST_COUNT ? TW_CLIENT_PING_FIRST_US
+                                                              : TW_CLIENT_PING_INTERVAL_US);
+}
+
+size_t tw_client_session_write(struct tw_client_session *session, uint8_t *out, uint64_t now_us)
+{
+    uint32_t made = tw_client_inputs_advance(&session->inputs,
+                                             tw_client_clock_input_tick(&session->clock, now_us));
+    /* No new tick for longer than one lasts: the clock was set back. Go on repeating. */
+    bool idle = now_us - session->sent_us >= session->tick_us + session->tick_us / 2u;
+    if (made == 0 && !idle)
+        return 0;
+
+    struct tw_writer writer = tw_writer_make(out + TW_HEADER_SIZE, TW_DATAGRAM_MAX - TW_PACKET_MIN);
+    struct tw_input list[TW_INPUTS_MAX];
+    uint8_t count = tw_client_inputs_list(&session->inputs, list);
+    if (count > 0)
+        tw_frame_write_inputs(&writer, (uint32_t)session->inputs.newest_tick, list, count);
+
+    uint32_t newest = 0;
+    uint32_t bitmap = 0;
+    tw_view_acknowledgement(session->view, &newest, &bitmap);
+    if (newest > 0)
+        tw_frame_write_snapshot_ack(&writer, newest, bitmap);
+
+    struct tw_frame_ack ack;
+    if (tw_client_link_acknowledgement(&session->link, &ack, now_us))
+        tw_frame_write_ack(&writer, &ack);
+    write_ping(session, &writer, now_us);
+
+    size_t plaintext_size = TW_DATAGRAM_MAX - TW_PACKET_MIN - tw_writer_left(&writer);
+    if (plaintext_size == 0)
+        return 0;
+    session->sent_us = now_us;
+    session->statistics->inputs_sent += made;
+    return tw_client_link_seal(&session->link, out, plaintext_size);
+}
+
+size_t tw_client_session_write_close(struct tw_client_session *session, uint8_t *out,
+                                     enum tw_close_reason reason)
+{
+    struct tw_writer writer = tw_writer_make(out + TW_HEADER_SIZE, TW_DATAGRAM_MAX - TW_PACKET_MIN);
+    tw_frame_write_close(&writer, (uint16_t)reason);
+    return tw_client_link_seal(&session->link, out, TW_FRAME_HEADER_SIZE + TW_CLOSE_SIZE);
+}
+
+bool tw_client_session_exhausted(const struct tw_client_session *session)
+{
+    return tw_client_link_left(&session->link) <= TW_CLIENT_CLOSE_REPEATS;
+}

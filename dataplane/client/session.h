@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A connected client: packets of frames in and out, between link, clock, inputs and view.
+ *
+ * No socket and no clock. The view lives in memory of the owner; everything else is in the struct.
+ * Holds keys, wiped by tw_client_session_wipe. Single-threaded.
+ */
+#ifndef TICKWIRE_DATAPLANE_CLIENT_SESSION_H
+#define TICKWIRE_DATAPLANE_CLIENT_SESSION_H
+
+#include "dataplane/client/clock.h"
+#include "dataplane/client/events.h"
+#include "dataplane/client/inputs.h"
+#include "dataplane/client/link.h"
+#include "dataplane/wire/handshake.h"
+#include "simulation/client/view.h"
+#include "tickwire/client.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define TW_CLIENT_PING_INTERVAL_US 500000u
+/* The first pings come faster: the clock is right within the first second. */
+#define TW_CLIENT_PING_FIRST_US    200000u
+#define TW_CLIENT_PING_FIRST_COUNT 5u
+#define TW_CLIENT_CLOSE_REPEATS    3u
+
+struct tw_client_session {
+    struct tw_client_link link;
+    struct tw_client_clock clock;
+    struct tw_client_inputs inputs;
+    struct tw_view *view;
+    struct tw_client_events *events;         /* not owned */
+    struct tw_client_statistics *statistics; /* not owned */
+    uint64_t tick_us;
+    uint64_t heard_us; /* newest authenticated packet */
+    uint64_t sent_us;  /* newest packet sent; 0: none yet */
+    uint64_t next_ping_us;
+    uint32_t pings;
+    bool closed;           /* the server said close */
+    uint16_t close_reason; /* enum tw_close_reason */
+};
+
+struct tw_client_session_config {
+    const struct tw_aead_backend *backend;
+    const struct tw_session_secrets *secrets;
+    const struct tw_welcome *welcome;
+    struct tw_view *view; /* fresh */
+    struct tw_client_events *events;
+    struct tw_client_statistics *statistics;
+    struct tw_input input; /* the input until another is set */
+};
+
+/* False: the welcome's fields are of no use (no tick rate, no connection id). */
+bool tw_client_session_init(struct tw_client_session *session,
+                            const struct tw_client_session_config *config, uint64_t now_us)
+    __attribute__((warn_unused_result));
+void tw_client_session_wipe(struct tw_client_session *session);
+
+/* Opens packet[length] in place and applies its frames. False: rejected, nothing changed. */
+bool tw_client_session_receive(struct tw_client_session *session, uint8_t *packet, size_t length,
+                               uint64_t now_us);
+
+/* The datagram due now into out[TW_DATAGRAM_MAX]; its size, 0 if none is due. */
+size_t tw_client_session_write(struct tw_client_session *session, uint8_t *out, uint64_t now_us);
+
+/* One datagram with a close frame. */
+size_t tw_client_session_write_close(struct tw_client_session *session, uint8_t *out,
+                                     enum tw_close_reason reason);
+
+/* True when only the packet numbers for saying goodbye are left. */
+bool tw_client_session_exhausted(const struct tw_client_session *session);
+
+#endif
