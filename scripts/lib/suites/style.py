@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The look of the sources; see tests/style."""
+from tools import checks, shell
+
+
+def run(report, _long_run):
+    checks.run(report, "style", "tests/style/style.py")
+    sources = [str(path) for path in shell.source_files(".c", ".h")]
+    status, output = shell.run(["clang-format", "--dry-run", "--Werror", *sources])
+    if status:
+        report.add_failure("style: clang-format", output)
+    else:
+        report.add_pass("style: clang-format")
+    scripts = [str(path) for path in shell.source_files()
+               if (shell.ROOT / path).read_bytes().startswith(b"#!/bin/sh")
+               or path.suffix == ".sh"]
+    status, output = shell.run(["shellcheck", *scripts])
+    if status:
+        report.add_failure("style: shellcheck", output)
+    else:
+        report.add_pass("style: shellcheck")

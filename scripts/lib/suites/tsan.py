@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Tests of what threads share (rings, counters, agent link) under ThreadSanitizer."""
+from tools import meson
+
+# DPDK's default ring code orders by plain fences, which ThreadSanitizer cannot see.
+OPTIONS = ("-Dbuildtype=debug", "-Doptimization=1", "-Db_sanitize=thread",
+           "-Dc_args=-DRTE_USE_C11_MEM_MODEL")
+ENVIRONMENT = {"TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1"}
+
+
+def run(report, _long_run):
+    directory = meson.build(report, "tsan", "tsan", OPTIONS, {"CC": "gcc"})
+    if directory:
+        meson.test(report, "tsan", directory, ["tsan"], ENVIRONMENT)

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The virtual ports: veth with AF_XDP, or a TAP interface. Engine 198.18.0.1, bots 198.18.0.2
+(addresses set aside for benchmarks), all inside namespaces of our own."""
+from .namespace import Namespace
+from .process import wait_until
+
+ENGINE_ADDRESS = "198.18.0.1"
+BOTS_ADDRESS = "198.18.0.2"
+PREFIX_LENGTH = 24
+ENGINE_INTERFACE = "twengine"
+BOTS_INTERFACE = "twbots"
+
+
+class AfXdpPort:
+    """veth pair: the engine's end is driven by net_af_xdp, the other end is the bots' kernel."""
+
+    kind = "af_xdp"
+    title = "veth + AF_XDP"
+
+    def __init__(self, directory):
+        self.namespaces = []
+        try:
+            self.engine = self._namespace(directory)
+            self.bots = self._namespace(directory)
+            self.engine.run("ip", "link", "add", ENGINE_INTERFACE, "type", "veth", "peer", "name",
+                            BOTS_INTERFACE)
+            self.engine.run("ip", "link", "set", BOTS_INTERFACE, "netns", self.bots.pid)
+            self.engine.run("ip", "link", "set", ENGINE_INTERFACE, "up")
+            # veth hands packets over with unfinished checksums unless told to finish them.
+            self.bots.run("ethtool", "-K", BOTS_INTERFACE, "tx", "off")
+            self.bots.run("ip", "address", "add", f"{BOTS_ADDRESS}/{PREFIX_LENGTH}", "dev",
+                          BOTS_INTERFACE)
+            self.bots.run("ip", "link", "set", BOTS_INTERFACE, "up")
+        except Exception:
+            self.close()
+            raise
+
+    def _namespace(self, directory):
+        namespace = Namespace(f"{directory}/namespace.log")
+        self.namespaces.append(namespace)
+        return namespace
+
+    @property
+    def device(self):
+        return f"net_af_xdp0,iface={ENGINE_INTERFACE}"
+
+    def engine_started(self):
+        """Nothing to do once the engine runs."""
+
+    def close(self):
+        for namespace in reversed(self.namespaces):
+            namespace.close()
+        self.namespaces = []
+
+
+class TapPort:
+    """TAP: the engine makes the interface; bots and engine share one namespace."""
+
+    kind = "tap"
+    title = "TAP"
+
+    def __init__(self, directory):
+        self.engine = self.bots = Namespace(f"{directory}/namespace.log")
+
+    @property
+    def device(self):
+        return f"net_tap0,iface={BOTS_INTERFACE}"
+
+    def engine_started(self):
+        """Gives the kernel's end its address, as soon as the engine has made it."""
+        def configured():
+            try:
+                self.bots.run("ip", "link", "set", BOTS_INTERFACE, "up")
+                self.bots.run("ip", "address", "replace", f"{BOTS_ADDRESS}/{PREFIX_LENGTH}",
+                              "dev", BOTS_INTERFACE)
+                return True
+            except Exception:  # pylint: disable=broad-except
+                return False
+        if not wait_until(configured, 10, 0.1):
+            raise RuntimeError("the engine made no TAP interface within 10 s")
+
+    def close(self):
+        self.bots.close()
+
+
+PORTS = {"af_xdp": AfXdpPort, "tap": TapPort}

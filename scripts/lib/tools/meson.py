@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Builds a variant and runs its meson tests; every test becomes one line of the report."""
+import json
+
+from . import shell
+
+
+def build(report, label, name, options=(), env=None, targets=()):
+    """Path of the compiled build directory, or None after reporting the failure."""
+    watch = shell.Stopwatch()
+    try:
+        directory = shell.build(name, options, targets, env)
+    except shell.CommandFailed as failure:
+        report.add_failure(f"{label}: build", _compiler_errors(failure.log))
+        return None
+    report.add_pass(f"{label}: build", watch.seconds())
+    return directory
+
+
+def _compiler_errors(log):
+    """The part of a build log that tells why: the lines around the first failures."""
+    lines = log.splitlines()
+    interesting = [i for i, line in enumerate(lines)
+                   if "error:" in line or "FAILED" in line or "ERROR" in line]
+    if not interesting:
+        return log
+    wanted = sorted({j for i in interesting[:6] for j in range(i, min(i + 4, len(lines)))})
+    return "\n".join(lines[j] for j in wanted)
+
+
+def test(report, label, directory, suites, env=None, only=None, timeout_s=300):
+    """Runs the meson suites; `only` keeps the tests whose name contains it. Count of tests run."""
+    names = _test_names(directory, suites, only)
+    if not names:
+        report.add_skip(label, "no test of suite " + ", ".join(suites))
+        return 0
+    logbase = "log-" + "".join(c if c.isalnum() else "-" for c in label)
+    status, output = shell.run(
+        ["meson", "test", "-C", directory, "--no-rebuild", "--logbase", logbase, *names],
+        env=env, timeout_s=timeout_s)
+    log = directory / "meson-logs" / f"{logbase}.json"
+    if not log.is_file():
+        report.add_failure(label, output)
+        return 0
+    count = 0
+    for line in log.read_text(errors="replace").splitlines():
+        result = json.loads(line)
+        count += 1
+        name = f"{label}: {result['name'].split(' / ')[-1]}"
+        if result["result"] in ("OK", "EXPECTEDFAIL"):
+            report.add_pass(name, result.get("duration"))
+        elif result["result"] == "SKIP":
+            report.add_skip(name, "the test says so")
+        else:
+            report.add_failure(name, result["result"] + "\n" + result.get("stdout", "")
+                               + "\n" + result.get("stderr", ""))
+    if status == 124:
+        report.add_failure(f"{label}: time limit", output)
+    return count
+
+
+def _test_names(directory, suites, only):
+    listing = json.loads(shell.check(["meson", "introspect", "--tests", directory]))
+    return [entry["name"] for entry in listing
+            if any(suite.split(":")[-1] in suites for suite in entry["suite"])
+            and (only is None or only in entry["name"])]
