@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "control/config/check.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+__attribute__((format(printf, 5, 6))) static bool fail(struct tw_check_fault *fault,
+                                                       const char *section, const char *key,
+                                                       const char *other_key, const char *format,
+                                                       ...)
+{
+    fault->section = section;
+    fault->key = key;
+    fault->other_key = other_key;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(fault->message, sizeof(fault->message), format, arguments);
+    va_end(arguments);
+    return false;
+}
+
+static bool check_world(const struct tw_config_world *world, struct tw_check_fault *fault)
+{
+    if (world->aoi_exit_m < world->aoi_enter_m)
+        return fail(fault, "world", "aoi_exit_m", "aoi_enter_m",
+                    "%u is below aoi_enter_m, expected at least %u", world->aoi_exit_m,
+                    world->aoi_enter_m);
+    if (world->tick_hz % world->snapshot_hz != 0)
+        return fail(fault, "world", "snapshot_hz", "tick_hz",
+                    "%u does not divide tick_hz, expected a divisor of %u", world->snapshot_hz,
+                    world->tick_hz);
+    if (world->players_max > world->entities_max)
+        return fail(fault, "world", "players_max", "entities_max",
+                    "%u is above entities_max, expected at most %u", world->players_max,
+                    world->entities_max);
+    uint64_t entities = (uint64_t)world->npcs + world->obstacles + world->players_max;
+    if (entities > world->entities_max)
+        return fail(fault, "world", "entities_max", "npcs",
+                    "%u is too small, expected at least npcs + obstacles + players_max = %" PRIu64,
+                    world->entities_max, entities);
+    if (world->spawn_radius_m > world->size_m / 2)
+        return fail(fault, "world", "spawn_radius_m", "size_m",
+                    "%u reaches beyond the world, expected at most half of size_m = %u",
+                    world->spawn_radius_m, world->size_m / 2);
+    return true;
+}
+
+static bool contains(const uint32_t *cores, uint32_t count, uint32_t core)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (cores[i] == core)
+            return true;
+    }
+    return false;
+}
+
+static bool check_engine(const struct tw_config_engine *engine, struct tw_check_fault *fault)
+{
+    if (engine->worker_core_count != 0 && engine->worker_core_count != engine->workers)
+        return fail(fault, "engine", "worker_cores", "workers",
+                    "%u cores for %u workers, expected one core per worker, or an empty list",
+                    engine->worker_core_count, engine->workers);
+    if (engine->shard_core_count != 0 && engine->shard_core_count != engine->shards)
+        return fail(fault, "engine", "shard_cores", "shards",
+                    "%u cores for %u shards, expected one core per shard, or an empty list",
+                    engine->shard_core_count, engine->shards);
+    /* Two polling threads on one core starve each other; with backoff they may share. */
+    for (uint32_t i = 0; i < engine->shard_core_count && engine->idle == TW_IDLE_POLL; i++) {
+        if (contains(engine->worker_cores, engine->worker_core_count, engine->shard_cores[i]))
+            return fail(fault, "engine", "shard_cores", "idle",
+                        "core %u is a worker's too, expected different cores with idle: poll",
+                        engine->shard_cores[i]);
+    }
+    uint32_t mask =
+        engine->prefix_length == 32 ? UINT32_MAX : ~(UINT32_MAX >> engine->prefix_length);
+    if (engine->gateway != 0 && (engine->gateway & mask) != (engine->address & mask))
+        return fail(fault, "engine", "gateway", "address",
+                    "not on the link, expected an address in the /%u of address",
+                    engine->prefix_length);
+    if (engine->gateway != 0 && engine->gateway == engine->address)
+        return fail(fault, "engine", "gateway", "address",
+                    "is the engine's own address, expected another host's");
+    uint32_t top = engine->address >> 24;
+    if (top == 0 || top >= 224)
+        return fail(fault, "engine", "address", "address",
+                    "not an address of a host, expected a unicast IPv4 address");
+    return true;
+}
+
+static bool check_control(const struct tw_config_control *control, struct tw_check_fault *fault)
+{
+    if (strcmp(control->agent_socket, control->cli_socket) == 0)
+        return fail(fault, "control", "cli_socket", "agent_socket",
+                    "same path as agent_socket, expected a path of its own");
+    if (strcmp(control->database, control->key_file) == 0)
+        return fail(fault, "control", "key_file", "database",
+                    "same path as database, expected a path of its own");
+    return true;
+}
+
+bool tw_config_check(const struct tw_config *config, struct tw_check_fault *fault)
+{
+    return check_engine(&config->engine, fault) && check_world(&config->world, fault) &&
+           check_control(&config->control, fault);
+}

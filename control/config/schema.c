@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "control/config/schema.h"
+
+#include "tickwire/wire.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct tw_schema_choice hugepages_choices[] = {
+    {"auto", TW_HUGEPAGES_AUTO}, {"on", TW_HUGEPAGES_ON}, {"off", TW_HUGEPAGES_OFF}, {NULL, 0}};
+static const struct tw_schema_choice idle_choices[] = {
+    {"backoff", TW_IDLE_BACKOFF}, {"poll", TW_IDLE_POLL}, {NULL, 0}};
+static const struct tw_schema_choice suite_choices[] = {
+    {"chacha20_poly1305", TW_SUITE_CHACHA20_POLY1305},
+    {"aes256_gcm", TW_SUITE_AES256_GCM},
+    {NULL, 0}};
+
+const struct tw_schema_section tw_schema_sections[] = {
+    {"engine", "the engine process: port, cores, memory"},
+    {"limits", "budgets of the packet path; packets per second, burst of the same size"},
+    {"world", "the one world this engine simulates"},
+    {"control", "the control plane: sockets, store, keys, tokens"},
+};
+const size_t tw_schema_section_count = sizeof(tw_schema_sections) / sizeof(tw_schema_sections[0]);
+
+#define FIELD(part, member)                                                                        \
+    .section = #part, .name = #member, .offset = offsetof(struct tw_config, part.member),          \
+    .size = sizeof(((struct tw_config *)0)->part.member)
+#define TEXT(part, member, least, text, about)                                                     \
+    {                                                                                              \
+        FIELD(part, member), .type = TW_SCHEMA_STRING, .min = (least),                             \
+                             .max = sizeof(((struct tw_config *)0)->part.member) - 1,              \
+                             .default_text = (text), .unit = "", .meaning = (about)                \
+    }
+#define NUMBER(part, member, least, most, text, in, about)                                         \
+    {                                                                                              \
+        FIELD(part, member), .type = TW_SCHEMA_INTEGER, .min = (least), .max = (most),             \
+                             .default_text = (text), .unit = (in), .meaning = (about)              \
+    }
+#define CHOICE(part, member, list, text, about)                                                    \
+    {                                                                                              \
+        FIELD(part, member), .type = TW_SCHEMA_ENUM, .choices = (list), .default_text = (text),    \
+                             .unit = "", .meaning = (about)                                        \
+    }
+#define IPV4(part, member, least, text, about)                                                     \
+    {                                                                                              \
+        FIELD(part, member), .type = TW_SCHEMA_IPV4, .min = (least), .default_text = (text),       \
+                             .unit = "", .meaning = (about)                                        \
+    }
+/* Core numbers stay below 1,024: what DPDK and cpu_set_t can name. */
+#define CORES(part, member, count, about)                                                          \
+    {                                                                                              \
+        FIELD(part, member), .type = TW_SCHEMA_CORES,                                              \
+                             .count_offset = offsetof(struct tw_config, part.count), .min = 0,     \
+                             .max = 1023, .default_text = "", .unit = "", .meaning = (about)       \
+    }
+
+const struct tw_schema_key tw_schema_keys[] = {
+    TEXT(engine, name, 1, "tickwire", "name of this engine; tokens are issued for exactly one"),
+    TEXT(engine, device, 1, "net_af_xdp0,iface=tw0",
+         "DPDK device: a PCI address or a virtual device with its arguments"),
+    IPV4(engine, address, 1, "198.18.0.1", "address clients send to"),
+    NUMBER(engine, prefix_length, 1, 32, "24", "bits",
+           "on-link prefix; everything else goes to the gateway"),
+    IPV4(engine, gateway, 0, "none", "next hop for addresses off the link, or none"),
+    NUMBER(engine, udp_port, 1, 65535, "40000", "", "UDP port clients send to"),
+    NUMBER(engine, workers, 1, TW_WORKERS_MAX, "1", "threads",
+           "packet workers, one queue pair each"),
+    NUMBER(engine, shards, 1, TW_SHARDS_MAX, "1", "threads", "simulation shards"),
+    NUMBER(engine, main_core, 0, 1023, "0", "", "core of the engine's main thread"),
+    CORES(engine, worker_cores, worker_core_count,
+          "one core per worker; empty = chosen by the engine"),
+    CORES(engine, shard_cores, shard_core_count,
+          "one core per shard; empty = chosen by the engine"),
+    CHOICE(engine, hugepages, hugepages_choices, "auto",
+           "auto takes hugepages when free ones are found"),
+    {FIELD(engine, memory_mb), .type = TW_SCHEMA_SIZE, .min = 64, .max = 1048576,
+     .default_text = "512", .unit = "MB", .meaning = "memory for DPDK; 512, 512M or 2G"},
+    NUMBER(engine, sessions_max, 1, TW_SESSIONS_PER_WORKER, "4096", "sessions",
+           "session slots of each worker"),
+    CHOICE(engine, idle, idle_choices, "backoff",
+           "backoff sleeps 50 us after 64 empty polls; poll never sleeps (dedicated cores)"),
+
+    NUMBER(limits, stranger_pps, 1, 100000000, "20000", "packets/s",
+           "per worker: hellos and unknown connection ids, before any cryptography"),
+    NUMBER(limits, source_pps, 1, 1000000, "2000", "packets/s",
+           "per IPv4 source: hello 2 with a valid cookie"),
+    NUMBER(limits, session_pps, 1, 100000, "250", "packets/s", "per session"),
+    NUMBER(limits, arp_pps, 1, 1000000, "200", "packets/s", "ARP packets looked at"),
+    NUMBER(limits, icmp_pps, 1, 1000000, "200", "packets/s", "ICMP echo requests answered"),
+    NUMBER(limits, pending_max, 1, 65536, "1024", "handshakes",
+           "handshakes under way on each worker"),
+    NUMBER(limits, idle_timeout_ms, 1000, 3600000, "10000", "ms",
+           "a session silent this long is closed"),
+    NUMBER(limits, malformed_max, 1, 1000000, "16", "packets",
+           "authenticated malformed packets before a session is closed"),
+
+    NUMBER(world, id, 1, UINT32_MAX, "1", "", "world number; stands in tokens"),
+    NUMBER(world, seed, 0, UINT64_MAX, "1", "", "seed of everything random in the world"),
+    /* 2^31 units of 1/1024 m are 2,097,152 m; half of it leaves room for sums of positions. */
+    NUMBER(world, size_m, 64, 1048576, "1024", "m", "side of the square world"),
+    NUMBER(world, players_max, 1, 65536, "1000", "players", "players at once"),
+    NUMBER(world, entities_max, 1, (1u << TW_ENTITY_INDEX_BITS) - 1u, "16384", "entities",
+           "entities at once, players included"),
+    NUMBER(world, npcs, 0, (1u << TW_ENTITY_INDEX_BITS) - 1u, "1000", "entities",
+           "wandering entities at start"),
+    NUMBER(world, npcs_moving_percent, 0, 100, "50", "%", "share of them that moves"),
+    NUMBER(world, obstacles, 0, (1u << TW_ENTITY_INDEX_BITS) - 1u, "100", "entities",
+           "static circles at start"),
+    NUMBER(world, aoi_enter_m, 1, 65536, "64", "m", "an entity nearer than this becomes visible"),
+    NUMBER(world, aoi_exit_m, 1, 65536, "72", "m",
+           "a visible entity farther than this is no longer; at least aoi_enter_m"),
+    NUMBER(world, view_max, 1, 4096, "256", "entities", "entities a client can see at once"),
+    NUMBER(world, tick_hz, 1, 240, "60", "1/s", "simulation ticks per second"),
+    NUMBER(world, snapshot_hz, 1, 240, "20", "1/s",
+           "snapshots per client and second; divides tick_hz"),
+    NUMBER(world, spawn_radius_m, 0, 524288, "0", "m",
+           "players appear this near to the centre; 0 = anywhere"),
+
+    TEXT(control, agent_socket, 2, "/run/tickwire/agent.sock",
+         "engine and control plane meet here"),
+    TEXT(control, cli_socket, 2, "/run/tickwire/control.sock",
+         "the tickwire command reaches the control plane here"),
+    TEXT(control, database, 1, "/var/lib/tickwire/control.db",
+         "SQLite file: accounts, sessions, token history"),
+    TEXT(control, key_file, 1, "/var/lib/tickwire/keys",
+         "static key and token keys; created with mode 0600"),
+    NUMBER(control, token_validity_s, 1, 3600, "60", "s",
+           "time a client has to start a handshake with a new token"),
+    NUMBER(control, token_history_max, 1, 100000000, "1000000", "tokens",
+           "tokens remembered until they expire; handshakes are refused when full"),
+    {FIELD(control, suites), .type = TW_SCHEMA_FLAGS, .choices = suite_choices,
+     .default_text = "chacha20_poly1305, aes256_gcm", .unit = "",
+     .meaning = "cipher suites allowed on this host"},
+};
+const size_t tw_schema_key_count = sizeof(tw_schema_keys) / sizeof(tw_schema_keys[0]);
+static_assert(sizeof(tw_schema_keys) / sizeof(tw_schema_keys[0]) <= TW_SCHEMA_KEYS_MAX,
+              "the loader keeps one line number per key");
+static_assert(sizeof(tw_schema_sections) / sizeof(tw_schema_sections[0]) <= TW_SCHEMA_SECTIONS_MAX,
+              "the loader keeps one line number per section");
+static_assert(sizeof(enum tw_idle) == sizeof(int) && sizeof(enum tw_hugepages) == sizeof(int),
+              "enums are stored as int");
+
+static bool name_equals(const char *name, const char *text, size_t length)
+{
+    return strlen(name) == length && memcmp(name, text, length) == 0;
+}
+
+int tw_schema_find_section(const char *name, size_t length)
+{
+    for (size_t i = 0; i < tw_schema_section_count; i++) {
+        if (name_equals(tw_schema_sections[i].name, name, length))
+            return (int)i;
+    }
+    return -1;
+}
+
+int tw_schema_find_key(const char *section, const char *name, size_t length)
+{
+    for (size_t i = 0; i < tw_schema_key_count; i++) {
+        if (strcmp(tw_schema_keys[i].section, section) == 0 &&
+            name_equals(tw_schema_keys[i].name, name, length))
+            return (int)i;
+    }
+    return -1;
+}
+
+static void list_choices(const struct tw_schema_key *key, const char *lead, char *out, size_t size)
+{
+    size_t used = (size_t)snprintf(out, size, "%s", lead);
+    for (const struct tw_schema_choice *choice = key->choices; choice->name; choice++) {
+        if (used < size)
+            used += (size_t)snprintf(out + used, size - used, "%s%s",
+                                     choice == key->choices ? "" : ", ", choice->name);
+    }
+}
+
+void tw_schema_expectation(const struct tw_schema_key *key, char *out, size_t size)
+{
+    switch (key->type) {
+    case TW_SCHEMA_STRING:
+        snprintf(out, size, "text of %" PRIu64 " to %" PRIu64 " printable ASCII characters",
+                 key->min, key->max);
+        break;
+    case TW_SCHEMA_INTEGER:
+        snprintf(out, size, "an integer from %" PRIu64 " to %" PRIu64, key->min, key->max);
+        break;
+    case TW_SCHEMA_SIZE:
+        snprintf(out, size, "a size from %" PRIu64 " to %" PRIu64 " MB, like 512, 512M or 2G",
+                 key->min, key->max);
+        break;
+    case TW_SCHEMA_ENUM:
+        list_choices(key, "one of ", out, size);
+        break;
+    case TW_SCHEMA_FLAGS:
+        list_choices(key, "a list of one or more of ", out, size);
+        break;
+    case TW_SCHEMA_IPV4:
+        snprintf(out, size, "an IPv4 address like 192.0.2.1%s", key->min == 0 ? ", or none" : "");
+        break;
+    case TW_SCHEMA_CORES:
+        snprintf(out, size, "a list of at most %u different integers from %" PRIu64 " to %" PRIu64,
+                 TW_CONFIG_CORES_MAX, key->min, key->max);
+        break;
+    }
+}
