@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Where every packet went: the engine's ledgers, the port's counters, the interface's, the
+kernel's and the bots' own, compared exactly."""
+
+LINK_OUTCOMES = ("arp_handled", "arp_malformed", "arp_foreign", "arp_budget", "icmp_answered",
+                 "icmp_ignored", "icmp_budget")
+
+
+def reconcile(stats, interface, kernel, bots, other_sent=0):
+    """List of disagreements, empty when every packet is accounted for.
+
+    stats: the engine's figures; interface: bots' end of the port; kernel: UDP counters of the bots'
+    namespace; bots: summed totals of all bots; other_sent: frames sent past the kernel's UDP."""
+    problems = []
+
+    def equal(what, left, right):
+        if left != right:
+            problems.append(f"{what}: {left} is not {right} (difference {left - right})")
+
+    outcomes = stats["outcomes"]
+    equal("sum of all outcomes = packets taken from the port", sum(outcomes.values()),
+          stats["rx_packets"])
+    equal("packets taken from the port = packets the port received", stats["rx_packets"],
+          stats["port_rx_packets"])
+    equal("packets the port missed", stats["port_missed"], 0)
+    equal("packets the port could not read", stats["port_errors"], 0)
+    equal("interface sent = port received", interface["tx_packets"], stats["port_rx_packets"])
+    equal("port sent = interface received", stats["port_tx_packets"], interface["rx_packets"])
+    link = sum(outcomes[name] for name in LINK_OUTCOMES)
+    equal("bots sent = kernel's UDP sent", bots["packets_sent"], kernel["OutDatagrams"])
+    equal("bots sent + ARP and ICMP + raw frames = interface sent",
+          bots["packets_sent"] + link + other_sent, interface["tx_packets"])
+    equal("kernel's UDP delivered = bots received", kernel["InDatagrams"],
+          bots["packets_received"])
+    sent = stats["sends"]["sent"]
+    equal("engine's UDP sent = kernel's UDP delivered, refused or without a socket", sent,
+          kernel["InDatagrams"] + kernel["NoPorts"] + kernel["InErrors"])
+    return problems

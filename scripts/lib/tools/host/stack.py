@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""One Tickwire host: port, hugepages, control plane and engine in a temporary directory."""
+import json
+import os
+import pathlib
+import shutil
+import signal
+import tempfile
+import time
+
+from .. import shell
+from . import port as port_module
+from .hugepages import Hugepages
+from .process import Process, wait_until
+
+UDP_PORT = 40000
+MEMORY_MB = 256
+EXECUTABLES = {"engine": "dataplane/engine/tickwire-engine", "control": "control/tickwire-control",
+               "cli": "control/cli/tickwire", "load": "tests/load/tickwire-load"}
+START_TIMEOUT_S = 20
+
+
+class Failure(Exception):
+    """Something did not start, or did not do what it has to; the text is for people."""
+
+
+class Stack:
+    """Made with start(); close() undoes everything, from whatever state."""
+
+    def __init__(self, build, *, port="af_xdp", huge=True, settings=None, log=lambda text: None):
+        self.build = pathlib.Path(build)
+        self.port_kind = port
+        self.want_huge = huge
+        self.settings = settings or {}
+        self.log = log
+        self.directory = self.port = self.hugepages = self.engine = self.control = None
+        self.extras = []
+
+    # ---- life ----------------------------------------------------------------------------------
+
+    def prepare(self):
+        """Directory, port, hugepages and configuration; no daemon yet."""
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="tickwire-"))
+        self.port = port_module.PORTS[self.port_kind](self.directory)
+        if self.want_huge:
+            self.hugepages = Hugepages(MEMORY_MB + 64, self.log)
+        self.write_config(self.settings)
+        return self
+
+    def start(self):
+        self.prepare()
+        self.start_control()
+        self.start_engine()
+        return self
+
+    def start_control(self):
+        self.control = self.spawn("control", "--config", self.config_path)
+        if not wait_until(lambda: self._cli_answers() or not self.control.alive(), START_TIMEOUT_S):
+            raise Failure("tickwire-control does not answer\n" + self.control.log())
+        if not self.control.alive():
+            raise Failure("tickwire-control ended at start\n" + self.control.log())
+
+    def start_engine(self):
+        self.engine = self.spawn("engine", "--config", self.config_path,
+                                 namespace=self.port.engine)
+        self.port.engine_started()
+
+        def linked():
+            return not self.engine.alive() or self.stats_ready()
+        if not wait_until(linked, START_TIMEOUT_S, 0.1):
+            raise Failure("tickwire-engine did not come up\n" + self.engine.log())
+        if not self.engine.alive():
+            raise Failure("tickwire-engine ended at start\n" + self.engine.log())
+
+    def spawn(self, what, *arguments, namespace=None, **options):
+        command = [self.executable(what), *arguments]
+        if namespace is not None:
+            command = namespace.command(*command)
+        process = Process(command, self.directory / f"{what}.log", **options)
+        process.name = f"tickwire-{what}"
+        self.extras.append(process)
+        return process
+
+    def executable(self, what):
+        path = self.build / EXECUTABLES[what]
+        if path.exists():
+            return path
+        raise Failure(f"{path} was not built")
+
+    def close(self):
+        """Ends every process, removes interfaces, pages and files."""
+        for process in reversed(self.extras):
+            process.stop(5)
+        self.extras = []
+        if self.port is not None:
+            self.port.close()
+        if self.hugepages is not None:
+            self.hugepages.close()
+        if self.directory is not None:
+            shutil.rmtree(self.directory, ignore_errors=True)
+        self.port = self.hugepages = self.directory = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    # ---- configuration --------------------------------------------------------------------------
+
+    @property
+    def config_path(self):
+        return self.directory / "tickwire.yaml"
+
+    def write_config(self, settings):
+        """Defaults for a small machine, overridden by {"section.key": value}."""
+        directory = self.directory
+        huge = self.hugepages is not None and self.hugepages.granted
+        values = {
+            "engine.name": "demo", "engine.device": self.port.device,
+            "engine.address": port_module.ENGINE_ADDRESS,
+            "engine.prefix_length": port_module.PREFIX_LENGTH, "engine.udp_port": UDP_PORT,
+            "engine.hugepages": "on" if huge else "off", "engine.memory_mb": MEMORY_MB,
+            "world.spawn_radius_m": 100,
+            "control.agent_socket": directory / "agent.sock",
+            "control.cli_socket": directory / "control.sock",
+            "control.database": directory / "control.db", "control.key_file": directory / "keys",
+            **settings}
+        sections = {}
+        for name, value in values.items():
+            section, key = name.split(".")
+            sections.setdefault(section, {})[key] = value
+        lines = []
+        for section, keys in sections.items():
+            lines.append(f"{section}:")
+            lines += [f"  {key}: {self._scalar(value)}" for key, value in keys.items()]
+        self.config_path.write_text("\n".join(lines) + "\n")
+
+    @staticmethod
+    def _scalar(value):
+        if isinstance(value, (list, tuple)):
+            return "[" + ", ".join(map(str, value)) + "]"
+        return str(value) if isinstance(value, int) else json.dumps(str(value))
+
+    # ---- the CLI --------------------------------------------------------------------------------
+
+    def cli(self, *words, check=True):
+        """Parsed JSON of a `tickwire` command; with check=False (status, text)."""
+        command = [self.executable("cli"), "--socket", self.directory / "control.sock", "--json",
+                   *words]
+        status, output = shell.run(command, timeout_s=30)
+        if not check:
+            return status, output
+        if status != 0:
+            raise Failure(f"tickwire {' '.join(map(str, words))}: {output.strip()}")
+        return json.loads(output)
+
+    def _cli_answers(self):
+        if not os.path.exists(self.directory / "control.sock"):
+            return False
+        return self.cli("status", check=False)[0] == 0
+
+    def stats_ready(self):
+        return self.stats() is not None
+
+    def stats(self):
+        """The engine's newest figures, None when there are none (yet)."""
+        status, output = self.cli("status", check=False)
+        if status != 0:
+            return None
+        return json.loads(output).get("engine")
+
+    def settled_stats(self, timeout_s=8):
+        """Figures that have stopped moving: what was received before this call is in them."""
+        last = [None]
+
+        def same():
+            now = self.stats()
+            done = now is not None and last[0] is not None and \
+                now["rx_packets"] == last[0]["rx_packets"] and \
+                now["uptime_ns"] != last[0]["uptime_ns"]
+            if last[0] is None or now is None or now["uptime_ns"] != last[0]["uptime_ns"]:
+                last[0] = now
+            return now if done else None
+        return wait_until(same, timeout_s, 0.25)
+
+    # ---- tokens and bots ------------------------------------------------------------------------
+
+    def tokens(self, count, prefix="bot", **options):
+        """Connect tokens (text) for `count` accounts, which are made."""
+        words = [part for key, value in options.items() for part in (f"--{key}", value)]
+        issued = self.cli("token", "issue", "--count", count, "--account", prefix, *words)
+        return [entry["token"] for entry in issued["tokens"]]
+
+    def bots(self, tokens, seconds, *options):
+        """Starts `tickwire-load bots`; its JSON lines come on standard output."""
+        path = self.directory / f"tokens-{time.monotonic_ns()}"
+        path.write_text("\n".join(tokens) + "\n")
+        path.chmod(0o600)
+        return self.spawn("load", "bots", "--tokens", path, "--seconds", seconds, "--json",
+                          *options, namespace=self.port.bots, pipe=True)
+
+    def kill_control(self):
+        self.control.signal(signal.SIGKILL)
+        self.control.wait(5)
