@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/wire/frames.h"
+
+#include "tickwire/assert.h"
+
+struct frame {
+    uint8_t type;
+    uint16_t size;
+    const uint8_t *body;
+};
+
+/* The next frame; `seen` keeps one bit per type so that none comes twice. */
+static bool frame_next(struct tw_reader *reader, struct frame *frame, uint32_t *seen)
+{
+    frame->type = tw_read_u8(reader);
+    frame->size = tw_read_u16(reader);
+    frame->body = tw_read_bytes(reader, frame->size);
+    if (reader->failed || frame->type == 0 || frame->type > TW_FRAME_SNAPSHOT)
+        return false;
+    uint32_t bit = 1u << frame->type;
+    if (*seen & bit)
+        return false;
+    *seen |= bit;
+    return true;
+}
+
+static enum tw_frames_result input_decode(struct tw_input *input, const uint8_t *bytes)
+{
+    input->move_x = (int8_t)bytes[TW_INPUT_MOVE_X];
+    input->move_y = (int8_t)bytes[TW_INPUT_MOVE_Y];
+    input->facing = tw_load_u16(bytes + TW_INPUT_FACING);
+    input->buttons = tw_load_u16(bytes + TW_INPUT_BUTTONS);
+    if (input->move_x == INT8_MIN || input->move_y == INT8_MIN ||
+        (input->buttons & ~TW_BUTTONS_KNOWN) != 0)
+        return TW_FRAMES_RANGE;
+    return TW_FRAMES_OK;
+}
+
+static enum tw_frames_result inputs_decode(struct tw_client_frames *frames,
+                                           const struct frame *frame)
+{
+    if (frame->size < TW_INPUTS_LIST)
+        return TW_FRAMES_MALFORMED;
+    uint8_t count = frame->body[TW_INPUTS_COUNT];
+    if (frame->size != TW_INPUTS_LIST + count * TW_INPUT_SIZE)
+        return TW_FRAMES_MALFORMED;
+    if (count == 0 || count > TW_INPUTS_MAX)
+        return TW_FRAMES_RANGE;
+    frames->newest_tick = tw_load_u32(frame->body + TW_INPUTS_NEWEST_TICK);
+    /* The oldest entry belongs to tick newest - (count - 1): there is none before tick 0. */
+    if (frames->newest_tick < count - 1u)
+        return TW_FRAMES_RANGE;
+    for (uint8_t i = 0; i < count; i++) {
+        const uint8_t *bytes = frame->body + TW_INPUTS_LIST + i * TW_INPUT_SIZE;
+        if (input_decode(&frames->inputs[i], bytes) != TW_FRAMES_OK)
+            return TW_FRAMES_RANGE;
+    }
+    frames->has_inputs = true;
+    frames->input_count = count;
+    return TW_FRAMES_OK;
+}
+
+static enum tw_frames_result snapshot_ack_decode(struct tw_client_frames *frames,
+                                                 const struct frame *frame)
+{
+    if (frame->size != TW_SNAPSHOT_ACK_SIZE)
+        return TW_FRAMES_MALFORMED;
+    frames->has_snapshot_ack = true;
+    frames->snapshot_newest = tw_load_u32(frame->body + TW_SNAPSHOT_ACK_NEWEST);
+    frames->snapshot_bitmap = tw_load_u32(frame->body + TW_SNAPSHOT_ACK_BITMAP);
+    return frames->snapshot_newest != 0 ? TW_FRAMES_OK : TW_FRAMES_RANGE;
+}
+
+static enum tw_frames_result close_decode(uint16_t *reason, bool *has, const struct frame *frame)
+{
+    if (frame->size != TW_CLOSE_SIZE)
+        return TW_FRAMES_MALFORMED;
+    *has = true;
+    *reason = tw_load_u16(frame->body + TW_CLOSE_REASON);
+    return *reason != TW_CLOSE_NONE && *reason < TW_CLOSE_COUNT ? TW_FRAMES_OK : TW_FRAMES_RANGE;
+}
+
+static enum tw_frames_result ack_decode(struct tw_frame_ack *ack, bool *has,
+                                        const struct frame *frame)
+{
+    if (frame->size != TW_ACK_SIZE)
+        return TW_FRAMES_MALFORMED;
+    *has = true;
+    ack->largest = tw_load_u64(frame->body + TW_ACK_LARGEST);
+    ack->bitmap = tw_load_u64(frame->body + TW_ACK_BITMAP);
+    ack->delay_us = tw_load_u16(frame->body + TW_ACK_DELAY_US);
+    return ack->largest != 0 ? TW_FRAMES_OK : TW_FRAMES_RANGE;
+}
+
+static enum tw_frames_result client_frame_decode(struct tw_client_frames *frames,
+                                                 const struct frame *frame)
+{
+    switch (frame->type) {
+    case TW_FRAME_INPUTS:
+        return inputs_decode(frames, frame);
+    case TW_FRAME_SNAPSHOT_ACK:
+        return snapshot_ack_decode(frames, frame);
+    case TW_FRAME_PING:
+        if (frame->size != TW_PING_SIZE)
+            return TW_FRAMES_MALFORMED;
+        frames->has_ping = true;
+        frames->ping_time_us = tw_load_u64(frame->body + TW_PING_TIME);
+        return TW_FRAMES_OK;
+    case TW_FRAME_CLOSE:
+        return close_decode(&frames->close_reason, &frames->has_close, frame);
+    case TW_FRAME_ACK:
+        return ack_decode(&frames->ack, &frames->has_ack, frame);
+    default:
+        return TW_FRAMES_MALFORMED;
+    }
+}
+
+enum tw_frames_result tw_client_frames_decode(struct tw_client_frames *frames,
+                                              const uint8_t *plaintext, size_t length)
+{
+    memset(frames, 0, sizeof(*frames));
+    if (length == 0)
+        return TW_FRAMES_MALFORMED;
+    struct tw_reader reader = tw_reader_make(plaintext, length);
+    uint32_t seen = 0;
+    while (tw_reader_left(&reader) > 0) {
+        struct frame frame;
+        if (!frame_next(&reader, &frame, &seen))
+            return TW_FRAMES_MALFORMED;
+        enum tw_frames_result result = client_frame_decode(frames, &frame);
+        if (result != TW_FRAMES_OK)
+            return result;
+    }
+    return TW_FRAMES_OK;
+}
+
+static enum tw_frames_result server_frame_decode(struct tw_server_frames *frames,
+                                                 const struct frame *frame)
+{
+    switch (frame->type) {
+    case TW_FRAME_PONG:
+        if (frame->size != TW_PONG_SIZE)
+            return TW_FRAMES_MALFORMED;
+        frames->has_pong = true;
+        frames->pong.echo_us = tw_load_u64(frame->body + TW_PONG_ECHO);
+        frames->pong.received_us = tw_load_u64(frame->body + TW_PONG_RECEIVED);
+        frames->pong.sent_us = tw_load_u64(frame->body + TW_PONG_SENT);
+        return TW_FRAMES_OK;
+    case TW_FRAME_CLOSE:
+        return close_decode(&frames->close_reason, &frames->has_close, frame);
+    case TW_FRAME_ACK:
+        return ack_decode(&frames->ack, &frames->has_ack, frame);
+    case TW_FRAME_SNAPSHOT:
+        if (frame->size < TW_SNAPSHOT_FIXED_SIZE)
+            return TW_FRAMES_MALFORMED;
+        frames->has_snapshot = true;
+        frames->snapshot = frame->body;
+        frames->snapshot_size = frame->size;
+        return TW_FRAMES_OK;
+    default:
+        return TW_FRAMES_MALFORMED;
+    }
+}
+
+enum tw_frames_result tw_server_frames_decode(struct tw_server_frames *frames,
+                                              const uint8_t *plaintext, size_t length)
+{
+    memset(frames, 0, sizeof(*frames));
+    if (length == 0)
+        return TW_FRAMES_MALFORMED;
+    struct tw_reader reader = tw_reader_make(plaintext, length);
+    uint32_t seen = 0;
+    while (tw_reader_left(&reader) > 0) {
+        struct frame frame;
+        if (!frame_next(&reader, &frame, &seen))
+            return TW_FRAMES_MALFORMED;
+        enum tw_frames_result result = server_frame_decode(frames, &frame);
+        if (result != TW_FRAMES_OK)
+            return result;
+    }
+    return TW_FRAMES_OK;
+}
+
+/* Room for a whole frame or none of it; returns the body. */
+static uint8_t *frame_start(struct tw_writer *writer, enum tw_frame_type type, size_t size)
+{
+    uint8_t *bytes = tw_write_space(writer, TW_FRAME_HEADER_SIZE + size);
+    if (bytes == NULL)
+        return NULL;
+    bytes[0] = (uint8_t)type;
+    tw_store_u16(bytes + 1, (uint16_t)size);
+    return bytes + TW_FRAME_HEADER_SIZE;
+}
+
+void tw_frame_write_inputs(struct tw_writer *writer, uint32_t newest_tick,
+                           const struct tw_input *inputs, uint8_t count)
+{
+    TW_ASSERT(count >= 1 && count <= TW_INPUTS_MAX);
+    uint8_t *body =
+        frame_start(writer, TW_FRAME_INPUTS, TW_INPUTS_LIST + (size_t)count * TW_INPUT_SIZE);
+    if (body == NULL)
+        return;
+    tw_store_u32(body + TW_INPUTS_NEWEST_TICK, newest_tick);
+    body[TW_INPUTS_COUNT] = count;
+    for (uint8_t i = 0; i < count; i++) {
+        uint8_t *bytes = body + TW_INPUTS_LIST + i * TW_INPUT_SIZE;
+        bytes[TW_INPUT_MOVE_X] = (uint8_t)inputs[i].move_x;
+        bytes[TW_INPUT_MOVE_Y] = (uint8_t)inputs[i].move_y;
+        tw_store_u16(bytes + TW_INPUT_FACING, inputs[i].facing);
+        tw_store_u16(bytes + TW_INPUT_BUTTONS, inputs[i].buttons);
+    }
+}
+
+void tw_frame_write_snapshot_ack(struct tw_writer *writer, uint32_t newest, uint32_t bitmap)
+{
+    uint8_t *body = frame_start(writer, TW_FRAME_SNAPSHOT_ACK, TW_SNAPSHOT_ACK_SIZE);
+    if (body == NULL)
+        return;
+    tw_store_u32(body + TW_SNAPSHOT_ACK_NEWEST, newest);
+    tw_store_u32(body + TW_SNAPSHOT_ACK_BITMAP, bitmap);
+}
+
+void tw_frame_write_ping(struct tw_writer *writer, uint64_t time_us)
+{
+    uint8_t *body = frame_start(writer, TW_FRAME_PING, TW_PING_SIZE);
+    if (body != NULL)
+        tw_store_u64(body + TW_PING_TIME, time_us);
+}
+
+void tw_frame_write_pong(struct tw_writer *writer, const struct tw_frame_pong *pong)
+{
+    uint8_t *body = frame_start(writer, TW_FRAME_PONG, TW_PONG_SIZE);
+    if (body == NULL)
+        return;
+    tw_store_u64(body + TW_PONG_ECHO, pong->echo_us);
+    tw_store_u64(body + TW_PONG_RECEIVED, pong->received_us);
+    tw_store_u64(body + TW_PONG_SENT, pong->sent_us);
+}
+
+void tw_frame_write_close(struct tw_writer *writer, uint16_t reason)
+{
+    uint8_t *body = frame_start(writer, TW_FRAME_CLOSE, TW_CLOSE_SIZE);
+    if (body != NULL)
+        tw_store_u16(body + TW_CLOSE_REASON, reason);
+}
+
+void tw_frame_write_ack(struct tw_writer *writer, const struct tw_frame_ack *ack)
+{
+    uint8_t *body = frame_start(writer, TW_FRAME_ACK, TW_ACK_SIZE);
+    if (body == NULL)
+        return;
+    tw_store_u64(body + TW_ACK_LARGEST, ack->largest);
+    tw_store_u64(body + TW_ACK_BITMAP, ack->bitmap);
+    tw_store_u16(body + TW_ACK_DELAY_US, ack->delay_us);
+}
