@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Token buckets in 8 bytes each (the generic cell rate algorithm: only the time at which the
+ * bucket would be full again is stored), and a fixed-size table of them by source address.
+ *
+ * Pure: time in ns is an argument and may start anywhere. A zeroed budget is a full one. Each
+ * budget belongs to one thread.
+ */
+#ifndef TICKWIRE_DATAPLANE_GATE_BUDGET_H
+#define TICKWIRE_DATAPLANE_GATE_BUDGET_H
+
+#include "tickwire/address.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct tw_budget {
+    uint64_t full_at_ns;
+};
+
+struct tw_budget_rate {
+    uint64_t interval_ns; /* between two packets at the permitted rate */
+    uint64_t burst_ns;    /* interval x burst; 0 permits nothing */
+};
+
+/* `burst` packets at once, `per_second` in the long run; either 0 permits nothing. */
+struct tw_budget_rate tw_budget_rate_make(uint64_t per_second, uint64_t burst);
+
+/* Takes one packet's worth; false if there is none. */
+static inline bool tw_budget_take(struct tw_budget *budget, struct tw_budget_rate rate,
+                                  uint64_t now_ns)
+{
+    uint64_t full_at_ns = budget->full_at_ns > now_ns ? budget->full_at_ns : now_ns;
+    if (full_at_ns - now_ns + rate.interval_ns > rate.burst_ns)
+        return false;
+    budget->full_at_ns = full_at_ns + rate.interval_ns;
+    return true;
+}
+
+/* ---- by source address ------------------------------------------------------------------------
+ */
+
+/* 16,384 sources with less than a full bucket at once; more share buckets, and never gain. */
+#define TW_SOURCE_WAYS 4u
+#define TW_SOURCE_SETS 4096u
+
+struct tw_source_budget {
+    uint8_t ip[16];
+    struct tw_budget budget;
+};
+
+/* The key is secret: nobody can aim at another source's set. */
+struct tw_source_budgets {
+    uint8_t key[16];
+    struct tw_source_budget entries[TW_SOURCE_SETS][TW_SOURCE_WAYS];
+};
+
+/* `budgets` is zeroed memory. */
+void tw_source_budgets_init(struct tw_source_budgets *budgets, const uint8_t key[16]);
+
+/* By the whole IPv4 address. An entry is given to another source only once its bucket is full
+ * again, so that no flood of sources buys anybody a fresh bucket. */
+bool tw_source_budgets_take(struct tw_source_budgets *budgets, const struct tw_address *source,
+                            struct tw_budget_rate rate, uint64_t now_ns);
+
+#endif

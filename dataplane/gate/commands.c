@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/gate/worker_state.h"
+
+#include "dataplane/gate/arp.h"
+
+#include <rte_mbuf.h>
+#include <rte_ring.h>
+#include <rte_ring_elem.h>
+#include <sodium.h>
+
+/* A handshake reply expands keys: 16 of them keep a turn well under a millisecond. */
+#define COMMANDS_PER_TURN 16u
+/* All sessions are looked at within this many housekeeping rounds of 1 ms. */
+#define TIMEOUT_ROUNDS 64u
+
+/* ---- commands ----------------------------------------------------------------------------------
+ */
+
+static uint32_t find_open_session(const struct tw_worker *worker, uint32_t connection_id)
+{
+    uint32_t slot;
+    if (tw_connection_worker(connection_id) != worker->config.index ||
+        tw_sessions_find(&worker->sessions, connection_id, &slot) != TW_SESSIONS_FOUND ||
+        worker->sessions.hot[slot].state == TW_SESSION_CLOSING)
+        return TW_SESSION_NONE;
+    return slot;
+}
+
+static void kick(struct tw_worker *worker, const struct tw_worker_command *command)
+{
+    uint32_t slot = find_open_session(worker, command->connection_id);
+    if (slot != TW_SESSION_NONE)
+        tw_owed_close(worker, slot, command->reason, true);
+}
+
+static void query(struct tw_worker *worker, const struct tw_worker_command *command)
+{
+    uint32_t slot = find_open_session(worker, command->connection_id);
+    memset(&worker->event, 0, sizeof(worker->event));
+    worker->event.query = command->query;
+    /* A full ring loses the answer; whoever asked asks again. */
+    if (slot != TW_SESSION_NONE)
+        (void)!tw_owed_session_event(worker, TW_EVENT_SESSION, slot);
+    else
+        (void)!tw_owed_event(worker, TW_EVENT_SESSION);
+}
+
+static void send_arp_request(struct tw_worker *worker, uint32_t address)
+{
+    struct rte_mbuf *mbuf = tw_transmit_buffer(worker);
+    if (!mbuf)
+        return;
+    tw_arp_request_write(rte_pktmbuf_mtod(mbuf, uint8_t *), &worker->rules, address);
+    mbuf->data_len = TW_ARP_FRAME_SIZE;
+    mbuf->pkt_len = TW_ARP_FRAME_SIZE;
+    tw_transmit_frame(worker, mbuf);
+}
+
+static void obey(struct tw_worker *worker, const struct tw_worker_command *command)
+{
+    switch ((enum tw_command_type)command->type) {
+    case TW_COMMAND_HANDSHAKE_REPLY:
+        tw_handshake_reply(worker, &command->reply);
+        break;
+    case TW_COMMAND_KICK:
+        kick(worker, command);
+        break;
+    case TW_COMMAND_NEIGHBOUR_SET:
+        tw_neighbours_set(&worker->neighbours, command->neighbour.ipv4, command->neighbour.mac);
+        break;
+    case TW_COMMAND_ARP_REQUEST:
+        send_arp_request(worker, command->neighbour.ipv4);
+        break;
+    case TW_COMMAND_COOKIE_KEY:
+        tw_cookie_rotate(&worker->cookies, command->cookie.key, command->cookie.slot);
+        break;
+    case TW_COMMAND_CONTROL_STATE:
+        worker->control_linked = command->control.linked != 0;
+        break;
+    case TW_COMMAND_CLOSE_ALL:
+        worker->closing_all = true;
+        worker->close_walk = (struct tw_walk){.running = true, .reason = command->reason};
+        break;
+    case TW_COMMAND_RESYNC:
+        worker->resync_walk = (struct tw_walk){.running = true};
+        break;
+    case TW_COMMAND_QUERY:
+        query(worker, command);
+        break;
+    }
+}
+
+void tw_commands_turn(struct tw_worker *worker)
+{
+    for (uint32_t i = 0; i < COMMANDS_PER_TURN; i++) {
+        if (rte_ring_sc_dequeue_elem(worker->config.commands, &worker->command,
+                                     sizeof(worker->command)) != 0)
+            return;
+        obey(worker, &worker->command);
+        sodium_memzero(&worker->command, sizeof(worker->command));
+    }
+}
+
+/* ---- walks over all sessions, a few per turn ---------------------------------------------------
+ */
+
+static void walk_close(struct tw_worker *worker)
+{
+    struct tw_walk *walk = &worker->close_walk;
+    for (uint32_t i = 0; i < TW_SESSIONS_PER_TURN && walk->next < worker->sessions.capacity; i++) {
+        uint32_t slot = walk->next++;
+        if (worker->sessions.hot[slot].state != TW_SESSION_FREE)
+            tw_owed_close(worker, slot, walk->reason, true);
+    }
+    walk->running = walk->next < worker->sessions.capacity;
+}
+
+static void walk_resync(struct tw_worker *worker)
+{
+    struct tw_walk *walk = &worker->resync_walk;
+    for (uint32_t i = 0; i < TW_SESSIONS_PER_TURN && walk->next < worker->sessions.capacity; i++) {
+        uint32_t slot = walk->next;
+        worker->event.query = 0;
+        if (worker->sessions.hot[slot].state == TW_SESSION_LIVE &&
+            !tw_owed_session_event(worker, TW_EVENT_SESSION, slot))
+            return;
+        walk->next++;
+    }
+    if (walk->next < worker->sessions.capacity)
+        return;
+    memset(&worker->event, 0, sizeof(worker->event));
+    walk->running = !tw_owed_event(worker, TW_EVENT_RESYNC_END);
+}
+
+static void check_timeout(struct tw_worker *worker, uint32_t slot)
+{
+    const struct tw_session *session = &worker->sessions.hot[slot];
+    uint64_t idle_ns = (uint64_t)worker->config.config->limits.idle_timeout_ms * 1000000u;
+    uint64_t silent_ns = worker->now_ns - session->heard_ns;
+    if (session->state == TW_SESSION_PENDING && silent_ns >= TW_SESSION_PENDING_NS)
+        tw_owed_release(worker, slot);
+    else if (session->state == TW_SESSION_LIVE && silent_ns >= idle_ns)
+        tw_owed_close(worker, slot, TW_CLOSE_TIMEOUT, true);
+}
+
+static void check_timeouts(struct tw_worker *worker)
+{
+    uint32_t count = worker->sessions.capacity / TIMEOUT_ROUNDS + 1u;
+    for (uint32_t i = 0; i < count; i++) {
+        check_timeout(worker, worker->timeout_slot);
+        worker->timeout_slot = (worker->timeout_slot + 1u) % worker->sessions.capacity;
+    }
+}
+
+static void publish(struct tw_worker *worker)
+{
+    const uint32_t *counts = worker->sessions.counts;
+    tw_counter_set(&worker->config.counters->sessions_live, counts[TW_SESSION_LIVE]);
+    tw_counter_set(&worker->config.counters->sessions_pending, counts[TW_SESSION_PENDING]);
+    bool drained = worker->closing_all && !worker->close_walk.running &&
+                   counts[TW_SESSION_FREE] == worker->sessions.capacity;
+    atomic_store_explicit(&worker->drained, drained, memory_order_release);
+}
+
+void tw_commands_housekeeping(struct tw_worker *worker)
+{
+    if (worker->close_walk.running)
+        walk_close(worker);
+    if (worker->resync_walk.running)
+        walk_resync(worker);
+    if (worker->now_ns >= worker->housekeeping_ns) {
+        worker->housekeeping_ns = worker->now_ns + TW_HOUSEKEEPING_NS;
+        check_timeouts(worker);
+        tw_handshake_expire(worker);
+    }
+    publish(worker);
+}

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/gate/worker_state.h"
+
+#include "dataplane/crypto/crc32c_isal.h"
+#include "dataplane/wire/handshake.h"
+#include "dataplane/wire/keys.h"
+
+#include <sodium.h>
+
+/* How long a client is told to wait: the control plane restarts within seconds, a full ring is
+ * empty after some ms, and a full host stays full for a while. */
+#define AGAIN_CONTROL_AWAY_MS 1000u
+#define AGAIN_BUSY_MS         250u
+#define AGAIN_FULL_MS         2000u
+
+static void send_try_again(struct tw_worker *worker, const struct tw_address *to,
+                           const uint8_t *ephemeral, uint32_t after_ms)
+{
+    uint8_t answer[TW_TRY_AGAIN_SIZE];
+    tw_try_again_write(answer, ephemeral, after_ms, tw_crc32c_isal);
+    tw_transmit_answer(worker, to, answer, sizeof(answer));
+}
+
+/* ---- hello -------------------------------------------------------------------------------------
+ */
+
+static enum tw_outcome answer_hello(struct tw_worker *worker, const struct tw_packet *packet)
+{
+    struct tw_hello hello;
+    switch (tw_hello_parse(&hello, packet->payload, packet->payload_length, tw_crc32c_isal)) {
+    case TW_HELLO_OK: {
+        uint8_t cookie[TW_COOKIE_SIZE];
+        uint8_t answer[TW_COOKIE_PACKET];
+        tw_cookie_make(cookie, &worker->cookies, &packet->source, hello.ephemeral);
+        tw_cookie_packet_write(answer, hello.ephemeral, cookie, tw_crc32c_isal);
+        tw_transmit_answer(worker, &packet->source, answer, sizeof(answer));
+        return TW_OUTCOME_COOKIE_SENT;
+    }
+    case TW_HELLO_OTHER_VERSION: {
+        uint8_t answer[TW_WRONG_VERSION_SIZE];
+        tw_wrong_version_write(answer, hello.ephemeral, TW_PROTOCOL_VERSION, TW_PROTOCOL_VERSION,
+                               tw_crc32c_isal);
+        tw_transmit_answer(worker, &packet->source, answer, sizeof(answer));
+        return TW_OUTCOME_VERSION_TOLD;
+    }
+    case TW_HELLO_CRC:
+        return TW_OUTCOME_HANDSHAKE_CRC;
+    case TW_HELLO_NO_SUITE:
+        return TW_OUTCOME_HELLO2_VERSION;
+    case TW_HELLO_MALFORMED:
+        break;
+    }
+    return TW_OUTCOME_HANDSHAKE_MALFORMED;
+}
+
+/* ---- hello 2 -----------------------------------------------------------------------------------
+ */
+
+static enum tw_outcome try_again(struct tw_worker *worker, const struct tw_packet *packet,
+                                 const struct tw_hello *hello, uint32_t after_ms)
+{
+    send_try_again(worker, &packet->source, hello->ephemeral, after_ms);
+    return TW_OUTCOME_TRY_AGAIN_SENT;
+}
+
+static enum tw_outcome answer_repeated(struct tw_worker *worker, const struct tw_packet *packet,
+                                       const struct tw_pending_entry *entry)
+{
+    if (entry->state == TW_PENDING_RELAYED)
+        return TW_OUTCOME_HANDSHAKE_PENDING;
+    if (worker->sessions.hot[entry->slot].state == TW_SESSION_CLOSING)
+        return TW_OUTCOME_SESSION_CLOSING;
+    tw_transmit_answer(worker, &packet->source, entry->welcome, sizeof(entry->welcome));
+    return TW_OUTCOME_WELCOME_RESENT;
+}
+
+static bool relay(struct tw_worker *worker, const struct tw_packet *packet, uint32_t number)
+{
+    memset(&worker->event, 0, sizeof(worker->event));
+    struct tw_agent_handshake_request *request = &worker->event.handshake;
+    request->request = tw_pending_request(&worker->pending, number);
+    request->source = packet->source;
+    request->destination = worker->own_address;
+    memcpy(request->hello2, packet->payload, sizeof(request->hello2));
+    return tw_owed_event(worker, TW_EVENT_HANDSHAKE);
+}
+
+static enum tw_outcome begin_handshake(struct tw_worker *worker, const struct tw_packet *packet,
+                                       const struct tw_hello *hello)
+{
+    if (!worker->control_linked || worker->closing_all)
+        return try_again(worker, packet, hello, AGAIN_CONTROL_AWAY_MS);
+    uint32_t number = tw_pending_begin(&worker->pending, hello->binder, worker->now_ns);
+    if (number == TW_PENDING_NONE)
+        return try_again(worker, packet, hello, AGAIN_BUSY_MS);
+    struct tw_pending_entry *entry = &worker->pending.entries[number];
+    memcpy(entry->ephemeral, hello->ephemeral, sizeof(entry->ephemeral));
+    entry->source = packet->source;
+    entry->suites = hello->suites;
+    if (!relay(worker, packet, number)) {
+        tw_pending_end(&worker->pending, number);
+        return try_again(worker, packet, hello, AGAIN_BUSY_MS);
+    }
+    return TW_OUTCOME_HANDSHAKE_RELAYED;
+}
+
+static enum tw_outcome answer_hello2(struct tw_worker *worker, const struct tw_packet *packet)
+{
+    struct tw_hello hello;
+    switch (tw_hello2_parse(&hello, packet->payload, packet->payload_length, tw_crc32c_isal)) {
+    case TW_HELLO_OK:
+        break;
+    case TW_HELLO_CRC:
+        return TW_OUTCOME_HANDSHAKE_CRC;
+    case TW_HELLO_MALFORMED:
+        return TW_OUTCOME_HANDSHAKE_MALFORMED;
+    case TW_HELLO_OTHER_VERSION:
+    case TW_HELLO_NO_SUITE:
+        return TW_OUTCOME_HELLO2_VERSION;
+    }
+    if (!tw_cookie_check(hello.cookie, &worker->cookies, &packet->source, hello.ephemeral))
+        return TW_OUTCOME_COOKIE_WRONG;
+    if (!tw_source_budgets_take(&worker->budgets.sources, &packet->source,
+                                worker->budgets.source_rate, worker->now_ns))
+        return TW_OUTCOME_SOURCE_BUDGET;
+    uint32_t number = tw_pending_find(&worker->pending, hello.binder);
+    if (number != TW_PENDING_NONE)
+        return answer_repeated(worker, packet, &worker->pending.entries[number]);
+    return begin_handshake(worker, packet, &hello);
+}
+
+void tw_handshake_receive(struct tw_worker *worker, struct tw_packet *packet)
+{
+    uint8_t type = packet->header.channel;
+    if (type != TW_HANDSHAKE_HELLO && type != TW_HANDSHAKE_HELLO2) {
+        packet->outcome = TW_OUTCOME_HANDSHAKE_TYPE;
+        return;
+    }
+    uint16_t size = type == TW_HANDSHAKE_HELLO ? TW_HELLO_SIZE : TW_HELLO2_SIZE;
+    if (packet->payload_length != size)
+        packet->outcome = TW_OUTCOME_HANDSHAKE_MALFORMED;
+    else if (!tw_budget_take(&worker->budgets.stranger, worker->budgets.stranger_rate,
+                             worker->now_ns))
+        packet->outcome = TW_OUTCOME_STRANGER_BUDGET;
+    else
+        packet->outcome = (uint16_t)(type == TW_HANDSHAKE_HELLO ? answer_hello(worker, packet)
+                                                                : answer_hello2(worker, packet));
+}
+
+/* ---- the control plane's reply -----------------------------------------------------------------
+ */
+
+static void send_welcome(struct tw_worker *worker, struct tw_pending_entry *entry, uint32_t slot,
+                         const struct tw_agent_handshake_reply *reply)
+{
+    const struct tw_config_world *world = &worker->config.config->world;
+    struct tw_session_secrets secrets;
+    memcpy(secrets.client_to_server, reply->secret_client_to_server, TW_KEY_SIZE);
+    memcpy(secrets.server_to_client, reply->secret_server_to_client, TW_KEY_SIZE);
+    memcpy(secrets.confirm_key, reply->confirm_key, TW_KEY_SIZE);
+    memcpy(secrets.confirm_iv, reply->confirm_iv, TW_IV_SIZE);
+    memcpy(secrets.transcript, reply->transcript, TW_HASH_SIZE);
+    struct tw_welcome welcome = {
+        .connection_id = tw_sessions_id(&worker->sessions, slot),
+        .world = reply->world,
+        .server_time_us = tw_worker_server_time_us(worker),
+        .tick = tw_worker_tick(worker),
+        .mtu = TW_DATAGRAM_MAX,
+        .suite = reply->suite,
+        .tick_hz = (uint8_t)world->tick_hz,
+        .snapshot_hz = (uint8_t)world->snapshot_hz,
+    };
+    tw_welcome_write(entry->welcome, &welcome, entry->ephemeral, reply->server_ephemeral, &secrets,
+                     tw_crc32c_isal);
+    sodium_memzero(&secrets, sizeof(secrets));
+    tw_transmit_answer(worker, &entry->source, entry->welcome, sizeof(entry->welcome));
+}
+
+static void install(struct tw_worker *worker, uint32_t number, uint32_t slot,
+                    const struct tw_agent_handshake_reply *reply)
+{
+    const struct tw_aead_backend *aead = worker->config.aead;
+    struct tw_pending_entry *entry = &worker->pending.entries[number];
+    struct tw_session *session = &worker->sessions.hot[slot];
+    struct tw_session_body *body = &worker->sessions.bodies[slot];
+    session->address = entry->source;
+    session->shard = (uint16_t)(reply->world % worker->config.shards);
+    session->heard_ns = worker->now_ns;
+    session->handshake = number;
+    tw_packet_key_expand(&body->receive_key, aead, reply->suite, reply->secret_client_to_server);
+    tw_packet_key_expand(&body->send_key, aead, reply->suite, reply->secret_server_to_client);
+    tw_replay_init(&body->replay);
+    body->send_sequence = TW_SEQUENCE_FIRST;
+    body->account = reply->account;
+    body->installed_ns = worker->now_ns;
+    body->world = reply->world;
+    memcpy(body->token_id, reply->token_id, sizeof(body->token_id));
+    tw_pending_install(&worker->pending, number, slot);
+    send_welcome(worker, entry, slot, reply);
+}
+
+static bool suite_is_usable(const struct tw_worker *worker, const struct tw_pending_entry *entry,
+                            uint8_t suite)
+{
+    bool one = suite == TW_SUITE_CHACHA20_POLY1305 || suite == TW_SUITE_AES256_GCM;
+    return one && (suite & worker->config.aead->suites & entry->suites) != 0;
+}
+
+static enum tw_verdict welcome(struct tw_worker *worker, uint32_t number,
+                               const struct tw_agent_handshake_reply *reply)
+{
+    struct tw_pending_entry *entry = &worker->pending.entries[number];
+    if (!suite_is_usable(worker, entry, reply->suite)) {
+        tw_pending_end(&worker->pending, number);
+        return TW_VERDICT_SUITE_NONE;
+    }
+    uint32_t slot = worker->closing_all ? TW_SESSION_NONE : tw_sessions_take(&worker->sessions);
+    if (slot == TW_SESSION_NONE) {
+        send_try_again(worker, &entry->source, entry->ephemeral, AGAIN_FULL_MS);
+        tw_pending_end(&worker->pending, number);
+        return TW_VERDICT_SESSIONS_FULL;
+    }
+    install(worker, number, slot, reply);
+    return TW_VERDICT_WELCOMED;
+}
+
+static enum tw_verdict refuse(struct tw_worker *worker, uint32_t number,
+                              const struct tw_agent_handshake_reply *reply)
+{
+    const struct tw_pending_entry *entry = &worker->pending.entries[number];
+    if (reply->refused_size > 0 && reply->refused_size <= sizeof(reply->refused))
+        tw_transmit_answer(worker, &entry->source, reply->refused, reply->refused_size);
+    tw_pending_end(&worker->pending, number);
+    return reply->verdict < TW_VERDICT_COUNT ? reply->verdict : TW_VERDICT_CONTROL_GONE;
+}
+
+void tw_handshake_reply(struct tw_worker *worker, const struct tw_agent_handshake_reply *reply)
+{
+    enum tw_verdict verdict;
+    uint32_t number = tw_pending_of_request(&worker->pending, reply->request);
+    if (number == TW_PENDING_NONE)
+        return; /* its verdict was CONTROL_GONE */
+    if (worker->pending.entries[number].state == TW_PENDING_EXPIRED) {
+        tw_pending_end(&worker->pending, number);
+        verdict = TW_VERDICT_REPLY_LATE;
+    } else if (reply->verdict == TW_VERDICT_WELCOMED) {
+        verdict = welcome(worker, number, reply);
+    } else {
+        verdict = refuse(worker, number, reply);
+    }
+    tw_counter_add(&worker->config.counters->verdicts[verdict], 1);
+}
+
+void tw_handshake_expire(struct tw_worker *worker)
+{
+    bool gone = false;
+    for (uint32_t i = 0; i < TW_SESSIONS_PER_TURN; i++) {
+        if (!tw_pending_expire(&worker->pending, worker->now_ns, !worker->control_linked, &gone))
+            return;
+        if (gone)
+            tw_counter_add(&worker->config.counters->verdicts[TW_VERDICT_CONTROL_GONE], 1);
+    }
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/gate/worker_state.h"
+
+#include "dataplane/gate/arp.h"
+#include "dataplane/gate/icmp.h"
+
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+#include <rte_ring.h>
+
+/* Bursts of one turn at most: shards and timers get their turn under any flood. */
+#define BURSTS_PER_TURN 4u
+
+static enum tw_checksum_hint hint_of(uint64_t flags, uint64_t mask, uint64_t good, uint64_t bad)
+{
+    if ((flags & mask) == good)
+        return TW_CHECKSUM_GOOD;
+    return (flags & mask) == bad ? TW_CHECKSUM_BAD : TW_CHECKSUM_UNKNOWN;
+}
+
+static void parse(struct tw_worker *worker, uint32_t i)
+{
+    struct rte_mbuf *mbuf = worker->received[i];
+    struct tw_packet *packet = &worker->packets[i];
+    struct tw_checksum_hints hints = {
+        .ipv4 = hint_of(mbuf->ol_flags, RTE_MBUF_F_RX_IP_CKSUM_MASK, RTE_MBUF_F_RX_IP_CKSUM_GOOD,
+                        RTE_MBUF_F_RX_IP_CKSUM_BAD),
+        .udp = hint_of(mbuf->ol_flags, RTE_MBUF_F_RX_L4_CKSUM_MASK, RTE_MBUF_F_RX_L4_CKSUM_GOOD,
+                       RTE_MBUF_F_RX_L4_CKSUM_BAD),
+    };
+    packet->frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
+    packet->frame_length = mbuf->data_len;
+    tw_packet_parse(packet, &worker->rules, hints);
+}
+
+/* Sends a frame back in its own buffer. */
+static void send_in_place(struct tw_worker *worker, uint32_t i, uint32_t length)
+{
+    struct rte_mbuf *mbuf = worker->received[i];
+    worker->received[i] = NULL;
+    mbuf->data_len = (uint16_t)length;
+    mbuf->pkt_len = length;
+    mbuf->ol_flags = 0;
+    tw_transmit_frame(worker, mbuf);
+}
+
+static void handle_arp(struct tw_worker *worker, uint32_t i)
+{
+    struct tw_packet *packet = &worker->packets[i];
+    if (!tw_budget_take(&worker->budgets.arp, worker->budgets.arp_rate, worker->now_ns)) {
+        packet->outcome = TW_OUTCOME_ARP_BUDGET;
+        return;
+    }
+    if (packet->source_ipv4 != 0) {
+        memset(&worker->event, 0, sizeof(worker->event));
+        worker->event.neighbour.ipv4 = packet->source_ipv4;
+        memcpy(worker->event.neighbour.mac, tw_arp_sender_mac(packet), TW_MAC_SIZE);
+        /* Lost when the ring is full: it is seen again with the next ARP. */
+        (void)!tw_owed_event(worker, TW_EVENT_NEIGHBOUR_SEEN);
+    }
+    packet->outcome = TW_OUTCOME_ARP_HANDLED;
+    if (tw_arp_is_request(packet))
+        send_in_place(worker, i, tw_arp_reply(packet, &worker->rules));
+}
+
+static void handle_icmp(struct tw_worker *worker, uint32_t i)
+{
+    struct tw_packet *packet = &worker->packets[i];
+    if (!tw_budget_take(&worker->budgets.icmp, worker->budgets.icmp_rate, worker->now_ns)) {
+        packet->outcome = TW_OUTCOME_ICMP_BUDGET;
+        return;
+    }
+    packet->outcome = TW_OUTCOME_ICMP_ANSWERED;
+    const uint8_t *mac = tw_transmit_next_hop(worker, packet->source_ipv4);
+    if (mac)
+        send_in_place(worker, i, tw_icmp_reply(packet, &worker->rules, mac));
+}
+
+/* True if the packet left for its owner; it ends in an outcome there. */
+static bool hand_over(struct tw_worker *worker, uint32_t i)
+{
+    uint32_t owner = tw_connection_worker(worker->packets[i].header.connection_id);
+    struct rte_ring *ring = worker->config.handover_out[owner];
+    if (ring && rte_ring_sp_enqueue(ring, worker->received[i]) == 0) {
+        worker->received[i] = NULL;
+        return true;
+    }
+    worker->packets[i].outcome = TW_OUTCOME_WORKER_FOREIGN;
+    return false;
+}
+
+/* Everything up to the cipher. Packets that are still open afterwards are worth opening. */
+static void admit(struct tw_worker *worker, uint32_t i)
+{
+    struct tw_packet *packet = &worker->packets[i];
+    uint32_t owner = tw_connection_worker(packet->header.connection_id);
+    if (packet->outcome != TW_OUTCOME_OPEN)
+        return;
+    if (packet->kind == TW_PACKET_ARP)
+        handle_arp(worker, i);
+    else if (packet->kind == TW_PACKET_ICMP)
+        handle_icmp(worker, i);
+    else if (packet->header.connection_id == 0)
+        tw_handshake_receive(worker, packet);
+    else if (owner == worker->config.index)
+        tw_live_admit(&worker->live, packet, worker->now_ns);
+    else if (owner < worker->config.workers)
+        hand_over(worker, i);
+    else
+        packet->outcome =
+            tw_budget_take(&worker->budgets.stranger, worker->budgets.stranger_rate, worker->now_ns)
+                ? TW_OUTCOME_CONNECTION_UNKNOWN
+                : TW_OUTCOME_STRANGER_BUDGET;
+}
+
+static void accept_packet(struct tw_worker *worker, struct tw_packet *packet)
+{
+    tw_live_accept(&worker->live, packet, &worker->frames, worker->now_ns);
+    if (packet->outcome == TW_OUTCOME_ACCEPTED)
+        tw_route_frames(worker, packet->slot);
+    else if (worker->sessions.hot[packet->slot].malformed >
+             worker->config.config->limits.malformed_max)
+        tw_owed_close(worker, packet->slot, TW_CLOSE_MISBEHAVED, true);
+}
+
+/* packets[count] stand in worker->received. */
+static void run_stages(struct tw_worker *worker, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        rte_prefetch0(rte_pktmbuf_mtod(worker->received[i], void *));
+    for (uint32_t i = 0; i < count; i++) {
+        parse(worker, i);
+        if (worker->packets[i].kind == TW_PACKET_UDP)
+            tw_live_prefetch(&worker->live, &worker->packets[i]);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        admit(worker, i);
+        if (!worker->received[i] && worker->packets[i].outcome == TW_OUTCOME_OPEN)
+            worker->packets[i].kind = TW_PACKET_NONE; /* handed over: no longer ours to touch */
+    }
+    tw_live_open(&worker->live, worker->packets, count);
+    for (uint32_t i = 0; i < count; i++) {
+        struct tw_packet *packet = &worker->packets[i];
+        if (packet->kind == TW_PACKET_UDP && packet->outcome == TW_OUTCOME_OPEN)
+            accept_packet(worker, packet);
+        if (packet->outcome != TW_OUTCOME_OPEN)
+            tw_counter_add(&worker->config.counters->outcomes[packet->outcome], 1);
+        if (worker->received[i])
+            rte_pktmbuf_free(worker->received[i]);
+    }
+}
+
+static uint32_t receive_from_port(struct tw_worker *worker)
+{
+    uint32_t total = 0;
+    for (uint32_t burst = 0; worker->has_port && burst < BURSTS_PER_TURN; burst++) {
+        uint16_t count = rte_eth_rx_burst(worker->config.port_id, (uint16_t)worker->config.index,
+                                          worker->received, TW_BURST_MAX);
+        uint64_t bytes = 0;
+        for (uint16_t i = 0; i < count; i++)
+            bytes += worker->received[i]->pkt_len;
+        tw_counter_add(&worker->config.counters->rx_packets, count);
+        tw_counter_add(&worker->config.counters->rx_bytes, bytes);
+        run_stages(worker, count);
+        total += count;
+        if (count < TW_BURST_MAX)
+            break;
+    }
+    return total;
+}
+
+static uint32_t receive_from_workers(struct tw_worker *worker)
+{
+    uint32_t total = 0;
+    for (uint32_t from = 0; from < worker->config.workers; from++) {
+        struct rte_ring *ring = worker->config.handover_in[from];
+        if (!ring || from == worker->config.index)
+            continue;
+        uint32_t count =
+            rte_ring_sc_dequeue_burst(ring, (void **)worker->received, TW_BURST_MAX, NULL);
+        run_stages(worker, count);
+        total += count;
+    }
+    return total;
+}
+
+uint32_t tw_inward_turn(struct tw_worker *worker)
+{
+    return receive_from_port(worker) + receive_from_workers(worker);
+}

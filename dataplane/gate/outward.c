@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/gate/worker_state.h"
+
+#include "tickwire/assert.h"
+
+#include <rte_mbuf.h>
+#include <rte_ring.h>
+#include <rte_ring_elem.h>
+
+#define BUFFERS_PER_BURST 64u
+/* Per shard and turn: 512 snapshots take well under a millisecond, then the port is polled. */
+#define BURSTS_PER_TURN 8u
+/* Packet numbers kept back for the close frames. */
+#define CLOSE_RESERVE (2u * TW_SESSION_CLOSES)
+
+static void write_ack(struct tw_worker *worker, struct tw_session *session,
+                      const struct tw_session_body *body, struct tw_writer *writer)
+{
+    uint64_t delay_us = (worker->now_ns - body->newest_at_ns) / 1000u;
+    struct tw_frame_ack ack = {
+        .largest = body->replay.newest,
+        .bitmap = tw_replay_bitmap(&body->replay),
+        .delay_us = delay_us > UINT16_MAX ? UINT16_MAX : (uint16_t)delay_us,
+    };
+    tw_frame_write_ack(writer, &ack);
+    session->due &= (uint8_t)~TW_DUE_ACK;
+}
+
+static void write_pong(struct tw_worker *worker, struct tw_session *session,
+                       const struct tw_session_body *body, struct tw_writer *writer)
+{
+    struct tw_frame_pong pong = {
+        .echo_us = body->ping_time_us,
+        .received_us = body->ping_received_us,
+        .sent_us = tw_worker_server_time_us(worker),
+    };
+    tw_frame_write_pong(writer, &pong);
+    session->due &= (uint8_t)~TW_DUE_PONG;
+}
+
+/* Appends our own frames where there is room and hands the packet to the seal batch. */
+static bool finish_and_send(struct tw_worker *worker, uint32_t slot, struct rte_mbuf *mbuf,
+                            uint16_t length)
+{
+    struct tw_session *session = &worker->sessions.hot[slot];
+    struct tw_session_body *body = &worker->sessions.bodies[slot];
+    uint8_t *bytes = rte_pktmbuf_mtod(mbuf, uint8_t *);
+    struct tw_writer writer = tw_writer_make(bytes + length, TW_PLAINTEXT_MAX - length);
+    if ((session->due & TW_DUE_PONG) != 0 && tw_writer_left(&writer) >= TW_PONG_FRAME_SIZE)
+        write_pong(worker, session, body, &writer);
+    if ((session->due & TW_DUE_ACK) != 0 && tw_writer_left(&writer) >= TW_ACK_FRAME_SIZE)
+        write_ack(worker, session, body, &writer);
+    TW_ASSERT(!writer.failed);
+    mbuf->data_len = (uint16_t)(writer.next - bytes);
+    mbuf->pkt_len = mbuf->data_len;
+    return tw_transmit_sealed(worker, slot, mbuf);
+}
+
+static bool numbers_left(struct tw_worker *worker, uint32_t slot)
+{
+    if (worker->sessions.bodies[slot].send_sequence < TW_SEALED_MAX - CLOSE_RESERVE)
+        return true;
+    tw_owed_close(worker, slot, TW_CLOSE_EXHAUSTED, true);
+    return false;
+}
+
+static struct tw_session *session_of(struct tw_worker *worker, const struct tw_out_buffer *buffer)
+{
+    if (buffer->slot >= worker->sessions.capacity)
+        return NULL;
+    struct tw_session *session = &worker->sessions.hot[buffer->slot];
+    bool current = session->state == TW_SESSION_LIVE && session->route_epoch == buffer->route_epoch;
+    return current ? session : NULL;
+}
+
+static void take_buffer(struct tw_worker *worker, const struct tw_out_buffer *buffer)
+{
+    struct rte_mbuf *mbuf = buffer->owner;
+    const struct tw_session *session = session_of(worker, buffer);
+    TW_ASSERT(mbuf && buffer->bytes == rte_pktmbuf_mtod(mbuf, uint8_t *));
+    if (buffer->kind == TW_OUT_SNAPSHOT) {
+        TW_ASSERT(buffer->length > 0 && buffer->length <= TW_SHARD_CAPACITY);
+        if (session && numbers_left(worker, buffer->slot)) {
+            if (finish_and_send(worker, buffer->slot, mbuf, buffer->length))
+                tw_counter_add(&worker->config.counters->snapshots, 1);
+            return;
+        }
+        tw_counter_add(&worker->config.counters->sends[TW_SEND_SESSION_GONE], 1);
+    } else if (buffer->kind == TW_OUT_CLOSE && session) {
+        tw_owed_close(worker, buffer->slot, buffer->reason, true);
+    }
+    rte_pktmbuf_free(mbuf);
+}
+
+static void take_shard(struct tw_worker *worker, struct rte_ring *full)
+{
+    struct tw_out_buffer buffers[BUFFERS_PER_BURST];
+    for (uint32_t burst = 0; burst < BURSTS_PER_TURN; burst++) {
+        unsigned int count = rte_ring_sc_dequeue_burst_elem(full, buffers, sizeof(buffers[0]),
+                                                            BUFFERS_PER_BURST, NULL);
+        for (unsigned int i = 0; i < count; i++) {
+            if (buffers[i].slot < worker->sessions.capacity) {
+                __builtin_prefetch(&worker->sessions.hot[buffers[i].slot], 1);
+                __builtin_prefetch(&worker->sessions.bodies[buffers[i].slot].send_key);
+            }
+        }
+        for (unsigned int i = 0; i < count; i++)
+            take_buffer(worker, &buffers[i]);
+        if (count < BUFFERS_PER_BURST)
+            return;
+    }
+}
+
+/* Pings that no snapshot of this turn answered along the way. */
+static void send_pongs(struct tw_worker *worker)
+{
+    for (uint32_t i = 0; i < worker->pong_count; i++) {
+        uint32_t slot = worker->pongs[i];
+        const struct tw_session *session = &worker->sessions.hot[slot];
+        if (session->state != TW_SESSION_LIVE || (session->due & TW_DUE_PONG) == 0 ||
+            !numbers_left(worker, slot))
+            continue;
+        struct rte_mbuf *mbuf = tw_transmit_buffer(worker);
+        if (mbuf)
+            finish_and_send(worker, slot, mbuf, 0);
+    }
+    worker->pong_count = 0;
+}
+
+void tw_outward_turn(struct tw_worker *worker)
+{
+    for (uint32_t shard = 0; shard < worker->config.shards; shard++)
+        take_shard(worker, worker->config.shard_rings[shard].full);
+    send_pongs(worker);
+}
+
+void tw_outward_close_frame(struct tw_worker *worker, uint32_t slot)
+{
+    struct rte_mbuf *mbuf = tw_transmit_buffer(worker);
+    if (!mbuf)
+        return;
+    struct tw_writer writer = tw_writer_make(rte_pktmbuf_mtod(mbuf, uint8_t *), TW_PLAINTEXT_MAX);
+    tw_frame_write_close(&writer, worker->sessions.hot[slot].close_reason);
+    mbuf->data_len = (uint16_t)(writer.next - rte_pktmbuf_mtod(mbuf, uint8_t *));
+    mbuf->pkt_len = mbuf->data_len;
+    tw_transmit_sealed(worker, slot, mbuf);
+}
+
+static void refill_ring(struct tw_worker *worker, struct rte_ring *empty)
+{
+    struct rte_mbuf *mbufs[BUFFERS_PER_BURST];
+    struct tw_out_buffer buffers[BUFFERS_PER_BURST];
+    for (;;) {
+        unsigned int room = rte_ring_free_count(empty);
+        unsigned int count = room < BUFFERS_PER_BURST ? room : BUFFERS_PER_BURST;
+        if (count == 0 || rte_pktmbuf_alloc_bulk(worker->config.tx_pool, mbufs, count) != 0)
+            return;
+        for (unsigned int i = 0; i < count; i++)
+            buffers[i] = (struct tw_out_buffer){
+                .bytes = rte_pktmbuf_mtod(mbufs[i], uint8_t *),
+                .owner = mbufs[i],
+                .capacity = TW_SHARD_CAPACITY,
+                .kind = TW_OUT_UNUSED,
+            };
+        unsigned int put =
+            rte_ring_sp_enqueue_bulk_elem(empty, buffers, sizeof(buffers[0]), count, NULL);
+        TW_ASSERT(put == count);
+    }
+}
+
+void tw_outward_refill(struct tw_worker *worker)
+{
+    for (uint32_t shard = 0; shard < worker->config.shards; shard++)
+        refill_ring(worker, worker->config.shard_rings[shard].empty);
+}

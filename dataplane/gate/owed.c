@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/gate/worker_state.h"
+
+#include "tickwire/assert.h"
+
+#include <rte_ring.h>
+#include <rte_ring_elem.h>
+
+#define DELIVERIES (TW_DUE_CONFIRMED | TW_DUE_JOIN | TW_DUE_LEAVE | TW_DUE_CLOSED)
+
+/* ---- events ------------------------------------------------------------------------------------
+ */
+
+bool tw_owed_event(struct tw_worker *worker, enum tw_event_type type)
+{
+    worker->event.type = (uint16_t)type;
+    worker->event.worker = (uint16_t)worker->config.index;
+    return rte_ring_sp_enqueue_elem(worker->config.events, &worker->event, sizeof(worker->event)) ==
+           0;
+}
+
+bool tw_owed_session_event(struct tw_worker *worker, enum tw_event_type type, uint32_t slot)
+{
+    const struct tw_session *session = &worker->sessions.hot[slot];
+    const struct tw_session_body *body = &worker->sessions.bodies[slot];
+    struct tw_agent_session *out = &worker->event.session;
+    uint64_t query = worker->event.query;
+    memset(&worker->event, 0, sizeof(worker->event));
+    worker->event.found = 1;
+    worker->event.query = type == TW_EVENT_SESSION ? query : 0;
+    out->connection_id = tw_sessions_id(&worker->sessions, slot);
+    out->world = body->world;
+    out->account = body->account;
+    memcpy(out->token_id, body->token_id, sizeof(out->token_id));
+    out->address = session->address;
+    out->reason = session->close_reason;
+    out->age_s = (uint32_t)((worker->now_ns - body->installed_ns) / 1000000000u);
+    out->received_packets = body->received_packets;
+    out->sent_packets = body->sent_packets;
+    return tw_owed_event(worker, type);
+}
+
+/* ---- the list ----------------------------------------------------------------------------------
+ */
+
+static void list_session(struct tw_worker *worker, uint32_t slot)
+{
+    struct tw_slot_queue *queue = &worker->owed;
+    struct tw_session *session = &worker->sessions.hot[slot];
+    if ((session->due & TW_DUE_LISTED) != 0)
+        return;
+    TW_ASSERT(queue->count < worker->sessions.capacity);
+    session->due |= TW_DUE_LISTED;
+    queue->slots[(queue->first + queue->count) % worker->sessions.capacity] = slot;
+    queue->count++;
+}
+
+static uint32_t unlist_oldest(struct tw_worker *worker)
+{
+    struct tw_slot_queue *queue = &worker->owed;
+    uint32_t slot = queue->slots[queue->first];
+    queue->first = (queue->first + 1u) % worker->sessions.capacity;
+    queue->count--;
+    worker->sessions.hot[slot].due &= (uint8_t)~TW_DUE_LISTED;
+    return slot;
+}
+
+/* ---- deliveries and closing --------------------------------------------------------------------
+ */
+
+static void deliver(struct tw_worker *worker, uint32_t slot)
+{
+    struct tw_session *session = &worker->sessions.hot[slot];
+    unsigned int left = session->due & DELIVERIES;
+    if ((left & TW_DUE_CONFIRMED) != 0 && tw_owed_session_event(worker, TW_EVENT_CONFIRMED, slot))
+        left &= ~(unsigned int)TW_DUE_CONFIRMED;
+    if ((left & TW_DUE_JOIN) != 0 && tw_route_join(worker, slot))
+        left &= ~(unsigned int)TW_DUE_JOIN;
+    if ((left & TW_DUE_LEAVE) != 0 && tw_route_leave(worker, slot))
+        left &= ~(unsigned int)TW_DUE_LEAVE;
+    /* The control plane hears of a session's end after its beginning. */
+    if ((left & TW_DUE_CLOSED) != 0 && (left & TW_DUE_CONFIRMED) == 0 &&
+        tw_owed_session_event(worker, TW_EVENT_CLOSED, slot))
+        left &= ~(unsigned int)TW_DUE_CLOSED;
+    bool refused = (left & (TW_DUE_JOIN | TW_DUE_LEAVE)) != 0;
+    if (refused && (session->due & TW_DUE_LISTED) == 0)
+        tw_counter_add(&worker->config.counters->records_ring_full, 1);
+    session->due = (uint8_t)((session->due & ~(unsigned int)DELIVERIES) | left);
+}
+
+void tw_owed_settle(struct tw_worker *worker, uint32_t slot)
+{
+    const struct tw_session *session = &worker->sessions.hot[slot];
+    deliver(worker, slot);
+    if ((session->due & DELIVERIES) != 0 || session->state == TW_SESSION_CLOSING)
+        list_session(worker, slot);
+}
+
+void tw_owed_close(struct tw_worker *worker, uint32_t slot, uint16_t reason, bool tell)
+{
+    struct tw_session *session = &worker->sessions.hot[slot];
+    TW_ASSERT(session->state != TW_SESSION_FREE);
+    if (session->state == TW_SESSION_CLOSING)
+        return;
+    if (session->state == TW_SESSION_LIVE) {
+        /* A join that never left needs no leave. */
+        unsigned int leave = (session->due & TW_DUE_JOIN) != 0 ? 0 : TW_DUE_LEAVE;
+        session->due =
+            (uint8_t)((session->due & ~(unsigned int)TW_DUE_JOIN) | TW_DUE_CLOSED | leave);
+    }
+    session->due &= (uint8_t)~TW_DUE_PONG;
+    session->close_reason = reason;
+    session->closes_left = tell ? TW_SESSION_CLOSES : 0;
+    session->timer_ns = worker->now_ns + (tell ? 0 : TW_SESSION_LINGER_NS);
+    tw_sessions_set_state(&worker->sessions, slot, TW_SESSION_CLOSING);
+    tw_owed_settle(worker, slot);
+}
+
+void tw_owed_release(struct tw_worker *worker, uint32_t slot)
+{
+    tw_pending_end(&worker->pending, worker->sessions.hot[slot].handshake);
+    tw_sessions_release(&worker->sessions, slot);
+}
+
+/* True once the session is released. */
+static bool advance_closing(struct tw_worker *worker, uint32_t slot)
+{
+    struct tw_session *session = &worker->sessions.hot[slot];
+    if (session->timer_ns > worker->now_ns)
+        return false;
+    if (session->closes_left > 0) {
+        tw_outward_close_frame(worker, slot);
+        session->closes_left--;
+        session->timer_ns = worker->now_ns + TW_SESSION_CLOSE_NS;
+        return false;
+    }
+    if ((session->due & DELIVERIES) != 0)
+        return false;
+    tw_owed_release(worker, slot);
+    return true;
+}
+
+void tw_owed_turn(struct tw_worker *worker)
+{
+    uint32_t count = worker->owed.count;
+    if (count > TW_SESSIONS_PER_TURN)
+        count = TW_SESSIONS_PER_TURN;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t slot = unlist_oldest(worker);
+        const struct tw_session *session = &worker->sessions.hot[slot];
+        /* It was counted when it was listed first. */
+        worker->sessions.hot[slot].due |= TW_DUE_LISTED;
+        deliver(worker, slot);
+        worker->sessions.hot[slot].due &= (uint8_t)~TW_DUE_LISTED;
+        if (session->state == TW_SESSION_CLOSING && advance_closing(worker, slot))
+            continue;
+        if ((session->due & DELIVERIES) != 0 || session->state == TW_SESSION_CLOSING)
+            list_session(worker, slot);
+    }
+}

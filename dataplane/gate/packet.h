@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * One received frame on its way through the stages: a view of bytes and what is known about them.
+ *
+ * The stages fill it from left to right; the first one that decides writes `outcome`, the others
+ * skip it. Points into the frame, so it lives as long as the frame's buffer. Owned by the worker
+ * that received the frame (after a hand-over: by the one that took it).
+ */
+#ifndef TICKWIRE_DATAPLANE_GATE_PACKET_H
+#define TICKWIRE_DATAPLANE_GATE_PACKET_H
+
+#include "dataplane/wire/header.h"
+#include "tickwire/address.h"
+#include "tickwire/drop_reasons.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* `outcome` of a packet that no stage has decided yet. */
+#define TW_OUTCOME_OPEN ((uint16_t)TW_OUTCOME_COUNT)
+
+enum tw_packet_kind {
+    TW_PACKET_NONE = 0,
+    TW_PACKET_ARP,  /* well-formed and about us */
+    TW_PACKET_ICMP, /* well-formed echo request to us */
+    TW_PACKET_UDP,  /* payload and header are valid */
+};
+
+struct tw_packet {
+    uint8_t *frame;
+    uint32_t frame_length;
+    uint16_t outcome;        /* enum tw_outcome or TW_OUTCOME_OPEN */
+    uint8_t kind;            /* enum tw_packet_kind */
+    uint8_t network_offset;  /* of the ARP or IPv4 header in the frame: 14 or 18 */
+    uint16_t network_length; /* of the IPv4 packet, Ethernet padding cut off */
+    uint16_t payload_length; /* of the UDP payload */
+    uint8_t *payload;
+    uint32_t source_ipv4; /* host byte order */
+    uint32_t slot;        /* of the session, once it is found */
+    struct tw_address source;
+    struct tw_header header;
+};
+
+#endif

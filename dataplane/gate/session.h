@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * One client's session on its worker, in two parts: a cache line that decides about a packet
+ * before any cryptography, and the body with keys and windows.
+ *
+ *   free ──install──► pending ──first authenticated packet──► live ──close──► closing ──► free
+ *                        └──── 5 s, or told to close ──────────────────────────►┘
+ *
+ * Owned by the worker that installed it. The body is secret and wiped on release. Sizes: 64 bytes
+ * and 1,600 bytes (with TW_CHECK_NONCES the same): 109 MB for 65,536 sessions.
+ */
+#ifndef TICKWIRE_DATAPLANE_GATE_SESSION_H
+#define TICKWIRE_DATAPLANE_GATE_SESSION_H
+
+#include "dataplane/gate/budget.h"
+#include "dataplane/gate/inputs.h"
+#include "dataplane/wire/aead.h"
+#include "dataplane/wire/replay.h"
+#include "tickwire/address.h"
+#include "tickwire/wire.h"
+
+#include <assert.h>
+#include <stdint.h>
+
+/* A welcome that was lost three times still fits. */
+#define TW_SESSION_PENDING_NS UINT64_C(5000000000)
+/* A close is sent three times, 10 ms apart: one burst of loss does not hide it. */
+#define TW_SESSION_CLOSES   3u
+#define TW_SESSION_CLOSE_NS UINT64_C(10000000)
+/* The client's own repeated closes find the session still closing, not unknown. */
+#define TW_SESSION_LINGER_NS UINT64_C(100000000)
+
+enum tw_session_state {
+    TW_SESSION_FREE = 0,
+    TW_SESSION_PENDING,
+    TW_SESSION_LIVE,
+    TW_SESSION_CLOSING,
+};
+
+/* What a session still owes to others; tried each turn until there was room. */
+enum tw_session_due {
+    TW_DUE_CONFIRMED = 0x01, /* event CONFIRMED */
+    TW_DUE_JOIN = 0x02,      /* record JOIN */
+    TW_DUE_LEAVE = 0x04,     /* record LEAVE */
+    TW_DUE_CLOSED = 0x08,    /* event CLOSED */
+    TW_DUE_PONG = 0x10,      /* a ping waits for its answer */
+    TW_DUE_ACK = 0x20,       /* something arrived since the newest ACK frame */
+    TW_DUE_LISTED = 0x80,    /* stands in the worker's list of sessions that owe something */
+};
+
+struct tw_session {
+    struct tw_address address;
+    uint16_t generation; /* of the current or, when free, the last install; 0: never used */
+    uint8_t state;       /* enum tw_session_state */
+    uint8_t due;         /* enum tw_session_due bits */
+    uint16_t shard;
+    uint32_t route_epoch; /* one more per install of this slot */
+    uint32_t malformed;   /* authenticated malformed packets */
+    struct tw_budget budget;
+    uint64_t heard_ns;  /* newest authenticated packet; pending: installed at */
+    uint64_t timer_ns;  /* closing: when the next close goes out, then the end */
+    uint32_t handshake; /* entry in the handshake table */
+    uint16_t close_reason;
+    uint8_t closes_left;
+} __attribute__((aligned(64)));
+static_assert(sizeof(struct tw_session) == 64, "one cache line decides before cryptography");
+
+struct tw_session_body {
+    struct tw_aead_key receive_key;
+    struct tw_aead_key send_key;
+    struct tw_replay replay;
+    uint64_t send_sequence; /* of the next packet */
+    uint64_t newest_at_ns;  /* when the largest packet number arrived */
+    uint64_t ping_time_us;
+    uint64_t ping_received_us;
+    struct tw_input_window inputs;
+    struct tw_budget input_budget;
+    uint64_t account;
+    uint64_t installed_ns;
+    uint64_t received_packets;
+    uint64_t sent_packets;
+    uint32_t world;
+    uint8_t token_id[TW_TOKEN_ID_SIZE];
+} __attribute__((aligned(64)));
+
+#endif

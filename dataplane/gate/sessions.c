@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/gate/sessions.h"
+
+#include "tickwire/assert.h"
+
+#include <assert.h>
+#include <sodium.h>
+#include <string.h>
+
+size_t tw_sessions_footprint(uint32_t capacity)
+{
+    if (capacity == 0 || capacity > TW_SESSIONS_PER_WORKER)
+        return 0;
+    return capacity *
+           (sizeof(struct tw_session) + sizeof(struct tw_session_body) + sizeof(uint32_t));
+}
+
+/* A keyed hash of a counter: nobody outside can tell the next value. */
+static uint64_t next_random(struct tw_sessions *sessions)
+{
+    uint64_t value;
+    static_assert(sizeof(sessions->random_key) == crypto_shorthash_KEYBYTES, "SipHash key");
+    crypto_shorthash((unsigned char *)&value, (const unsigned char *)&sessions->random_next,
+                     sizeof(sessions->random_next), sessions->random_key);
+    sessions->random_next++;
+    return value;
+}
+
+static void put_free(struct tw_sessions *sessions, uint32_t slot)
+{
+    uint32_t place = (uint32_t)(next_random(sessions) % (sessions->free_count + 1u));
+    sessions->free_slots[sessions->free_count] = sessions->free_slots[place];
+    sessions->free_slots[place] = slot;
+    sessions->free_count++;
+}
+
+void tw_sessions_init(struct tw_sessions *sessions, void *memory, uint32_t capacity,
+                      uint32_t worker, uint64_t seed)
+{
+    TW_ASSERT(tw_sessions_footprint(capacity) != 0 && worker < TW_WORKERS_MAX);
+    memset(sessions, 0, sizeof(*sessions));
+    sessions->bodies = memory;
+    sessions->hot = (struct tw_session *)(void *)(sessions->bodies + capacity);
+    sessions->free_slots = (uint32_t *)(void *)(sessions->hot + capacity);
+    sessions->capacity = capacity;
+    sessions->worker = worker;
+    memcpy(sessions->random_key, &seed, sizeof(seed));
+    memcpy(sessions->random_key + sizeof(seed), &worker, sizeof(worker));
+    for (uint32_t slot = 0; slot < capacity; slot++)
+        put_free(sessions, slot);
+    sessions->counts[TW_SESSION_FREE] = capacity;
+}
+
+static uint16_t next_generation(struct tw_sessions *sessions, uint16_t previous)
+{
+    uint16_t generation;
+    do {
+        generation = (uint16_t)(next_random(sessions) & ((1u << TW_GENERATION_BITS) - 1u));
+    } while (generation == 0 || generation == previous);
+    return generation;
+}
+
+uint32_t tw_sessions_take(struct tw_sessions *sessions)
+{
+    if (sessions->free_count == 0)
+        return TW_SESSION_NONE;
+    uint32_t slot = sessions->free_slots[--sessions->free_count];
+    struct tw_session *session = &sessions->hot[slot];
+    uint16_t generation = next_generation(sessions, session->generation);
+    uint32_t route_epoch = session->route_epoch + 1u;
+    *session = (struct tw_session){
+        .generation = generation,
+        .route_epoch = route_epoch == 0 ? 1 : route_epoch,
+    };
+    memset(&sessions->bodies[slot], 0, sizeof(sessions->bodies[slot]));
+    tw_sessions_set_state(sessions, slot, TW_SESSION_PENDING);
+    return slot;
+}
+
+void tw_sessions_set_state(struct tw_sessions *sessions, uint32_t slot, enum tw_session_state state)
+{
+    struct tw_session *session = &sessions->hot[slot];
+    sessions->counts[session->state]--;
+    sessions->counts[state]++;
+    session->state = (uint8_t)state;
+}
+
+void tw_sessions_release(struct tw_sessions *sessions, uint32_t slot)
+{
+    TW_ASSERT(sessions->hot[slot].state != TW_SESSION_FREE);
+    sodium_memzero(&sessions->bodies[slot], sizeof(sessions->bodies[slot]));
+    tw_sessions_set_state(sessions, slot, TW_SESSION_FREE);
+    sessions->hot[slot].due = 0;
+    put_free(sessions, slot);
+}
+
+uint32_t tw_sessions_id(const struct tw_sessions *sessions, uint32_t slot)
+{
+    return tw_connection_id(sessions->worker, slot, sessions->hot[slot].generation);
+}
+
+enum tw_sessions_found tw_sessions_find(const struct tw_sessions *sessions, uint32_t connection_id,
+                                        uint32_t *slot)
+{
+    *slot = tw_connection_slot(connection_id);
+    if (*slot >= sessions->capacity)
+        return TW_SESSIONS_UNKNOWN;
+    const struct tw_session *session = &sessions->hot[*slot];
+    bool same = session->generation == tw_connection_generation(connection_id);
+    if (session->state == TW_SESSION_FREE)
+        return same ? TW_SESSIONS_STALE : TW_SESSIONS_UNKNOWN;
+    return same ? TW_SESSIONS_FOUND : TW_SESSIONS_STALE;
+}

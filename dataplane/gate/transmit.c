@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/gate/worker_state.h"
+
+#include "dataplane/gate/network_bytes.h"
+#include "tickwire/assert.h"
+
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+
+static_assert(RTE_PKTMBUF_HEADROOM >= TW_FRAME_HEADERS_SIZE + TW_HEADER_SIZE,
+              "all headers fit in front of the frames");
+
+static void count_send(struct tw_worker *worker, enum tw_send_outcome outcome, uint64_t count)
+{
+    tw_counter_add(&worker->config.counters->sends[outcome], count);
+}
+
+struct rte_mbuf *tw_transmit_buffer(struct tw_worker *worker)
+{
+    struct rte_mbuf *mbuf = rte_pktmbuf_alloc(worker->config.tx_pool);
+    if (!mbuf)
+        count_send(worker, TW_SEND_NO_BUFFER, 1);
+    return mbuf;
+}
+
+const uint8_t *tw_transmit_next_hop(struct tw_worker *worker, uint32_t address)
+{
+    uint32_t next_hop = tw_neighbours_next_hop(&worker->neighbours, address);
+    const uint8_t *mac = tw_neighbours_find(&worker->neighbours, next_hop);
+    if (mac)
+        return mac;
+    count_send(worker, TW_SEND_NO_NEIGHBOUR, 1);
+    if (tw_neighbours_may_ask(&worker->neighbours, next_hop, worker->now_ns)) {
+        memset(&worker->event, 0, sizeof(worker->event));
+        worker->event.neighbour.ipv4 = next_hop;
+        /* If the ring is full the next packet asks again. */
+        (void)!tw_owed_event(worker, TW_EVENT_NEIGHBOUR_WANTED);
+    }
+    return NULL;
+}
+
+static void flush_frames(struct tw_worker *worker)
+{
+    struct tw_send_batch *batch = &worker->send;
+    uint16_t taken = 0;
+    uint64_t bytes = 0;
+    uint64_t lengths[TW_SEND_BATCH]; /* the driver frees what it takes */
+    for (uint16_t i = 0; i < batch->count; i++)
+        lengths[i] = batch->mbufs[i]->pkt_len;
+    if (worker->has_port && batch->count > 0)
+        taken = rte_eth_tx_burst(worker->config.port_id, (uint16_t)worker->config.index,
+                                 batch->mbufs, batch->count);
+    for (uint16_t i = 0; i < taken; i++)
+        bytes += lengths[i];
+    if (taken < batch->count)
+        rte_pktmbuf_free_bulk(batch->mbufs + taken, (unsigned int)(batch->count - taken));
+    count_send(worker, TW_SEND_SENT, taken);
+    count_send(worker, TW_SEND_PORT_FULL, (uint64_t)(batch->count - taken));
+    tw_counter_add(&worker->config.counters->tx_bytes, bytes);
+    worker->sent += taken;
+    batch->count = 0;
+}
+
+void tw_transmit_frame(struct tw_worker *worker, struct rte_mbuf *mbuf)
+{
+    worker->send.mbufs[worker->send.count++] = mbuf;
+    if (worker->send.count == TW_SEND_BATCH)
+        flush_frames(worker);
+}
+
+/* `payload_length` bytes stand at the data pointer; the headers go in front. */
+static void send_payload(struct tw_worker *worker, struct rte_mbuf *mbuf,
+                         const struct tw_udp_target *target, uint16_t payload_length)
+{
+    TW_ASSERT(mbuf->data_off >= TW_FRAME_HEADERS_SIZE);
+    mbuf->data_off = (uint16_t)(mbuf->data_off - TW_FRAME_HEADERS_SIZE);
+    mbuf->data_len = (uint16_t)(TW_FRAME_HEADERS_SIZE + payload_length);
+    mbuf->pkt_len = mbuf->data_len;
+    tw_udp_frame_write(rte_pktmbuf_mtod(mbuf, uint8_t *), &worker->rules, target, payload_length);
+    tw_transmit_frame(worker, mbuf);
+}
+
+static bool find_target(struct tw_worker *worker, const struct tw_address *to,
+                        struct tw_udp_target *target)
+{
+    target->address = tw_load_be32(to->ip + 12);
+    target->port = to->port;
+    const uint8_t *mac = tw_transmit_next_hop(worker, target->address);
+    if (!mac)
+        return false;
+    memcpy(target->mac, mac, sizeof(target->mac));
+    return true;
+}
+
+void tw_transmit_answer(struct tw_worker *worker, const struct tw_address *to,
+                        const uint8_t *payload, uint16_t length)
+{
+    struct tw_udp_target target;
+    if (!find_target(worker, to, &target))
+        return;
+    struct rte_mbuf *mbuf = tw_transmit_buffer(worker);
+    if (!mbuf)
+        return;
+    memcpy(rte_pktmbuf_mtod(mbuf, uint8_t *), payload, length);
+    send_payload(worker, mbuf, &target, length);
+}
+
+static void flush_seals(struct tw_worker *worker)
+{
+    struct tw_seal_batch *batch = &worker->seal;
+    if (batch->count == 0)
+        return;
+    worker->config.aead->seal(batch->jobs, batch->count);
+    for (uint32_t i = 0; i < batch->count; i++)
+        send_payload(worker, batch->mbufs[i], &batch->targets[i], (uint16_t)batch->jobs[i].length);
+    batch->count = 0;
+}
+
+bool tw_transmit_sealed(struct tw_worker *worker, uint32_t slot, struct rte_mbuf *mbuf)
+{
+    struct tw_seal_batch *batch = &worker->seal;
+    const struct tw_session *session = &worker->sessions.hot[slot];
+    struct tw_session_body *body = &worker->sessions.bodies[slot];
+    if (!find_target(worker, &session->address, &batch->targets[batch->count])) {
+        rte_pktmbuf_free(mbuf);
+        return false;
+    }
+    TW_ASSERT(body->send_sequence <= TW_SEALED_MAX && mbuf->data_len <= TW_PLAINTEXT_MAX);
+    mbuf->data_off = (uint16_t)(mbuf->data_off - TW_HEADER_SIZE);
+    uint8_t *packet = rte_pktmbuf_mtod(mbuf, uint8_t *);
+    tw_header_write(packet, (struct tw_header){
+                                .connection_id = tw_sessions_id(&worker->sessions, slot),
+                                .channel = TW_CHANNEL_STATE,
+                                .sequence = body->send_sequence++,
+                            });
+    batch->jobs[batch->count] = (struct tw_aead_job){
+        .key = &body->send_key,
+        .packet = packet,
+        .length = TW_HEADER_SIZE + mbuf->data_len,
+    };
+    body->sent_packets++;
+    batch->mbufs[batch->count++] = mbuf;
+    if (batch->count == TW_SEAL_BATCH)
+        flush_seals(worker);
+    return true;
+}
+
+void tw_transmit_flush(struct tw_worker *worker)
+{
+    flush_seals(worker);
+    flush_frames(worker);
+}

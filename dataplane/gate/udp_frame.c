@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/gate/udp_frame.h"
+
+#include "dataplane/gate/checksum.h"
+
+void tw_udp_frame_write(uint8_t *frame, const struct tw_parse_rules *rules,
+                        const struct tw_udp_target *target, uint16_t payload_length)
+{
+    uint16_t udp_length = (uint16_t)(TW_UDP_SIZE + payload_length);
+    memcpy(frame + TW_ETHERNET_DESTINATION, target->mac, 6);
+    memcpy(frame + TW_ETHERNET_SOURCE, rules->mac, 6);
+    tw_store_be16(frame + TW_ETHERNET_TYPE, TW_ETHERTYPE_IPV4);
+
+    uint8_t *ipv4 = frame + TW_ETHERNET_SIZE;
+    memset(ipv4, 0, TW_IPV4_SIZE);
+    ipv4[0] = 0x45;
+    tw_store_be16(ipv4 + TW_IPV4_TOTAL_LENGTH, (uint16_t)(TW_IPV4_SIZE + udp_length));
+    tw_store_be16(ipv4 + TW_IPV4_FRAGMENT, TW_IPV4_DONT_FRAGMENT);
+    ipv4[TW_IPV4_TIME_TO_LIVE] = 64;
+    ipv4[TW_IPV4_PROTOCOL] = TW_PROTOCOL_UDP;
+    tw_store_be32(ipv4 + TW_IPV4_SOURCE, rules->address);
+    tw_store_be32(ipv4 + TW_IPV4_DESTINATION, target->address);
+    tw_checksum_store(ipv4 + TW_IPV4_CHECKSUM,
+                      tw_checksum_finish(tw_checksum_add(0, ipv4, TW_IPV4_SIZE)));
+
+    uint8_t *udp = ipv4 + TW_IPV4_SIZE;
+    tw_store_be16(udp + TW_UDP_SOURCE_PORT, rules->udp_port);
+    tw_store_be16(udp + TW_UDP_DESTINATION_PORT, target->port);
+    tw_store_be16(udp + TW_UDP_LENGTH, udp_length);
+    tw_store_be16(udp + TW_UDP_CHECKSUM, 0);
+    uint64_t sum = tw_checksum_pseudo_header(ipv4, udp_length);
+    uint16_t checksum = tw_checksum_finish(tw_checksum_add(sum, udp, udp_length));
+    /* Zero would mean "none" (RFC 768). */
+    tw_checksum_store(udp + TW_UDP_CHECKSUM, checksum == 0 ? 0xffff : checksum);
+}

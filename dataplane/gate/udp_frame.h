@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Ethernet, IPv4 and UDP headers in front of a finished payload. Pure, any thread.
+ *
+ * Checksums are made here: virtual ports have no offload. Fragmentation is forbidden and the
+ * identification zero (RFC 6864): our datagrams fit every path.
+ */
+#ifndef TICKWIRE_DATAPLANE_GATE_UDP_FRAME_H
+#define TICKWIRE_DATAPLANE_GATE_UDP_FRAME_H
+
+#include "dataplane/gate/network_bytes.h"
+#include "dataplane/gate/parse.h"
+
+struct tw_udp_target {
+    uint32_t address; /* host byte order */
+    uint16_t port;
+    uint8_t mac[6]; /* of the next hop */
+};
+
+/* frame[42 + payload_length]: the payload stands at its place; we send from rules' address. */
+void tw_udp_frame_write(uint8_t *frame, const struct tw_parse_rules *rules,
+                        const struct tw_udp_target *target, uint16_t payload_length);
+
+#endif

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/gate/worker_state.h"
+
+#include "tickwire/assert.h"
+
+#include <errno.h>
+#include <rte_ethdev.h>
+#include <rte_malloc.h>
+#include <rte_mbuf.h>
+#include <signal.h>
+#include <sodium.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+#define IDLE_TURNS    64u
+#define IDLE_SLEEP_NS 50000
+/* Inputs: one per tick, a quarter more for clocks that differ, and a second of loss at once. */
+#define INPUT_BURST 64u
+
+/* ---- life --------------------------------------------------------------------------------------
+ */
+
+static struct tw_budget_rate per_second(uint32_t packets)
+{
+    return tw_budget_rate_make(packets, packets);
+}
+
+static void init_budgets(struct tw_worker *worker, const struct tw_config *config)
+{
+    const struct tw_config_limits *limits = &config->limits;
+    worker->budgets.stranger_rate = per_second(limits->stranger_pps);
+    worker->budgets.arp_rate = per_second(limits->arp_pps);
+    worker->budgets.icmp_rate = per_second(limits->icmp_pps);
+    worker->budgets.source_rate = per_second(limits->source_pps);
+    worker->budgets.session_rate = per_second(limits->session_pps);
+    worker->budgets.input_rate =
+        tw_budget_rate_make((uint64_t)config->world.tick_hz * 5u / 4u, INPUT_BURST);
+    uint8_t key[16];
+    randombytes_buf(key, sizeof(key));
+    tw_source_budgets_init(&worker->budgets.sources, key);
+}
+
+static void init_rules(struct tw_worker *worker, const struct tw_config_engine *engine)
+{
+    memcpy(worker->rules.mac, worker->config.mac, sizeof(worker->rules.mac));
+    worker->rules.address = engine->address;
+    worker->rules.prefix_length = engine->prefix_length;
+    worker->rules.udp_port = engine->udp_port;
+    worker->own_address = tw_address_from_ipv4(engine->address, engine->udp_port);
+    tw_neighbours_init(&worker->neighbours, engine->address, engine->prefix_length,
+                       engine->gateway);
+}
+
+/* False if memory is short. */
+static bool init_tables(struct tw_worker *worker)
+{
+    const struct tw_worker_config *config = &worker->config;
+    uint32_t sessions = config->config->engine.sessions_max;
+    uint32_t handshakes = config->config->limits.pending_max;
+    worker->session_memory_size = tw_sessions_footprint(sessions);
+    worker->session_memory =
+        rte_zmalloc_socket("sessions", worker->session_memory_size, 64, config->socket);
+    worker->pending_memory = rte_zmalloc_socket(
+        "handshakes", tw_pending_footprint(handshakes, sessions), 64, config->socket);
+    worker->owed.slots =
+        rte_zmalloc_socket("owed", sessions * sizeof(uint32_t), 64, config->socket);
+    worker->pongs = rte_zmalloc_socket("pongs", sessions * sizeof(uint32_t), 64, config->socket);
+    if (!worker->session_memory || !worker->pending_memory || !worker->owed.slots || !worker->pongs)
+        return false;
+    tw_sessions_init(&worker->sessions, worker->session_memory, sessions, config->index,
+                     config->seed);
+    uint8_t key[16];
+    randombytes_buf(key, sizeof(key));
+    tw_pending_init(&worker->pending, worker->pending_memory, handshakes, sessions, key);
+    return true;
+}
+
+static void check_config(const struct tw_worker_config *config)
+{
+    TW_ASSERT(config->workers > 0 && config->workers <= TW_WORKERS_MAX);
+    TW_ASSERT(config->index < config->workers);
+    TW_ASSERT(config->shards > 0 && config->shards <= TW_SHARDS_MAX);
+    TW_ASSERT(config->config->engine.sessions_max > 0 &&
+              config->config->engine.sessions_max <= TW_SESSIONS_PER_WORKER);
+    TW_ASSERT(rte_pktmbuf_data_room_size(config->tx_pool) >=
+              RTE_PKTMBUF_HEADROOM + TW_DATAGRAM_MAX);
+}
+
+struct tw_worker *tw_worker_create(const struct tw_worker_config *config)
+{
+    check_config(config);
+    struct tw_worker *worker =
+        rte_zmalloc_socket("worker", sizeof(struct tw_worker), 64, config->socket);
+    if (!worker)
+        return NULL;
+    worker->config = *config;
+    worker->has_port = rte_eth_dev_is_valid_port(config->port_id) != 0;
+    init_rules(worker, &config->config->engine);
+    init_budgets(worker, config->config);
+    if (!init_tables(worker)) {
+        tw_worker_destroy(worker);
+        return NULL;
+    }
+    worker->live = (struct tw_live){
+        .sessions = &worker->sessions,
+        .aead = config->aead,
+        .stranger_budget = &worker->budgets.stranger,
+        .stranger_rate = worker->budgets.stranger_rate,
+        .session_rate = worker->budgets.session_rate,
+    };
+    return worker;
+}
+
+void tw_worker_destroy(struct tw_worker *worker)
+{
+    if (!worker)
+        return;
+    if (worker->session_memory)
+        sodium_memzero(worker->session_memory, worker->session_memory_size);
+    sodium_memzero(&worker->cookies, sizeof(worker->cookies));
+    rte_free(worker->session_memory);
+    rte_free(worker->pending_memory);
+    rte_free(worker->owed.slots);
+    rte_free(worker->pongs);
+    rte_free(worker);
+}
+
+/* ---- loop --------------------------------------------------------------------------------------
+ */
+
+uint32_t tw_worker_turn(struct tw_worker *worker, uint64_t now_ns)
+{
+    worker->now_ns = now_ns;
+    worker->sent = 0;
+    tw_commands_turn(worker);
+    uint32_t received = tw_inward_turn(worker);
+    tw_outward_turn(worker);
+    tw_owed_turn(worker);
+    tw_commands_housekeeping(worker);
+    tw_transmit_flush(worker);
+    tw_outward_refill(worker);
+    return received + worker->sent;
+}
+
+bool tw_worker_is_drained(const struct tw_worker *worker)
+{
+    return atomic_load_explicit(&((struct tw_worker *)(uintptr_t)worker)->drained,
+                                memory_order_acquire);
+}
+
+static uint64_t monotonic_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* net_tap learns of packets by a real-time signal; whoever started us blocked all of them. */
+static void unblock_tap_signals(const struct tw_worker *worker)
+{
+    struct rte_eth_dev_info info;
+    if (!worker->has_port || rte_eth_dev_info_get(worker->config.port_id, &info) != 0 ||
+        strcmp(info.driver_name, "net_tap") != 0)
+        return;
+    sigset_t signals;
+    sigemptyset(&signals);
+    for (int number = SIGRTMIN; number <= SIGRTMAX; number++)
+        sigaddset(&signals, number);
+    pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
+}
+
+int tw_worker_run(void *argument)
+{
+    struct tw_worker *worker = argument;
+    struct tw_worker_counters *counters = worker->config.counters;
+    bool may_sleep = worker->config.config->engine.idle == TW_IDLE_BACKOFF;
+    uint32_t empty_turns = 0;
+    unblock_tap_signals(worker);
+    /* Else the kernel rounds 50 µs up to 100. */
+    prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
+    while (!atomic_load_explicit(worker->config.stop, memory_order_acquire)) {
+        if (tw_worker_turn(worker, monotonic_ns()) > 0) {
+            tw_counter_add(&counters->polls_busy, 1);
+            empty_turns = 0;
+            continue;
+        }
+        tw_counter_add(&counters->polls_empty, 1);
+        if (may_sleep && ++empty_turns >= IDLE_TURNS) {
+            struct timespec pause = {.tv_nsec = IDLE_SLEEP_NS};
+            nanosleep(&pause, NULL);
+        }
+    }
+    return 0;
+}

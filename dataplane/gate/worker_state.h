@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A worker's memory, shared by the files of this folder that make up its loop.
+ *
+ *   worker.c     create, loop, idle back-off       inward.c     rx burst through the stages
+ *   handshake.c  hello, hello 2, replies           route.c      decoded frames → shard records
+ *   owed.c       what waits for room; closing      outward.c    shard buffers, pongs → sealed
+ *   transmit.c   seal batch, headers, tx burst     commands.c   from the main thread, timeouts
+ *
+ * Written by its lcore alone, but for `drained`. Ledger: over all workers, the sum of outcomes
+ * equals the sum of rx_packets, less what lies in hand-over rings at that moment: a packet handed
+ * over is counted as received where it came in and ends in an outcome of its session's owner.
+ */
+#ifndef TICKWIRE_DATAPLANE_GATE_WORKER_STATE_H
+#define TICKWIRE_DATAPLANE_GATE_WORKER_STATE_H
+
+#include "dataplane/gate/budget.h"
+#include "dataplane/gate/live.h"
+#include "dataplane/gate/mailbox.h"
+#include "dataplane/gate/neighbours.h"
+#include "dataplane/gate/packet.h"
+#include "dataplane/gate/parse.h"
+#include "dataplane/gate/pending.h"
+#include "dataplane/gate/sessions.h"
+#include "dataplane/gate/udp_frame.h"
+#include "dataplane/gate/worker.h"
+#include "dataplane/wire/cookie.h"
+#include "tickwire/shard.h"
+
+struct rte_mbuf;
+
+#define TW_SEAL_BATCH 32u
+#define TW_SEND_BATCH 64u
+/* Sessions looked at per turn when there is more to do than that: a turn stays short. */
+#define TW_SESSIONS_PER_TURN 64u
+#define TW_HOUSEKEEPING_NS   UINT64_C(1000000)
+
+#define TW_ACK_FRAME_SIZE  (TW_FRAME_HEADER_SIZE + TW_ACK_SIZE)
+#define TW_PONG_FRAME_SIZE (TW_FRAME_HEADER_SIZE + TW_PONG_SIZE)
+/* What a shard may fill: the rest of the datagram is header, our own two frames and the tag. */
+#define TW_SHARD_CAPACITY (TW_PLAINTEXT_MAX - TW_ACK_FRAME_SIZE - TW_PONG_FRAME_SIZE)
+static_assert(TW_HEADER_SIZE + TW_SHARD_CAPACITY + TW_ACK_FRAME_SIZE + TW_PONG_FRAME_SIZE +
+                      TW_TAG_SIZE ==
+                  TW_DATAGRAM_MAX,
+              "a full buffer with both frames still fits a datagram");
+
+struct tw_budgets {
+    struct tw_budget stranger, arp, icmp;
+    struct tw_budget_rate stranger_rate, arp_rate, icmp_rate;
+    struct tw_budget_rate source_rate, session_rate, input_rate;
+    struct tw_source_budgets sources;
+};
+
+/* Packets with header and plaintext in place, waiting to be sealed together. */
+struct tw_seal_batch {
+    struct tw_aead_job jobs[TW_SEAL_BATCH];
+    struct rte_mbuf *mbufs[TW_SEAL_BATCH];
+    struct tw_udp_target targets[TW_SEAL_BATCH];
+    uint32_t count;
+};
+
+struct tw_send_batch {
+    struct rte_mbuf *mbufs[TW_SEND_BATCH];
+    uint16_t count;
+};
+
+/* Slots in order of arrival, each at most once: as many cells as sessions. */
+struct tw_slot_queue {
+    uint32_t *slots;
+    uint32_t first;
+    uint32_t count;
+};
+
+/* A walk over all slots, a few per turn. */
+struct tw_walk {
+    bool running;
+    uint32_t next;
+    uint16_t reason; /* CLOSE_ALL */
+};
+
+struct tw_worker {
+    struct tw_worker_config config;
+    struct tw_parse_rules rules;
+    struct tw_sessions sessions;
+    struct tw_pending pending;
+    struct tw_live live;
+    struct tw_neighbours neighbours;
+    struct tw_budgets budgets;
+    struct tw_cookie_keys cookies;
+    struct tw_address own_address;
+    uint64_t now_ns;
+    uint64_t housekeeping_ns; /* next */
+    bool has_port;
+    bool control_linked;
+    bool closing_all;
+    struct tw_walk close_walk;
+    struct tw_walk resync_walk;
+    uint32_t timeout_slot; /* next to be looked at */
+    struct tw_slot_queue owed;
+    uint32_t *pongs; /* slots whose ping came in this turn */
+    uint32_t pong_count;
+    uint32_t sent; /* this turn */
+    struct tw_packet packets[TW_BURST_MAX];
+    struct rte_mbuf *received[TW_BURST_MAX]; /* NULL once passed on */
+    struct tw_client_frames frames;
+    struct tw_seal_batch seal;
+    struct tw_send_batch send;
+    struct tw_worker_event event;
+    struct tw_worker_command command;
+    void *session_memory;
+    size_t session_memory_size;
+    void *pending_memory;
+    _Atomic bool drained; /* worker: w, any: r */
+} __attribute__((aligned(64)));
+
+/* µs since tick 0, and the tick that runs now. */
+static inline uint64_t tw_worker_server_time_us(const struct tw_worker *worker)
+{
+    uint64_t epoch_ns = worker->config.epoch_ns;
+    return worker->now_ns > epoch_ns ? (worker->now_ns - epoch_ns) / 1000u : 0;
+}
+
+static inline uint64_t tw_worker_tick(const struct tw_worker *worker)
+{
+    return tw_worker_server_time_us(worker) * worker->config.config->world.tick_hz / 1000000u;
+}
+
+/* ---- inward.c ---------------------------------------------------------------------------------
+ */
+uint32_t tw_inward_turn(struct tw_worker *worker);
+
+/* ---- handshake.c ------------------------------------------------------------------------------
+ */
+/* Decides the packet, whose connection id is 0. */
+void tw_handshake_receive(struct tw_worker *worker, struct tw_packet *packet);
+void tw_handshake_reply(struct tw_worker *worker, const struct tw_agent_handshake_reply *reply);
+void tw_handshake_expire(struct tw_worker *worker);
+
+/* ---- route.c ----------------------------------------------------------------------------------
+ */
+/* Applies worker->frames of an accepted packet. */
+void tw_route_frames(struct tw_worker *worker, uint32_t slot);
+bool tw_route_join(struct tw_worker *worker, uint32_t slot) __attribute__((warn_unused_result));
+bool tw_route_leave(struct tw_worker *worker, uint32_t slot) __attribute__((warn_unused_result));
+
+/* ---- owed.c -----------------------------------------------------------------------------------
+ */
+bool tw_owed_event(struct tw_worker *worker, enum tw_event_type type)
+    __attribute__((warn_unused_result));
+bool tw_owed_session_event(struct tw_worker *worker, enum tw_event_type type, uint32_t slot)
+    __attribute__((warn_unused_result));
+/* Delivers what can be delivered now and lists the session if something is left. */
+void tw_owed_settle(struct tw_worker *worker, uint32_t slot);
+/* Ends a pending or live session; with `tell`, the client gets three close frames. */
+void tw_owed_close(struct tw_worker *worker, uint32_t slot, uint16_t reason, bool tell);
+void tw_owed_release(struct tw_worker *worker, uint32_t slot);
+void tw_owed_turn(struct tw_worker *worker);
+
+/* ---- outward.c --------------------------------------------------------------------------------
+ */
+void tw_outward_turn(struct tw_worker *worker);
+void tw_outward_close_frame(struct tw_worker *worker, uint32_t slot);
+void tw_outward_refill(struct tw_worker *worker);
+
+/* ---- transmit.c -------------------------------------------------------------------------------
+ */
+/* NULL counts NO_BUFFER. Its data pointer is where a UDP payload of up to 1,200 bytes goes. */
+struct rte_mbuf *tw_transmit_buffer(struct tw_worker *worker);
+/* MAC address of the next hop, or NULL: counted, and the main thread is asked for it. */
+const uint8_t *tw_transmit_next_hop(struct tw_worker *worker, uint32_t address);
+/* One clear-text datagram, copied. */
+void tw_transmit_answer(struct tw_worker *worker, const struct tw_address *to,
+                        const uint8_t *payload, uint16_t length);
+/* mbuf: data pointer at the frames, data length theirs, headroom in front untouched. Adds header,
+ * seals, sends; consumes the mbuf. False: the session's next hop is unknown. */
+bool tw_transmit_sealed(struct tw_worker *worker, uint32_t slot, struct rte_mbuf *mbuf);
+/* A whole frame, sent as it is. */
+void tw_transmit_frame(struct tw_worker *worker, struct rte_mbuf *mbuf);
+void tw_transmit_flush(struct tw_worker *worker);
+
+/* ---- commands.c -------------------------------------------------------------------------------
+ */
+void tw_commands_turn(struct tw_worker *worker);
+void tw_commands_housekeeping(struct tw_worker *worker);
+
+#endif
