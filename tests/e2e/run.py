@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Runs the end-to-end tests: real daemons, kernel UDP clients, a virtual port. Needs root.
+
+usage: run.py --build DIR [--long] [NAME...]     NAME: part of a test's name
+
+Everything lives in network namespaces and a temporary directory of the test's own; only processes
+it started are ended. Prints `ok NAME`, `skip NAME: WHY` or `not ok NAME` with reasons.
+"""
+import argparse
+import pathlib
+import sys
+import time
+import traceback
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parents[1] / "scripts" / "lib"))
+sys.path.insert(0, str(HERE / "python_client"))
+sys.path.insert(0, str(HERE))
+import scene  # noqa: E402
+import test_budgets  # noqa: E402
+import test_clients  # noqa: E402
+import test_configuration  # noqa: E402
+import test_fresh_machine  # noqa: E402
+import test_handshake  # noqa: E402
+import test_hostile  # noqa: E402
+import test_loss  # noqa: E402
+import test_python_client  # noqa: E402
+import test_tokens  # noqa: E402
+
+MODULES = [test_configuration, test_python_client, test_handshake, test_tokens, test_hostile,
+           test_budgets, test_loss, test_clients, test_fresh_machine]
+
+
+def tests():
+    """(name, function), in the order in which they stand in their modules."""
+    for module in MODULES:
+        for name, function in vars(module).items():
+            if name.startswith("test_") and callable(function):
+                yield name.removeprefix("test_").replace("_", " "), function
+
+
+def run_one(name, function, options):
+    start = time.monotonic()
+    try:
+        function(options)
+    except scene.Skipped as reason:
+        print(f"skip {name}: {reason}", flush=True)
+        return True
+    except BaseException as problem:  # pylint: disable=broad-except
+        print(f"not ok {name}")
+        text = str(problem) if isinstance(problem, scene.EXPECTED) else traceback.format_exc()
+        for line in text.splitlines():
+            print(f"  {line}")
+        sys.stdout.flush()
+        if isinstance(problem, KeyboardInterrupt):
+            raise
+        return False
+    print(f"ok {name}  ({time.monotonic() - start:.1f} s)", flush=True)
+    return True
+
+
+def main():
+    parser = argparse.ArgumentParser(description="end-to-end tests")
+    parser.add_argument("--build", required=True, type=pathlib.Path)
+    parser.add_argument("--long", action="store_true")
+    parser.add_argument("names", nargs="*")
+    options = parser.parse_args()
+    options.build = options.build.resolve()
+    before = scene.footprint()
+    good = True
+    for name, function in tests():
+        if not options.names or any(part in name for part in options.names):
+            good = run_one(name, function, options) and good
+    left = scene.difference(before, scene.footprint())
+    if left:
+        print("not ok nothing is left behind")
+        for line in left:
+            print(f"  {line}")
+        good = False
+    else:
+        print("ok nothing is left behind")
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

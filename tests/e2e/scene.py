@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What the end-to-end tests share: a running host, expectations, and what must not be left."""
+import glob
+import os
+import socket
+import subprocess
+import time
+
+from tools import shell
+from tools.host import packets, port, process, stack
+
+import tickwire_client as python_client
+
+EXPECTED = (AssertionError, stack.Failure, shell.CommandFailed)
+
+
+class Skipped(Exception):
+    """The test cannot run here; the text says why."""
+
+
+def expect(condition, text):
+    if not condition:
+        raise AssertionError(text)
+
+
+def expect_equal(what, found, wanted):
+    expect(found == wanted, f"{what}: {found}, expected {wanted}")
+
+
+def start(options, **settings):
+    """A running host; use it as a context manager."""
+    host = stack.Stack(options.build, **settings)
+    try:
+        return host.start()
+    except BaseException:
+        host.close()
+        raise
+
+
+def outcome_delta(before, after):
+    """Outcomes that moved, by name."""
+    return {name: after["outcomes"][name] - before["outcomes"][name]
+            for name in after["outcomes"] if after["outcomes"][name] != before["outcomes"][name]}
+
+
+def expect_ledger(stats):
+    expect_equal("sum of all outcomes", sum(stats["outcomes"].values()), stats["rx_packets"])
+    expect_equal("packets taken from the port", stats["rx_packets"], stats["port_rx_packets"])
+
+
+def wait_for(what, condition, timeout_s=10, step_s=0.1):
+    value = process.wait_until(condition, timeout_s, step_s)
+    expect(value, f"{what}: not within {timeout_s} s")
+    return value
+
+
+class Player:
+    """The Python client, driven from a test: its handshake and session, in the bots' namespace."""
+
+    def __init__(self, host, token_text, timeout_s=10):
+        connect = python_client.protocol.ConnectToken.from_text(token_text)
+        self.endpoint = python_client.Endpoint.__new__(python_client.Endpoint)
+        self.endpoint.socket = host.port.bots.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.endpoint.socket.connect(connect.addresses[0])
+        self.endpoint.socket.setblocking(False)
+        self.endpoint.sent = self.endpoint.received = 0
+        self.handshake = python_client.Handshake(connect, self.endpoint, timeout_s)
+        self.session = None
+
+    def join(self, seconds=0.5):
+        welcome, keys = self.handshake.run()
+        self.session = python_client.Session(self.endpoint, welcome, keys, True)
+        self.session.run(seconds)
+        return self
+
+    @property
+    def local_port(self):
+        return self.endpoint.socket.getsockname()[1]
+
+    def sealed(self, *frames, sequence=None):
+        """A packet under this player's key; numbers of its own unless told."""
+        if sequence is None:
+            self.session.sequence += 1
+            sequence = self.session.sequence
+        return self.session.seal_key.seal(self.session.connection_id, sequence, b"".join(frames))
+
+    def leave(self):
+        if self.session is not None:
+            self.session.close()
+        self.endpoint.socket.close()
+
+
+def join_fails(host, token_text, timeout_s=4):
+    """The reason why a token does not get in; None when it does."""
+    player = Player(host, token_text, timeout_s)
+    try:
+        player.join(0.1)
+    except python_client.Failed as failure:
+        return str(failure)
+    finally:
+        player.leave()
+    return None
+
+
+def wire(host):
+    """A frame sender at the bots' end that knows the engine's MAC address."""
+    result = packets.Wire(host.port.bots)
+    result.find_engine()
+    return result
+
+
+def footprint():
+    """What a run could leave on this machine."""
+    with open("/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages") as file:
+        pages = file.read().strip()
+    with open("/proc/net/dev") as file:
+        interfaces = sorted(line.split(":")[0].strip() for line in file if ":" in line)
+    listing = subprocess.run(["ps", "-eo", "comm="], stdout=subprocess.PIPE, text=True, check=True)
+    return {"hugepages": [pages], "interfaces": interfaces,
+            "temporary directories": sorted(glob.glob("/tmp/tickwire-*")),
+            "DPDK directories": sorted(glob.glob("/var/run/dpdk/tickwire-*")),
+            "processes": sorted(name for name in listing.stdout.split()
+                                if name.startswith("tickwire"))}
+
+
+def difference(before, after):
+    return [f"{what}: {before[what]} became {after[what]}" for what in before
+            if before[what] != after[what]]
+
+
+def pause(seconds):
+    time.sleep(seconds)
+
+
+ENGINE = port.ENGINE_ADDRESS
+BOTS = port.BOTS_ADDRESS
+ROOT = shell.ROOT
+environment = os.environ

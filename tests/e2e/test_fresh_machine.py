@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The first command on a machine that has nothing but git and a shell: a debootstrap of Debian 12,
+with the demo run inside. Minutes long: only with --long."""
+import os
+import pathlib
+import shutil
+import tempfile
+
+import scene
+from tools import shell
+
+MOUNTS = ("proc", "sys", "dev")
+
+
+def test_demo_on_a_fresh_debian(options):
+    if not options.long:
+        raise scene.Skipped("takes minutes; run with --long")
+    root = pathlib.Path(tempfile.mkdtemp(prefix="fresh-debian-", dir="/var/tmp"))
+    mounted = []
+    try:
+        shell.check(["debootstrap", "--variant=minbase", "--include=git", "bookworm", root],
+                    timeout_s=300)
+        shutil.copy("/etc/resolv.conf", root / "etc/resolv.conf")
+        shell.check(["git", "-c", f"safe.directory={scene.ROOT}", "clone", "-q", scene.ROOT,
+                     root / "tickwire"])
+        for name in MOUNTS:
+            shell.check(["mount", "--rbind", "--make-rslave", f"/{name}", root / name])
+            mounted.append(root / name)
+        status, output = shell.run(
+            ["chroot", root, "/tickwire/scripts/demo", "--players", "50", "--seconds", "10"],
+            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root"}, timeout_s=900)
+        scene.expect(status == 0, output[-3000:])
+    finally:
+        for path in reversed(mounted):
+            shell.run(["umount", "-R", "-l", path])
+        if not any(os.path.ismount(root / name) for name in MOUNTS):
+            shutil.rmtree(root, ignore_errors=True)

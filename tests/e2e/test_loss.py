@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""At 5 % loss a world in which nothing moves costs headers and acknowledgements only, and walking
+players lose no input."""
+import scene
+
+CLIENTS = 20
+STILL = {"world.npcs": 200, "world.npcs_moving_percent": 0, "world.spawn_radius_m": 40}
+# 20 snapshots a second of header 14 + tag 16 + frame 3 + fixed 13 + self 22 + four counts 4, the
+# hash once a second, two acks a tick's worth of 21 and a pong of 27: below 2,400 bytes a second.
+QUIET_BYTES_PER_S = 2400
+
+
+def test_stationary_world_at_5_percent_loss_costs_headers(options):
+    with scene.start(options, settings=STILL) as host:
+        bots = host.bots(host.tokens(CLIENTS), 12, "--behaviour", "stand", "--loss", "5")
+        scene.expect(bots.wait_for(lambda line: line.get("connected") == CLIENTS, 10),
+                     "not all clients connected")
+        scene.pause(4)  # the world has been told to everybody
+        first = host.stats()
+        scene.pause(4)
+        second = host.stats()
+        elapsed_s = (second["uptime_ns"] - first["uptime_ns"]) / 1e9
+        rate = (second["tx_bytes"] - first["tx_bytes"]) / elapsed_s / CLIENTS
+        scene.expect(0 < rate < QUIET_BYTES_PER_S,
+                     f"{rate:.0f} bytes a second per client in a world at rest")
+        snapshots = (second["snapshots"] - first["snapshots"]) / elapsed_s / CLIENTS
+        scene.expect(snapshots > 18, f"{snapshots:.1f} snapshots a second per client")
+        status, summary = bots.finish(20)
+        scene.expect_equal(f"bots' exit status {summary}", status, 0)
+        scene.expect_equal("hashes wrong", summary["hashes_wrong"], 0)
+        scene.expect(summary["hashes_checked"] > 0, "no hash was checked")
+
+
+def test_walkers_lose_no_input_at_5_percent_loss(options):
+    with scene.start(options) as host:
+        status, summary = host.bots(host.tokens(CLIENTS), 8, "--loss", "5").finish(30)
+        scene.expect_equal(f"bots' exit status {summary}", status, 0)
+        scene.expect_equal("hashes wrong", summary["hashes_wrong"], 0)
+        scene.expect(summary["hashes_checked"] > CLIENTS, f"hashes checked: {summary}")
+        inputs = host.settled_stats()["shard_inputs"]
+        lost = inputs["skipped"] / max(1, sum(inputs.values()))
+        scene.expect(lost < 0.01, f"{lost:.2%} of the inputs were skipped: {inputs}")
