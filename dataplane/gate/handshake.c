@@ -24,11 +24,21 @@ static void send_try_again(struct tw_worker *worker, const struct tw_address *to
 /* ---- hello -------------------------------------------------------------------------------------
  */
 
+static enum tw_outcome try_again(struct tw_worker *worker, const struct tw_packet *packet,
+                                 const struct tw_hello *hello, uint32_t after_ms)
+{
+    send_try_again(worker, &packet->source, hello->ephemeral, after_ms);
+    return TW_OUTCOME_TRY_AGAIN_SENT;
+}
+
 static enum tw_outcome answer_hello(struct tw_worker *worker, const struct tw_packet *packet)
 {
     struct tw_hello hello;
     switch (tw_hello_parse(&hello, packet->payload, packet->payload_length, tw_crc32c_isal)) {
     case TW_HELLO_OK: {
+        /* The main thread's first cookie key is still on its way. */
+        if (!worker->cookies.keys[0].valid)
+            return try_again(worker, packet, &hello, AGAIN_BUSY_MS);
         uint8_t cookie[TW_COOKIE_SIZE];
         uint8_t answer[TW_COOKIE_PACKET];
         tw_cookie_make(cookie, &worker->cookies, &packet->source, hello.ephemeral);
@@ -55,13 +65,6 @@ static enum tw_outcome answer_hello(struct tw_worker *worker, const struct tw_pa
 
 /* ---- hello 2 -----------------------------------------------------------------------------------
  */
-
-static enum tw_outcome try_again(struct tw_worker *worker, const struct tw_packet *packet,
-                                 const struct tw_hello *hello, uint32_t after_ms)
-{
-    send_try_again(worker, &packet->source, hello->ephemeral, after_ms);
-    return TW_OUTCOME_TRY_AGAIN_SENT;
-}
 
 static enum tw_outcome answer_repeated(struct tw_worker *worker, const struct tw_packet *packet,
                                        const struct tw_pending_entry *entry)
