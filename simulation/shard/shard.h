@@ -42,14 +42,16 @@ struct tw_shard_config {
 
 /* 0 for a configuration that is out of range. */
 size_t tw_shard_footprint(const struct tw_shard_config *config);
-/* `counters` is written by the thread that runs the shard. */
+/* `counters` is written by the thread that runs the shard: all but ticks_late and tick_ns, which
+ * belong to whoever has the clock. ticks_skipped counts the gaps between tick numbers. */
 struct tw_shard *tw_shard_init(void *memory, const struct tw_shard_config *config,
                                struct tw_shard_counters *counters);
 
 /* Join, leave, input, snapshot ack. Records of stale route epochs are counted and ignored. */
 void tw_shard_consume(struct tw_shard *shard, const struct tw_record *records, size_t count);
 
-/* Runs tick `tick` (one more than the last, or later: skipped ticks are never simulated) and writes
+/* Runs tick `tick` >= 1 (one more than the last, or later: skipped ticks are never simulated; the
+ * first may be any) and writes
  * due snapshots into outboxes[workers]. Snapshots without a buffer are counted and stay due.
  * `due_ns` is copied into the buffers. */
 void tw_shard_tick(struct tw_shard *shard, uint64_t tick, uint64_t due_ns,

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Integer arithmetic of the simulation: square root, sine and cosine. Angles are u16, a full turn
+ * = 65,536; sine and cosine are in 1/65,536. The same result on every compiler and machine; pure,
+ * any thread.
+ */
+#ifndef TICKWIRE_SIMULATION_CORE_FIXED_H
+#define TICKWIRE_SIMULATION_CORE_FIXED_H
+
+#include <stdint.h>
+
+#define TW_FIXED_ONE 65536
+
+/* Largest integer whose square is <= value. */
+uint32_t tw_fixed_sqrt(uint64_t value);
+
+/* -65,536..65,536, within one unit of the true value. */
+int32_t tw_fixed_sin(uint16_t angle);
+int32_t tw_fixed_cos(uint16_t angle);
+
+/* Quotient rounded towards minus infinity; divisor > 0. */
+static inline int64_t tw_fixed_floor_div(int64_t value, int64_t divisor)
+{
+    int64_t quotient = value / divisor;
+    return quotient - (value % divisor < 0);
+}
+
+#endif

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The shard's parts, for shard.c and for tests that look inside. Owner: the shard's thread. */
+#ifndef TICKWIRE_SIMULATION_SHARD_INTERNAL_H
+#define TICKWIRE_SIMULATION_SHARD_INTERNAL_H
+
+#include "simulation/interest/observer.h"
+#include "simulation/shard/sessions.h"
+#include "simulation/shard/shard.h"
+#include "simulation/shard/world.h"
+
+struct tw_shard {
+    struct tw_shard_config config;
+    struct tw_shard_counters *counters;
+    struct tw_world world;
+    struct tw_sessions sessions;
+    struct tw_interest interest;
+    uint32_t send_first; /* player whose snapshot is served first when buffers are short */
+};
+
+#endif

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "simulation/shard/movement.h"
+
+#include "simulation/core/fixed.h"
+#include "tickwire/wire.h"
+
+#include <stdbool.h>
+
+/* Passes over the circles in the way; wedges of two converge in two or three. */
+#define SOLVE_PASSES 4u
+/* Circles that one step can touch: six fit around a body, twice that within a long step. With more
+ * the step is not taken. */
+#define CONTACTS_MAX 48u
+/* Units kept between bodies, so that rounding never makes them overlap. */
+#define CONTACT_GAP 2
+#define MOVE_FULL   127u
+/* Turns of a wanderer, in halves of a second: 1..6. */
+#define WANDER_HALVES_MAX 6u
+
+struct step {
+    int32_t dx, dy;
+};
+
+struct contact {
+    int32_t dx, dy;     /* from the other's centre to ours */
+    int32_t normal_x;   /* the same direction, in 1/65,536 */
+    int32_t normal_y;   /**/
+    int32_t gap;        /* free way towards it */
+    uint64_t apart_min; /* squared distance not to be undercut */
+};
+
+struct contacts {
+    uint32_t count;
+    bool too_many;
+    struct contact list[CONTACTS_MAX];
+};
+
+void tw_movement_steer(struct tw_world *world, uint32_t entity_index,
+                       const struct tw_waiting_input *input)
+{
+    struct tw_entities *entities = &world->entities;
+    int64_t x = input->move_x;
+    int64_t y = input->move_y;
+    uint64_t squared = (uint64_t)(x * x + y * y);
+    entities->facing[entity_index] = input->facing;
+    int64_t divisor = MOVE_FULL * 256u;
+    /* Rounded up, so that the speed stays below the maximum. */
+    if (squared > MOVE_FULL * MOVE_FULL)
+        divisor = (int64_t)tw_fixed_sqrt(squared << 16) + 1;
+    entities->velocity_x[entity_index] = (int32_t)(x * TW_SPEED_MAX * 256 / divisor);
+    entities->velocity_y[entity_index] = (int32_t)(y * TW_SPEED_MAX * 256 / divisor);
+}
+
+void tw_movement_act(struct tw_world *world, uint32_t entity_index, uint32_t tick)
+{
+    world->entities.action[entity_index] = 1;
+    world->entities.action_ticks_left[entity_index] = TW_ACTION_TICKS;
+    world->entities.changed_tick[entity_index] = tick;
+}
+
+static void wander(struct tw_world *world, uint32_t index)
+{
+    struct tw_entities *entities = &world->entities;
+    if (entities->wander_ticks_left[index] > 0) {
+        entities->wander_ticks_left[index]--;
+        return;
+    }
+    struct tw_rng *rng = &world->state->rng;
+    uint16_t direction = (uint16_t)tw_rng_next(rng);
+    int64_t speed = tw_rng_between(rng, TW_WANDER_SPEED_MIN, TW_SPEED_MAX - 1u);
+    uint32_t ticks_min = world->config->tick_hz / 2u;
+    uint32_t ticks_max = world->config->tick_hz * WANDER_HALVES_MAX / 2u;
+    entities->facing[index] = direction;
+    entities->velocity_x[index] = (int32_t)(speed * tw_fixed_cos(direction) / TW_FIXED_ONE);
+    entities->velocity_y[index] = (int32_t)(speed * tw_fixed_sin(direction) / TW_FIXED_ONE);
+    entities->wander_ticks_left[index] = (uint16_t)tw_rng_between(rng, ticks_min, ticks_max);
+}
+
+static bool turn(struct tw_world *world, uint32_t index)
+{
+    struct tw_entities *entities = &world->entities;
+    int32_t limit = (int32_t)(TW_TURN_RATE / world->config->tick_hz);
+    int32_t difference = (int16_t)(entities->facing[index] - entities->heading[index]);
+    if (difference == 0)
+        return false;
+    if (difference > limit)
+        difference = limit;
+    if (difference < -limit)
+        difference = -limit;
+    entities->heading[index] = (uint16_t)(entities->heading[index] + difference);
+    return true;
+}
+
+/* The part of velocity/second that belongs to this tick: exact over each second without a
+ * remainder to keep. */
+static int32_t tick_share(int32_t velocity, uint32_t tick, uint32_t tick_hz)
+{
+    int64_t phase = tick % tick_hz;
+    return (int32_t)(tw_fixed_floor_div(velocity * (phase + 1), tick_hz) -
+                     tw_fixed_floor_div(velocity * phase, tick_hz));
+}
+
+/* Everything within reach of the step. */
+static void find_contacts(const struct tw_world *world, uint32_t index, struct step step,
+                          struct contacts *contacts)
+{
+    const struct tw_entities *entities = &world->entities;
+    int32_t x = entities->x[index];
+    int32_t y = entities->y[index];
+    uint32_t length =
+        tw_fixed_sqrt(tw_grid_distance_squared(step.dx, step.dy, 0, 0)) + 2u * CONTACT_GAP;
+    uint32_t reach = entities->radius[index] + TW_OBSTACLE_RADIUS_MAX + length;
+    uint32_t count = tw_grid_query(&world->grid, x, y, reach, world->nearby);
+    contacts->count = 0;
+    contacts->too_many = false;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t other = world->nearby[i];
+        uint64_t apart = (uint64_t)entities->radius[index] + entities->radius[other];
+        uint64_t squared = tw_grid_distance_squared(x, y, entities->x[other], entities->y[other]);
+        if (other == index || squared > (apart + length) * (apart + length))
+            continue;
+        if (contacts->count == CONTACTS_MAX) {
+            contacts->too_many = true;
+            return;
+        }
+        struct contact *contact = &contacts->list[contacts->count++];
+        int64_t distance = tw_fixed_sqrt(squared);
+        contact->dx = x - entities->x[other];
+        contact->dy = y - entities->y[other];
+        contact->normal_x = TW_FIXED_ONE;
+        contact->normal_y = 0;
+        if (distance > 0) {
+            contact->normal_x = (int32_t)(contact->dx * (int64_t)TW_FIXED_ONE / distance);
+            contact->normal_y = (int32_t)(contact->dy * (int64_t)TW_FIXED_ONE / distance);
+        }
+        int64_t gap = distance - (int64_t)apart - CONTACT_GAP;
+        contact->gap = gap < -CONTACT_GAP ? -CONTACT_GAP : (int32_t)gap;
+        /* Whoever overlaps already may move, but not deeper. */
+        contact->apart_min = apart * apart < squared ? apart * apart : squared;
+    }
+}
+
+static void clamp_to_world(const struct tw_world *world, uint32_t index, struct step *step)
+{
+    const struct tw_entities *entities = &world->entities;
+    int32_t low = entities->radius[index];
+    int32_t high = (int32_t)(world->config->size_m * TW_UNITS_PER_METRE) - low;
+    int32_t x = entities->x[index];
+    int32_t y = entities->y[index];
+    if (x + step->dx < low)
+        step->dx = low - x;
+    if (x + step->dx > high)
+        step->dx = high - x;
+    if (y + step->dy < low)
+        step->dy = low - y;
+    if (y + step->dy > high)
+        step->dy = high - y;
+}
+
+/* Takes from the step what leads into circles and walls; a step that still does is not taken. */
+static struct step solve(const struct tw_world *world, uint32_t index, struct step step,
+                         const struct contacts *contacts)
+{
+    if (contacts->too_many)
+        return (struct step){0, 0};
+    for (uint32_t pass = 0; pass < SOLVE_PASSES; pass++) {
+        bool changed = false;
+        for (uint32_t i = 0; i < contacts->count; i++) {
+            const struct contact *contact = &contacts->list[i];
+            int64_t along =
+                (int64_t)step.dx * contact->normal_x + (int64_t)step.dy * contact->normal_y;
+            int64_t missing = -(int64_t)contact->gap * TW_FIXED_ONE - along;
+            if (missing <= 0)
+                continue;
+            missing = (missing + TW_FIXED_ONE - 1) / TW_FIXED_ONE;
+            step.dx += (int32_t)(missing * contact->normal_x / TW_FIXED_ONE);
+            step.dy += (int32_t)(missing * contact->normal_y / TW_FIXED_ONE);
+            changed = true;
+        }
+        clamp_to_world(world, index, &step);
+        if (!changed)
+            break;
+    }
+    for (uint32_t i = 0; i < contacts->count; i++) {
+        const struct contact *contact = &contacts->list[i];
+        if (tw_grid_distance_squared(contact->dx + step.dx, contact->dy + step.dy, 0, 0) <
+            contact->apart_min)
+            return (struct step){0, 0};
+    }
+    return step;
+}
+
+static uint8_t hot_speed(int32_t velocity_x, int32_t velocity_y)
+{
+    uint32_t speed = tw_fixed_sqrt(tw_grid_distance_squared(velocity_x, velocity_y, 0, 0));
+    speed = (speed + TW_SPEED_STEP / 2u) / TW_SPEED_STEP;
+    return speed > UINT8_MAX ? UINT8_MAX : (uint8_t)speed;
+}
+
+/* The velocity others see, and predict from, is the one that was possible. */
+static void set_hindered_velocity(struct tw_world *world, uint32_t index, struct step step,
+                                  struct step wanted)
+{
+    struct tw_entities *entities = &world->entities;
+    int32_t tick_hz = (int32_t)world->config->tick_hz;
+    int64_t x = step.dx * tick_hz;
+    int64_t y = step.dy * tick_hz;
+    uint64_t squared = (uint64_t)(x * x + y * y);
+    if (squared > (uint64_t)TW_SPEED_MAX * TW_SPEED_MAX) {
+        int64_t length = (int64_t)tw_fixed_sqrt(squared) + 1;
+        x = x * TW_SPEED_MAX / length;
+        y = y * TW_SPEED_MAX / length;
+    }
+    entities->velocity_x[index] = (int32_t)x;
+    entities->velocity_y[index] = (int32_t)y;
+    /* A wanderer that hardly gets on tries another way. */
+    if (entities->wanders[index] && 4u * tw_grid_distance_squared(step.dx, step.dy, 0, 0) <
+                                        tw_grid_distance_squared(wanted.dx, wanted.dy, 0, 0))
+        entities->wander_ticks_left[index] = 0;
+}
+
+/* Moves one entity along its wanted velocity; returns whether its place changed. */
+static bool walk(struct tw_world *world, uint32_t index, uint32_t tick)
+{
+    struct tw_entities *entities = &world->entities;
+    uint32_t tick_hz = world->config->tick_hz;
+    struct step wanted = {tick_share(entities->velocity_x[index], tick, tick_hz),
+                          tick_share(entities->velocity_y[index], tick, tick_hz)};
+    struct step step = wanted;
+    struct contacts contacts;
+    find_contacts(world, index, step, &contacts);
+    clamp_to_world(world, index, &step);
+    step = solve(world, index, step, &contacts);
+    if (step.dx != wanted.dx || step.dy != wanted.dy)
+        set_hindered_velocity(world, index, step, wanted);
+    if (step.dx == 0 && step.dy == 0)
+        return false;
+    entities->x[index] += step.dx;
+    entities->y[index] += step.dy;
+    tw_grid_move(&world->grid, index, entities->x[index], entities->y[index]);
+    return true;
+}
+
+static void move_one(struct tw_world *world, uint32_t index, uint32_t tick)
+{
+    struct tw_entities *entities = &world->entities;
+    bool changed = turn(world, index);
+    if (entities->wanders[index])
+        wander(world, index);
+    if (entities->velocity_x[index] != 0 || entities->velocity_y[index] != 0)
+        changed |= walk(world, index, tick);
+    if (entities->velocity_x[index] != entities->told_x[index] ||
+        entities->velocity_y[index] != entities->told_y[index]) {
+        entities->told_x[index] = entities->velocity_x[index];
+        entities->told_y[index] = entities->velocity_y[index];
+        entities->speed[index] = hot_speed(entities->told_x[index], entities->told_y[index]);
+        changed = true;
+    }
+    if (entities->action_ticks_left[index] > 0 && --entities->action_ticks_left[index] == 0) {
+        entities->action[index] = 0;
+        changed = true;
+    }
+    if (changed)
+        entities->changed_tick[index] = tick;
+}
+
+void tw_movement_step(struct tw_world *world, uint32_t tick)
+{
+    const struct tw_entities *entities = &world->entities;
+    uint32_t end = entities->state->end;
+    for (uint32_t index = 0; index < end; index++) {
+        uint16_t type = entities->cold[TW_FIELD_TYPE][index];
+        if (type == TW_ENTITY_PLAYER || type == TW_ENTITY_WANDERER)
+            move_one(world, index, tick);
+    }
+}

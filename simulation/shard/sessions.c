@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "simulation/shard/sessions.h"
+
+/* A client sends at most 8 inputs in the packet that follows its join, and a join waits for one
+ * tick at most. */
+#define EARLY_PER_PLAYER 8u
+
+void tw_sessions_carve(struct tw_sessions *sessions, struct tw_arena *arena,
+                       const struct tw_shard_config *config)
+{
+    size_t routes = (size_t)config->workers * config->slots_per_worker;
+    sessions->workers = config->workers;
+    sessions->slots_per_worker = config->slots_per_worker;
+    sessions->players_max = config->players_max;
+    sessions->early_max = config->players_max * EARLY_PER_PLAYER;
+    sessions->routes = tw_arena_take(arena, routes, sizeof(*sessions->routes));
+    sessions->joins = tw_arena_take(arena, routes, sizeof(*sessions->joins));
+    sessions->closes = tw_arena_take(arena, routes, sizeof(*sessions->closes));
+    sessions->leaving = tw_arena_take(arena, config->players_max, sizeof(*sessions->leaving));
+    sessions->early = tw_arena_take(arena, sessions->early_max, sizeof(*sessions->early));
+}
+
+struct tw_route *tw_sessions_find(const struct tw_sessions *sessions,
+                                  const struct tw_record *record)
+{
+    if (record->worker >= sessions->workers || record->slot >= sessions->slots_per_worker)
+        return NULL;
+    return &sessions->routes[record->worker * sessions->slots_per_worker + record->slot];
+}
+
+static void mark_leaving(struct tw_sessions *sessions, const struct tw_route *route)
+{
+    sessions->leave_count += !sessions->leaving[route->player];
+    sessions->leaving[route->player] = 1;
+}
+
+bool tw_sessions_join(struct tw_sessions *sessions, struct tw_route *route,
+                      const struct tw_record *record)
+{
+    if (route->used && (int32_t)(record->route_epoch - route->epoch) <= 0)
+        return false;
+    /* The leave of the session before may have been lost to a full ring. */
+    if (route->state == TW_ROUTE_PLAYING)
+        mark_leaving(sessions, route);
+    route->used = true;
+    route->epoch = record->route_epoch;
+    route->account = record->join.account;
+    route->state = TW_ROUTE_JOINING;
+    if (!route->join_listed)
+        sessions->joins[sessions->join_count++] = (uint32_t)(route - sessions->routes);
+    route->join_listed = true;
+    return true;
+}
+
+bool tw_sessions_leave(struct tw_sessions *sessions, struct tw_route *route,
+                       const struct tw_record *record)
+{
+    if (route->state == TW_ROUTE_NONE || route->epoch != record->route_epoch)
+        return false;
+    if (route->state == TW_ROUTE_PLAYING)
+        mark_leaving(sessions, route);
+    route->state = TW_ROUTE_NONE;
+    return true;
+}
+
+bool tw_sessions_keep_input(struct tw_sessions *sessions, const struct tw_route *route,
+                            const struct tw_record *record)
+{
+    if (sessions->early_count == sessions->early_max)
+        return false;
+    sessions->early[sessions->early_count++] =
+        (struct tw_early_input){.route = (uint32_t)(route - sessions->routes),
+                                .epoch = record->route_epoch,
+                                .tick = record->input.tick,
+                                .input = record->input.input};
+    return true;
+}
+
+static bool joins_before(const struct tw_sessions *sessions, uint32_t a, uint32_t b)
+{
+    uint64_t account_a = sessions->routes[a].account;
+    uint64_t account_b = sessions->routes[b].account;
+    return account_a != account_b ? account_a < account_b : a < b;
+}
+
+static void sift_down(const struct tw_sessions *sessions, uint32_t start, uint32_t end)
+{
+    uint32_t *heap = sessions->joins;
+    uint32_t moving = heap[start];
+    uint32_t at = start;
+    for (;;) {
+        uint32_t child = 2u * at + 1u;
+        if (child >= end)
+            break;
+        if (child + 1u < end && joins_before(sessions, heap[child], heap[child + 1u]))
+            child++;
+        if (!joins_before(sessions, moving, heap[child]))
+            break;
+        heap[at] = heap[child];
+        at = child;
+    }
+    heap[at] = moving;
+}
+
+void tw_sessions_sort_joins(struct tw_sessions *sessions)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < sessions->join_count; i++) {
+        struct tw_route *route = &sessions->routes[sessions->joins[i]];
+        route->join_listed = false;
+        if (route->state == TW_ROUTE_JOINING)
+            sessions->joins[kept++] = sessions->joins[i];
+    }
+    sessions->join_count = kept;
+    /* Heap sort: thousands may join in one tick, and nothing may be allocated. */
+    for (uint32_t start = kept / 2u; start-- > 0;)
+        sift_down(sessions, start, kept);
+    for (uint32_t end = kept; end-- > 1u;) {
+        uint32_t largest = sessions->joins[0];
+        sessions->joins[0] = sessions->joins[end];
+        sessions->joins[end] = largest;
+        sift_down(sessions, 0, end);
+    }
+}
+
+void tw_sessions_refuse(struct tw_sessions *sessions, uint32_t route_index)
+{
+    struct tw_route *route = &sessions->routes[route_index];
+    route->state = TW_ROUTE_REFUSED;
+    if (!route->close_listed)
+        sessions->closes[sessions->close_count++] = route_index;
+    route->close_listed = true;
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Which session drives which player: joins, leaves and refusals between ticks.
+ *
+ * Records arrive in any order between sessions, so joins and leaves only wait here; a tick takes
+ * them in an order that does not depend on arrival: leaves by player, joins by (account, worker,
+ * slot). Inputs of a session whose join still waits are kept (bounded) and offered right after it.
+ * No part of the world's hash. Owner: the shard's thread.
+ *
+ *   NONE --JOIN--> JOINING --tick--> PLAYING --LEAVE--> NONE
+ *                      \----refused--> REFUSED --close handed over--> NONE
+ */
+#ifndef TICKWIRE_SIMULATION_SHARD_SESSIONS_H
+#define TICKWIRE_SIMULATION_SHARD_SESSIONS_H
+
+#include "simulation/core/arena.h"
+#include "simulation/shard/world.h"
+#include "tickwire/shard.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum tw_route_state {
+    TW_ROUTE_NONE,
+    TW_ROUTE_JOINING,
+    TW_ROUTE_PLAYING,
+    TW_ROUTE_REFUSED, /* its close waits for a buffer */
+};
+
+struct tw_route {
+    uint64_t account;
+    uint32_t epoch;
+    uint32_t player; /* PLAYING */
+    uint8_t state;   /* enum tw_route_state */
+    bool used;       /* epoch is one that was seen */
+    bool join_listed, close_listed;
+};
+
+struct tw_early_input {
+    uint32_t route;
+    uint32_t epoch;
+    uint32_t tick;
+    struct tw_input input;
+};
+
+struct tw_sessions {
+    uint32_t workers, slots_per_worker, players_max;
+    struct tw_route *routes; /* worker * slots_per_worker + slot */
+    uint32_t *joins;         /* routes, each at most once */
+    uint32_t join_count;
+    uint32_t *closes; /* routes, each at most once */
+    uint32_t close_count;
+    uint8_t *leaving; /* by player */
+    uint32_t leave_count;
+    struct tw_early_input *early;
+    uint32_t early_count, early_max;
+};
+
+void tw_sessions_carve(struct tw_sessions *sessions, struct tw_arena *arena,
+                       const struct tw_shard_config *config);
+
+/* NULL if the record names no slot of this shard. */
+struct tw_route *tw_sessions_find(const struct tw_sessions *sessions,
+                                  const struct tw_record *record);
+
+/* False: the record is stale. */
+bool tw_sessions_join(struct tw_sessions *sessions, struct tw_route *route,
+                      const struct tw_record *record);
+bool tw_sessions_leave(struct tw_sessions *sessions, struct tw_route *route,
+                       const struct tw_record *record);
+
+/* Keeps an input of a JOINING session; false when there is no room. */
+bool tw_sessions_keep_input(struct tw_sessions *sessions, const struct tw_route *route,
+                            const struct tw_record *record);
+
+/* Orders sessions->joins for a tick and drops those cancelled meanwhile. */
+void tw_sessions_sort_joins(struct tw_sessions *sessions);
+void tw_sessions_refuse(struct tw_sessions *sessions, uint32_t route_index);
+
+#endif

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "simulation/shard/shard.h"
+
+#include "simulation/interest/snapshot.h"
+#include "simulation/shard/internal.h"
+#include "simulation/shard/movement.h"
+#include "tickwire/assert.h"
+#include "tickwire/ids.h"
+#include "tickwire/wire.h"
+
+/* Limits of a configuration; see docs/operations.md for what is sensible. */
+#define SIZE_MIN_M     16u      /* the largest obstacle and a place beside it */
+#define SIZE_MAX_M     65536u   /* grid heads take 64 MB then */
+#define ENTITIES_LIMIT 1048576u /* u24 indexes; far above what one core steps in time */
+#define AOI_MAX_M      1000u    /* squared distances of interest fit 40 bits */
+#define VIEW_LIMIT     4096u    /* a view's entries are scanned for each snapshot */
+#define TICK_HZ_MIN    10u      /* a step stays shorter than a body */
+#define TICK_HZ_MAX    240u
+
+static bool config_is_valid(const struct tw_shard_config *config)
+{
+    return config->size_m >= SIZE_MIN_M && config->size_m <= SIZE_MAX_M &&
+           config->entities_max >= 1u && config->entities_max <= ENTITIES_LIMIT &&
+           config->players_max >= 1u && config->players_max <= config->entities_max &&
+           (uint64_t)config->npcs + config->obstacles <= config->entities_max &&
+           config->npcs_moving_percent <= 100u && config->aoi_enter_m >= 1u &&
+           config->aoi_enter_m <= config->aoi_exit_m && config->aoi_exit_m <= AOI_MAX_M &&
+           config->view_max >= 1u && config->view_max <= VIEW_LIMIT &&
+           config->tick_hz >= TICK_HZ_MIN && config->tick_hz <= TICK_HZ_MAX &&
+           config->snapshot_hz >= 1u && config->snapshot_hz <= config->tick_hz &&
+           config->spawn_radius_m <= config->size_m && config->workers >= 1u &&
+           config->workers <= TW_WORKERS_MAX && config->slots_per_worker >= 1u &&
+           config->slots_per_worker <= TW_SESSIONS_PER_WORKER;
+}
+
+/* One code path for counting and for carving, so that the two cannot differ. */
+static void carve(struct tw_shard *shard, struct tw_arena *arena)
+{
+    const struct tw_shard_config *config = &shard->config;
+    struct tw_interest_config interest = {.players_max = config->players_max,
+                                          .entities_max = config->entities_max,
+                                          .view_max = config->view_max,
+                                          .enter = config->aoi_enter_m * TW_UNITS_PER_METRE,
+                                          .exit = config->aoi_exit_m * TW_UNITS_PER_METRE};
+    tw_arena_take(arena, 1, sizeof(*shard));
+    tw_world_carve(&shard->world, arena, config);
+    tw_sessions_carve(&shard->sessions, arena, config);
+    tw_interest_carve(&shard->interest, arena, &interest);
+}
+
+size_t tw_shard_footprint(const struct tw_shard_config *config)
+{
+    if (!config_is_valid(config))
+        return 0;
+    struct tw_shard shard = {.config = *config};
+    struct tw_arena arena = {0};
+    carve(&shard, &arena);
+    return arena.used;
+}
+
+struct tw_shard *tw_shard_init(void *memory, const struct tw_shard_config *config,
+                               struct tw_shard_counters *counters)
+{
+    size_t footprint = tw_shard_footprint(config);
+    TW_ASSERT(footprint != 0 && (uintptr_t)memory % TW_ARENA_ALIGN == 0);
+    memset(memory, 0, footprint);
+    struct tw_shard *shard = memory;
+    struct tw_arena arena = {.base = memory};
+    shard->config = *config;
+    shard->counters = counters;
+    carve(shard, &arena);
+    shard->interest.entities = &shard->world.entities;
+    shard->interest.grid = &shard->world.grid;
+    tw_world_init(&shard->world);
+    tw_records_refresh(&shard->interest.records, &shard->world.entities, 0);
+    tw_counter_set(&counters->entities, shard->world.entities.state->live);
+    tw_counter_set(&counters->state_hash, tw_world_hash(&shard->world));
+    return shard;
+}
+
+static void count_inputs(struct tw_shard *shard, const struct tw_input_tally *tally)
+{
+    tw_counter *inputs = shard->counters->inputs;
+    tw_counter_add(&inputs[TW_SHARD_INPUT_APPLIED], tally->applied);
+    tw_counter_add(&inputs[TW_SHARD_INPUT_LATE], tally->late);
+    tw_counter_add(&inputs[TW_SHARD_INPUT_SKIPPED], tally->skipped);
+}
+
+static void consume_input(struct tw_shard *shard, struct tw_route *route,
+                          const struct tw_record *record)
+{
+    struct tw_input_tally tally = {0};
+    if (!route || route->state == TW_ROUTE_NONE || route->epoch != record->route_epoch) {
+        tw_counter_add(&shard->counters->inputs[TW_SHARD_INPUT_STALE], 1);
+        return;
+    }
+    if (route->state == TW_ROUTE_PLAYING)
+        tw_inputs_offer(&shard->world.players[route->player].inputs,
+                        (uint32_t)shard->world.state->tick, record->input.tick,
+                        &record->input.input, &tally);
+    else if (route->state == TW_ROUTE_REFUSED ||
+             !tw_sessions_keep_input(&shard->sessions, route, record))
+        tally.skipped++;
+    count_inputs(shard, &tally);
+}
+
+/* False: stale. */
+static bool consume_other(struct tw_shard *shard, struct tw_route *route,
+                          const struct tw_record *record)
+{
+    if (!route)
+        return false;
+    switch (record->type) {
+    case TW_RECORD_JOIN:
+        return tw_sessions_join(&shard->sessions, route, record);
+    case TW_RECORD_LEAVE:
+        return tw_sessions_leave(&shard->sessions, route, record);
+    case TW_RECORD_SNAPSHOT_ACK:
+        if (route->state == TW_ROUTE_NONE || route->epoch != record->route_epoch)
+            return false;
+        if (route->state == TW_ROUTE_PLAYING)
+            tw_observer_acknowledge(&shard->interest.observers[route->player],
+                                    record->snapshot_ack.newest, record->snapshot_ack.bitmap);
+        return true;
+    default:
+        return false;
+    }
+}
+
+void tw_shard_consume(struct tw_shard *shard, const struct tw_record *records, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct tw_record *record = &records[i];
+        struct tw_route *route = record->world == shard->config.world_id
+                                     ? tw_sessions_find(&shard->sessions, record)
+                                     : NULL;
+        if (record->type == TW_RECORD_INPUT)
+            consume_input(shard, route, record);
+        else if (!consume_other(shard, route, record))
+            tw_counter_add(&shard->counters->records_stale, 1);
+    }
+}
+
+static void apply_leaves(struct tw_shard *shard)
+{
+    struct tw_sessions *sessions = &shard->sessions;
+    struct tw_world *world = &shard->world;
+    struct tw_input_tally tally = {0};
+    for (uint32_t player = 0; sessions->leave_count > 0; player++) {
+        TW_ASSERT(player < world->state->players_end);
+        if (!sessions->leaving[player])
+            continue;
+        tally.skipped += tw_inputs_waiting(&world->players[player].inputs);
+        tw_world_leave(world, player);
+        sessions->leaving[player] = 0;
+        sessions->leave_count--;
+    }
+    count_inputs(shard, &tally);
+}
+
+static void apply_joins(struct tw_shard *shard, uint64_t tick)
+{
+    struct tw_sessions *sessions = &shard->sessions;
+    tw_sessions_sort_joins(sessions);
+    for (uint32_t i = 0; i < sessions->join_count; i++) {
+        uint32_t at = sessions->joins[i];
+        struct tw_route *route = &sessions->routes[at];
+        struct tw_join join = {.account = route->account,
+                               .worker = at / sessions->slots_per_worker,
+                               .slot = at % sessions->slots_per_worker,
+                               .route_epoch = route->epoch};
+        uint32_t player = tw_world_join(&shard->world, &join, (uint32_t)tick);
+        if (player == TW_PLAYER_NONE) {
+            tw_sessions_refuse(sessions, at);
+            tw_counter_add(&shard->counters->joins_refused, 1);
+            continue;
+        }
+        route->state = TW_ROUTE_PLAYING;
+        route->player = player;
+        /* The first hash a second from now at the latest; spread, so that not all fall together. */
+        tw_observer_reset(&shard->interest, player, tick + player % shard->config.tick_hz);
+        shard->interest.observers[player].due_step = UINT64_MAX;
+    }
+    sessions->join_count = 0;
+}
+
+/* Inputs that arrived between a join and its tick. */
+static void apply_early_inputs(struct tw_shard *shard, uint64_t tick)
+{
+    struct tw_sessions *sessions = &shard->sessions;
+    struct tw_input_tally tally = {0};
+    for (uint32_t i = 0; i < sessions->early_count; i++) {
+        const struct tw_early_input *early = &sessions->early[i];
+        const struct tw_route *route = &sessions->routes[early->route];
+        if (route->state != TW_ROUTE_PLAYING || route->epoch != early->epoch) {
+            tally.skipped++;
+            continue;
+        }
+        tw_inputs_offer(&shard->world.players[route->player].inputs, (uint32_t)tick - 1u,
+                        early->tick, &early->input, &tally);
+    }
+    sessions->early_count = 0;
+    count_inputs(shard, &tally);
+}
+
+static void apply_inputs(struct tw_shard *shard, uint64_t before, uint64_t tick)
+{
+    struct tw_world *world = &shard->world;
+    struct tw_input_tally tally = {0};
+    for (uint32_t i = 0; i < world->state->players_end; i++) {
+        struct tw_player *player = &world->players[i];
+        if (player->entity == 0)
+            continue;
+        uint32_t index = tw_entity_index((tw_entity){.bits = player->entity});
+        uint16_t buttons =
+            tw_inputs_apply(&player->inputs, (uint32_t)before, (uint32_t)tick, &tally);
+        tw_movement_steer(world, index, &player->inputs.last);
+        if (buttons & TW_BUTTON_ACTION)
+            tw_movement_act(world, index, (uint32_t)tick);
+    }
+    count_inputs(shard, &tally);
+}
+
+/* NULL when none is left; one that is too small for anything stays where it is. */
+static struct tw_out_buffer *take_buffer(struct tw_outbox *outbox, uint32_t capacity_min)
+{
+    if (outbox->used == outbox->count || outbox->buffers[outbox->used].capacity < capacity_min)
+        return NULL;
+    return &outbox->buffers[outbox->used++];
+}
+
+static void send_closes(struct tw_shard *shard, uint64_t due_ns, struct tw_outbox *outboxes)
+{
+    struct tw_sessions *sessions = &shard->sessions;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < sessions->close_count; i++) {
+        uint32_t at = sessions->closes[i];
+        struct tw_route *route = &sessions->routes[at];
+        struct tw_out_buffer *buffer = NULL;
+        if (route->state == TW_ROUTE_REFUSED) {
+            buffer = take_buffer(&outboxes[at / sessions->slots_per_worker], 0);
+            if (!buffer) {
+                sessions->closes[kept++] = at;
+                continue;
+            }
+            buffer->slot = at % sessions->slots_per_worker;
+            buffer->route_epoch = route->epoch;
+            buffer->length = 0;
+            buffer->kind = TW_OUT_CLOSE;
+            buffer->reason = TW_CLOSE_REFUSED;
+            buffer->tick_ns = due_ns;
+            route->state = TW_ROUTE_NONE;
+        }
+        route->close_listed = false;
+    }
+    sessions->close_count = kept;
+}
+
+struct sending {
+    uint64_t tick;
+    uint64_t due_ns;
+    struct tw_outbox *outboxes;
+};
+
+/* False: no buffer. */
+static bool send_snapshot(struct tw_shard *shard, uint32_t index, const struct sending *sending)
+{
+    const struct tw_player *player = &shard->world.players[index];
+    struct tw_snapshot_info info = {.tick = sending->tick,
+                                    .tick_hz = shard->config.tick_hz,
+                                    .last_input = player->inputs.newest_applied,
+                                    .own_index =
+                                        tw_entity_index((tw_entity){.bits = player->entity})};
+    struct tw_out_buffer *buffer =
+        take_buffer(&sending->outboxes[player->worker], TW_SNAPSHOT_FRAME_MIN);
+    if (!buffer) {
+        tw_counter_add(&shard->counters->snapshots_no_buffer, 1);
+        return false;
+    }
+    tw_counter_add(&shard->counters->view_full,
+                   tw_observer_look(&shard->interest, index, info.own_index));
+    struct tw_snapshot_result result =
+        tw_snapshot_write(&shard->interest, index, &info, buffer->bytes, buffer->capacity);
+    buffer->slot = player->slot;
+    buffer->route_epoch = player->route_epoch;
+    buffer->length = (uint16_t)result.size;
+    buffer->kind = TW_OUT_SNAPSHOT;
+    buffer->reason = TW_CLOSE_NONE;
+    buffer->tick_ns = sending->due_ns;
+    tw_counter_add(&shard->counters->snapshots, 1);
+    tw_counter_add(&shard->counters->snapshot_bytes, result.size);
+    tw_counter_add(&shard->counters->snapshots_incomplete, result.incomplete);
+    return true;
+}
+
+/* How many snapshots a player was due by `tick`; players take turns over the ticks between. */
+static uint64_t due_step(const struct tw_shard *shard, uint32_t player, uint64_t tick)
+{
+    uint32_t interval = shard->config.tick_hz / shard->config.snapshot_hz;
+    return (tick + player % interval) * shard->config.snapshot_hz / shard->config.tick_hz;
+}
+
+static void send_snapshots(struct tw_shard *shard, const struct sending *sending)
+{
+    uint32_t end = shard->world.state->players_end;
+    uint32_t first = shard->send_first < end ? shard->send_first : 0;
+    bool all = true;
+    for (uint32_t i = 0; i < end; i++) {
+        uint32_t index = first + i < end ? first + i : first + i - end;
+        struct tw_observer *observer = &shard->interest.observers[index];
+        uint64_t step = due_step(shard, index, sending->tick);
+        if (shard->world.players[index].entity == 0 || step == observer->due_step)
+            continue;
+        if (send_snapshot(shard, index, sending)) {
+            observer->due_step = step;
+        } else if (all) {
+            /* Whoever went without is first in line next time. */
+            shard->send_first = index;
+            all = false;
+        }
+    }
+}
+
+void tw_shard_tick(struct tw_shard *shard, uint64_t tick, uint64_t due_ns,
+                   struct tw_outbox *outboxes)
+{
+    struct tw_world_state *state = shard->world.state;
+    uint64_t before = state->tick;
+    TW_ASSERT(tick > before);
+    struct sending sending = {.tick = tick, .due_ns = due_ns, .outboxes = outboxes};
+    state->tick = tick;
+    apply_leaves(shard);
+    apply_joins(shard, tick);
+    apply_early_inputs(shard, tick);
+    apply_inputs(shard, before, tick);
+    tw_movement_step(&shard->world, (uint32_t)tick);
+    tw_records_refresh(&shard->interest.records, &shard->world.entities, (uint32_t)tick);
+    send_closes(shard, due_ns, outboxes);
+    send_snapshots(shard, &sending);
+    tw_counter_add(&shard->counters->ticks, 1);
+    if (before != 0)
+        tw_counter_add(&shard->counters->ticks_skipped, tick - before - 1u);
+    tw_counter_set(&shard->counters->players, state->players_live);
+    tw_counter_set(&shard->counters->entities, shard->world.entities.state->live);
+    if (tick % shard->config.tick_hz == 0) {
+        tw_counter_set(&shard->counters->state_hash, tw_world_hash(&shard->world));
+        tw_counter_set(&shard->counters->state_hash_tick, tick);
+    }
+}
+
+uint64_t tw_shard_state_hash(const struct tw_shard *shard)
+{
+    return tw_world_hash(&shard->world);
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "simulation/shard/world.h"
+
+#include "simulation/core/fixed.h"
+#include "simulation/core/hash.h"
+#include "tickwire/assert.h"
+#include "tickwire/wire.h"
+
+/* A place is looked for this often before its circle grows (players) or it is given up (others):
+ * half-full areas take two tries on average. */
+#define PLACE_TRIES 24u
+/* Nothing starts in contact: 1/16 m of air. */
+#define PLACE_MARGIN 64u
+
+#define HEALTH_FULL 100u
+#define TEAMS       2u
+
+void tw_world_carve(struct tw_world *world, struct tw_arena *arena,
+                    const struct tw_shard_config *config)
+{
+    size_t start = arena->used;
+    world->config = config;
+    world->state = tw_arena_take(arena, 1, sizeof(*world->state));
+    tw_entities_carve(&world->entities, arena, config->entities_max);
+    tw_grid_carve(&world->grid, arena, config->size_m, config->entities_max);
+    world->players = tw_arena_take(arena, config->players_max, sizeof(*world->players));
+    world->players_free = tw_arena_take(arena, config->players_max, sizeof(*world->players_free));
+    world->state_bytes = arena->base ? arena->base + start : NULL;
+    world->state_size = arena->used - start;
+    world->nearby = tw_arena_take(arena, config->entities_max, sizeof(*world->nearby));
+}
+
+struct place {
+    int32_t x, y;
+};
+
+static bool is_free(const struct tw_world *world, struct place place, uint32_t radius)
+{
+    uint32_t reach = radius + TW_OBSTACLE_RADIUS_MAX + PLACE_MARGIN;
+    uint32_t count = tw_grid_query(&world->grid, place.x, place.y, reach, world->nearby);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t other = world->nearby[i];
+        uint64_t apart = (uint64_t)radius + world->entities.radius[other] + PLACE_MARGIN;
+        if (tw_grid_distance_squared(place.x, place.y, world->entities.x[other],
+                                     world->entities.y[other]) < apart * apart)
+            return false;
+    }
+    return true;
+}
+
+/* A free place for a circle, in the square of half-width `within` around the centre of the world
+ * and no further from the centre than that unless `within` is the whole world. */
+static bool find_place(struct tw_world *world, uint32_t radius, uint32_t within,
+                       struct place *place)
+{
+    uint32_t half = world->config->size_m * TW_UNITS_PER_METRE / 2u;
+    bool anywhere = within >= half;
+    uint32_t reach = (anywhere ? half : within) - radius;
+    for (uint32_t i = 0; i < PLACE_TRIES; i++) {
+        int32_t dx = (int32_t)tw_rng_below(&world->state->rng, 2u * reach + 1u) - (int32_t)reach;
+        int32_t dy = (int32_t)tw_rng_below(&world->state->rng, 2u * reach + 1u) - (int32_t)reach;
+        if (!anywhere && tw_grid_distance_squared(dx, dy, 0, 0) > (uint64_t)reach * reach)
+            continue;
+        *place = (struct place){.x = (int32_t)half + dx, .y = (int32_t)half + dy};
+        if (is_free(world, *place, radius))
+            return true;
+    }
+    return false;
+}
+
+static tw_entity create_at(struct tw_world *world, enum tw_entity_type type, struct place place,
+                           uint32_t radius, uint32_t tick)
+{
+    struct tw_entities *entities = &world->entities;
+    tw_entity entity = tw_entities_create(entities);
+    if (entity.bits == 0)
+        return entity;
+    uint32_t index = tw_entity_index(entity);
+    entities->x[index] = place.x;
+    entities->y[index] = place.y;
+    entities->radius[index] = (uint16_t)radius;
+    entities->changed_tick[index] = tick;
+    tw_entities_set_cold(entities, index, TW_FIELD_TYPE, (uint16_t)type, tick);
+    tw_grid_insert(&world->grid, index, place.x, place.y);
+    return entity;
+}
+
+static void set_body(struct tw_world *world, uint32_t index, uint32_t tick)
+{
+    struct tw_entities *entities = &world->entities;
+    uint16_t heading = (uint16_t)tw_rng_next(&world->state->rng);
+    entities->heading[index] = heading;
+    entities->facing[index] = heading;
+    tw_entities_set_cold(entities, index, TW_FIELD_APPEARANCE,
+                         (uint16_t)tw_rng_next(&world->state->rng), tick);
+    tw_entities_set_cold(entities, index, TW_FIELD_HEALTH, HEALTH_FULL, tick);
+    tw_entities_set_cold(entities, index, TW_FIELD_HEALTH_MAX, HEALTH_FULL, tick);
+}
+
+void tw_world_init(struct tw_world *world)
+{
+    const struct tw_shard_config *config = world->config;
+    struct tw_rng *rng = &world->state->rng;
+    uint32_t whole = config->size_m * TW_UNITS_PER_METRE;
+    struct place place;
+    tw_rng_seed(rng, config->seed);
+    tw_entities_init(&world->entities);
+    for (uint32_t i = 0; i < config->players_max; i++)
+        world->players_free[i] = i;
+    world->state->free_count = config->players_max;
+    /* A crowded world gets fewer than asked for. */
+    for (uint32_t i = 0; i < config->obstacles; i++) {
+        uint32_t radius = tw_rng_between(rng, TW_OBSTACLE_RADIUS_MIN, TW_OBSTACLE_RADIUS_MAX);
+        if (find_place(world, radius, whole, &place))
+            create_at(world, TW_ENTITY_OBSTACLE, place, radius, 0);
+    }
+    for (uint32_t i = 0; i < config->npcs; i++) {
+        if (!find_place(world, TW_BODY_RADIUS, whole, &place))
+            continue;
+        tw_entity entity = create_at(world, TW_ENTITY_WANDERER, place, TW_BODY_RADIUS, 0);
+        uint32_t index = tw_entity_index(entity);
+        set_body(world, index, 0);
+        /* Spread evenly over the list, so that the share is exact. */
+        uint64_t before = (uint64_t)i * config->npcs_moving_percent / 100u;
+        uint64_t after = (uint64_t)(i + 1u) * config->npcs_moving_percent / 100u;
+        world->entities.wanders[index] = after > before;
+    }
+}
+
+/* Near the centre if wanted, further out as it fills up. */
+static bool find_spawn(struct tw_world *world, struct place *place)
+{
+    uint32_t whole = world->config->size_m * TW_UNITS_PER_METRE;
+    uint32_t within = world->config->spawn_radius_m * TW_UNITS_PER_METRE;
+    if (within == 0)
+        within = whole;
+    if (within < 2u * TW_BODY_RADIUS)
+        within = 2u * TW_BODY_RADIUS;
+    for (;;) {
+        if (find_place(world, TW_BODY_RADIUS, within, place))
+            return true;
+        if (within >= whole)
+            return false;
+        within += within / 4u + TW_UNITS_PER_METRE;
+    }
+}
+
+uint32_t tw_world_join(struct tw_world *world, const struct tw_join *join, uint32_t tick)
+{
+    struct tw_world_state *state = world->state;
+    struct place place;
+    if (state->free_count == 0 || world->entities.state->free_count == 0 ||
+        !find_spawn(world, &place))
+        return TW_PLAYER_NONE;
+    uint32_t index = world->players_free[state->free_first];
+    state->free_first = (state->free_first + 1u) % world->config->players_max;
+    state->free_count--;
+    state->players_live++;
+    if (index >= state->players_end)
+        state->players_end = index + 1u;
+    tw_entity entity = create_at(world, TW_ENTITY_PLAYER, place, TW_BODY_RADIUS, tick);
+    set_body(world, tw_entity_index(entity), tick);
+    tw_entities_set_cold(&world->entities, tw_entity_index(entity), TW_FIELD_TEAM,
+                         (uint16_t)(1u + index % TEAMS), tick);
+    world->players[index] = (struct tw_player){.account = join->account,
+                                               .entity = entity.bits,
+                                               .worker = join->worker,
+                                               .slot = join->slot,
+                                               .route_epoch = join->route_epoch};
+    world->players[index].inputs.last.facing = world->entities.facing[tw_entity_index(entity)];
+    return index;
+}
+
+void tw_world_leave(struct tw_world *world, uint32_t player)
+{
+    struct tw_world_state *state = world->state;
+    struct tw_player *leaving = &world->players[player];
+    TW_ASSERT(leaving->entity != 0);
+    tw_entity entity = {.bits = leaving->entity};
+    tw_grid_remove(&world->grid, tw_entity_index(entity));
+    tw_entities_destroy(&world->entities, entity);
+    *leaving = (struct tw_player){0};
+    world->players_free[(state->free_first + state->free_count) % world->config->players_max] =
+        player;
+    state->free_count++;
+    state->players_live--;
+}
+
+uint64_t tw_world_hash(const struct tw_world *world)
+{
+    return tw_hash64_wide(world->state_bytes, world->state_size);
+}
