@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/engine/eal.h"
+
+#include "tickwire/assert.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_log.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define HUGEPAGES_DIRECTORY "/sys/kernel/mm/hugepages"
+
+static char log_text[8192];
+static FILE *log_stream;
+static char runtime_directory[512];
+
+static void add(struct tw_eal_arguments *arguments, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void add(struct tw_eal_arguments *arguments, const char *format, ...)
+{
+    TW_ASSERT(arguments->count < (int)TW_EAL_ARGUMENTS_MAX);
+    char *text = arguments->text[arguments->count];
+    va_list values;
+    va_start(values, format);
+    int length = vsnprintf(text, TW_EAL_ARGUMENT_SIZE, format, values);
+    va_end(values);
+    TW_ASSERT(length >= 0 && length < (int)TW_EAL_ARGUMENT_SIZE);
+    arguments->list[arguments->count++] = text;
+    arguments->list[arguments->count] = NULL;
+}
+
+/* [dddd:]bb:dd.f */
+bool tw_eal_device_is_pci(const char *device)
+{
+    static const char *const shapes[] = {"xxxx:xx:xx.x", "xx:xx.x"};
+    for (size_t s = 0; s < sizeof(shapes) / sizeof(shapes[0]); s++) {
+        const char *shape = shapes[s];
+        size_t i = 0;
+        while (shape[i] != '\0' &&
+               (shape[i] == 'x' ? isxdigit((unsigned char)device[i]) : device[i] == shape[i]))
+            i++;
+        if (shape[i] == '\0' && (device[i] == '\0' || device[i] == ','))
+            return true;
+    }
+    return false;
+}
+
+void tw_eal_device_name(char name[TW_CONFIG_NAME_SIZE], const char *device)
+{
+    size_t length = strcspn(device, ",");
+    if (length >= TW_CONFIG_NAME_SIZE)
+        length = TW_CONFIG_NAME_SIZE - 1;
+    memcpy(name, device, length);
+    name[length] = '\0';
+}
+
+bool tw_eal_choose_hugepages(enum tw_hugepages mode, uint64_t free_mb, uint32_t needed_mb,
+                             bool *hugepages, struct tw_eal_error *error)
+{
+    *hugepages = mode != TW_HUGEPAGES_OFF && free_mb >= needed_mb;
+    if (mode == TW_HUGEPAGES_ON && !*hugepages) {
+        snprintf(error->message, sizeof(error->message),
+                 "engine.hugepages is \"on\", but %" PRIu64
+                 " MB are free in hugepages and engine.memory_mb is %u",
+                 free_mb, needed_mb);
+        return false;
+    }
+    return true;
+}
+
+static uint64_t read_number(const char *path)
+{
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
+        return 0;
+    uint64_t value = 0;
+    if (fscanf(file, "%" SCNu64, &value) != 1)
+        value = 0;
+    fclose(file);
+    return value;
+}
+
+uint64_t tw_eal_free_hugepages_mb(const char *directory)
+{
+    DIR *sizes = opendir(directory);
+    if (sizes == NULL)
+        return 0;
+    uint64_t best_mb = 0;
+    for (struct dirent *entry = readdir(sizes); entry != NULL; entry = readdir(sizes)) {
+        uint64_t size_kb = 0;
+        if (sscanf(entry->d_name, "hugepages-%" SCNu64 "kB", &size_kb) != 1)
+            continue;
+        char path[512];
+        snprintf(path, sizeof(path), "%s/%.200s/free_hugepages", directory, entry->d_name);
+        uint64_t free_mb = read_number(path) * (size_kb >> 10);
+        /* One size has to hold all of it: mixed sizes cannot be counted on. */
+        if (free_mb > best_mb)
+            best_mb = free_mb;
+    }
+    closedir(sizes);
+    return best_mb;
+}
+
+static void add_lcores(struct tw_eal_arguments *arguments, const struct tw_topology *topology)
+{
+    char lcores[TW_EAL_ARGUMENT_SIZE - 16];
+    size_t length = 0;
+    for (uint32_t i = 0; i < topology->thread_count; i++) {
+        const struct tw_topology_thread *thread = &topology->threads[i];
+        length += (size_t)snprintf(lcores + length, sizeof(lcores) - length, "%s%u@%u",
+                                   i == 0 ? "" : ",", thread->lcore, thread->core);
+        TW_ASSERT(length < sizeof(lcores));
+    }
+    add(arguments, "--lcores=%s", lcores);
+    add(arguments, "--main-lcore=0");
+}
+
+void tw_eal_arguments_build(struct tw_eal_arguments *arguments, const struct tw_config *config,
+                            const struct tw_topology *topology, bool hugepages,
+                            const char *file_prefix)
+{
+    arguments->count = 0;
+    add(arguments, "tickwire-engine");
+    add_lcores(arguments, topology);
+    if (tw_eal_device_is_pci(config->engine.device)) {
+        add(arguments, "-a");
+        add(arguments, "%s", config->engine.device);
+    } else {
+        add(arguments, "--no-pci");
+        if (config->engine.device[0] != '\0')
+            add(arguments, "--vdev=%s", config->engine.device);
+    }
+    /* The two exclude each other: no hugepages means no files to begin with. */
+    if (hugepages)
+        add(arguments, "--in-memory");
+    else
+        add(arguments, "--no-huge");
+    add(arguments, "-m");
+    add(arguments, "%u", config->engine.memory_mb);
+    add(arguments, "--file-prefix=%s", file_prefix);
+    add(arguments, "--no-shconf");
+    add(arguments, "--no-telemetry");
+    add(arguments, "--log-level=error");
+}
+
+void tw_eal_last_words(char *out, size_t size)
+{
+    if (log_stream != NULL)
+        fflush(log_stream);
+    size_t length = strnlen(log_text, sizeof(log_text) - 1);
+    while (length > 0 && isspace((unsigned char)log_text[length - 1]))
+        length--;
+    size_t start = length;
+    while (start > 0 && log_text[start - 1] != '\n')
+        start--;
+    if (length - start >= size)
+        start = length - size + 1;
+    memcpy(out, log_text + start, length - start);
+    out[length - start] = '\0';
+}
+
+/* Only a directory that bears our own prefix is ever removed. */
+static void remember_directory(const char *prefix)
+{
+    const char *directory = rte_eal_get_runtime_dir();
+    if (directory != NULL && strstr(directory, prefix) != NULL)
+        snprintf(runtime_directory, sizeof(runtime_directory), "%s", directory);
+}
+
+static void remove_directory(void);
+
+bool tw_eal_start(const struct tw_config *config, const struct tw_topology *topology,
+                  bool *hugepages, struct tw_eal_error *error)
+{
+    uint64_t free_mb = tw_eal_free_hugepages_mb(HUGEPAGES_DIRECTORY);
+    if (!tw_eal_choose_hugepages(config->engine.hugepages, free_mb, config->engine.memory_mb,
+                                 hugepages, error))
+        return false;
+
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, NULL);
+    log_stream = fmemopen(log_text, sizeof(log_text), "w");
+    if (log_stream != NULL)
+        rte_openlog_stream(log_stream);
+
+    char prefix[32];
+    snprintf(prefix, sizeof(prefix), "tickwire-%d", (int)getpid());
+    static struct tw_eal_arguments arguments;
+    tw_eal_arguments_build(&arguments, config, topology, *hugepages, prefix);
+    if (rte_eal_init(arguments.count, arguments.list) < 0) {
+        char words[256];
+        tw_eal_last_words(words, sizeof(words));
+        snprintf(error->message, sizeof(error->message),
+                 "DPDK did not start on \"%.128s\": %s (%s)", config->engine.device,
+                 rte_strerror(rte_errno), words[0] ? words : "it logged nothing");
+        remember_directory(prefix);
+        remove_directory();
+        return false;
+    }
+    remember_directory(prefix);
+    return true;
+}
+
+void tw_eal_abandon(void)
+{
+    if (runtime_directory[0] != '\0')
+        rmdir(runtime_directory);
+}
+
+/* DPDK leaves its run-time directory behind, empty or with files of its own. */
+static void remove_directory(void)
+{
+    DIR *files = opendir(runtime_directory);
+    if (files == NULL)
+        return;
+    for (struct dirent *entry = readdir(files); entry != NULL; entry = readdir(files))
+        if (entry->d_name[0] != '.')
+            unlinkat(dirfd(files), entry->d_name, 0);
+    closedir(files);
+    rmdir(runtime_directory);
+}
+
+void tw_eal_stop(void)
+{
+    rte_eal_cleanup();
+    rte_openlog_stream(NULL);
+    if (log_stream != NULL)
+        fclose(log_stream);
+    log_stream = NULL;
+    remove_directory();
+}

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/engine/engine.h"
+
+#include "dataplane/engine/clock.h"
+#include "dataplane/engine/eal.h"
+#include "dataplane/engine/shard_config.h"
+#include "dataplane/wire/aead.h"
+#include "tickwire/assert.h"
+
+#include <rte_errno.h>
+#include <rte_launch.h>
+#include <rte_malloc.h>
+#include <rte_ring_elem.h>
+#include <sodium.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static bool fail(struct tw_engine *engine, struct tw_engine_error *error, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static bool fail(struct tw_engine *engine, struct tw_engine_error *error, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(error->message, sizeof(error->message), format, arguments);
+    va_end(arguments);
+    tw_engine_stop(engine);
+    return false;
+}
+
+static struct rte_ring *ring_between(const struct tw_engine *engine, enum tw_ring_kind kind,
+                                     uint32_t producer, uint32_t consumer)
+{
+    uint32_t index = tw_topology_find_ring(engine->topology, kind, producer, consumer);
+    TW_ASSERT(index != UINT32_MAX);
+    return engine->rings[index];
+}
+
+struct rte_ring *tw_engine_events(const struct tw_engine *engine, uint32_t worker)
+{
+    return ring_between(engine, TW_RING_EVENTS, tw_topology_worker(engine->topology, worker), 0);
+}
+
+struct rte_ring *tw_engine_commands(const struct tw_engine *engine, uint32_t worker)
+{
+    return ring_between(engine, TW_RING_COMMANDS, 0, tw_topology_worker(engine->topology, worker));
+}
+
+static struct tw_worker_shard_rings shard_rings(const struct tw_engine *engine, uint32_t worker,
+                                                uint32_t shard)
+{
+    uint32_t w = tw_topology_worker(engine->topology, worker);
+    uint32_t s = tw_topology_shard(engine->topology, shard);
+    return (struct tw_worker_shard_rings){
+        .records = ring_between(engine, TW_RING_RECORDS, w, s),
+        .empty = ring_between(engine, TW_RING_EMPTY, w, s),
+        .full = ring_between(engine, TW_RING_FULL, s, w),
+    };
+}
+
+static bool create_rings(struct tw_engine *engine, struct tw_engine_error *error)
+{
+    for (uint32_t i = 0; i < engine->topology->ring_count; i++) {
+        const struct tw_topology_ring *wanted = &engine->topology->rings[i];
+        engine->rings[i] = rte_ring_create_elem(wanted->name, wanted->element_size, wanted->depth,
+                                                engine->port.socket, RING_F_SP_ENQ | RING_F_SC_DEQ);
+        if (engine->rings[i] == NULL)
+            return fail(engine, error, "no memory for ring %s (%u elements of %u bytes): %s",
+                        wanted->name, wanted->depth, wanted->element_size, rte_strerror(rte_errno));
+    }
+    return true;
+}
+
+static bool create_worker(struct tw_engine *engine, uint32_t index, struct tw_engine_error *error)
+{
+    struct tw_worker_counters *counters =
+        rte_zmalloc_socket("counters", sizeof(*counters), 64, engine->port.socket);
+    engine->worker_counters[index] = counters;
+    struct tw_worker_config config = {
+        .index = index,
+        .workers = engine->topology->workers,
+        .shards = engine->topology->shards,
+        .port_id = engine->port.id,
+        .socket = engine->port.socket,
+        .config = engine->config,
+        .aead = tw_aead_sodium(),
+        .rx_pool = engine->port.rx_pools[index],
+        .tx_pool = engine->port.tx_pools[index],
+        .events = tw_engine_events(engine, index),
+        .commands = tw_engine_commands(engine, index),
+        .counters = counters,
+        .epoch_ns = engine->epoch_ns,
+        .stop = &engine->stop,
+    };
+    memcpy(config.mac, engine->port.mac, sizeof(config.mac));
+    randombytes_buf(&config.seed, sizeof(config.seed));
+    for (uint32_t shard = 0; shard < engine->topology->shards; shard++)
+        config.shard_rings[shard] = shard_rings(engine, index, shard);
+    for (uint32_t other = 0; other < engine->topology->workers; other++) {
+        if (other == index)
+            continue;
+        uint32_t from = tw_topology_worker(engine->topology, index);
+        uint32_t to = tw_topology_worker(engine->topology, other);
+        config.handover_out[other] = ring_between(engine, TW_RING_HANDOVER, from, to);
+        config.handover_in[other] = ring_between(engine, TW_RING_HANDOVER, to, from);
+    }
+    if (counters != NULL)
+        engine->workers[index] = tw_worker_create(&config);
+    sodium_memzero(&config, sizeof(config));
+    if (engine->workers[index] == NULL)
+        return fail(engine, error,
+                    "no memory for worker %u with %u sessions: raise "
+                    "engine.memory_mb",
+                    index, engine->config->engine.sessions_max);
+    return true;
+}
+
+static bool create_shard(struct tw_engine *engine, uint32_t index, struct tw_engine_error *error)
+{
+    struct tw_shard_counters *counters =
+        rte_zmalloc_socket("counters", sizeof(*counters), 64, engine->port.socket);
+    engine->shard_counters[index] = counters;
+    struct tw_shard_loop_config config = {
+        .shard = tw_shard_config_from(engine->config),
+        .counters = counters,
+        .epoch_ns = engine->epoch_ns,
+        .idle = engine->config->engine.idle,
+        .stop = &engine->stop,
+    };
+    for (uint32_t worker = 0; worker < engine->topology->workers; worker++)
+        config.rings[worker] = shard_rings(engine, worker, index);
+    size_t size = tw_shard_loop_footprint(&config);
+    void *memory = NULL;
+    if (counters != NULL && size != 0)
+        memory = rte_zmalloc_socket("shard", size, 64, engine->port.socket);
+    if (memory == NULL)
+        return fail(engine, error, "no memory for shard %u (%zu MB): raise engine.memory_mb", index,
+                    size >> 20);
+    engine->shards[index] = tw_shard_loop_init(memory, &config);
+    return true;
+}
+
+bool tw_engine_start(struct tw_engine *engine, const struct tw_config *config,
+                     const struct tw_topology *topology, struct tw_engine_error *error)
+{
+    memset(engine, 0, sizeof(*engine));
+    engine->config = config;
+    engine->topology = topology;
+    randombytes_buf(&engine->boot_id, sizeof(engine->boot_id));
+
+    struct tw_eal_error eal_error;
+    if (!tw_eal_start(config, topology, &engine->hugepages, &eal_error))
+        return fail(engine, error, "%s", eal_error.message);
+    engine->eal_started = true;
+    struct tw_port_error port_error;
+    if (!tw_port_open(&engine->port, config->engine.device, topology, &port_error))
+        return fail(engine, error, "%s", port_error.message);
+    if (!create_rings(engine, error))
+        return false;
+    engine->epoch_ns = tw_clock_now_ns();
+    for (uint32_t i = 0; i < topology->shards; i++)
+        if (!create_shard(engine, i, error))
+            return false;
+    for (uint32_t i = 0; i < topology->workers; i++)
+        if (!create_worker(engine, i, error))
+            return false;
+    return true;
+}
+
+bool tw_engine_launch(struct tw_engine *engine, struct tw_engine_error *error)
+{
+    struct tw_port_error port_error;
+    if (!tw_port_start(&engine->port, &port_error))
+        return fail(engine, error, "%s", port_error.message);
+    engine->launched = true;
+    int result = 0;
+    for (uint32_t i = 0; i < engine->topology->shards && result == 0; i++) {
+        uint32_t thread = tw_topology_shard(engine->topology, i);
+        result = rte_eal_remote_launch(tw_shard_loop_run, engine->shards[i],
+                                       engine->topology->threads[thread].lcore);
+    }
+    for (uint32_t i = 0; i < engine->topology->workers && result == 0; i++) {
+        uint32_t thread = tw_topology_worker(engine->topology, i);
+        result = rte_eal_remote_launch(tw_worker_run, engine->workers[i],
+                                       engine->topology->threads[thread].lcore);
+    }
+    if (result != 0)
+        return fail(engine, error, "an lcore did not launch: %s", rte_strerror(-result));
+    return true;
+}
+
+void tw_engine_join(struct tw_engine *engine)
+{
+    atomic_store_explicit(&engine->stop, true, memory_order_release);
+    if (engine->launched)
+        rte_eal_mp_wait_lcore();
+    engine->launched = false;
+}
+
+void tw_engine_stop(struct tw_engine *engine)
+{
+    if (!engine->eal_started)
+        return;
+    tw_engine_join(engine);
+    tw_port_stop(&engine->port);
+    for (uint32_t i = 0; i < TW_WORKERS_MAX; i++) {
+        if (engine->workers[i] != NULL)
+            tw_worker_destroy(engine->workers[i]);
+        rte_free(engine->worker_counters[i]);
+    }
+    for (uint32_t i = 0; i < TW_SHARDS_MAX; i++) {
+        rte_free(engine->shards[i]);
+        rte_free(engine->shard_counters[i]);
+    }
+    tw_port_close(&engine->port);
+    for (uint32_t i = 0; i < engine->topology->ring_count; i++)
+        rte_ring_free(engine->rings[i]);
+    tw_eal_stop();
+    memset(engine, 0, sizeof(*engine));
+}

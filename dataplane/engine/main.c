@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* tickwire-engine: command line, and the order in which everything comes up and goes down. */
+#include "dataplane/engine/engine.h"
+#include "dataplane/engine/main_loop.h"
+#include "dataplane/engine/topology.h"
+#include "tickwire/config.h"
+
+#include <getopt.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define EXIT_START 1
+#define EXIT_USAGE 2 /* wrong command line or configuration: nothing was started */
+
+static void print_help(FILE *out)
+{
+    fputs("usage: tickwire-engine --config FILE [--check]\n"
+          "\n"
+          "Receives, simulates and answers: the data plane of one host.\n"
+          "\n"
+          "  --config FILE  configuration of the host (YAML)\n"
+          "  --check        print threads, rings, pools and memory, start nothing\n"
+          "  --help         this text\n"
+          "  --version      version\n"
+          "\n"
+          "Prints one JSON line when it is live and one with all counters when it ended.\n"
+          "SIGTERM or SIGINT: tells the clients and ends; a second one ends at once.\n"
+          "Exit status: 0 ended in good order, 1 could not start, 2 wrong command line or\n"
+          "configuration.\n",
+          out);
+}
+
+struct options {
+    const char *config;
+    bool check;
+};
+
+/* Returns -1 to go on, else the exit status. */
+static int parse_options(int argc, char **argv, struct options *options)
+{
+    static const struct option known[] = {
+        {"config", required_argument, NULL, 'c'},
+        {"check", no_argument, NULL, 'k'},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'v'},
+        {NULL, 0, NULL, 0},
+    };
+    int option;
+    while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
+        switch (option) {
+        case 'c':
+            options->config = optarg;
+            break;
+        case 'k':
+            options->check = true;
+            break;
+        case 'h':
+            print_help(stdout);
+            return EXIT_SUCCESS;
+        case 'v':
+            printf("tickwire-engine %s\n", TW_VERSION);
+            return EXIT_SUCCESS;
+        default:
+            return EXIT_USAGE;
+        }
+    }
+    if (optind < argc || options->config == NULL) {
+        fprintf(stderr, "tickwire-engine: %s; see --help\n",
+                options->config == NULL ? "--config FILE is missing" : "unexpected argument");
+        return EXIT_USAGE;
+    }
+    return -1;
+}
+
+static void print_ready(const struct tw_engine *engine)
+{
+    const uint8_t *mac = engine->port.mac;
+    uint32_t ip = engine->config->engine.address;
+    printf("{\"event\":\"ready\",\"port\":\"%s\",\"driver\":\"%s\",\"hugepages\":%s,"
+           "\"mac\":\"%02x:%02x:%02x:%02x:%02x:%02x\",\"address\":\"%u.%u.%u.%u:%u\"}\n",
+           engine->port.name, engine->port.driver, engine->hugepages ? "true" : "false", mac[0],
+           mac[1], mac[2], mac[3], mac[4], mac[5], ip >> 24, ip >> 16 & 0xff, ip >> 8 & 0xff,
+           ip & 0xff, engine->config->engine.udp_port);
+    fflush(stdout);
+}
+
+static int run(const struct tw_config *config, const struct tw_topology *topology)
+{
+    static struct tw_engine engine;
+    struct tw_engine_error error;
+    if (!tw_engine_start(&engine, config, topology, &error)) {
+        fprintf(stderr, "tickwire-engine: %s\n", error.message);
+        return EXIT_START;
+    }
+    struct tw_main_loop *loop = tw_main_loop_create(&engine);
+    if (loop == NULL) {
+        fprintf(stderr, "tickwire-engine: no memory for the agent's queues\n");
+        tw_engine_stop(&engine);
+        return EXIT_START;
+    }
+    if (!tw_engine_launch(&engine, &error)) {
+        fprintf(stderr, "tickwire-engine: %s\n", error.message);
+        tw_main_loop_destroy(loop);
+        return EXIT_START;
+    }
+    print_ready(&engine);
+    tw_main_loop_run(loop);
+    tw_main_loop_destroy(loop);
+    tw_engine_stop(&engine);
+    return EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options = {0};
+    int status = parse_options(argc, argv, &options);
+    if (status >= 0)
+        return status;
+
+    static struct tw_config config;
+    struct tw_config_error config_error;
+    if (!tw_config_load(options.config, &config, &config_error)) {
+        fprintf(stderr, "tickwire-engine: %s\n", config_error.message);
+        return EXIT_USAGE;
+    }
+    static struct tw_topology topology;
+    struct tw_topology_host host;
+    struct tw_topology_error topology_error;
+    tw_topology_host_probe(&host);
+    if (!tw_topology_build(&topology, &config, &host, &topology_error)) {
+        fprintf(stderr, "tickwire-engine: %s: %s\n", options.config, topology_error.message);
+        return EXIT_USAGE;
+    }
+    if (options.check) {
+        tw_topology_print(&topology, stdout);
+        return EXIT_SUCCESS;
+    }
+    if (sodium_init() < 0) {
+        fprintf(stderr, "tickwire-engine: libsodium did not start\n");
+        return EXIT_START;
+    }
+    return run(&config, &topology);
+}

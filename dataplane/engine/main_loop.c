@@ -1,0 +1,508 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/engine/main_loop.h"
+
+#include "dataplane/engine/agent_link.h"
+#include "dataplane/engine/arp_table.h"
+#include "dataplane/engine/clock.h"
+#include "dataplane/engine/eal.h"
+#include "dataplane/engine/stats.h"
+#include "dataplane/gate/mailbox.h"
+#include "dataplane/wire/cookie.h"
+#include "tickwire/assert.h"
+
+#include <inttypes.h>
+#include <poll.h>
+#include <rte_ring_elem.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#define IDLE_NS         TW_MILLISECOND_NS
+#define STOP_NS         (3 * TW_SECOND_NS)
+#define FLUSH_NS        (TW_SECOND_NS / 2)
+#define ARP_NS          (TW_SECOND_NS / 4)
+#define ARP_ASKS        16u
+#define EVENTS_PER_TURN 256u
+/* Requests of a second's worth of handshakes: main visits the link every millisecond. */
+#define MESSAGES_MIN 1024u
+/* The worker's number stands in bits of its request id that no worker uses: entries are few. */
+#define REQUEST_WORKER_SHIFT 28u
+
+struct mailbox {
+    struct rte_ring *events, *commands;
+    bool owes_cookie, owes_control, owes_close, owes_resync;
+    bool resync_runs;     /* its RESYNC_END is still to come */
+    bool resync_is_stale; /* and belongs to an earlier link */
+    bool resync_done;
+};
+
+struct tw_main_loop {
+    struct tw_engine *engine;
+    uint32_t workers;
+    struct mailbox mailboxes[TW_WORKERS_MAX];
+    struct tw_agent_protocol *protocol;
+    struct tw_agent_link link;
+    uint64_t link_epoch; /* the link that is being or was resynced */
+    bool told_linked;
+    struct tw_arp_table arp;
+    struct tw_stats stats;
+    uint8_t cookie_key[TW_KEY_SIZE];
+    uint32_t cookie_slot;
+    uint64_t cookie_due_ns, stats_due_ns, arp_due_ns;
+    struct tw_worker_event event;
+    struct tw_worker_command command;
+    union tw_agent_message message;
+    struct tw_agent_stats newest;
+};
+
+/* ---- to the workers -------------------------------------------------------------------------- */
+
+/* Sends loop->command and wipes it. False: no room. */
+static bool command(struct tw_main_loop *loop, uint32_t worker, enum tw_command_type type)
+{
+    loop->command.type = (uint16_t)type;
+    bool sent = rte_ring_sp_enqueue_elem(loop->mailboxes[worker].commands, &loop->command,
+                                         sizeof(loop->command)) == 0;
+    sodium_memzero(&loop->command, sizeof(loop->command));
+    return sent;
+}
+
+static bool settle_mailbox(struct tw_main_loop *loop, uint32_t worker)
+{
+    struct mailbox *box = &loop->mailboxes[worker];
+    if (box->owes_cookie) {
+        memcpy(loop->command.cookie.key, loop->cookie_key, sizeof(loop->cookie_key));
+        loop->command.cookie.slot = loop->cookie_slot;
+        box->owes_cookie = !command(loop, worker, TW_COMMAND_COOKIE_KEY);
+    }
+    if (box->owes_control) {
+        loop->command.control.linked = loop->told_linked ? 1 : 0;
+        box->owes_control = !command(loop, worker, TW_COMMAND_CONTROL_STATE);
+    }
+    if (box->owes_close) {
+        loop->command.reason = TW_CLOSE_SHUTDOWN;
+        box->owes_close = !command(loop, worker, TW_COMMAND_CLOSE_ALL);
+    }
+    if (box->owes_resync && !box->resync_runs && command(loop, worker, TW_COMMAND_RESYNC)) {
+        box->owes_resync = false;
+        box->resync_runs = true;
+        box->resync_is_stale = false;
+    }
+    return !box->owes_cookie && !box->owes_control && !box->owes_close;
+}
+
+static void settle_neighbours(struct tw_main_loop *loop)
+{
+    for (uint32_t i = 0; i < loop->arp.count; i++) {
+        struct tw_arp_entry *entry = &loop->arp.entries[i];
+        for (uint32_t worker = 0; worker < loop->workers && entry->owed != 0; worker++) {
+            if ((entry->owed & 1u << worker) == 0)
+                continue;
+            loop->command.neighbour.ipv4 = entry->ipv4;
+            memcpy(loop->command.neighbour.mac, entry->mac, sizeof(entry->mac));
+            if (command(loop, worker, TW_COMMAND_NEIGHBOUR_SET))
+                entry->owed &= ~(1u << worker);
+        }
+    }
+}
+
+static void arp_request(struct tw_main_loop *loop, uint32_t ipv4)
+{
+    loop->command.neighbour.ipv4 = ipv4;
+    /* A full ring loses the question; it is asked again a second later. */
+    (void)command(loop, 0, TW_COMMAND_ARP_REQUEST);
+}
+
+/* ---- from the workers ------------------------------------------------------------------------ */
+
+static void relay_handshake(struct tw_main_loop *loop, uint32_t worker)
+{
+    struct tw_agent_handshake_request *request = &loop->event.handshake;
+    uint64_t own = request->request;
+    TW_ASSERT((own >> REQUEST_WORKER_SHIFT & (TW_WORKERS_MAX - 1u)) == 0);
+    request->request = own | (uint64_t)worker << REQUEST_WORKER_SHIFT;
+    if (tw_agent_protocol_push(loop->protocol, TW_AGENT_HANDSHAKE_REQUEST, request,
+                               sizeof(*request)))
+        return;
+    loop->command.reply.request = own;
+    loop->command.reply.verdict = TW_VERDICT_CONTROL_GONE;
+    (void)command(loop, worker, TW_COMMAND_HANDSHAKE_REPLY);
+}
+
+static void relay_session(struct tw_main_loop *loop, uint32_t worker)
+{
+    const struct tw_worker_event *event = &loop->event;
+    if (event->query != 0) {
+        struct tw_agent_session_state state = {.query = event->query, .found = event->found};
+        if (event->found != 0)
+            state.session = event->session;
+        tw_agent_protocol_push(loop->protocol, TW_AGENT_SESSION_STATE, &state, sizeof(state));
+    } else if (!loop->mailboxes[worker].resync_is_stale) {
+        tw_agent_protocol_push_session(loop->protocol, &event->session);
+    }
+}
+
+static void finish_resync(struct tw_main_loop *loop, uint32_t worker)
+{
+    struct mailbox *box = &loop->mailboxes[worker];
+    box->resync_runs = false;
+    box->resync_done = !box->resync_is_stale;
+}
+
+static void handle_event(struct tw_main_loop *loop, uint32_t worker, uint64_t now_ns)
+{
+    const struct tw_worker_event *event = &loop->event;
+    switch ((enum tw_event_type)event->type) {
+    case TW_EVENT_HANDSHAKE:
+        relay_handshake(loop, worker);
+        break;
+    case TW_EVENT_CONFIRMED:
+        tw_agent_protocol_push_event(loop->protocol, TW_AGENT_SESSION_CONFIRMED, &event->session);
+        break;
+    case TW_EVENT_CLOSED:
+        tw_agent_protocol_push_event(loop->protocol, TW_AGENT_SESSION_CLOSED, &event->session);
+        break;
+    case TW_EVENT_SESSION:
+        relay_session(loop, worker);
+        break;
+    case TW_EVENT_RESYNC_END:
+        finish_resync(loop, worker);
+        break;
+    case TW_EVENT_NEIGHBOUR_SEEN:
+        tw_arp_table_seen(&loop->arp, event->neighbour.ipv4, event->neighbour.mac, now_ns);
+        break;
+    case TW_EVENT_NEIGHBOUR_WANTED:
+        if (tw_arp_table_wanted(&loop->arp, event->neighbour.ipv4, now_ns))
+            arp_request(loop, event->neighbour.ipv4);
+        break;
+    }
+}
+
+static void drain_events(struct tw_main_loop *loop, uint64_t now_ns)
+{
+    for (uint32_t worker = 0; worker < loop->workers; worker++) {
+        for (uint32_t i = 0; i < EVENTS_PER_TURN; i++) {
+            /* The list of live sessions waits for room in the link's queue: none may be left out.
+             */
+            if (tw_agent_protocol_is_resyncing(loop->protocol) &&
+                tw_agent_protocol_room(loop->protocol) == 0)
+                return;
+            if (rte_ring_sc_dequeue_elem(loop->mailboxes[worker].events, &loop->event,
+                                         sizeof(loop->event)) != 0)
+                break;
+            handle_event(loop, worker, now_ns);
+        }
+    }
+    sodium_memzero(&loop->event, sizeof(loop->event));
+}
+
+/* ---- the link -------------------------------------------------------------------------------- */
+
+static void follow_link(struct tw_main_loop *loop)
+{
+    if (loop->link.epoch != loop->link_epoch) {
+        loop->link_epoch = loop->link.epoch;
+        for (uint32_t worker = 0; worker < loop->workers; worker++) {
+            struct mailbox *box = &loop->mailboxes[worker];
+            box->owes_resync = true;
+            box->resync_is_stale = box->resync_runs;
+            box->resync_done = false;
+        }
+    }
+    if (tw_agent_protocol_is_resyncing(loop->protocol)) {
+        bool done = true;
+        for (uint32_t worker = 0; worker < loop->workers; worker++)
+            done = done && loop->mailboxes[worker].resync_done;
+        if (done)
+            (void)tw_agent_protocol_end_resync(loop->protocol);
+    }
+    bool linked = tw_agent_protocol_is_linked(loop->protocol);
+    if (linked == loop->told_linked)
+        return;
+    loop->told_linked = linked;
+    for (uint32_t worker = 0; worker < loop->workers; worker++)
+        loop->mailboxes[worker].owes_control = true;
+}
+
+static bool commands_have_room(const struct tw_main_loop *loop)
+{
+    for (uint32_t worker = 0; worker < loop->workers; worker++)
+        if (rte_ring_free_count(loop->mailboxes[worker].commands) <= TW_TOPOLOGY_COMMANDS_RESERVE)
+            return false;
+    return true;
+}
+
+static void obey(struct tw_main_loop *loop, enum tw_agent_action action)
+{
+    const union tw_agent_message *message = &loop->message;
+    uint32_t worker;
+    switch (action) {
+    case TW_AGENT_ACTION_REPLY:
+        worker = (uint32_t)(message->handshake_reply.request >> REQUEST_WORKER_SHIFT) &
+                 (TW_WORKERS_MAX - 1u);
+        if (worker >= loop->workers)
+            break;
+        loop->command.reply = message->handshake_reply;
+        loop->command.reply.request &= ~((uint64_t)(TW_WORKERS_MAX - 1u) << REQUEST_WORKER_SHIFT);
+        (void)command(loop, worker, TW_COMMAND_HANDSHAKE_REPLY);
+        break;
+    case TW_AGENT_ACTION_KICK:
+        worker = tw_connection_worker(message->session_kick.connection_id);
+        if (worker >= loop->workers)
+            break;
+        loop->command.connection_id = message->session_kick.connection_id;
+        loop->command.reason = message->session_kick.reason;
+        (void)command(loop, worker, TW_COMMAND_KICK);
+        break;
+    case TW_AGENT_ACTION_QUERY:
+        worker = tw_connection_worker(message->session_query.connection_id);
+        /* 0 would read as part of a resync; an id of no worker names no session. */
+        if (message->session_query.query == 0 || worker >= loop->workers) {
+            struct tw_agent_session_state state = {.query = message->session_query.query};
+            tw_agent_protocol_push(loop->protocol, TW_AGENT_SESSION_STATE, &state, sizeof(state));
+            break;
+        }
+        loop->command.connection_id = message->session_query.connection_id;
+        loop->command.query = message->session_query.query;
+        (void)command(loop, worker, TW_COMMAND_QUERY);
+        break;
+    case TW_AGENT_ACTION_NONE:
+    case TW_AGENT_ACTION_LINKED:
+    case TW_AGENT_ACTION_CLOSE:
+        break;
+    }
+}
+
+static void receive_from_link(struct tw_main_loop *loop, uint64_t now_ns)
+{
+    while (commands_have_room(loop)) {
+        enum tw_agent_action action = tw_agent_link_receive(&loop->link, &loop->message, now_ns);
+        obey(loop, action);
+        sodium_memzero(&loop->message, sizeof(loop->message));
+        if (action == TW_AGENT_ACTION_NONE || action == TW_AGENT_ACTION_CLOSE)
+            break;
+    }
+}
+
+/* ---- timers ---------------------------------------------------------------------------------- */
+
+static void rotate_cookie(struct tw_main_loop *loop, uint64_t now_ns)
+{
+    randombytes_buf(loop->cookie_key, sizeof(loop->cookie_key));
+    loop->cookie_slot++;
+    loop->cookie_due_ns = now_ns + TW_COOKIE_ROTATION_S * TW_SECOND_NS;
+    for (uint32_t worker = 0; worker < loop->workers; worker++)
+        loop->mailboxes[worker].owes_cookie = true;
+}
+
+static void publish_stats(struct tw_main_loop *loop, uint64_t now_ns)
+{
+    tw_stats_collect(&loop->stats, loop->engine, now_ns, &loop->newest);
+    loop->newest.events_lost = tw_agent_protocol_counters(loop->protocol).events_lost;
+    if (tw_agent_protocol_is_linked(loop->protocol))
+        tw_agent_protocol_push(loop->protocol, TW_AGENT_STATS, &loop->newest, sizeof(loop->newest));
+}
+
+static void run_timers(struct tw_main_loop *loop, uint64_t now_ns)
+{
+    if (now_ns >= loop->cookie_due_ns)
+        rotate_cookie(loop, now_ns);
+    if (now_ns >= loop->stats_due_ns) {
+        loop->stats_due_ns = now_ns + TW_SECOND_NS;
+        publish_stats(loop, now_ns);
+    }
+    if (now_ns >= loop->arp_due_ns) {
+        loop->arp_due_ns = now_ns + ARP_NS;
+        uint32_t asks[ARP_ASKS];
+        uint32_t count = tw_arp_table_refresh(&loop->arp, now_ns, asks, ARP_ASKS);
+        for (uint32_t i = 0; i < count; i++)
+            arp_request(loop, asks[i]);
+    }
+}
+
+void tw_main_loop_turn(struct tw_main_loop *loop, uint64_t now_ns)
+{
+    run_timers(loop, now_ns);
+    drain_events(loop, now_ns);
+    tw_agent_link_send(&loop->link, now_ns);
+    receive_from_link(loop, now_ns);
+    follow_link(loop);
+    bool settled = true;
+    for (uint32_t worker = 0; worker < loop->workers; worker++)
+        settled = settle_mailbox(loop, worker) && settled;
+    if (settled)
+        settle_neighbours(loop);
+    tw_agent_link_send(&loop->link, now_ns);
+}
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
+static bool create_protocol(struct tw_main_loop *loop)
+{
+    const struct tw_config *config = loop->engine->config;
+    uint64_t sessions = (uint64_t)config->engine.sessions_max * loop->workers;
+    uint64_t requests = (uint64_t)config->limits.pending_max * loop->workers;
+    struct tw_agent_protocol_config wanted = {
+        .hello = {.address = tw_address_from_ipv4(config->engine.address, config->engine.udp_port),
+                  .pid = (uint32_t)getpid(),
+                  .world = config->world.id,
+                  .started_unix_s = (uint64_t)time(NULL),
+                  .boot_id = loop->engine->boot_id},
+        .messages_max = (uint32_t)(requests < MESSAGES_MIN ? MESSAGES_MIN : requests),
+        /* With the control plane away nobody joins: a confirmation and an end per session. */
+        .events_max = (uint32_t)(sessions < MESSAGES_MIN ? 2 * MESSAGES_MIN : 2 * sessions),
+    };
+    memcpy(wanted.hello.name, config->engine.name, sizeof(wanted.hello.name));
+    if (wanted.events_max > 1u << 20)
+        wanted.events_max = 1u << 20;
+    size_t size = tw_agent_protocol_footprint(&wanted);
+    void *memory = size != 0 ? aligned_alloc(64, size) : NULL;
+    if (memory == NULL)
+        return false;
+    loop->protocol = tw_agent_protocol_init(memory, &wanted);
+    return true;
+}
+
+struct tw_main_loop *tw_main_loop_create(struct tw_engine *engine)
+{
+    struct tw_main_loop *loop = calloc(1, sizeof(*loop));
+    if (loop == NULL)
+        return NULL;
+    loop->engine = engine;
+    loop->workers = engine->topology->workers;
+    if (!create_protocol(loop)) {
+        free(loop);
+        return NULL;
+    }
+    for (uint32_t worker = 0; worker < loop->workers; worker++) {
+        loop->mailboxes[worker].events = tw_engine_events(engine, worker);
+        loop->mailboxes[worker].commands = tw_engine_commands(engine, worker);
+    }
+    const struct tw_config *config = engine->config;
+    tw_agent_link_init(&loop->link, loop->protocol, config->control.agent_socket);
+    tw_arp_table_init(&loop->arp, config->engine.address, config->engine.prefix_length,
+                      loop->workers);
+    return loop;
+}
+
+void tw_main_loop_destroy(struct tw_main_loop *loop)
+{
+    if (loop == NULL)
+        return;
+    tw_agent_link_close(&loop->link, 0);
+    tw_agent_protocol_disconnected(loop->protocol);
+    free(loop->protocol);
+    sodium_memzero(loop, sizeof(*loop));
+    free(loop);
+}
+
+static void exit_now(int number)
+{
+    (void)number;
+    tw_eal_abandon();
+    _exit(1);
+}
+
+static int open_signals(void)
+{
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
+    return signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+/* From here on SIGTERM and SIGINT end the process at once, whatever the main thread waits for. */
+static void arm_second_signal(void)
+{
+    struct sigaction action = {.sa_handler = exit_now};
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
+}
+
+/* Sleeps up to IDLE_NS; true when a signal to stop arrived. */
+static bool wait_for_work(struct tw_main_loop *loop, int signal_fd)
+{
+    struct pollfd watched[2] = {
+        {.fd = signal_fd, .events = POLLIN},
+        {.fd = commands_have_room(loop) ? loop->link.fd : -1, .events = POLLIN},
+    };
+    struct timespec timeout = {.tv_nsec = (long)IDLE_NS};
+    ppoll(watched, 2, &timeout, NULL);
+    struct signalfd_siginfo info;
+    return (watched[0].revents & POLLIN) != 0 && read(signal_fd, &info, sizeof(info)) > 0;
+}
+
+static bool is_drained(const struct tw_main_loop *loop)
+{
+    for (uint32_t worker = 0; worker < loop->workers; worker++)
+        if (!tw_worker_is_drained(loop->engine->workers[worker]) ||
+            !rte_ring_empty(loop->mailboxes[worker].events))
+            return false;
+    return true;
+}
+
+static bool is_flushed(const struct tw_main_loop *loop)
+{
+    return !tw_agent_link_is_up(&loop->link) || (tw_agent_protocol_is_idle(loop->protocol) &&
+                                                 !tw_agent_protocol_is_resyncing(loop->protocol));
+}
+
+static void print_final(const struct tw_main_loop *loop)
+{
+    struct tw_agent_protocol_counters agent = tw_agent_protocol_counters(loop->protocol);
+    char extra[512];
+    snprintf(extra, sizeof(extra),
+             ",\"agent\":{\"connects\":%" PRIu64 ",\"losses\":%" PRIu64 ",\"stalls\":%" PRIu64
+             ",\"messages_dropped\":%" PRIu64 ",\"odd_messages\":%" PRIu64 ",\"refused\":%" PRIu64
+             "},\"neighbours\":{\"known\":%u,\"changes\":%" PRIu64 ",\"refused_foreign\":%" PRIu64
+             ",\"refused_full\":%" PRIu64 "}",
+             agent.connects, loop->link.losses, loop->link.stalls, agent.messages_dropped,
+             agent.odd_messages, agent.refused, loop->arp.count, loop->arp.changes,
+             loop->arp.refused_foreign, loop->arp.refused_full);
+    tw_stats_print(stdout, "final", &loop->newest, extra);
+}
+
+static void stop(struct tw_main_loop *loop)
+{
+    uint64_t deadline_ns = tw_clock_now_ns() + STOP_NS;
+    for (uint32_t worker = 0; worker < loop->workers; worker++)
+        loop->mailboxes[worker].owes_close = true;
+    while (tw_clock_now_ns() < deadline_ns && !is_drained(loop)) {
+        tw_main_loop_turn(loop, tw_clock_now_ns());
+        tw_clock_sleep_until_ns(tw_clock_now_ns() + IDLE_NS);
+    }
+    tw_engine_join(loop->engine);
+    uint64_t now_ns = tw_clock_now_ns();
+    drain_events(loop, now_ns);
+    publish_stats(loop, now_ns);
+    for (deadline_ns = now_ns + FLUSH_NS; now_ns < deadline_ns; now_ns = tw_clock_now_ns()) {
+        drain_events(loop, now_ns);
+        tw_agent_link_send(&loop->link, now_ns);
+        if (is_flushed(loop))
+            break;
+        tw_clock_sleep_until_ns(now_ns + IDLE_NS);
+    }
+    print_final(loop);
+}
+
+void tw_main_loop_run(struct tw_main_loop *loop)
+{
+    int signal_fd = open_signals();
+    TW_ASSERT(signal_fd >= 0);
+    do
+        tw_main_loop_turn(loop, tw_clock_now_ns());
+    while (!wait_for_work(loop, signal_fd));
+    close(signal_fd);
+    arm_second_signal();
+    stop(loop);
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/engine/port.h"
+
+#include "dataplane/engine/eal.h"
+
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+#include <stdarg.h>
+#include <string.h>
+
+static bool fail(struct tw_port_error *error, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static bool fail(struct tw_port_error *error, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(error->message, sizeof(error->message), format, arguments);
+    va_end(arguments);
+    return false;
+}
+
+static bool create_pools(struct tw_port *port, const struct tw_topology *topology,
+                         struct tw_port_error *error)
+{
+    for (uint32_t i = 0; i < topology->pool_count; i++) {
+        const struct tw_topology_pool *wanted = &topology->pools[i];
+        /* Each pool has one worker: a cache as large as DPDK allows, up to 512. */
+        uint32_t cache = wanted->buffers / 2 < 512 ? wanted->buffers / 2 : 512;
+        struct rte_mempool *pool = rte_pktmbuf_pool_create(
+            wanted->name, wanted->buffers, cache, 0, (uint16_t)wanted->buffer_size, port->socket);
+        if (pool == NULL)
+            return fail(error, "no memory for pool %s (%u buffers of %u bytes): %s", wanted->name,
+                        wanted->buffers, wanted->buffer_size, rte_strerror(rte_errno));
+        if (wanted->transmit)
+            port->tx_pools[wanted->worker] = pool;
+        else
+            port->rx_pools[wanted->worker] = pool;
+    }
+    return true;
+}
+
+static bool configure_queues(struct tw_port *port, const struct rte_eth_dev_info *info,
+                             uint32_t workers, struct tw_port_error *error)
+{
+    uint16_t queues = (uint16_t)workers;
+    struct rte_eth_conf configuration = {0};
+    uint64_t hashes = info->flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP);
+    if (queues > 1 && hashes != 0) {
+        configuration.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+        configuration.rx_adv_conf.rss_conf.rss_hf = hashes;
+    }
+    int result = rte_eth_dev_configure(port->id, queues, queues, &configuration);
+    if (result != 0)
+        return fail(error, "port %s (%s) refused %u queue pairs: %s", port->name, port->driver,
+                    workers, rte_strerror(-result));
+    port->configured = true;
+    uint16_t rx_descriptors = TW_TOPOLOGY_RX_DESCRIPTORS;
+    uint16_t tx_descriptors = TW_TOPOLOGY_TX_DESCRIPTORS;
+    result = rte_eth_dev_adjust_nb_rx_tx_desc(port->id, &rx_descriptors, &tx_descriptors);
+    if (result != 0)
+        return fail(error, "port %s (%s) has no usable queue size: %s", port->name, port->driver,
+                    rte_strerror(-result));
+    for (uint16_t queue = 0; queue < queues; queue++) {
+        result = rte_eth_rx_queue_setup(port->id, queue, rx_descriptors, (unsigned int)port->socket,
+                                        NULL, port->rx_pools[queue]);
+        if (result == 0)
+            result = rte_eth_tx_queue_setup(port->id, queue, tx_descriptors,
+                                            (unsigned int)port->socket, NULL);
+        if (result != 0)
+            return fail(error, "port %s (%s) refused queue pair %u of %u: %s", port->name,
+                        port->driver, queue, workers, rte_strerror(-result));
+    }
+    return true;
+}
+
+bool tw_port_open(struct tw_port *port, const char *device, const struct tw_topology *topology,
+                  struct tw_port_error *error)
+{
+    memset(port, 0, sizeof(*port));
+    tw_eal_device_name(port->name, device);
+    if (rte_eth_dev_get_port_by_name(port->name, &port->id) != 0) {
+        char words[160];
+        tw_eal_last_words(words, sizeof(words));
+        return fail(error, "DPDK has no port named \"%s\"%s%s", port->name, words[0] ? ": " : "",
+                    words);
+    }
+    struct rte_eth_dev_info info;
+    int result = rte_eth_dev_info_get(port->id, &info);
+    if (result != 0)
+        return fail(error, "port %s does not describe itself: %s", port->name,
+                    rte_strerror(-result));
+    snprintf(port->driver, sizeof(port->driver), "%s", info.driver_name);
+    int socket = rte_eth_dev_socket_id(port->id);
+    port->socket = socket < 0 ? 0 : socket;
+    uint32_t queues =
+        info.max_rx_queues < info.max_tx_queues ? info.max_rx_queues : info.max_tx_queues;
+    if (topology->workers > queues)
+        return fail(error,
+                    "port %s (%s) can do %u queue pair%s, but engine.workers is %u: each worker "
+                    "needs one",
+                    port->name, port->driver, queues, queues == 1 ? "" : "s", topology->workers);
+    if (!create_pools(port, topology, error) ||
+        !configure_queues(port, &info, topology->workers, error))
+        return false;
+    struct rte_ether_addr mac;
+    result = rte_eth_macaddr_get(port->id, &mac);
+    if (result != 0)
+        return fail(error, "port %s (%s) does not tell its MAC address: %s", port->name,
+                    port->driver, rte_strerror(-result));
+    memcpy(port->mac, mac.addr_bytes, sizeof(port->mac));
+    return true;
+}
+
+bool tw_port_start(struct tw_port *port, struct tw_port_error *error)
+{
+    int result = rte_eth_dev_start(port->id);
+    if (result != 0)
+        return fail(error, "port %s (%s) did not start: %s", port->name, port->driver,
+                    rte_strerror(-result));
+    port->started = true;
+    return true;
+}
+
+void tw_port_read_stats(const struct tw_port *port, struct tw_port_stats *stats)
+{
+    memset(stats, 0, sizeof(*stats));
+    struct rte_eth_stats read;
+    if (!port->configured || rte_eth_stats_get(port->id, &read) != 0)
+        return;
+    stats->rx_packets = read.ipackets;
+    stats->rx_bytes = read.ibytes;
+    stats->tx_packets = read.opackets;
+    stats->tx_bytes = read.obytes;
+    stats->missed = read.imissed;
+    stats->errors = read.ierrors;
+    stats->no_mbuf = read.rx_nombuf;
+}
+
+void tw_port_stop(struct tw_port *port)
+{
+    if (port->started)
+        rte_eth_dev_stop(port->id);
+    port->started = false;
+}
+
+void tw_port_close(struct tw_port *port)
+{
+    tw_port_stop(port);
+    if (port->configured)
+        rte_eth_dev_close(port->id);
+    port->configured = false;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The one DPDK port: found by the device's name, one queue pair per worker, started last.
+ *
+ * Main thread. Pools live as long as DPDK does. A failure gives one message that names what the
+ * port can do.
+ */
+#ifndef TICKWIRE_DATAPLANE_ENGINE_PORT_H
+#define TICKWIRE_DATAPLANE_ENGINE_PORT_H
+
+#include "dataplane/engine/topology.h"
+
+struct rte_mempool;
+
+struct tw_port {
+    uint16_t id;
+    bool configured, started;
+    int socket; /* NUMA node, 0 for virtual devices */
+    uint8_t mac[6];
+    char name[TW_CONFIG_NAME_SIZE];
+    char driver[TW_CONFIG_NAME_SIZE];
+    struct rte_mempool *rx_pools[TW_WORKERS_MAX];
+    struct rte_mempool *tx_pools[TW_WORKERS_MAX];
+};
+
+struct tw_port_error {
+    char message[256];
+};
+
+/* The port's own counters since start. */
+struct tw_port_stats {
+    uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
+    uint64_t missed, errors, no_mbuf;
+};
+
+bool tw_port_open(struct tw_port *port, const char *device, const struct tw_topology *topology,
+                  struct tw_port_error *error) __attribute__((warn_unused_result));
+bool tw_port_start(struct tw_port *port, struct tw_port_error *error)
+    __attribute__((warn_unused_result));
+void tw_port_read_stats(const struct tw_port *port, struct tw_port_stats *stats);
+/* No packet moves afterwards; queues keep their counters. */
+void tw_port_stop(struct tw_port *port);
+void tw_port_close(struct tw_port *port);
+
+#endif

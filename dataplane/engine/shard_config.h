@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The shard's view of the host's configuration. Pure value, any thread. */
+#ifndef TICKWIRE_DATAPLANE_ENGINE_SHARD_CONFIG_H
+#define TICKWIRE_DATAPLANE_ENGINE_SHARD_CONFIG_H
+
+#include "simulation/shard/shard.h"
+#include "tickwire/config.h"
+
+static inline struct tw_shard_config tw_shard_config_from(const struct tw_config *config)
+{
+    const struct tw_config_world *world = &config->world;
+    return (struct tw_shard_config){
+        .world_id = world->id,
+        .seed = world->seed,
+        .size_m = world->size_m,
+        .players_max = world->players_max,
+        .entities_max = world->entities_max,
+        .npcs = world->npcs,
+        .npcs_moving_percent = world->npcs_moving_percent,
+        .obstacles = world->obstacles,
+        .aoi_enter_m = world->aoi_enter_m,
+        .aoi_exit_m = world->aoi_exit_m,
+        .view_max = world->view_max,
+        .tick_hz = world->tick_hz,
+        .snapshot_hz = world->snapshot_hz,
+        .spawn_radius_m = world->spawn_radius_m,
+        .workers = config->engine.workers,
+        .slots_per_worker = config->engine.sessions_max,
+    };
+}
+
+#endif

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/engine/stats.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static void add_all(uint64_t *sums, const tw_counter *counters, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        sums[i] += tw_counter_get(&counters[i]);
+}
+
+static void add_worker(struct tw_agent_stats *out, const struct tw_worker_counters *counters)
+{
+    add_all(out->outcomes, counters->outcomes, TW_OUTCOME_COUNT);
+    add_all(out->inputs, counters->inputs, TW_INPUT_COUNT);
+    add_all(out->sends, counters->sends, TW_SEND_COUNT);
+    add_all(out->verdicts, counters->verdicts, TW_VERDICT_COUNT);
+    out->rx_packets += tw_counter_get(&counters->rx_packets);
+    out->rx_bytes += tw_counter_get(&counters->rx_bytes);
+    out->tx_bytes += tw_counter_get(&counters->tx_bytes);
+    out->records_ring_full += tw_counter_get(&counters->records_ring_full);
+    out->sessions_live += tw_counter_get(&counters->sessions_live);
+    out->sessions_pending += tw_counter_get(&counters->sessions_pending);
+}
+
+static void add_shard(struct tw_agent_stats *out, const struct tw_shard_counters *counters)
+{
+    add_all(out->shard_inputs, counters->inputs, TW_SHARD_INPUT_COUNT);
+    out->ticks += tw_counter_get(&counters->ticks);
+    out->ticks_late += tw_counter_get(&counters->ticks_late);
+    out->ticks_skipped += tw_counter_get(&counters->ticks_skipped);
+    out->players += tw_counter_get(&counters->players);
+    out->entities += tw_counter_get(&counters->entities);
+    out->snapshots += tw_counter_get(&counters->snapshots);
+    out->snapshot_bytes += tw_counter_get(&counters->snapshot_bytes);
+    out->snapshots_incomplete += tw_counter_get(&counters->snapshots_incomplete);
+    out->snapshots_no_buffer += tw_counter_get(&counters->snapshots_no_buffer);
+    out->records_stale += tw_counter_get(&counters->records_stale);
+    out->view_full += tw_counter_get(&counters->view_full);
+    out->joins_refused += tw_counter_get(&counters->joins_refused);
+    out->state_hash = tw_counter_get(&counters->state_hash);
+    out->state_hash_tick = tw_counter_get(&counters->state_hash_tick);
+}
+
+static void take_percentiles(struct tw_stats *stats, const struct tw_engine *engine,
+                             struct tw_agent_stats *out)
+{
+    memset(stats->fresh, 0, sizeof(stats->fresh));
+    for (uint32_t shard = 0; shard < engine->topology->shards; shard++) {
+        const struct tw_histogram *histogram = &engine->shard_counters[shard]->tick_ns;
+        for (uint32_t i = 0; i < TW_HISTOGRAM_BUCKETS; i++) {
+            uint32_t count = atomic_load_explicit(
+                (_Atomic uint32_t *)(uintptr_t)&histogram->buckets[i], memory_order_relaxed);
+            stats->fresh[i] += count - stats->seen[shard][i];
+            stats->seen[shard][i] = count;
+        }
+    }
+    out->tick_p50_ns = tw_histogram_permille(stats->fresh, 500);
+    out->tick_p99_ns = tw_histogram_permille(stats->fresh, 990);
+    out->tick_max_ns = tw_histogram_permille(stats->fresh, 1000);
+}
+
+void tw_stats_collect(struct tw_stats *stats, const struct tw_engine *engine, uint64_t now_ns,
+                      struct tw_agent_stats *out)
+{
+    memset(out, 0, sizeof(*out));
+    out->uptime_ns = now_ns - engine->epoch_ns;
+    for (uint32_t i = 0; i < engine->topology->workers; i++)
+        add_worker(out, engine->worker_counters[i]);
+    for (uint32_t i = 0; i < engine->topology->shards; i++) {
+        add_shard(out, engine->shard_counters[i]);
+        uint64_t tick = tw_shard_loop_tick(engine->shards[i]);
+        if (tick > out->tick)
+            out->tick = tick;
+    }
+    take_percentiles(stats, engine, out);
+    struct tw_port_stats port;
+    tw_port_read_stats(&engine->port, &port);
+    out->port_rx_packets = port.rx_packets;
+    out->port_rx_bytes = port.rx_bytes;
+    out->port_tx_packets = port.tx_packets;
+    out->port_tx_bytes = port.tx_bytes;
+    out->port_missed = port.missed;
+    out->port_errors = port.errors;
+    out->port_no_mbuf = port.no_mbuf;
+    snprintf(out->port_name, sizeof(out->port_name), "%s", engine->port.name);
+    snprintf(out->port_driver, sizeof(out->port_driver), "%s", engine->port.driver);
+    out->workers = engine->topology->workers;
+    out->shards = engine->topology->shards;
+    out->hugepages = engine->hugepages ? 1 : 0;
+    out->idle = (uint32_t)engine->config->engine.idle;
+}
+
+static void print_ledger(FILE *out, const char *name, const uint64_t *values,
+                         const char *const *names, size_t count)
+{
+    fprintf(out, ",\"%s\":{", name);
+    for (size_t i = 0; i < count; i++)
+        fprintf(out, "%s\"%s\":%" PRIu64, i == 0 ? "" : ",", names[i], values[i]);
+    fputc('}', out);
+}
+
+void tw_stats_print(FILE *out, const char *event, const struct tw_agent_stats *stats,
+                    const char *extra)
+{
+    const struct {
+        const char *name;
+        uint64_t value;
+    } numbers[] = {
+        {"uptime_ns", stats->uptime_ns},
+        {"tick", stats->tick},
+        {"rx_packets", stats->rx_packets},
+        {"rx_bytes", stats->rx_bytes},
+        {"tx_bytes", stats->tx_bytes},
+        {"port_rx_packets", stats->port_rx_packets},
+        {"port_rx_bytes", stats->port_rx_bytes},
+        {"port_tx_packets", stats->port_tx_packets},
+        {"port_tx_bytes", stats->port_tx_bytes},
+        {"port_missed", stats->port_missed},
+        {"port_errors", stats->port_errors},
+        {"port_no_mbuf", stats->port_no_mbuf},
+        {"sessions_live", stats->sessions_live},
+        {"sessions_pending", stats->sessions_pending},
+        {"ticks", stats->ticks},
+        {"ticks_late", stats->ticks_late},
+        {"ticks_skipped", stats->ticks_skipped},
+        {"players", stats->players},
+        {"entities", stats->entities},
+        {"snapshots", stats->snapshots},
+        {"snapshot_bytes", stats->snapshot_bytes},
+        {"snapshots_incomplete", stats->snapshots_incomplete},
+        {"snapshots_no_buffer", stats->snapshots_no_buffer},
+        {"records_stale", stats->records_stale},
+        {"records_ring_full", stats->records_ring_full},
+        {"view_full", stats->view_full},
+        {"joins_refused", stats->joins_refused},
+        {"state_hash", stats->state_hash},
+        {"state_hash_tick", stats->state_hash_tick},
+        {"tick_p50_ns", stats->tick_p50_ns},
+        {"tick_p99_ns", stats->tick_p99_ns},
+        {"tick_max_ns", stats->tick_max_ns},
+        {"events_lost", stats->events_lost},
+    };
+    const char *outcome_names[TW_OUTCOME_COUNT];
+    for (size_t i = 0; i < TW_OUTCOME_COUNT; i++)
+        outcome_names[i] = tw_outcome_info[i].name;
+
+    fprintf(out, "{\"event\":\"%s\"", event);
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+        fprintf(out, ",\"%s\":%" PRIu64, numbers[i].name, numbers[i].value);
+    print_ledger(out, "outcomes", stats->outcomes, outcome_names, TW_OUTCOME_COUNT);
+    print_ledger(out, "inputs", stats->inputs, tw_input_outcome_name, TW_INPUT_COUNT);
+    print_ledger(out, "shard_inputs", stats->shard_inputs, tw_shard_input_outcome_name,
+                 TW_SHARD_INPUT_COUNT);
+    print_ledger(out, "sends", stats->sends, tw_send_outcome_name, TW_SEND_COUNT);
+    print_ledger(out, "verdicts", stats->verdicts, tw_verdict_name, TW_VERDICT_COUNT);
+    fprintf(out, "%s}\n", extra);
+    fflush(out);
+}
