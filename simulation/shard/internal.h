@@ -12,7 +12,7 @@ struct tw_shard {
     struct tw_shard_config config;
     struct tw_shard_counters *counters;
     struct tw_world world;
-    struct tw_sessions sessions;
+    struct tw_shard_sessions sessions;
     struct tw_interest interest;
     uint32_t send_first; /* player whose snapshot is served first when buffers are short */
 };

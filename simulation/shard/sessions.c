@@ -5,8 +5,8 @@
  * tick at most. */
 #define EARLY_PER_PLAYER 8u
 
-void tw_sessions_carve(struct tw_sessions *sessions, struct tw_arena *arena,
-                       const struct tw_shard_config *config)
+void tw_shard_sessions_carve(struct tw_shard_sessions *sessions, struct tw_arena *arena,
+                             const struct tw_shard_config *config)
 {
     size_t routes = (size_t)config->workers * config->slots_per_worker;
     sessions->workers = config->workers;
@@ -20,22 +20,22 @@ void tw_sessions_carve(struct tw_sessions *sessions, struct tw_arena *arena,
     sessions->early = tw_arena_take(arena, sessions->early_max, sizeof(*sessions->early));
 }
 
-struct tw_route *tw_sessions_find(const struct tw_sessions *sessions,
-                                  const struct tw_record *record)
+struct tw_route *tw_shard_sessions_find(const struct tw_shard_sessions *sessions,
+                                        const struct tw_record *record)
 {
     if (record->worker >= sessions->workers || record->slot >= sessions->slots_per_worker)
         return NULL;
     return &sessions->routes[record->worker * sessions->slots_per_worker + record->slot];
 }
 
-static void mark_leaving(struct tw_sessions *sessions, const struct tw_route *route)
+static void mark_leaving(struct tw_shard_sessions *sessions, const struct tw_route *route)
 {
     sessions->leave_count += !sessions->leaving[route->player];
     sessions->leaving[route->player] = 1;
 }
 
-bool tw_sessions_join(struct tw_sessions *sessions, struct tw_route *route,
-                      const struct tw_record *record)
+bool tw_shard_sessions_join(struct tw_shard_sessions *sessions, struct tw_route *route,
+                            const struct tw_record *record)
 {
     if (route->used && (int32_t)(record->route_epoch - route->epoch) <= 0)
         return false;
@@ -52,8 +52,8 @@ bool tw_sessions_join(struct tw_sessions *sessions, struct tw_route *route,
     return true;
 }
 
-bool tw_sessions_leave(struct tw_sessions *sessions, struct tw_route *route,
-                       const struct tw_record *record)
+bool tw_shard_sessions_leave(struct tw_shard_sessions *sessions, struct tw_route *route,
+                             const struct tw_record *record)
 {
     if (route->state == TW_ROUTE_NONE || route->epoch != record->route_epoch)
         return false;
@@ -63,8 +63,8 @@ bool tw_sessions_leave(struct tw_sessions *sessions, struct tw_route *route,
     return true;
 }
 
-bool tw_sessions_keep_input(struct tw_sessions *sessions, const struct tw_route *route,
-                            const struct tw_record *record)
+bool tw_shard_sessions_keep_input(struct tw_shard_sessions *sessions, const struct tw_route *route,
+                                  const struct tw_record *record)
 {
     if (sessions->early_count == sessions->early_max)
         return false;
@@ -76,14 +76,14 @@ bool tw_sessions_keep_input(struct tw_sessions *sessions, const struct tw_route 
     return true;
 }
 
-static bool joins_before(const struct tw_sessions *sessions, uint32_t a, uint32_t b)
+static bool joins_before(const struct tw_shard_sessions *sessions, uint32_t a, uint32_t b)
 {
     uint64_t account_a = sessions->routes[a].account;
     uint64_t account_b = sessions->routes[b].account;
     return account_a != account_b ? account_a < account_b : a < b;
 }
 
-static void sift_down(const struct tw_sessions *sessions, uint32_t start, uint32_t end)
+static void sift_down(const struct tw_shard_sessions *sessions, uint32_t start, uint32_t end)
 {
     uint32_t *heap = sessions->joins;
     uint32_t moving = heap[start];
@@ -102,7 +102,7 @@ static void sift_down(const struct tw_sessions *sessions, uint32_t start, uint32
     heap[at] = moving;
 }
 
-void tw_sessions_sort_joins(struct tw_sessions *sessions)
+void tw_shard_sessions_sort_joins(struct tw_shard_sessions *sessions)
 {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < sessions->join_count; i++) {
@@ -123,7 +123,7 @@ void tw_sessions_sort_joins(struct tw_sessions *sessions)
     }
 }
 
-void tw_sessions_refuse(struct tw_sessions *sessions, uint32_t route_index)
+void tw_shard_sessions_refuse(struct tw_shard_sessions *sessions, uint32_t route_index)
 {
     struct tw_route *route = &sessions->routes[route_index];
     route->state = TW_ROUTE_REFUSED;

@@ -43,7 +43,7 @@ struct tw_early_input {
     struct tw_input input;
 };
 
-struct tw_sessions {
+struct tw_shard_sessions {
     uint32_t workers, slots_per_worker, players_max;
     struct tw_route *routes; /* worker * slots_per_worker + slot */
     uint32_t *joins;         /* routes, each at most once */
@@ -56,25 +56,25 @@ struct tw_sessions {
     uint32_t early_count, early_max;
 };
 
-void tw_sessions_carve(struct tw_sessions *sessions, struct tw_arena *arena,
-                       const struct tw_shard_config *config);
+void tw_shard_sessions_carve(struct tw_shard_sessions *sessions, struct tw_arena *arena,
+                             const struct tw_shard_config *config);
 
 /* NULL if the record names no slot of this shard. */
-struct tw_route *tw_sessions_find(const struct tw_sessions *sessions,
-                                  const struct tw_record *record);
+struct tw_route *tw_shard_sessions_find(const struct tw_shard_sessions *sessions,
+                                        const struct tw_record *record);
 
 /* False: the record is stale. */
-bool tw_sessions_join(struct tw_sessions *sessions, struct tw_route *route,
-                      const struct tw_record *record);
-bool tw_sessions_leave(struct tw_sessions *sessions, struct tw_route *route,
-                       const struct tw_record *record);
+bool tw_shard_sessions_join(struct tw_shard_sessions *sessions, struct tw_route *route,
+                            const struct tw_record *record);
+bool tw_shard_sessions_leave(struct tw_shard_sessions *sessions, struct tw_route *route,
+                             const struct tw_record *record);
 
 /* Keeps an input of a JOINING session; false when there is no room. */
-bool tw_sessions_keep_input(struct tw_sessions *sessions, const struct tw_route *route,
-                            const struct tw_record *record);
+bool tw_shard_sessions_keep_input(struct tw_shard_sessions *sessions, const struct tw_route *route,
+                                  const struct tw_record *record);
 
 /* Orders sessions->joins for a tick and drops those cancelled meanwhile. */
-void tw_sessions_sort_joins(struct tw_sessions *sessions);
-void tw_sessions_refuse(struct tw_sessions *sessions, uint32_t route_index);
+void tw_shard_sessions_sort_joins(struct tw_shard_sessions *sessions);
+void tw_shard_sessions_refuse(struct tw_shard_sessions *sessions, uint32_t route_index);
 
 #endif

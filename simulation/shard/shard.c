@@ -44,7 +44,7 @@ static void carve(struct tw_shard *shard, struct tw_arena *arena)
                                           .exit = config->aoi_exit_m * TW_UNITS_PER_METRE};
     tw_arena_take(arena, 1, sizeof(*shard));
     tw_world_carve(&shard->world, arena, config);
-    tw_sessions_carve(&shard->sessions, arena, config);
+    tw_shard_sessions_carve(&shard->sessions, arena, config);
     tw_interest_carve(&shard->interest, arena, &interest);
 }
 
@@ -99,7 +99,7 @@ static void consume_input(struct tw_shard *shard, struct tw_route *route,
                         (uint32_t)shard->world.state->tick, record->input.tick,
                         &record->input.input, &tally);
     else if (route->state == TW_ROUTE_REFUSED ||
-             !tw_sessions_keep_input(&shard->sessions, route, record))
+             !tw_shard_sessions_keep_input(&shard->sessions, route, record))
         tally.skipped++;
     count_inputs(shard, &tally);
 }
@@ -112,9 +112,9 @@ static bool consume_other(struct tw_shard *shard, struct tw_route *route,
         return false;
     switch (record->type) {
     case TW_RECORD_JOIN:
-        return tw_sessions_join(&shard->sessions, route, record);
+        return tw_shard_sessions_join(&shard->sessions, route, record);
     case TW_RECORD_LEAVE:
-        return tw_sessions_leave(&shard->sessions, route, record);
+        return tw_shard_sessions_leave(&shard->sessions, route, record);
     case TW_RECORD_SNAPSHOT_ACK:
         if (route->state == TW_ROUTE_NONE || route->epoch != record->route_epoch)
             return false;
@@ -132,7 +132,7 @@ void tw_shard_consume(struct tw_shard *shard, const struct tw_record *records, s
     for (size_t i = 0; i < count; i++) {
         const struct tw_record *record = &records[i];
         struct tw_route *route = record->world == shard->config.world_id
-                                     ? tw_sessions_find(&shard->sessions, record)
+                                     ? tw_shard_sessions_find(&shard->sessions, record)
                                      : NULL;
         if (record->type == TW_RECORD_INPUT)
             consume_input(shard, route, record);
@@ -143,7 +143,7 @@ void tw_shard_consume(struct tw_shard *shard, const struct tw_record *records, s
 
 static void apply_leaves(struct tw_shard *shard)
 {
-    struct tw_sessions *sessions = &shard->sessions;
+    struct tw_shard_sessions *sessions = &shard->sessions;
     struct tw_world *world = &shard->world;
     struct tw_input_tally tally = {0};
     for (uint32_t player = 0; sessions->leave_count > 0; player++) {
@@ -160,8 +160,8 @@ static void apply_leaves(struct tw_shard *shard)
 
 static void apply_joins(struct tw_shard *shard, uint64_t tick)
 {
-    struct tw_sessions *sessions = &shard->sessions;
-    tw_sessions_sort_joins(sessions);
+    struct tw_shard_sessions *sessions = &shard->sessions;
+    tw_shard_sessions_sort_joins(sessions);
     for (uint32_t i = 0; i < sessions->join_count; i++) {
         uint32_t at = sessions->joins[i];
         struct tw_route *route = &sessions->routes[at];
@@ -171,7 +171,7 @@ static void apply_joins(struct tw_shard *shard, uint64_t tick)
                                .route_epoch = route->epoch};
         uint32_t player = tw_world_join(&shard->world, &join, (uint32_t)tick);
         if (player == TW_PLAYER_NONE) {
-            tw_sessions_refuse(sessions, at);
+            tw_shard_sessions_refuse(sessions, at);
             tw_counter_add(&shard->counters->joins_refused, 1);
             continue;
         }
@@ -187,7 +187,7 @@ static void apply_joins(struct tw_shard *shard, uint64_t tick)
 /* Inputs that arrived between a join and its tick. */
 static void apply_early_inputs(struct tw_shard *shard, uint64_t tick)
 {
-    struct tw_sessions *sessions = &shard->sessions;
+    struct tw_shard_sessions *sessions = &shard->sessions;
     struct tw_input_tally tally = {0};
     for (uint32_t i = 0; i < sessions->early_count; i++) {
         const struct tw_early_input *early = &sessions->early[i];
@@ -231,7 +231,7 @@ static struct tw_out_buffer *take_buffer(struct tw_outbox *outbox, uint32_t capa
 
 static void send_closes(struct tw_shard *shard, uint64_t due_ns, struct tw_outbox *outboxes)
 {
-    struct tw_sessions *sessions = &shard->sessions;
+    struct tw_shard_sessions *sessions = &shard->sessions;
     uint32_t kept = 0;
     for (uint32_t i = 0; i < sessions->close_count; i++) {
         uint32_t at = sessions->closes[i];
