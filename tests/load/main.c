@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "tests/load/bots.h"
+#include "tests/load/options.h"
+#include "tests/load/report.h"
+#include "tests/load/tokens.h"
+
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+static volatile sig_atomic_t stop_requested;
+
+static void request_stop(int signal_number)
+{
+    (void)signal_number;
+    stop_requested = 1;
+}
+
+static void catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = request_stop};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    /* A reader that went away must not keep the bots from saying goodbye. */
+    signal(SIGPIPE, SIG_IGN);
+}
+
+static void play(struct tw_load_bots *bots)
+{
+    const struct tw_load_options *options = bots->options;
+    struct tw_load_report report = {0};
+    uint64_t interval_us = options->interval_s * UINT64_C(1000000);
+    uint64_t end_us = bots->started_us + options->seconds * UINT64_C(1000000);
+    uint64_t next_report_us = bots->started_us + interval_us;
+    while (!stop_requested && tw_load_now_us() < end_us && !tw_load_bots_all_ended(bots)) {
+        tw_load_bots_turn(bots);
+        if (tw_load_now_us() >= next_report_us) {
+            tw_load_report_interval(&report, bots);
+            next_report_us += interval_us;
+        }
+    }
+    bots->interrupted = stop_requested != 0;
+    tw_load_bots_leave(bots);
+}
+
+static int run_bots(int argc, char **argv)
+{
+    struct tw_load_options options;
+    bool help = false;
+    if (!tw_load_options_parse(&options, argc, argv, &help))
+        return EXIT_USAGE;
+    if (help)
+        return EXIT_OK;
+    static uint8_t tokens[TW_LOAD_BOTS_MAX][TW_CONNECT_SIZE];
+    int count = tw_load_tokens_read(options.tokens_path, tokens,
+                                    options.count > 0 ? options.count : TW_LOAD_BOTS_MAX);
+    if (count < 0)
+        return EXIT_USAGE;
+    if (count == 0 || (uint32_t)count < options.count) {
+        fprintf(stderr, "tickwire-load: %s has %d tokens\n", options.tokens_path, count);
+        return EXIT_USAGE;
+    }
+    catch_signals();
+    struct tw_load_bots *bots =
+        tw_load_bots_create(&options, (const uint8_t(*)[TW_CONNECT_SIZE])tokens, (uint32_t)count);
+    sodium_memzero(tokens, sizeof(tokens));
+    if (!bots)
+        return EXIT_FAILED;
+    play(bots);
+    bool ok = tw_load_report_summary(bots);
+    tw_load_bots_destroy(bots);
+    return ok ? EXIT_OK : EXIT_FAILED;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc >= 2 && strcmp(argv[1], "bots") == 0)
+        return run_bots(argc - 1, argv + 1);
+    bool help = argc == 2 && strcmp(argv[1], "--help") == 0;
+    fputs(
+        "usage: tickwire-load bots ...   plays with many clients; see tickwire-load bots --help\n",
+        help ? stdout : stderr);
+    return help ? EXIT_OK : EXIT_USAGE;
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "tests/load/options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char help_text[] =
+    "usage: tickwire-load bots --tokens FILE [options]\n"
+    "\n"
+    "Connects up to 1,000 clients over kernel UDP sockets, one for each line of FILE (base64\n"
+    "connect tokens; - is standard input), plays, checks, closes.\n"
+    "\n"
+    "  --behaviour walk|stand|mixed  default walk\n"
+    "  --seconds S           how long, from the first connect (default 30)\n"
+    "  --count N             use the first N tokens (default: all)\n"
+    "  --interval S          seconds between progress lines (default 1)\n"
+    "  --json                JSON lines instead of a table\n"
+    "  --seed N              of walks and losses (default 1)\n"
+    "  --connects N          connects begun per second (default 200)\n"
+    "  --connect-timeout S   time for one handshake (default 30)\n"
+    "  --timeout S           silence that ends a connection (default 10)\n"
+    "  --entities N          size of a bot's view (default 1024)\n"
+    "  --loss P              drop P percent of datagrams both ways inside the bots\n"
+    "  --expect-close        a server that stops counts as success\n"
+    "\n"
+    "exit status: 0 all bots connected and stayed, and no view differed from the server's;\n"
+    "1 something failed, the summary says what; 2 usage\n";
+
+enum {
+    OPTION_TOKENS = 256,
+    OPTION_BEHAVIOUR,
+    OPTION_SECONDS,
+    OPTION_COUNT,
+    OPTION_INTERVAL,
+    OPTION_JSON,
+    OPTION_SEED,
+    OPTION_CONNECTS,
+    OPTION_CONNECT_TIMEOUT,
+    OPTION_TIMEOUT,
+    OPTION_ENTITIES,
+    OPTION_LOSS,
+    OPTION_EXPECT_CLOSE,
+    OPTION_HELP
+};
+
+static const struct option long_options[] = {
+    {"tokens", required_argument, NULL, OPTION_TOKENS},
+    {"behaviour", required_argument, NULL, OPTION_BEHAVIOUR},
+    {"seconds", required_argument, NULL, OPTION_SECONDS},
+    {"count", required_argument, NULL, OPTION_COUNT},
+    {"interval", required_argument, NULL, OPTION_INTERVAL},
+    {"json", no_argument, NULL, OPTION_JSON},
+    {"seed", required_argument, NULL, OPTION_SEED},
+    {"connects", required_argument, NULL, OPTION_CONNECTS},
+    {"connect-timeout", required_argument, NULL, OPTION_CONNECT_TIMEOUT},
+    {"timeout", required_argument, NULL, OPTION_TIMEOUT},
+    {"entities", required_argument, NULL, OPTION_ENTITIES},
+    {"loss", required_argument, NULL, OPTION_LOSS},
+    {"expect-close", no_argument, NULL, OPTION_EXPECT_CLOSE},
+    {"help", no_argument, NULL, OPTION_HELP},
+    {NULL, 0, NULL, 0},
+};
+
+/* A whole number in [lowest, highest], else a message and false. */
+static bool number(const char *name, uint64_t lowest, uint64_t highest, uint64_t *out)
+{
+    char *end = NULL;
+    errno = 0;
+    unsigned long long value = strtoull(optarg, &end, 10);
+    if (errno != 0 || end == optarg || *end != '\0' || optarg[0] == '-' || value < lowest ||
+        value > highest) {
+        fprintf(stderr, "tickwire-load: --%s wants a number from %llu to %llu, not '%s'\n", name,
+                (unsigned long long)lowest, (unsigned long long)highest, optarg);
+        return false;
+    }
+    *out = value;
+    return true;
+}
+
+static bool number32(const char *name, uint32_t lowest, uint32_t highest, uint32_t *out)
+{
+    uint64_t value = 0;
+    if (!number(name, lowest, highest, &value))
+        return false;
+    *out = (uint32_t)value;
+    return true;
+}
+
+static bool behaviour(enum tw_load_behaviour *out)
+{
+    static const char *const names[] = {
+        [TW_LOAD_WALK] = "walk", [TW_LOAD_STAND] = "stand", [TW_LOAD_MIXED] = "mixed"};
+    for (uint32_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(optarg, names[i]) == 0) {
+            *out = (enum tw_load_behaviour)i;
+            return true;
+        }
+    }
+    fprintf(stderr, "tickwire-load: --behaviour is walk, stand or mixed, not '%s'\n", optarg);
+    return false;
+}
+
+static bool apply(struct tw_load_options *options, int option)
+{
+    switch (option) {
+    case OPTION_TOKENS:
+        options->tokens_path = optarg;
+        return true;
+    case OPTION_BEHAVIOUR:
+        return behaviour(&options->behaviour);
+    case OPTION_SECONDS:
+        return number32("seconds", 1, 86400, &options->seconds);
+    case OPTION_COUNT:
+        return number32("count", 1, TW_LOAD_BOTS_MAX, &options->count);
+    case OPTION_INTERVAL:
+        return number32("interval", 1, 3600, &options->interval_s);
+    case OPTION_JSON:
+        options->json = true;
+        return true;
+    case OPTION_SEED:
+        return number("seed", 0, UINT64_MAX, &options->seed);
+    case OPTION_CONNECTS:
+        return number32("connects", 1, 100000, &options->connects_per_s);
+    case OPTION_CONNECT_TIMEOUT:
+        return number32("connect-timeout", 1, 3600, &options->connect_timeout_s);
+    case OPTION_TIMEOUT:
+        return number32("timeout", 1, 3600, &options->timeout_s);
+    case OPTION_ENTITIES:
+        return number32("entities", 1, 4096, &options->entities_max);
+    case OPTION_LOSS:
+        return number32("loss", 0, 90, &options->loss_percent);
+    case OPTION_EXPECT_CLOSE:
+        options->expect_close = true;
+        return true;
+    default:
+        fputs("tickwire-load: see --help\n", stderr);
+        return false;
+    }
+}
+
+bool tw_load_options_parse(struct tw_load_options *options, int argc, char **argv, bool *help)
+{
+    *options = (struct tw_load_options){
+        .behaviour = TW_LOAD_WALK,
+        .seconds = 30,
+        .interval_s = 1,
+        .connects_per_s = 200,
+        .connect_timeout_s = 30,
+        .timeout_s = 10,
+        .entities_max = 1024,
+        .seed = 1,
+    };
+    *help = false;
+    int option = 0;
+    while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+        if (option == OPTION_HELP) {
+            fputs(help_text, stdout);
+            *help = true;
+            return true;
+        }
+        if (!apply(options, option))
+            return false;
+    }
+    if (!options->tokens_path || optind != argc) {
+        fputs(help_text, stderr);
+        return false;
+    }
+    return true;
+}
