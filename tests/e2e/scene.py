@@ -106,6 +106,9 @@ def wire(host):
     """A frame sender at the bots' end that knows the engine's MAC address."""
     result = packets.Wire(host.port.bots)
     result.find_engine()
+    # Takes answers to what is sent from this port: the kernel would send ICMP errors for them.
+    result.sink = host.port.bots.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    result.sink.bind((BOTS, packets.SOURCE_PORT))
     return result
 
 

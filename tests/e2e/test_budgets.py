@@ -16,7 +16,7 @@ def _flood(wire, make):
 def test_floods_stay_inside_their_budgets(options):
     limits = {"limits.stranger_pps": 200, "limits.arp_pps": 50, "limits.icmp_pps": 50}
     with scene.start(options, settings=limits) as host:
-        player = scene.Player(host, host.tokens(1, "beside")[0]).join(1.0)
+        player = scene.Player(host, host.token("beside")).join(1.0)
         wire = scene.wire(host)
         kinds = {
             "stranger_budget": ("cookie_sent", lambda: _udp(wire, packets.hello())),
@@ -66,7 +66,7 @@ def _echo(wire):
 
 def test_tenfold_input_rate_is_refused(options):
     with scene.start(options) as host:
-        player = scene.Player(host, host.tokens(1, "fast")[0]).join(1.0)
+        player = scene.Player(host, host.token("fast")).join(1.0)
         session = player.session
         before = host.settled_stats()
         ticks = 600

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Two hundred kernel-UDP clients; the control plane killed among them; every packet accounted for."""
+"""Two hundred kernel-UDP clients, the control plane killed meanwhile, every packet accounted for."""
 import signal
 
 import scene
@@ -29,7 +29,7 @@ def test_200_clients_with_the_control_plane_killed(options):
     seconds = 60 if options.long else 20
     with scene.start(options) as host:
         bots = host.bots(host.tokens(CLIENTS), seconds)
-        spare = host.tokens(1, "latecomer")[0]
+        spare = host.token("latecomer")
         scene.expect(bots.wait_for(lambda line: line.get("connected") == CLIENTS, 15),
                      "not all clients connected")
         bots.wait_for(lambda line: True, 3)

@@ -20,7 +20,7 @@ def test_capture_shows_the_whole_handshake_and_no_secret(options):
     with scene.start(options) as host:
         wire = scene.wire(host)
         wire.drain()
-        token = host.tokens(1, "seen")[0]
+        token = host.token("seen")
         player = scene.Player(host, token).join(1.0)
         frames = wire.capture(0.3, enough=lambda seen: len(seen) > 2000)
         handshakes = _handshakes(frames)
@@ -55,7 +55,7 @@ def _expect_sealed(frames, player):
 
 def test_lost_welcome_is_sent_again(options):
     with scene.start(options) as host:
-        player = scene.Player(host, host.tokens(1, "again")[0])
+        player = scene.Player(host, host.token("again"))
         first = []
         original = player.endpoint.receive
 

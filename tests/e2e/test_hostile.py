@@ -75,7 +75,8 @@ def _session(wire, player, captured):
     frame_of = python_frames(wire, player.local_port)
     # Free slots of 4,096: an id nobody has, and the live slot under another generation.
     slot = session.connection_id & 0xffff
-    yield "connection_unknown", frame_of(packets.header(0x12300000 | (slot ^ 1), 0, 0, 9) + bytes(40))
+    nobody = 0x12300000 | (slot ^ 1)
+    yield "connection_unknown", frame_of(packets.header(nobody, 0, 0, 9) + bytes(40))
     yield "connection_unknown", frame_of(packets.header(0x1230ffff, 0, 0, 9) + bytes(40))
     stale = session.connection_id ^ 0x00100000 or 0x00200000
     yield "generation_stale", frame_of(packets.header(stale, 0, 0, 9) + bytes(40))
@@ -126,7 +127,7 @@ def _expect_players_unharmed(host, player, inputs_before):
 
 def test_hostile_packets_without_a_session(options):
     with scene.start(options) as host:
-        player = scene.Player(host, host.tokens(1, "calm")[0]).join(1.0)
+        player = scene.Player(host, host.token("calm")).join(1.0)
         wire = scene.wire(host)
         applied = player.session.view.last_input
         _expect_counts(host, wire, list(_link_layer(wire)))
@@ -150,7 +151,7 @@ def _captured_packet(wire, player):
 
 def test_hostile_packets_at_a_live_session(options):
     with scene.start(options, settings={"limits.session_pps": 100000}) as host:
-        player = scene.Player(host, host.tokens(1, "target")[0]).join(1.0)
+        player = scene.Player(host, host.token("target")).join(1.0)
         wire = scene.wire(host)
         captured = _captured_packet(wire, player)
         applied = player.session.view.last_input
@@ -177,7 +178,7 @@ MALFORMED = {
 
 def test_authenticated_nonsense_is_dropped_whole_then_closes(options):
     with scene.start(options, settings={"limits.malformed_max": 16}) as host:
-        player = scene.Player(host, host.tokens(1, "odd")[0]).join(1.0)
+        player = scene.Player(host, host.token("odd")).join(1.0)
         before = host.settled_stats()
         for plaintexts in MALFORMED.values():
             for plaintext in plaintexts:

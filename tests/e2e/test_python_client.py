@@ -16,7 +16,7 @@ def test_protocol_vectors_in_python(_options):
 def test_python_client_joins_walks_and_sees(options):
     with scene.start(options) as host:
         path = host.directory / "token"
-        path.write_text(host.tokens(1, "python")[0] + "\n")
+        path.write_text(host.token("python") + "\n")
         status, output = shell.run(host.port.bots.command(
             sys.executable, "-B", CLIENT, "--token", path, "--seconds", "5"), timeout_s=40)
         scene.expect(status == 0, output)

@@ -5,7 +5,7 @@ import scene
 
 def test_used_token_is_refused_even_after_control_was_killed(options):
     with scene.start(options) as host:
-        token = host.tokens(1, "once")[0]
+        token = host.token("once")
         owner = scene.Player(host, token).join(1.0)
         scene.expect_equal("another key", scene.join_fails(host, token), "refused: 2")
         scene.wait_for("the use is stored", lambda: host.stats()["sessions_live"] == 1)
@@ -13,14 +13,14 @@ def test_used_token_is_refused_even_after_control_was_killed(options):
         owner.leave()
         host.kill_control()
         host.start_control()
-        scene.wait_for("engine and control plane linked", host.stats_ready)
+        scene.wait_for("engine and control plane linked", host.stats)
         scene.expect_equal("reuse after the kill", scene.join_fails(host, token), "refused: 2")
 
 
 def test_copied_token_does_not_lock_its_owner_out(options):
     """A thief who copied token and psk but comes second is refused; the owner stays in."""
     with scene.start(options) as host:
-        token = host.tokens(1, "owner")[0]
+        token = host.token("owner")
         owner = scene.Player(host, token).join(0.5)
         scene.expect_equal("thief", scene.join_fails(host, token), "refused: 2")
         before = owner.session.view.last_input
@@ -31,14 +31,14 @@ def test_copied_token_does_not_lock_its_owner_out(options):
 
 def test_expired_token_is_refused(options):
     with scene.start(options, settings={"control.token_validity_s": 1}) as host:
-        token = host.tokens(1, "late")[0]
+        token = host.token("late")
         scene.pause(2.5)
         scene.expect_equal("expired", scene.join_fails(host, token), "refused: 1")
 
 
 def test_token_of_another_engine_is_refused(options):
     with scene.start(options) as host:
-        token = host.tokens(1, "stray")[0]
+        token = host.token("stray")
         host.engine.stop()
         host.control.stop()
         host.write_config({"engine.name": "other"})
@@ -50,7 +50,7 @@ def test_token_of_another_engine_is_refused(options):
 def test_tampered_token_gets_no_answer(options):
     with scene.start(options) as host:
         connect = bytearray(scene.python_client.protocol.base64.b64decode(
-            host.tokens(1, "forger")[0]))
+            host.token("forger")))
         connect[120] ^= 1  # inside the sealed token
         text = scene.python_client.protocol.base64.b64encode(bytes(connect)).decode()
         scene.expect_equal("tampered", scene.join_fails(host, text, 2), "handshake: no answer")
@@ -69,15 +69,16 @@ def _expect_closed(player, reason, seconds=3):
 
 def test_kick_and_ban(options):
     with scene.start(options) as host:
-        player = scene.Player(host, host.tokens(1, "rude")[0]).join(1.0)
-        session = host.cli("session", "list")["sessions"][0]
-        scene.expect_equal("listed id", session["connection_id"], player.session.connection_id)
-        host.cli("session", "kick", session["connection_id"])
+        player = scene.Player(host, host.token("rude")).join(1.0)
+        listed = [session["connection"] for session in host.request("session.list")["sessions"]]
+        ours = f"{player.session.connection_id:08x}"
+        scene.expect_equal("sessions listed", listed, [ours])
+        host.request("session.kick", connection=ours)
         _expect_closed(player, 3)
         player.leave()
-        again = scene.Player(host, host.tokens(1, "rude")[0]).join(1.0)
-        unused = host.tokens(1, "rude")[0]
-        host.cli("account", "ban", session["account"])
+        again = scene.Player(host, host.token("rude")).join(1.0)
+        unused = host.token("rude")
+        host.request("account.ban", name="rude")
         _expect_closed(again, 4)
         again.leave()
         scene.expect_equal("banned", scene.join_fails(host, unused), "refused: 6")

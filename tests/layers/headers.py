@@ -9,8 +9,8 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts" / "lib"))
 from tools import checks, shell  # noqa: E402
 
-WARNINGS = ["-std=gnu17", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror", "-I.",
-            "-Iinclude"]
+WARNINGS = ["-std=gnu17", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Wconversion", "-Wshadow",
+            "-Werror", "-I.", "-Iinclude"]
 
 
 def flags(*packages):

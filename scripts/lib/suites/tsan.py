@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Tests of what threads share (rings, counters, agent link) under ThreadSanitizer."""
+"""What threads share (rings, counters, agent link) under ThreadSanitizer: every unit test runs, and
+those of suite tsan are made for it."""
 from tools import meson
 
 # DPDK's default ring code orders by plain fences, which ThreadSanitizer cannot see.
@@ -11,4 +12,4 @@ ENVIRONMENT = {"TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1"}
 def run(report, _long_run):
     directory = meson.build(report, "tsan", "tsan", OPTIONS, {"CC": "gcc"})
     if directory:
-        meson.test(report, "tsan", directory, ["tsan"], ENVIRONMENT)
+        meson.test(report, "tsan", directory, ["tsan", "unit"], ENVIRONMENT)

@@ -13,6 +13,7 @@ ETH_P_ALL = 0x0003
 ETH_P_IP = 0x0800
 ETH_P_ARP = 0x0806
 PACKET_OUTGOING = 4
+SOURCE_PORT = 5555
 SO_RCVBUFFORCE = 33  # above the limit that the machine sets for everybody
 
 
@@ -26,7 +27,7 @@ def checksum(data):
     return ~total & 0xffff
 
 
-def udp(payload, source=port.BOTS_ADDRESS, destination=port.ENGINE_ADDRESS, source_port=5555,
+def udp(payload, source=port.BOTS_ADDRESS, destination=port.ENGINE_ADDRESS, source_port=SOURCE_PORT,
         destination_port=40000, length=None, bad_checksum=False):
     """A UDP packet with its checksum over the pseudo header."""
     size = 8 + len(payload) if length is None else length
@@ -108,10 +109,13 @@ class Wire:
         self.socket.setblocking(False)
         self.mac = namespace.interface(interface)["mac"]
         self.engine_mac = None
+        self.sink = None
         self.sent = 0
 
     def close(self):
         self.socket.close()
+        if self.sink is not None:
+            self.sink.close()
 
     def send(self, frame):
         select.select([], [self.socket], [], 1)

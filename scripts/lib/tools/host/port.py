@@ -44,7 +44,7 @@ class AfXdpPort:
     def device(self):
         return f"net_af_xdp0,iface={ENGINE_INTERFACE}"
 
-    def engine_started(self):
+    def engine_started(self, _engine):
         """Nothing to do once the engine runs."""
 
     def close(self):
@@ -66,9 +66,11 @@ class TapPort:
     def device(self):
         return f"net_tap0,iface={BOTS_INTERFACE}"
 
-    def engine_started(self):
+    def engine_started(self, engine):
         """Gives the kernel's end its address, as soon as the engine has made it."""
         def configured():
+            if not engine.alive():
+                return True  # the caller tells what it said
             try:
                 self.bots.run("ip", "link", "set", BOTS_INTERFACE, "up")
                 self.bots.run("ip", "address", "replace", f"{BOTS_ADDRESS}/{PREFIX_LENGTH}",

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """One Tickwire host: port, hugepages, control plane and engine in a temporary directory."""
 import json
-import os
 import pathlib
 import shutil
 import signal
+import socket
 import tempfile
 import time
 
@@ -56,7 +56,7 @@ class Stack:
 
     def start_control(self):
         self.control = self.spawn("control", "--config", self.config_path)
-        if not wait_until(lambda: self._cli_answers() or not self.control.alive(), START_TIMEOUT_S):
+        if not wait_until(lambda: self._answers() or not self.control.alive(), START_TIMEOUT_S):
             raise Failure("tickwire-control does not answer\n" + self.control.log())
         if not self.control.alive():
             raise Failure("tickwire-control ended at start\n" + self.control.log())
@@ -64,10 +64,10 @@ class Stack:
     def start_engine(self):
         self.engine = self.spawn("engine", "--config", self.config_path,
                                  namespace=self.port.engine)
-        self.port.engine_started()
+        self.port.engine_started(self.engine)
 
         def linked():
-            return not self.engine.alive() or self.stats_ready()
+            return not self.engine.alive() or self.stats()
         if not wait_until(linked, START_TIMEOUT_S, 0.1):
             raise Failure("tickwire-engine did not come up\n" + self.engine.log())
         if not self.engine.alive():
@@ -141,35 +141,45 @@ class Stack:
     def _scalar(value):
         if isinstance(value, (list, tuple)):
             return "[" + ", ".join(map(str, value)) + "]"
-        return str(value) if isinstance(value, int) else json.dumps(str(value))
+        return str(value)  # plain: nothing we write needs quotes
 
-    # ---- the CLI --------------------------------------------------------------------------------
+    # ---- the control plane -----------------------------------------------------------------------
 
-    def cli(self, *words, check=True):
-        """Parsed JSON of a `tickwire` command; with check=False (status, text)."""
-        command = [self.executable("cli"), "--socket", self.directory / "control.sock", "--json",
-                   *words]
-        status, output = shell.run(command, timeout_s=30)
-        if not check:
-            return status, output
+    def request(self, command, **arguments):
+        """Result of one command over the control socket: one line of JSON each way."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(10)
+            connection.connect(str(self.directory / "control.sock"))
+            line = json.dumps({"command": command, "arguments": arguments}) + "\n"
+            connection.sendall(line.encode())
+            answer = json.loads(connection.makefile().readline())
+        if not answer["ok"]:
+            raise Failure(f"{command}: {answer['error']['message']}")
+        return answer["result"]
+
+    def _answers(self):
+        try:
+            return self.request("status")
+        except (OSError, ValueError):
+            return None
+
+    def stats(self):
+        """The engine's newest figures; None while it is not linked or has not reported."""
+        status = self._answers()
+        linked = status is not None and status["engine"]["linked"]
+        return status["stats"] if linked else None
+
+    def cli(self, *words):
+        """Parsed JSON of a `tickwire` command."""
+        status, output = self.cli_status(*words)
         if status != 0:
             raise Failure(f"tickwire {' '.join(map(str, words))}: {output.strip()}")
         return json.loads(output)
 
-    def _cli_answers(self):
-        if not os.path.exists(self.directory / "control.sock"):
-            return False
-        return self.cli("status", check=False)[0] == 0
-
-    def stats_ready(self):
-        return self.stats() is not None
-
-    def stats(self):
-        """The engine's newest figures, None when there are none (yet)."""
-        status, output = self.cli("status", check=False)
-        if status != 0:
-            return None
-        return json.loads(output).get("engine")
+    def cli_status(self, *words):
+        """(exit status, output) of a `tickwire` command."""
+        return shell.run([self.executable("cli"), "--socket", self.directory / "control.sock",
+                          "--json", *words], timeout_s=30)
 
     def settled_stats(self, timeout_s=8):
         """Figures that have stopped moving: what was received before this call is in them."""
@@ -187,11 +197,13 @@ class Stack:
 
     # ---- tokens and bots ------------------------------------------------------------------------
 
-    def tokens(self, count, prefix="bot", **options):
-        """Connect tokens (text) for `count` accounts, which are made."""
-        words = [part for key, value in options.items() for part in (f"--{key}", value)]
-        issued = self.cli("token", "issue", "--count", count, "--account", prefix, *words)
-        return [entry["token"] for entry in issued["tokens"]]
+    def tokens(self, count, account="bot"):
+        """Connect tokens (text), each for an account of its own, which is made."""
+        return self.request("token.issue", account=account, count=count, create=True)["tokens"]
+
+    def token(self, account):
+        """One connect token for exactly this account."""
+        return self.request("token.issue", account=account, create=True)["tokens"][0]
 
     def bots(self, tokens, seconds, *options):
         """Bots with these tokens, in the bots' namespace."""
