@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Answers as people read them. */
+#include "control/cli/cli.h"
+
+#include <stdint.h>
+#include <string.h>
+#include <time.h>
+
+static json_t *header(const char *a, const char *b, const char *c)
+{
+    return c ? json_pack("[[s, s, s]]", a, b, c) : json_pack("[[s, s]]", a, b);
+}
+
+/* Members of an object, nested ones left out. */
+static void append_members(json_t *rows, const json_t *object)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)object, name, value)
+    {
+        if (!json_is_object(value) && !json_is_array(value))
+            (void)json_array_append_new(rows, json_pack("[s, o]", name, tw_table_cell(value)));
+    }
+}
+
+void tw_print_object(const struct tw_cli *cli, const json_t *result)
+{
+    (void)cli;
+    json_t *rows = json_array();
+    append_members(rows, result);
+    tw_table_print(stdout, rows);
+}
+
+static void print_section(const char *title, const json_t *object)
+{
+    json_t *rows = header(title, "", NULL);
+    append_members(rows, object);
+    tw_table_print(stdout, rows);
+}
+
+void tw_print_status(const struct tw_cli *cli, const json_t *result)
+{
+    (void)cli;
+    print_section("CONTROL", json_object_get(result, "control"));
+    fputc('\n', stdout);
+    print_section("ENGINE", json_object_get(result, "engine"));
+    fputc('\n', stdout);
+    if (json_is_object(json_object_get(result, "stats")))
+        print_section("STATISTICS", json_object_get(result, "stats"));
+    else
+        puts("no statistics: no engine has reported yet");
+}
+
+static void print_ledger(const struct tw_cli *cli, const char *title, const json_t *ledger)
+{
+    json_t *rows = header(title, "COUNT", "MEANING");
+    size_t index;
+    json_t *row;
+    json_array_foreach(json_object_get(ledger, "rows"), index, row)
+    {
+        if (!cli->all && json_integer_value(json_object_get(row, "count")) == 0)
+            continue;
+        (void)json_array_append_new(rows, json_pack("[O, o, O]", json_object_get(row, "name"),
+                                                    tw_table_cell(json_object_get(row, "count")),
+                                                    json_object_get(row, "meaning")));
+    }
+    (void)json_array_append_new(
+        rows, json_pack("[s, o, s]", "(sum)", tw_table_cell(json_object_get(ledger, "sum")), ""));
+    tw_table_print(stdout, rows);
+    fputc('\n', stdout);
+}
+
+void tw_print_drops(const struct tw_cli *cli, const json_t *result)
+{
+    const json_t *ledgers = json_object_get(result, "ledgers");
+    print_ledger(cli, "RECEIVED PACKETS", json_object_get(ledgers, "packets"));
+    print_ledger(cli, "INPUTS AT THE WORKER", json_object_get(ledgers, "inputs"));
+    print_ledger(cli, "INPUTS AT THE SHARD", json_object_get(ledgers, "shard_inputs"));
+    print_ledger(cli, "HANDSHAKES", json_object_get(ledgers, "handshakes"));
+    print_ledger(cli, "SENT PACKETS", json_object_get(ledgers, "sends"));
+    print_section("PORT", result);
+}
+
+static json_t *date_cell(const json_t *value)
+{
+    char text[32];
+    struct tm parts;
+    time_t seconds = (time_t)json_integer_value(value);
+    if (!json_is_integer(value))
+        return json_string("-");
+    (void)gmtime_r(&seconds, &parts);
+    (void)strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &parts);
+    return json_string(text);
+}
+
+void tw_print_sessions(const struct tw_cli *cli, const json_t *result)
+{
+    (void)cli;
+    json_t *rows =
+        json_pack("[[s, s, s, s, s]]", "CONNECTION", "ACCOUNT", "WORLD", "ADDRESS", "AGE (S)");
+    size_t index;
+    json_t *session;
+    json_array_foreach(json_object_get(result, "sessions"), index, session)
+    {
+        (void)json_array_append_new(
+            rows, json_pack("[O, o, o, O, o]", json_object_get(session, "connection"),
+                            tw_table_cell(json_object_get(session, "account")),
+                            tw_table_cell(json_object_get(session, "world")),
+                            json_object_get(session, "address"),
+                            tw_table_cell(json_object_get(session, "age_s"))));
+    }
+    tw_table_print(stdout, rows);
+}
+
+static json_t *ban_cell(const json_t *account)
+{
+    if (!json_is_true(json_object_get(account, "banned")))
+        return json_string("");
+    const json_t *until = json_object_get(account, "banned_until_unix_s");
+    return json_is_integer(until) ? date_cell(until) : json_string("for good");
+}
+
+void tw_print_accounts(const struct tw_cli *cli, const json_t *result)
+{
+    (void)cli;
+    json_t *rows = json_pack("[[s, s, s, s, s]]", "ID", "ACCOUNT", "CREATED (UTC)",
+                             "BANNED UNTIL (UTC)", "REASON");
+    size_t index;
+    json_t *account;
+    json_array_foreach(json_object_get(result, "accounts"), index, account)
+    {
+        const char *reason = json_string_value(json_object_get(account, "ban_reason"));
+        (void)json_array_append_new(
+            rows, json_pack("[o, O, o, o, s]", tw_table_cell(json_object_get(account, "id")),
+                            json_object_get(account, "account"),
+                            date_cell(json_object_get(account, "created_unix_s")),
+                            ban_cell(account), reason ? reason : ""));
+    }
+    tw_table_print(stdout, rows);
+}

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "control/daemon/agent_handlers.h"
+
+#include "control/daemon/agent_link.h"
+#include "control/daemon/cli_server.h"
+#include "control/daemon/clock.h"
+#include "control/daemon/log.h"
+#include "tickwire/assert.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+#define ROWS_PER_READ 256u
+
+/* False: the store failed. Opens the batch's transaction when the first message needs it. */
+static bool store_ready(struct tw_agent_batch *batch)
+{
+    if (!batch->in_transaction && !batch->store_failed) {
+        batch->in_transaction = tw_store_begin(batch->daemon->store) == TW_STORE_OK;
+        batch->store_failed = !batch->in_transaction;
+    }
+    return !batch->store_failed;
+}
+
+static void stored(struct tw_agent_batch *batch, enum tw_store_result result)
+{
+    if (result == TW_STORE_ERROR)
+        batch->store_failed = true;
+}
+
+static void send_control_hello(struct tw_agent_batch *batch, bool accepted, const char *message)
+{
+    struct tw_agent_control_hello *hello =
+        &tw_agent_queue_push(&batch->peer->queue, TW_AGENT_CONTROL_HELLO, sizeof(*hello))
+             ->control_hello;
+    TW_ASSERT(hello != NULL); /* first message of a queue */
+    hello->accepted = accepted;
+    snprintf(hello->message, sizeof(hello->message), "%s", message);
+    if (!accepted)
+        batch->refused = "hello refused";
+}
+
+void tw_agent_refuse_version(struct tw_agent_batch *batch, uint16_t version)
+{
+    char message[TW_CONFIG_TEXT_SIZE];
+    snprintf(message, sizeof(message),
+             "agent version %u, expected %u: engine and control plane "
+             "must be of one release",
+             version, TW_AGENT_VERSION);
+    send_control_hello(batch, false, message);
+}
+
+/* Its socket may be closed already with the event still waiting behind this one. */
+static bool is_gone(const struct tw_agent_peer *peer)
+{
+    struct pollfd poll_one = {.fd = peer->watch.descriptor, .events = 0};
+    return poll(&poll_one, 1, 0) == 1 && (poll_one.revents & (POLLHUP | POLLERR));
+}
+
+static void handle_engine_hello(struct tw_agent_batch *batch, const union tw_agent_message *message)
+{
+    struct tw_daemon *daemon = batch->daemon;
+    const struct tw_agent_engine_hello *hello = &message->engine_hello;
+    if (batch->peer->greeted) {
+        batch->refused = "second hello";
+        return;
+    }
+    if (strcmp(hello->name, daemon->config.engine.name) != 0) {
+        send_control_hello(batch, false,
+                           "engine name differs from engine.name of the control "
+                           "plane's configuration");
+        return;
+    }
+    if (daemon->engine && is_gone(daemon->engine))
+        tw_agent_link_close(daemon, daemon->engine, "engine gone");
+    if (daemon->engine) {
+        send_control_hello(batch, false, "an engine of this name is linked already");
+        return;
+    }
+    batch->peer->greeted = true;
+    daemon->engine = batch->peer;
+    daemon->engine_hello = *hello;
+    daemon->stats_at_ms = 0;
+    tw_live_resync_begin(&daemon->live);
+    send_control_hello(batch, true, "");
+}
+
+static void start_session(struct tw_agent_batch *batch, const struct tw_agent_session *session)
+{
+    struct tw_session_row row = {
+        .connection_id = session->connection_id,
+        .account = session->account,
+        .started_unix_s = batch->now_unix_ms / 1000u - session->age_s,
+    };
+    memcpy(row.token_id, session->token_id, TW_TOKEN_ID_SIZE);
+    stored(batch, tw_store_session_start(batch->daemon->store, &row));
+}
+
+static enum tw_store_result consume_token(struct tw_agent_batch *batch,
+                                          const struct tw_agent_session *session)
+{
+    enum tw_store_result result =
+        tw_store_token_consume(batch->daemon->store, session->token_id, session->connection_id,
+                               batch->now_unix_ms / 1000u + TW_TOKEN_VALIDITY_MAX_S);
+    stored(batch, result);
+    return result;
+}
+
+static void handle_session(struct tw_agent_batch *batch, const union tw_agent_message *message)
+{
+    if (batch->peer->resynced) {
+        batch->refused = "session outside of a resync";
+        return;
+    }
+    if (!store_ready(batch))
+        return;
+    batch->peer->resync_sessions++;
+    (void)consume_token(batch, &message->session);
+    start_session(batch, &message->session);
+    if (!tw_live_put(&batch->daemon->live, &message->session, batch->now_unix_ms / 1000u))
+        batch->refused = "connection id of a worker that is not configured";
+}
+
+static bool row_is_live(struct tw_daemon *daemon, const struct tw_session_row *row)
+{
+    const struct tw_live_session *live = tw_live_find(&daemon->live, row->connection_id);
+    return live && memcmp(live->token_id, row->token_id, TW_TOKEN_ID_SIZE) == 0;
+}
+
+/* Sessions the store calls live and the engine did not report: it forgot them, reason unknown. */
+static uint32_t end_unreported(struct tw_agent_batch *batch)
+{
+    struct tw_daemon *daemon = batch->daemon;
+    struct tw_session_row rows[ROWS_PER_READ];
+    uint64_t after = 0;
+    uint32_t ended = 0;
+    size_t count = 0;
+    do {
+        stored(batch, tw_store_session_live(daemon->store, &after, rows, ROWS_PER_READ, &count));
+        for (size_t i = 0; i < count && !batch->store_failed; i++) {
+            if (row_is_live(daemon, &rows[i]))
+                continue;
+            rows[i].ended_unix_s = batch->now_unix_ms / 1000u;
+            rows[i].reason = TW_STORE_REASON_UNKNOWN;
+            stored(batch, tw_store_session_end(daemon->store, &rows[i]));
+            ended++;
+        }
+    } while (count == ROWS_PER_READ && !batch->store_failed);
+    return ended;
+}
+
+static void handle_resync_end(struct tw_agent_batch *batch, const union tw_agent_message *message)
+{
+    struct tw_daemon *daemon = batch->daemon;
+    if (batch->peer->resynced || message->resync_end.sessions != batch->peer->resync_sessions) {
+        batch->refused = "resync does not add up";
+        return;
+    }
+    if (!store_ready(batch))
+        return;
+    (void)tw_live_resync_end(&daemon->live);
+    uint32_t ended = end_unreported(batch);
+    batch->peer->resynced = true;
+    tw_log_info("engine_linked",
+                json_pack("{s:s, s:I, s:I, s:I}", "name", daemon->engine_hello.name, "pid",
+                          (json_int_t)daemon->engine_hello.pid, "sessions",
+                          (json_int_t)daemon->live.count, "ended_unreported", (json_int_t)ended));
+}
+
+static void handle_handshake(struct tw_agent_batch *batch, const union tw_agent_message *message)
+{
+    struct tw_daemon *daemon = batch->daemon;
+    if (!batch->peer->resynced) {
+        daemon->counters.handshakes_early++;
+        return;
+    }
+    if (!store_ready(batch))
+        return;
+    union tw_agent_outgoing *reply = tw_agent_queue_push(
+        &batch->peer->queue, TW_AGENT_HANDSHAKE_REPLY, sizeof(struct tw_agent_handshake_reply));
+    TW_ASSERT(reply != NULL); /* the link reads only with TW_AGENT_QUEUE_RESERVE free */
+    if (!tw_handshake_service_answer(&daemon->handshakes, &message->handshake_request,
+                                     batch->now_unix_ms, &reply->handshake_reply))
+        batch->store_failed = true; /* the queue is cleared with the link */
+}
+
+static void note_event(struct tw_agent_batch *batch, uint64_t event)
+{
+    if (event > batch->event_newest)
+        batch->event_newest = event;
+}
+
+/* Straight into the queue: the link keeps room for what a batch causes. */
+static void kick(struct tw_agent_batch *batch, uint32_t connection_id, enum tw_close_reason reason)
+{
+    union tw_agent_outgoing *message = tw_agent_queue_push(
+        &batch->peer->queue, TW_AGENT_SESSION_KICK, sizeof(struct tw_agent_session_kick));
+    TW_ASSERT(message != NULL);
+    message->session_kick.connection_id = connection_id;
+    message->session_kick.reason = (uint16_t)reason;
+    batch->daemon->counters.sessions_replaced++;
+}
+
+/* The newer login of an account wins. */
+static void replace_older(struct tw_agent_batch *batch, const struct tw_agent_session *session)
+{
+    struct tw_daemon *daemon = batch->daemon;
+    const struct tw_live_session *older =
+        tw_live_find_account(&daemon->live, session->account, session->connection_id);
+    if (older)
+        kick(batch, older->connection_id, TW_CLOSE_REPLACED);
+}
+
+static void handle_confirmed(struct tw_agent_batch *batch, const union tw_agent_message *message)
+{
+    const struct tw_agent_session *session = &message->session;
+    struct tw_daemon *daemon = batch->daemon;
+    if (!store_ready(batch))
+        return;
+    note_event(batch, session->event);
+    enum tw_store_result consumed = consume_token(batch, session);
+    start_session(batch, session);
+    bool known = tw_live_find(&daemon->live, session->connection_id) != NULL;
+    if (!tw_live_put(&daemon->live, session, batch->now_unix_ms / 1000u)) {
+        batch->refused = "connection id of a worker that is not configured";
+        return;
+    }
+    /* Two pending attempts were both confirmed: the token belongs to the first. */
+    if (consumed == TW_STORE_USED)
+        kick(batch, session->connection_id, TW_CLOSE_REPLACED);
+    else if (!known)
+        replace_older(batch, session);
+}
+
+static void handle_closed(struct tw_agent_batch *batch, const union tw_agent_message *message)
+{
+    const struct tw_agent_session *session = &message->session;
+    struct tw_daemon *daemon = batch->daemon;
+    if (!store_ready(batch))
+        return;
+    note_event(batch, session->event);
+    struct tw_session_row row = {
+        .connection_id = session->connection_id,
+        .ended_unix_s = batch->now_unix_ms / 1000u,
+        .reason = session->reason,
+    };
+    memcpy(row.token_id, session->token_id, TW_TOKEN_ID_SIZE);
+    stored(batch, tw_store_session_end(daemon->store, &row));
+    if (row_is_live(daemon, &row))
+        tw_live_remove(&daemon->live, row.connection_id);
+}
+
+static void handle_stats(struct tw_agent_batch *batch, const union tw_agent_message *message)
+{
+    batch->daemon->stats = message->stats;
+    batch->daemon->stats_at_ms = tw_clock_monotonic_ms();
+}
+
+static void handle_session_state(struct tw_agent_batch *batch,
+                                 const union tw_agent_message *message)
+{
+    tw_cli_server_answer_query(batch->daemon, &message->session_state);
+}
+
+typedef void (*handler)(struct tw_agent_batch *batch, const union tw_agent_message *message);
+static const handler handlers[] = {
+    [TW_AGENT_ENGINE_HELLO] = handle_engine_hello,
+    [TW_AGENT_SESSION] = handle_session,
+    [TW_AGENT_RESYNC_END] = handle_resync_end,
+    [TW_AGENT_HANDSHAKE_REQUEST] = handle_handshake,
+    [TW_AGENT_SESSION_CONFIRMED] = handle_confirmed,
+    [TW_AGENT_SESSION_CLOSED] = handle_closed,
+    [TW_AGENT_STATS] = handle_stats,
+    [TW_AGENT_SESSION_STATE] = handle_session_state,
+};
+
+void tw_agent_handle(struct tw_agent_batch *batch, const union tw_agent_message *message)
+{
+    uint16_t type = message->header.type;
+    TW_ASSERT(type < sizeof(handlers) / sizeof(handlers[0]) && handlers[type]);
+    if (!batch->peer->greeted && type != TW_AGENT_ENGINE_HELLO) {
+        batch->refused = "message before hello";
+        return;
+    }
+    handlers[type](batch, message);
+}

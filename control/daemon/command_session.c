@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* session list, show, kick. Connection ids are written as 8 hexadecimal digits. */
+#include "control/daemon/agent_link.h"
+#include "control/daemon/clock.h"
+#include "control/daemon/commands.h"
+#include "control/daemon/log.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *reason_name(uint32_t reason)
+{
+    static const char *const names[TW_CLOSE_COUNT] = {
+        [TW_CLOSE_NONE] = "none",
+        [TW_CLOSE_BY_CLIENT] = "by_client",
+        [TW_CLOSE_SHUTDOWN] = "shutdown",
+        [TW_CLOSE_KICKED] = "kicked",
+        [TW_CLOSE_BANNED] = "banned",
+        [TW_CLOSE_TIMEOUT] = "timeout",
+        [TW_CLOSE_MISBEHAVED] = "misbehaved",
+        [TW_CLOSE_REFUSED] = "refused",
+        [TW_CLOSE_EXHAUSTED] = "exhausted",
+        [TW_CLOSE_REPLACED] = "replaced",
+    };
+    return reason < TW_CLOSE_COUNT ? names[reason] : "unknown";
+}
+
+static json_t *id_json(uint32_t connection_id)
+{
+    char text[9];
+    snprintf(text, sizeof(text), "%08x", connection_id);
+    return json_string(text);
+}
+
+static json_t *address_json(const struct tw_address *address)
+{
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+    char ip[INET6_ADDRSTRLEN] = "";
+    char text[INET6_ADDRSTRLEN + 16];
+    bool is_ipv4 = memcmp(address->ip, mapped, sizeof(mapped)) == 0;
+    (void)inet_ntop(is_ipv4 ? AF_INET : AF_INET6, address->ip + (is_ipv4 ? 12 : 0), ip, sizeof(ip));
+    snprintf(text, sizeof(text), is_ipv4 ? "%s:%u" : "[%s]:%u", ip, address->port);
+    return json_string(text);
+}
+
+/* Accounts of another issuer have no name here. */
+static json_t *account_name(struct tw_daemon *daemon, uint64_t id)
+{
+    struct tw_account account;
+    if (tw_store_account_by_id(daemon->store, id, &account) == TW_STORE_OK)
+        return json_string(account.name);
+    return json_null();
+}
+
+static json_t *live_json(struct tw_daemon *daemon, const struct tw_live_session *session)
+{
+    uint64_t now = tw_clock_unix_s();
+    uint64_t age = now > session->started_unix_s ? now - session->started_unix_s : 0;
+    return json_pack("{s:o, s:o, s:I, s:I, s:o, s:I, s:I}", "connection",
+                     id_json(session->connection_id), "account",
+                     account_name(daemon, session->account), "account_id",
+                     (json_int_t)session->account, "world", (json_int_t)session->world, "address",
+                     address_json(&session->address), "started_unix_s",
+                     (json_int_t)session->started_unix_s, "age_s", (json_int_t)age);
+}
+
+void tw_command_session_list(struct tw_call *call)
+{
+    struct tw_daemon *daemon = call->daemon;
+    if (!tw_call_unpack(call, "{}"))
+        return;
+    json_t *list = json_array();
+    const struct tw_live_session *session = NULL;
+    while ((session = tw_live_next(&daemon->live, session)) != NULL)
+        (void)json_array_append_new(list, live_json(daemon, session));
+    call->result = json_pack("{s:o}", "sessions", list);
+}
+
+/* 1..8 hexadecimal digits, not zero. */
+static bool parse_id(struct tw_call *call, const char *text, uint32_t *connection_id)
+{
+    size_t length = strlen(text);
+    if (length >= 1 && length <= 8 && strspn(text, "0123456789abcdefABCDEF") == length) {
+        *connection_id = (uint32_t)strtoul(text, NULL, 16);
+        if (*connection_id != 0)
+            return true;
+    }
+    tw_call_fail(call, "BAD_ARGUMENT", "expected a connection id of up to 8 hexadecimal digits");
+    return false;
+}
+
+static void fail_no_session(struct tw_call *call, uint32_t connection_id)
+{
+    tw_call_fail(call, "SESSION_NOT_FOUND", "no live session has the id %08x", connection_id);
+    call->error_details = json_pack("{s:o}", "connection", id_json(connection_id));
+}
+
+/* An ended session, from the history. */
+static void show_ended(struct tw_call *call, uint32_t connection_id)
+{
+    struct tw_session_row row;
+    enum tw_store_result result = tw_store_session_find(call->daemon->store, connection_id, &row);
+    if (result == TW_STORE_ERROR) {
+        tw_call_fail_store(call);
+    } else if (result != TW_STORE_OK) {
+        fail_no_session(call, connection_id);
+    } else {
+        call->result = json_pack(
+            "{s:o, s:s, s:o, s:I, s:I, s:I, s:s}", "connection", id_json(connection_id), "state",
+            row.ended_unix_s ? "ended" : "unknown", "account",
+            account_name(call->daemon, row.account), "account_id", (json_int_t)row.account,
+            "started_unix_s", (json_int_t)row.started_unix_s, "ended_unix_s",
+            (json_int_t)row.ended_unix_s, "reason", reason_name(row.reason));
+    }
+}
+
+void tw_command_session_answer(struct tw_call *call, uint32_t connection_id,
+                               const struct tw_agent_session *session)
+{
+    const struct tw_live_session *live = tw_live_find(&call->daemon->live, connection_id);
+    if (!live) {
+        show_ended(call, connection_id);
+        return;
+    }
+    call->result = live_json(call->daemon, live);
+    (void)json_object_set_new(call->result, "state", json_string("live"));
+    (void)json_object_set_new(call->result, "engine_answered", json_boolean(session != NULL));
+    if (session) {
+        (void)json_object_update_new(
+            call->result, json_pack("{s:I, s:o, s:I, s:I}", "age_s", (json_int_t)session->age_s,
+                                    "address", address_json(&session->address), "received_packets",
+                                    (json_int_t)session->received_packets, "sent_packets",
+                                    (json_int_t)session->sent_packets));
+    }
+}
+
+void tw_command_session_show(struct tw_call *call)
+{
+    struct tw_daemon *daemon = call->daemon;
+    const char *text = NULL;
+    uint32_t connection_id = 0;
+    if (!tw_call_unpack(call, "{s:s}", "connection", &text) ||
+        !parse_id(call, text, &connection_id))
+        return;
+    uint64_t query = ++daemon->query_newest;
+    if (tw_live_find(&daemon->live, connection_id) &&
+        tw_agent_link_query(daemon, query, connection_id))
+        tw_cli_server_defer(call, query, connection_id);
+    else
+        tw_command_session_answer(call, connection_id, NULL);
+}
+
+void tw_command_session_kick(struct tw_call *call)
+{
+    struct tw_daemon *daemon = call->daemon;
+    const char *text = NULL;
+    const char *why = "";
+    uint32_t connection_id = 0;
+    if (!tw_call_unpack(call, "{s:s, s?s}", "connection", &text, "reason", &why) ||
+        !parse_id(call, text, &connection_id))
+        return;
+    const struct tw_live_session *live = tw_live_find(&daemon->live, connection_id);
+    if (!live) {
+        fail_no_session(call, connection_id);
+        return;
+    }
+    if (!tw_agent_link_kick(daemon, connection_id, TW_CLOSE_KICKED)) {
+        tw_call_fail(call, "ENGINE_GONE", "no engine is linked, or it does not take messages now");
+        return;
+    }
+    call->result =
+        json_pack("{s:o, s:o, s:I}", "connection", id_json(connection_id), "account",
+                  account_name(daemon, live->account), "account_id", (json_int_t)live->account);
+    tw_log_info("session_kicked", json_pack("{s:o, s:I, s:s}", "connection", id_json(connection_id),
+                                            "account", (json_int_t)live->account, "reason", why));
+}

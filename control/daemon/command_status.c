@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* status and drops: everything the engine's newest statistics and the control plane itself count.
+ */
+#include "control/daemon/clock.h"
+#include "control/daemon/commands.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Counters that stand alone in struct tw_agent_stats. */
+#define STATS_NUMBERS(X)                                                                           \
+    X(uptime_ns)                                                                                   \
+    X(tick)                                                                                        \
+    X(rx_packets)                                                                                  \
+    X(rx_bytes)                                                                                    \
+    X(tx_bytes)                                                                                    \
+    X(port_rx_packets)                                                                             \
+    X(port_rx_bytes)                                                                               \
+    X(port_tx_packets)                                                                             \
+    X(port_tx_bytes)                                                                               \
+    X(port_missed)                                                                                 \
+    X(port_errors)                                                                                 \
+    X(port_no_mbuf)                                                                                \
+    X(sessions_live)                                                                               \
+    X(sessions_pending)                                                                            \
+    X(ticks)                                                                                       \
+    X(ticks_late)                                                                                  \
+    X(ticks_skipped)                                                                               \
+    X(players)                                                                                     \
+    X(entities)                                                                                    \
+    X(snapshots)                                                                                   \
+    X(snapshot_bytes)                                                                              \
+    X(snapshots_incomplete)                                                                        \
+    X(snapshots_no_buffer)                                                                         \
+    X(records_stale)                                                                               \
+    X(records_ring_full)                                                                           \
+    X(view_full)                                                                                   \
+    X(joins_refused)                                                                               \
+    X(state_hash_tick)                                                                             \
+    X(tick_p50_ns)                                                                                 \
+    X(tick_p99_ns)                                                                                 \
+    X(tick_max_ns)                                                                                 \
+    X(events_lost)                                                                                 \
+    X(workers)                                                                                     \
+    X(shards)
+
+/* The rows of the ledgers' X-macro lists: name and meaning. */
+struct row {
+    const char *name;
+    const char *meaning;
+};
+#define TW_X(suffix, name, meaning) {name, meaning},
+static const struct row input_rows[] = {TW_INPUT_OUTCOMES(TW_X)};
+static const struct row shard_input_rows[] = {TW_SHARD_INPUT_OUTCOMES(TW_X)};
+static const struct row verdict_rows[] = {TW_VERDICTS(TW_X)};
+static const struct row send_rows[] = {TW_SEND_OUTCOMES(TW_X)};
+#undef TW_X
+static const char *const kind_names[] = {"accepted", "handled", "dropped"};
+
+static void set_u64(json_t *object, const char *name, uint64_t value)
+{
+    (void)json_object_set_new(object, name, json_integer((json_int_t)value));
+}
+
+static json_t *ledger(const struct row *rows, const uint64_t *counts, size_t count)
+{
+    json_t *object = json_object();
+    for (size_t i = 0; i < count; i++)
+        set_u64(object, rows[i].name, counts[i]);
+    return object;
+}
+
+static json_t *outcomes_ledger(const uint64_t counts[TW_OUTCOME_COUNT])
+{
+    json_t *object = json_object();
+    for (size_t i = 0; i < TW_OUTCOME_COUNT; i++)
+        set_u64(object, tw_outcome_info[i].name, counts[i]);
+    return object;
+}
+
+static const char *idle_name(uint32_t idle)
+{
+    return idle == TW_IDLE_POLL ? "poll" : "backoff";
+}
+
+static json_t *stats_json(const struct tw_daemon *daemon)
+{
+    if (daemon->stats_at_ms == 0)
+        return json_null();
+    const struct tw_agent_stats *stats = &daemon->stats;
+    json_t *object = json_object();
+    set_u64(object, "age_ms", tw_clock_monotonic_ms() - daemon->stats_at_ms);
+#define X(name) set_u64(object, #name, stats->name);
+    STATS_NUMBERS(X)
+#undef X
+    /* A 64-bit hash does not fit JSON's integers. */
+    char hash[17];
+    snprintf(hash, sizeof(hash), "%016" PRIx64, stats->state_hash);
+    (void)json_object_set_new(object, "state_hash", json_string(hash));
+    (void)json_object_set_new(object, "port_name", json_string(stats->port_name));
+    (void)json_object_set_new(object, "port_driver", json_string(stats->port_driver));
+    (void)json_object_set_new(object, "hugepages", json_boolean(stats->hugepages));
+    (void)json_object_set_new(object, "idle", json_string(idle_name(stats->idle)));
+    (void)json_object_set_new(object, "outcomes", outcomes_ledger(stats->outcomes));
+    (void)json_object_set_new(object, "inputs", ledger(input_rows, stats->inputs, TW_INPUT_COUNT));
+    (void)json_object_set_new(object, "shard_inputs",
+                              ledger(shard_input_rows, stats->shard_inputs, TW_SHARD_INPUT_COUNT));
+    (void)json_object_set_new(object, "verdicts",
+                              ledger(verdict_rows, stats->verdicts, TW_VERDICT_COUNT));
+    (void)json_object_set_new(object, "sends", ledger(send_rows, stats->sends, TW_SEND_COUNT));
+    return object;
+}
+
+static json_t *engine_json(const struct tw_daemon *daemon)
+{
+    bool linked = daemon->engine && daemon->engine->resynced;
+    json_t *object = json_pack("{s:b, s:s}", "linked", linked, "name", daemon->config.engine.name);
+    if (daemon->engine_hello.pid != 0) {
+        set_u64(object, "pid", daemon->engine_hello.pid);
+        set_u64(object, "world", daemon->engine_hello.world);
+        set_u64(object, "started_unix_s", daemon->engine_hello.started_unix_s);
+    }
+    const uint32_t address = daemon->config.engine.address;
+    char text[32];
+    snprintf(text, sizeof(text), "%u.%u.%u.%u:%u", address >> 24, address >> 16 & 255u,
+             address >> 8 & 255u, address & 255u, daemon->config.engine.udp_port);
+    (void)json_object_set_new(object, "address", json_string(text));
+    return object;
+}
+
+static json_t *control_json(const struct tw_daemon *daemon)
+{
+    const struct tw_daemon_counters *counters = &daemon->counters;
+    json_t *object = json_object();
+    set_u64(object, "agent_version", TW_AGENT_VERSION);
+    set_u64(object, "pid", (uint64_t)getpid());
+    set_u64(object, "uptime_s", (tw_clock_monotonic_ms() - daemon->started_ms) / 1000u);
+    set_u64(object, "started_unix_s", daemon->started_unix_s);
+    set_u64(object, "sessions", daemon->live.count);
+    set_u64(object, "token_history", tw_store_token_count(daemon->store));
+    set_u64(object, "token_history_max", daemon->config.control.token_history_max);
+    set_u64(object, "token_keys", daemon->keys.token_key_count);
+    set_u64(object, "messages", counters->messages);
+    set_u64(object, "messages_refused", counters->messages_refused);
+    set_u64(object, "handshakes_early", counters->handshakes_early);
+    set_u64(object, "store_errors", counters->store_errors);
+    set_u64(object, "sessions_replaced", counters->sessions_replaced);
+    set_u64(object, "commands", counters->commands);
+    set_u64(object, "commands_denied", counters->commands_denied);
+    (void)json_object_set_new(object, "verdicts",
+                              ledger(verdict_rows, daemon->handshakes.verdicts, TW_VERDICT_COUNT));
+    return object;
+}
+
+void tw_command_status(struct tw_call *call)
+{
+    if (!tw_call_unpack(call, "{}"))
+        return;
+    call->result = json_pack("{s:o, s:o, s:o}", "control", control_json(call->daemon), "engine",
+                             engine_json(call->daemon), "stats", stats_json(call->daemon));
+}
+
+/* [{name, count, meaning}], and their sum. */
+static json_t *rows_json(const struct row *rows, const uint64_t *counts, size_t count)
+{
+    json_t *list = json_array();
+    uint64_t sum = 0;
+    for (size_t i = 0; i < count; i++) {
+        sum += counts[i];
+        (void)json_array_append_new(list,
+                                    json_pack("{s:s, s:I, s:s}", "name", rows[i].name, "count",
+                                              (json_int_t)counts[i], "meaning", rows[i].meaning));
+    }
+    return json_pack("{s:o, s:I}", "rows", list, "sum", (json_int_t)sum);
+}
+
+static json_t *packets_json(const struct tw_agent_stats *stats)
+{
+    json_t *list = json_array();
+    uint64_t sum = 0;
+    for (size_t i = 0; i < TW_OUTCOME_COUNT; i++) {
+        const struct tw_outcome_info *info = &tw_outcome_info[i];
+        sum += stats->outcomes[i];
+        (void)json_array_append_new(list,
+                                    json_pack("{s:s, s:I, s:s, s:s}", "name", info->name, "count",
+                                              (json_int_t)stats->outcomes[i], "meaning",
+                                              info->meaning, "kind", kind_names[info->kind]));
+    }
+    return json_pack("{s:o, s:I}", "rows", list, "sum", (json_int_t)sum);
+}
+
+void tw_command_drops(struct tw_call *call)
+{
+    const struct tw_daemon *daemon = call->daemon;
+    const struct tw_agent_stats *stats = &daemon->stats;
+    if (!tw_call_unpack(call, "{}"))
+        return;
+    if (daemon->stats_at_ms == 0) {
+        tw_call_fail(call, "NO_STATISTICS",
+                     "no engine has reported since the control plane "
+                     "started or the engine linked");
+        return;
+    }
+    json_t *ledgers =
+        json_pack("{s:o, s:o, s:o, s:o, s:o}", "packets", packets_json(stats), "inputs",
+                  rows_json(input_rows, stats->inputs, TW_INPUT_COUNT), "shard_inputs",
+                  rows_json(shard_input_rows, stats->shard_inputs, TW_SHARD_INPUT_COUNT),
+                  "handshakes", rows_json(verdict_rows, stats->verdicts, TW_VERDICT_COUNT), "sends",
+                  rows_json(send_rows, stats->sends, TW_SEND_COUNT));
+    call->result = json_pack("{s:o}", "ledgers", ledgers);
+    set_u64(call->result, "age_ms", tw_clock_monotonic_ms() - daemon->stats_at_ms);
+    set_u64(call->result, "rx_packets", stats->rx_packets);
+    set_u64(call->result, "port_rx_packets", stats->port_rx_packets);
+    set_u64(call->result, "port_missed", stats->port_missed);
+    set_u64(call->result, "port_errors", stats->port_errors);
+    set_u64(call->result, "port_no_mbuf", stats->port_no_mbuf);
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "control/daemon/commands.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    void (*run)(struct tw_call *call);
+} commands[] = {
+    {"status", tw_command_status},
+    {"drops", tw_command_drops},
+    {"session.list", tw_command_session_list},
+    {"session.show", tw_command_session_show},
+    {"session.kick", tw_command_session_kick},
+    {"account.add", tw_command_account_add},
+    {"account.list", tw_command_account_list},
+    {"account.ban", tw_command_account_ban},
+    {"account.unban", tw_command_account_unban},
+    {"token.issue", tw_command_token_issue},
+    {"keys.rotate", tw_command_keys_rotate},
+};
+
+void tw_call_fail(struct tw_call *call, const char *code, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(call->error_message, sizeof(call->error_message), format, arguments);
+    va_end(arguments);
+    call->error_code = code;
+}
+
+void tw_call_fail_store(struct tw_call *call)
+{
+    tw_call_fail(call, "STORE_FAILED", "the store failed: %s", tw_store_error(call->daemon->store));
+}
+
+bool tw_call_unpack(struct tw_call *call, const char *format, ...)
+{
+    json_error_t error;
+    va_list arguments;
+    va_start(arguments, format);
+    int result = json_vunpack_ex(call->arguments, &error, JSON_STRICT, format, arguments);
+    va_end(arguments);
+    if (result != 0)
+        tw_call_fail(call, "BAD_ARGUMENT", "%s", error.text);
+    return result == 0;
+}
+
+bool tw_call_account(struct tw_call *call, const char *name, struct tw_account *account)
+{
+    enum tw_store_result result = tw_store_account_by_name(call->daemon->store, name, account);
+    if (result == TW_STORE_NOT_FOUND) {
+        tw_call_fail(call, "ACCOUNT_NOT_FOUND", "no account has the name %.63s", name);
+        call->error_details = json_pack("{s:s}", "account", name);
+    } else if (result != TW_STORE_OK) {
+        tw_call_fail_store(call);
+    }
+    return result == TW_STORE_OK;
+}
+
+void tw_command_run(struct tw_call *call, const json_t *request)
+{
+    const char *name = json_string_value(json_object_get(request, "command"));
+    json_t *arguments = json_object_get(request, "arguments");
+    if (!name || (arguments && !json_is_object(arguments))) {
+        tw_call_fail(call, "BAD_REQUEST",
+                     "expected one JSON object per line with command and arguments");
+        return;
+    }
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        if (strcmp(commands[i].name, name) == 0) {
+            call->arguments = arguments ? json_incref(arguments) : json_object();
+            commands[i].run(call);
+            json_decref(call->arguments);
+            call->arguments = NULL;
+            return;
+        }
+    }
+    tw_call_fail(call, "UNKNOWN_COMMAND", "no command has the name %.63s", name);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What the control plane does for the CLI: one function per command, found by name in a table.
+ *
+ * Arguments are checked strictly (unknown ones are refused) before anything changes.
+ */
+#ifndef TICKWIRE_CONTROL_DAEMON_COMMANDS_H
+#define TICKWIRE_CONTROL_DAEMON_COMMANDS_H
+
+#include "control/daemon/cli_server.h"
+
+/* Tokens of one request: keeps the loop's pause below 50 ms and an answer below 1 MB. */
+#define TW_TOKENS_PER_REQUEST 1000u
+
+/* Finds and runs request.command; sets result, error or deferred. `request` may be NULL (not
+ * JSON). */
+void tw_command_run(struct tw_call *call, const json_t *request);
+
+/* The deferred half of session.show; `session` is NULL when the engine did not answer. */
+void tw_command_session_answer(struct tw_call *call, uint32_t connection_id,
+                               const struct tw_agent_session *session);
+
+__attribute__((format(printf, 3, 4))) void tw_call_fail(struct tw_call *call, const char *code,
+                                                        const char *format, ...);
+/* STORE_FAILED with the store's message. */
+void tw_call_fail_store(struct tw_call *call);
+
+/* json_unpack_ex over the arguments, strict; on failure BAD_ARGUMENT is set. */
+bool tw_call_unpack(struct tw_call *call, const char *format, ...)
+    __attribute__((warn_unused_result));
+
+/* The account of this name, or NOT_FOUND is set. */
+bool tw_call_account(struct tw_call *call, const char *name, struct tw_account *account)
+    __attribute__((warn_unused_result));
+
+void tw_command_status(struct tw_call *call);
+void tw_command_drops(struct tw_call *call);
+void tw_command_session_list(struct tw_call *call);
+void tw_command_session_show(struct tw_call *call);
+void tw_command_session_kick(struct tw_call *call);
+void tw_command_account_add(struct tw_call *call);
+void tw_command_account_list(struct tw_call *call);
+void tw_command_account_ban(struct tw_call *call);
+void tw_command_account_unban(struct tw_call *call);
+void tw_command_token_issue(struct tw_call *call);
+void tw_command_keys_rotate(struct tw_call *call);
+
+#endif
