@@ -152,20 +152,26 @@ void tw_eal_arguments_build(struct tw_eal_arguments *arguments, const struct tw_
     add(arguments, "--log-level=error");
 }
 
+/* Lines joined by "; ": the cause comes first, what followed from it behind. */
 void tw_eal_last_words(char *out, size_t size)
 {
     if (log_stream != NULL)
         fflush(log_stream);
-    size_t length = strnlen(log_text, sizeof(log_text) - 1);
-    while (length > 0 && isspace((unsigned char)log_text[length - 1]))
-        length--;
-    size_t start = length;
-    while (start > 0 && log_text[start - 1] != '\n')
-        start--;
-    if (length - start >= size)
-        start = length - size + 1;
-    memcpy(out, log_text + start, length - start);
-    out[length - start] = '\0';
+    size_t length = 0;
+    bool gap = false;
+    for (size_t i = 0; i < sizeof(log_text) && log_text[i] != '\0' && length + 3 < size; i++) {
+        if (log_text[i] == '\n') {
+            gap = length > 0;
+            continue;
+        }
+        if (gap) {
+            out[length++] = ';';
+            out[length++] = ' ';
+            gap = false;
+        }
+        out[length++] = log_text[i];
+    }
+    out[length] = '\0';
 }
 
 /* Only a directory that bears our own prefix is ever removed. */

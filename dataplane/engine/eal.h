@@ -55,7 +55,7 @@ void tw_eal_stop(void);
 /* Removes the run-time directory only: for an exit that does not wait. Async-signal-safe. */
 void tw_eal_abandon(void);
 
-/* Copies the last line DPDK logged, "" if none: the cause of a failure. */
+/* What DPDK logged so far, "" if nothing, cut to `size`: the cause of a failure. */
 void tw_eal_last_words(char *out, size_t size);
 
 #endif

@@ -164,7 +164,7 @@ static void add_shard_rings(struct tw_topology *topology, const struct tw_config
     uint32_t to = tw_topology_shard(topology, shard);
     struct tw_topology_ring *ring = add_ring(topology, TW_RING_RECORDS, from, to);
     ring->element_size = sizeof(struct tw_record);
-    ring->depth = power_of_two(config->engine.sessions_max * RECORDS_PER_TICK * RECORD_TICKS + 1);
+    ring->depth = power_of_two(config->engine.sessions_max * RECORDS_PER_TICK * RECORD_TICKS);
     ring->reason = "4 ticks of all sessions, an input and an acknowledgement each";
 
     ring = add_ring(topology, TW_RING_EMPTY, from, to);

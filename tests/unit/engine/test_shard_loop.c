@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The shard's loop over real rings, without EAL: buffers are conserved, ticks keep their schedule,
+ * and (for ThreadSanitizer) a worker thread and a shard thread share nothing but the rings. */
+#include "dataplane/engine/clock.h"
+#include "dataplane/engine/shard_config.h"
+#include "dataplane/engine/shard_loop.h"
+#include "tickwire/shard.h"
+
+#include <pthread.h>
+#include <rte_ring_elem.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define PLAYERS  24u
+#define CAPACITY 1000u
+#define BUFFERS  200u
+
+static struct tw_shard_counters counters;
+static struct tw_shard_loop_config config;
+static struct tw_shard_loop *loop;
+static void *loop_memory;
+static _Atomic bool stop;
+
+/* The worker's side. */
+static uint8_t bytes[BUFFERS][CAPACITY];
+static bool lent[BUFFERS];
+static uint32_t lent_count, snapshots;
+
+static struct rte_ring *make_ring(const char *name, unsigned int element, unsigned int depth)
+{
+    struct rte_ring *ring =
+        aligned_alloc(64, ((size_t)rte_ring_get_memsize_elem(element, depth) + 63u) & ~(size_t)63);
+    assert_non_null(ring);
+    assert_int_equal(rte_ring_init(ring, name, depth, RING_F_SP_ENQ | RING_F_SC_DEQ), 0);
+    return ring;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    struct tw_config host;
+    tw_config_defaults(&host);
+    host.engine.workers = 1;
+    host.engine.sessions_max = 64;
+    host.world.players_max = 64;
+    host.world.entities_max = 512;
+    host.world.npcs = 100;
+    host.world.tick_hz = 60;
+    host.world.snapshot_hz = 60;
+    memset(&counters, 0, sizeof(counters));
+    memset(lent, 0, sizeof(lent));
+    lent_count = snapshots = 0;
+    atomic_store(&stop, false);
+    config = (struct tw_shard_loop_config){.shard = tw_shard_config_from(&host),
+                                           .counters = &counters,
+                                           .epoch_ns = tw_clock_now_ns(),
+                                           .idle = TW_IDLE_BACKOFF,
+                                           .stop = &stop};
+    config.rings[0] = (struct tw_worker_shard_rings){
+        .records = make_ring("records", sizeof(struct tw_record), 512),
+        .empty = make_ring("empty", sizeof(struct tw_out_buffer), 64),
+        .full = make_ring("full", sizeof(struct tw_out_buffer), 128),
+    };
+    size_t size = tw_shard_loop_footprint(&config);
+    assert_true(size > 0);
+    loop_memory = aligned_alloc(64, (size + 63u) & ~(size_t)63);
+    loop = tw_shard_loop_init(loop_memory, &config);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    free(config.rings[0].records);
+    free(config.rings[0].empty);
+    free(config.rings[0].full);
+    free(loop_memory);
+    return 0;
+}
+
+static void send_record(struct tw_record record)
+{
+    record.world = config.shard.world_id;
+    record.route_epoch = 1;
+    while (rte_ring_sp_enqueue_elem(config.rings[0].records, &record, sizeof(record)) != 0)
+        ;
+}
+
+static void join_players(void)
+{
+    for (uint32_t slot = 0; slot < PLAYERS; slot++)
+        send_record((struct tw_record){
+            .type = TW_RECORD_JOIN, .slot = slot, .join = {.account = slot + 1}});
+}
+
+static void send_inputs(uint32_t tick)
+{
+    for (uint32_t slot = 0; slot < PLAYERS; slot++)
+        send_record((struct tw_record){.type = TW_RECORD_INPUT,
+                                       .slot = slot,
+                                       .input = {.tick = tick, .input = {.move_x = 100}}});
+}
+
+static void refill(void)
+{
+    for (uint32_t i = 0; i < BUFFERS; i++) {
+        if (lent[i])
+            continue;
+        struct tw_out_buffer buffer = {.bytes = bytes[i], .owner = &lent[i], .capacity = CAPACITY};
+        if (rte_ring_sp_enqueue_elem(config.rings[0].empty, &buffer, sizeof(buffer)) != 0)
+            return;
+        lent[i] = true;
+        lent_count++;
+    }
+}
+
+/* Takes back at most `most` buffers; each must have been lent, once. */
+static void take_back(uint32_t most)
+{
+    struct tw_out_buffer buffer;
+    while (most-- > 0 &&
+           rte_ring_sc_dequeue_elem(config.rings[0].full, &buffer, sizeof(buffer)) == 0) {
+        bool *owner = buffer.owner;
+        assert_true(*owner);
+        *owner = false;
+        lent_count--;
+        assert_int_not_equal(buffer.kind, TW_OUT_UNUSED);
+        assert_true(buffer.length <= CAPACITY);
+        if (buffer.kind == TW_OUT_SNAPSHOT) {
+            assert_true(buffer.length > 0 && buffer.slot < PLAYERS);
+            snapshots++;
+        }
+    }
+}
+
+static void test_ticks_follow_the_schedule(void **state)
+{
+    (void)state;
+    uint64_t now_ns = config.epoch_ns;
+    uint64_t next_ns = tw_shard_loop_turn(loop, now_ns);
+    assert_true(next_ns > now_ns);
+    for (uint64_t tick = 1; tick <= 120; tick++) {
+        uint64_t due_ns = config.epoch_ns + tick * TW_SECOND_NS / 60;
+        tw_shard_loop_turn(loop, due_ns - 1);
+        assert_int_equal(tw_shard_loop_tick(loop), tick - 1);
+        tw_shard_loop_turn(loop, due_ns);
+        assert_int_equal(tw_shard_loop_tick(loop), tick);
+    }
+    assert_int_equal(tw_counter_get(&counters.ticks), 120);
+    assert_int_equal(tw_counter_get(&counters.ticks_skipped), 0);
+}
+
+static void test_stall_is_counted_and_bounded(void **state)
+{
+    (void)state;
+    tw_shard_loop_turn(loop, config.epoch_ns + TW_SECOND_NS / 60);
+    /* Two seconds later: tick 121 is the newest due; 2..120 are skipped. */
+    uint64_t now_ns = config.epoch_ns + 121 * TW_SECOND_NS / 60;
+    tw_shard_loop_turn(loop, now_ns);
+    assert_int_equal(tw_shard_loop_tick(loop), 121);
+    assert_int_equal(tw_counter_get(&counters.ticks_skipped), 119);
+    assert_int_equal(tw_counter_get(&counters.ticks), 2);
+    /* A short one is made up tick by tick, each counted as late but the last. */
+    uint64_t late = tw_counter_get(&counters.ticks_late);
+    now_ns = config.epoch_ns + 125 * TW_SECOND_NS / 60;
+    for (uint64_t tick = 122; tick <= 124; tick++) {
+        tw_shard_loop_turn(loop, now_ns);
+        assert_int_equal(tw_shard_loop_tick(loop), tick);
+    }
+    assert_int_equal(tw_counter_get(&counters.ticks_late), late + 2);
+}
+
+static void test_every_player_gets_snapshots_and_buffers_come_back(void **state)
+{
+    (void)state;
+    join_players();
+    for (uint32_t tick = 1; tick <= 60; tick++) {
+        refill();
+        send_inputs(tick + 1);
+        tw_shard_loop_turn(loop, config.epoch_ns + tick * TW_SECOND_NS / 60);
+        take_back(UINT32_MAX);
+    }
+    assert_int_equal(tw_counter_get(&counters.players), PLAYERS);
+    assert_true(snapshots >= 50 * PLAYERS);
+    assert_int_equal(snapshots, tw_counter_get(&counters.snapshots));
+}
+
+static void test_worker_that_takes_nothing_costs_no_buffer(void **state)
+{
+    (void)state;
+    join_players();
+    for (uint32_t tick = 1; tick <= 60; tick++) {
+        refill();
+        tw_shard_loop_turn(loop, config.epoch_ns + tick * TW_SECOND_NS / 60);
+    }
+    assert_true(tw_counter_get(&counters.snapshots_no_buffer) > 0);
+    uint64_t written = tw_counter_get(&counters.snapshots);
+    for (uint32_t i = 1; i <= 20; i++) {
+        take_back(7);
+        tw_shard_loop_turn(loop, config.epoch_ns + 60 * TW_SECOND_NS / 60 + i);
+    }
+    take_back(UINT32_MAX);
+    assert_int_equal(snapshots, written);
+}
+
+static void test_filling_ring_is_drained_between_ticks(void **state)
+{
+    (void)state;
+    join_players();
+    tw_shard_loop_turn(loop, config.epoch_ns + TW_SECOND_NS / 60);
+    for (uint32_t i = 0; i < 6; i++)
+        send_inputs(2 + i);
+    assert_true(rte_ring_count(config.rings[0].records) > 128);
+    tw_shard_loop_turn(loop, config.epoch_ns + TW_SECOND_NS / 60 + 1000);
+    assert_int_equal(rte_ring_count(config.rings[0].records), 0);
+    send_inputs(9);
+    tw_shard_loop_turn(loop, config.epoch_ns + TW_SECOND_NS / 60 + 2000);
+    assert_int_equal(rte_ring_count(config.rings[0].records), PLAYERS);
+}
+
+static void *run_shard(void *argument)
+{
+    tw_shard_loop_run(argument);
+    return NULL;
+}
+
+static void test_worker_and_shard_threads(void **state)
+{
+    (void)state;
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, run_shard, loop), 0);
+    join_players();
+    uint64_t end_ns = tw_clock_now_ns() + 2 * TW_SECOND_NS;
+    uint32_t sent_tick = 0;
+    while (tw_clock_now_ns() < end_ns) {
+        refill();
+        uint32_t tick = (uint32_t)tw_shard_loop_tick(loop) + 2;
+        if (tick > sent_tick)
+            send_inputs(sent_tick = tick);
+        take_back(16);
+        tw_clock_sleep_until_ns(tw_clock_now_ns() + 100000);
+    }
+    atomic_store_explicit(&stop, true, memory_order_release);
+    pthread_join(thread, NULL);
+    take_back(UINT32_MAX);
+    uint64_t ticks = tw_counter_get(&counters.ticks) + tw_counter_get(&counters.ticks_skipped);
+    assert_in_range(ticks, 110, 125);
+    assert_true(snapshots > 20 * PLAYERS);
+    assert_int_equal(tw_counter_get(&counters.players), PLAYERS);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(test_ticks_follow_the_schedule),
+        TEST(test_stall_is_counted_and_bounded),
+        TEST(test_every_player_gets_snapshots_and_buffers_come_back),
+        TEST(test_worker_that_takes_nothing_costs_no_buffer),
+        TEST(test_filling_ring_is_drained_between_ticks),
+        TEST(test_worker_and_shard_threads),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

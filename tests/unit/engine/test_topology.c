@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/engine/topology.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct tw_config config;
+static struct tw_topology_host host;
+static struct tw_topology table;
+static struct tw_topology_error failure;
+
+static int setup(void **state)
+{
+    (void)state;
+    tw_config_defaults(&config);
+    config.engine.main_core = 0;
+    config.engine.workers = 2;
+    config.engine.worker_core_count = 0;
+    config.engine.shard_core_count = 0;
+    config.engine.shards = 1;
+    config.engine.sessions_max = 1000;
+    config.engine.memory_mb = 4096;
+    config.engine.idle = TW_IDLE_BACKOFF;
+    config.world.tick_hz = 60;
+    config.world.snapshot_hz = 20;
+    memset(&host, 0, sizeof(host));
+    for (uint32_t i = 0; i < 8; i++)
+        host.cores[i] = true;
+    return 0;
+}
+
+static void build(void)
+{
+    if (!tw_topology_build(&table, &config, &host, &failure))
+        fail_msg("%s", failure.message);
+}
+
+static void refuses_config(const char *part)
+{
+    assert_false(tw_topology_build(&table, &config, &host, &failure));
+    if (strstr(failure.message, part) == NULL)
+        fail_msg("expected \"%s\" in \"%s\"", part, failure.message);
+}
+
+static void refuses_table(const char *part)
+{
+    failure.message[0] = '\0';
+    assert_false(tw_topology_validate(&table, &host, &failure));
+    if (strstr(failure.message, part) == NULL)
+        fail_msg("expected \"%s\" in \"%s\"", part, failure.message);
+}
+
+static void test_threads_get_cores_of_their_own(void **state)
+{
+    (void)state;
+    build();
+    assert_int_equal(table.thread_count, 4);
+    for (uint32_t i = 0; i < 4; i++) {
+        assert_int_equal(table.threads[i].lcore, i);
+        assert_int_equal(table.threads[i].core, i);
+    }
+    assert_string_equal(table.threads[0].name, "main");
+    assert_string_equal(table.threads[2].name, "worker1");
+    assert_string_equal(table.threads[3].name, "shard0");
+}
+
+static void test_two_cores_are_shared(void **state)
+{
+    (void)state;
+    config.engine.workers = 1;
+    memset(&host, 0, sizeof(host));
+    host.cores[0] = host.cores[1] = true;
+    build();
+    assert_int_equal(table.threads[0].core, 0);
+    assert_int_equal(table.threads[1].core, 0);
+    assert_int_equal(table.threads[2].core, 1);
+}
+
+static void test_one_core_runs_all(void **state)
+{
+    (void)state;
+    config.engine.main_core = 5;
+    memset(&host, 0, sizeof(host));
+    host.cores[5] = true;
+    build();
+    for (uint32_t i = 0; i < table.thread_count; i++)
+        assert_int_equal(table.threads[i].core, 5);
+}
+
+static void test_configured_cores_are_kept(void **state)
+{
+    (void)state;
+    config.engine.worker_core_count = 2;
+    config.engine.worker_cores[0] = 6;
+    config.engine.worker_cores[1] = 4;
+    config.engine.shard_core_count = 1;
+    config.engine.shard_cores[0] = 7;
+    build();
+    assert_int_equal(table.threads[1].core, 6);
+    assert_int_equal(table.threads[2].core, 4);
+    assert_int_equal(table.threads[3].core, 7);
+}
+
+static void test_every_ring_has_one_producer_and_one_consumer(void **state)
+{
+    (void)state;
+    config.engine.workers = 3;
+    build();
+    assert_int_equal(table.ring_count, 3 * 3 + 3 * 2 + 3 * 2);
+    for (uint32_t worker = 0; worker < 3; worker++) {
+        uint32_t w = tw_topology_worker(&table, worker);
+        uint32_t s = tw_topology_shard(&table, 0);
+        assert_int_not_equal(tw_topology_find_ring(&table, TW_RING_RECORDS, w, s), UINT32_MAX);
+        assert_int_not_equal(tw_topology_find_ring(&table, TW_RING_EMPTY, w, s), UINT32_MAX);
+        assert_int_not_equal(tw_topology_find_ring(&table, TW_RING_FULL, s, w), UINT32_MAX);
+        assert_int_not_equal(tw_topology_find_ring(&table, TW_RING_EVENTS, w, 0), UINT32_MAX);
+        assert_int_not_equal(tw_topology_find_ring(&table, TW_RING_COMMANDS, 0, w), UINT32_MAX);
+        assert_int_equal(tw_topology_find_ring(&table, TW_RING_RECORDS, s, w), UINT32_MAX);
+    }
+}
+
+static void test_record_depth_is_four_ticks_of_all_sessions(void **state)
+{
+    (void)state;
+    build();
+    uint32_t index = tw_topology_find_ring(&table, TW_RING_RECORDS, 1, 3);
+    const struct tw_topology_ring *ring = &table.rings[index];
+    assert_true(ring->depth - 1 >= 1000 * 2 * 4);
+    assert_true(ring->depth / 2 < 1000 * 2 * 4 + 1);
+    assert_int_equal(ring->element_size, 64);
+}
+
+static void test_send_pool_covers_its_rings(void **state)
+{
+    (void)state;
+    const uint32_t sizes[] = {1, 100, 1000, 10000, 65536};
+    config.engine.memory_mb = 16384;
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        config.engine.sessions_max = sizes[i];
+        build();
+        uint32_t empty = table.rings[tw_topology_find_ring(&table, TW_RING_EMPTY, 1, 3)].depth;
+        uint32_t full = table.rings[tw_topology_find_ring(&table, TW_RING_FULL, 3, 1)].depth;
+        assert_true(full >= 2 * empty);
+        assert_true(table.pools[1].transmit);
+        assert_true(table.pools[1].buffers >= 2 * empty + full + TW_TOPOLOGY_TX_DESCRIPTORS);
+    }
+}
+
+static void test_bad_counts(void **state)
+{
+    (void)state;
+    config.engine.workers = 0;
+    refuses_config("engine.workers is 0");
+    config.engine.workers = TW_WORKERS_MAX + 1;
+    refuses_config("engine.workers");
+    config.engine.workers = 1;
+    config.engine.shards = 2;
+    refuses_config("engine.shards is 2");
+    config.engine.shards = 1;
+    config.engine.sessions_max = 0;
+    refuses_config("engine.sessions_max");
+    config.engine.sessions_max = TW_SESSIONS_PER_WORKER + 1;
+    refuses_config("engine.sessions_max");
+    config.engine.sessions_max = 100;
+    config.world.tick_hz = 0;
+    refuses_config("world.tick_hz");
+}
+
+static void test_core_lists_must_match(void **state)
+{
+    (void)state;
+    config.engine.worker_core_count = 1;
+    refuses_config("names 1 cores for 2 workers");
+    config.engine.worker_core_count = 0;
+    config.engine.shard_core_count = 3;
+    refuses_config("names 3 cores for 1 shards");
+}
+
+static void test_unknown_core(void **state)
+{
+    (void)state;
+    config.engine.shard_core_count = 1;
+    config.engine.shard_cores[0] = 40;
+    refuses_config("shard0 is to run on core 40");
+    config.engine.shard_cores[0] = TW_TOPOLOGY_CORES_MAX + 9;
+    refuses_config("which this machine does not have");
+    config.engine.shard_core_count = 0;
+    config.engine.main_core = 31;
+    refuses_config("main is to run on core 31");
+}
+
+static void test_polling_needs_cores_of_its_own(void **state)
+{
+    (void)state;
+    memset(&host, 0, sizeof(host));
+    host.cores[0] = host.cores[1] = true;
+    build();
+    config.engine.idle = TW_IDLE_POLL;
+    refuses_config("share core");
+    config.engine.workers = 1;
+    build();
+}
+
+static void test_memory_must_suffice(void **state)
+{
+    (void)state;
+    config.engine.memory_mb = 8;
+    refuses_config("engine.memory_mb is 8");
+    config.engine.memory_mb = 4096;
+    build();
+    uint64_t before = table.memory_bytes;
+    config.engine.sessions_max *= 8;
+    build();
+    assert_true(table.memory_bytes > before);
+}
+
+static void test_broken_rings(void **state)
+{
+    (void)state;
+    build();
+    struct tw_topology_ring *ring = &table.rings[2];
+    struct tw_topology_ring good = *ring;
+    ring->producer = table.thread_count;
+    refuses_table("no producer or no consumer");
+    *ring = good;
+    ring->consumer = UINT32_MAX;
+    refuses_table("no producer or no consumer");
+    *ring = good;
+    ring->consumer = ring->producer;
+    refuses_table("one thread at both ends");
+    *ring = good;
+    ring->producer = 0;
+    refuses_table("wrong kind");
+    *ring = good;
+    ring->depth = 1000;
+    refuses_table("expected a power of two");
+    *ring = good;
+    ring->depth = 1;
+    refuses_table("expected a power of two");
+    *ring = good;
+    ring->element_size = 6;
+    refuses_table("multiple of 4");
+    *ring = good;
+    ring->reason = "";
+    refuses_table("no reason");
+    *ring = good;
+    assert_true(tw_topology_validate(&table, &host, &failure));
+}
+
+static void test_missing_and_doubled_rings(void **state)
+{
+    (void)state;
+    build();
+    struct tw_topology_ring last = table.rings[table.ring_count - 1];
+    table.ring_count--;
+    refuses_table("rings, expected");
+    table.rings[table.ring_count++] = table.rings[0];
+    refuses_table("stands twice");
+    table.rings[table.ring_count - 1] = last;
+    /* The same two ends under another name: two consumers of one stream. */
+    uint32_t second = tw_topology_find_ring(&table, TW_RING_EVENTS, 2, 0);
+    table.rings[second].producer = 1;
+    refuses_table("stands twice");
+}
+
+static void test_broken_threads_and_pools(void **state)
+{
+    (void)state;
+    build();
+    table.threads[2].lcore = 1;
+    refuses_table("share lcore");
+    build();
+    table.thread_count--;
+    refuses_table("threads, expected");
+    build();
+    table.pools[0].buffers = 100;
+    refuses_table("fewer than its");
+    build();
+    table.pools[1].buffer_size = 512;
+    refuses_table("too small for a packet");
+    build();
+    table.pool_count--;
+    refuses_table("one to receive and one to send");
+}
+
+static void test_largest_table_fits(void **state)
+{
+    (void)state;
+    config.engine.workers = TW_WORKERS_MAX;
+    config.engine.sessions_max = 100;
+    build();
+    assert_true(table.ring_count <= TW_TOPOLOGY_RINGS_MAX);
+}
+
+static void test_print_names_everything(void **state)
+{
+    (void)state;
+    build();
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    assert_non_null(out);
+    tw_topology_print(&table, out);
+    fclose(out);
+    for (uint32_t i = 0; i < table.ring_count; i++) {
+        assert_non_null(strstr(text, table.rings[i].name));
+        assert_non_null(strstr(text, table.rings[i].reason));
+    }
+    assert_non_null(strstr(text, "worker1"));
+    assert_non_null(strstr(text, "tx_1"));
+    assert_non_null(strstr(text, "of 4096 MB"));
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_threads_get_cores_of_their_own, setup),
+        cmocka_unit_test_setup(test_two_cores_are_shared, setup),
+        cmocka_unit_test_setup(test_one_core_runs_all, setup),
+        cmocka_unit_test_setup(test_configured_cores_are_kept, setup),
+        cmocka_unit_test_setup(test_every_ring_has_one_producer_and_one_consumer, setup),
+        cmocka_unit_test_setup(test_record_depth_is_four_ticks_of_all_sessions, setup),
+        cmocka_unit_test_setup(test_send_pool_covers_its_rings, setup),
+        cmocka_unit_test_setup(test_bad_counts, setup),
+        cmocka_unit_test_setup(test_core_lists_must_match, setup),
+        cmocka_unit_test_setup(test_unknown_core, setup),
+        cmocka_unit_test_setup(test_polling_needs_cores_of_its_own, setup),
+        cmocka_unit_test_setup(test_memory_must_suffice, setup),
+        cmocka_unit_test_setup(test_broken_rings, setup),
+        cmocka_unit_test_setup(test_missing_and_doubled_rings, setup),
+        cmocka_unit_test_setup(test_broken_threads_and_pools, setup),
+        cmocka_unit_test_setup(test_largest_table_fits, setup),
+        cmocka_unit_test_setup(test_print_names_everything, setup),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
