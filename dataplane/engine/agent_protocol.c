@@ -135,6 +135,11 @@ bool tw_agent_protocol_is_idle(const struct tw_agent_protocol *protocol)
     return protocol->message_count == 0 && protocol->event_sent == protocol->event_count;
 }
 
+uint32_t tw_agent_protocol_unacknowledged(const struct tw_agent_protocol *protocol)
+{
+    return protocol->event_count;
+}
+
 uint32_t tw_agent_protocol_room(const struct tw_agent_protocol *protocol)
 {
     return protocol->connected ? protocol->config.messages_max - protocol->message_count : 0;

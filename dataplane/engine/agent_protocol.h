@@ -62,6 +62,8 @@ bool tw_agent_protocol_is_resyncing(const struct tw_agent_protocol *protocol);
 
 /* True if nothing waits to be sent. */
 bool tw_agent_protocol_is_idle(const struct tw_agent_protocol *protocol);
+/* Events that were not acknowledged yet. */
+uint32_t tw_agent_protocol_unacknowledged(const struct tw_agent_protocol *protocol);
 /* Messages that still fit the queue. */
 uint32_t tw_agent_protocol_room(const struct tw_agent_protocol *protocol);
 

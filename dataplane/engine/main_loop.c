@@ -488,6 +488,7 @@ static void stop(struct tw_main_loop *loop)
     for (deadline_ns = now_ns + FLUSH_NS; now_ns < deadline_ns; now_ns = tw_clock_now_ns()) {
         drain_events(loop, now_ns);
         tw_agent_link_send(&loop->link, now_ns);
+        receive_from_link(loop, now_ns);
         if (is_flushed(loop))
             break;
         tw_clock_sleep_until_ns(now_ns + IDLE_NS);
