@@ -1,0 +1,530 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "tests/unit/gate/worker_rig.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+#include <rte_eal.h>
+#include <rte_eth_ring.h>
+#include <rte_ethdev.h>
+#include <rte_malloc.h>
+#include <rte_mbuf.h>
+#include <rte_ring.h>
+#include <rte_ring_elem.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define POOL_SIZE  2047u
+#define RING_DEPTH 1024u
+
+static uint32_t rig_number; /* names must differ while DPDK still knows the old ones */
+
+bool rig_init_eal(const char *program)
+{
+    char name[64];
+    snprintf(name, sizeof(name), "%s", program);
+    char *arguments[] = {name, "--no-huge", "--no-pci",       "--no-shconf", "-m",    "160",
+                         "-l", "0",         "--no-telemetry", "--log-level", "error", NULL};
+    return sodium_init() >= 0 && rte_eal_init(11, arguments) >= 0;
+}
+
+static struct rte_ring *make_ring(const char *kind, uint32_t index, uint32_t size, uint32_t depth)
+{
+    char name[RTE_RING_NAMESIZE];
+    snprintf(name, sizeof(name), "%s%u_%u", kind, rig_number, index);
+    struct rte_ring *ring =
+        rte_ring_create_elem(name, size, depth, 0, RING_F_SP_ENQ | RING_F_SC_DEQ);
+    assert_non_null(ring);
+    return ring;
+}
+
+static struct rte_mempool *make_pool(const char *kind, uint16_t room)
+{
+    char name[32];
+    snprintf(name, sizeof(name), "%s%u", kind, rig_number);
+    struct rte_mempool *pool = rte_pktmbuf_pool_create(name, POOL_SIZE, 0, 0, room, 0);
+    assert_non_null(pool);
+    return pool;
+}
+
+void rig_make(struct rig *rig, uint32_t workers)
+{
+    memset(rig, 0, sizeof(*rig));
+    rig->workers = workers;
+    rig->records_depth = RING_DEPTH;
+    rig->events_depth = RING_DEPTH;
+    struct tw_config *config = &rig->config;
+    config->engine.address = TEST_SERVER_ADDRESS;
+    config->engine.prefix_length = 24;
+    config->engine.gateway = TEST_SERVER_ADDRESS + 0xfd;
+    config->engine.udp_port = TEST_SERVER_PORT;
+    config->engine.workers = workers;
+    config->engine.sessions_max = 64;
+    config->limits = (struct tw_config_limits){.stranger_pps = 1000,
+                                               .source_pps = 100,
+                                               .session_pps = 1000,
+                                               .arp_pps = 10,
+                                               .icmp_pps = 10,
+                                               .pending_max = 16,
+                                               .idle_timeout_ms = 10000,
+                                               .malformed_max = 3};
+    config->world.id = 1;
+    config->world.tick_hz = 60;
+    config->world.snapshot_hz = 20;
+    rig->epoch_ns = UINT64_C(77000000000);
+    rig->now_ns = rig->epoch_ns + UINT64_C(100000000000);
+    randombytes_buf(rig->static_secret, TW_KEY_SIZE);
+    crypto_scalarmult_base(rig->static_public, rig->static_secret);
+    rig->token_key.id = 5;
+    randombytes_buf(rig->token_key.key, TW_KEY_SIZE);
+}
+
+static void start_port(struct rig *rig)
+{
+    char name[RTE_RING_NAMESIZE];
+    snprintf(name, sizeof(name), "port%u", rig_number);
+    for (uint32_t i = 0; i < rig->workers; i++) {
+        rig->port_rx[i] = make_ring("prx", i, sizeof(void *), RING_DEPTH);
+        rig->port_tx[i] = make_ring("ptx", i, sizeof(void *), RING_DEPTH);
+    }
+    int port = rte_eth_from_rings(name, rig->port_rx, rig->workers, rig->port_tx, rig->workers, 0);
+    assert_true(port >= 0);
+    rig->port = (uint16_t)port;
+    struct rte_eth_conf conf;
+    memset(&conf, 0, sizeof(conf));
+    uint16_t queues = (uint16_t)rig->workers;
+    assert_int_equal(rte_eth_dev_configure(rig->port, queues, queues, &conf), 0);
+    for (uint16_t queue = 0; queue < queues; queue++) {
+        assert_int_equal(rte_eth_rx_queue_setup(rig->port, queue, 64, 0, NULL, rig->rx_pool), 0);
+        assert_int_equal(rte_eth_tx_queue_setup(rig->port, queue, 64, 0, NULL), 0);
+    }
+    assert_int_equal(rte_eth_dev_start(rig->port), 0);
+}
+
+static void configure_worker(struct rig *rig, uint32_t i)
+{
+    struct tw_worker_config *config = &rig->worker_config[i];
+    rig->counters[i] = rte_zmalloc("counters", sizeof(*rig->counters[i]), 64);
+    config->index = i;
+    config->workers = rig->workers;
+    config->shards = 1;
+    config->port_id = rig->port;
+    memcpy(config->mac, test_server_mac, 6);
+    config->config = &rig->config;
+    config->aead = tw_aead_sodium();
+    config->rx_pool = rig->rx_pool;
+    config->tx_pool = rig->tx_pool;
+    config->shard_rings[0].records =
+        make_ring("records", i, sizeof(struct tw_record), rig->records_depth);
+    config->shard_rings[0].empty = make_ring("empty", i, sizeof(struct tw_out_buffer), 64);
+    config->shard_rings[0].full = make_ring("full", i, sizeof(struct tw_out_buffer), 128);
+    config->events = make_ring("events", i, sizeof(struct tw_worker_event), rig->events_depth);
+    config->commands = make_ring("commands", i, sizeof(struct tw_worker_command), 256);
+    config->counters = rig->counters[i];
+    config->epoch_ns = rig->epoch_ns;
+    config->seed = randombytes_random();
+    if (rig->workers == 2) {
+        struct rte_ring *ring = make_ring("hand", i, sizeof(void *), 8);
+        config->handover_out[1 - i] = ring;
+        rig->worker_config[1 - i].handover_in[i] = ring;
+    }
+}
+
+void rig_start(struct rig *rig)
+{
+    rig_number++;
+    rig->rx_pool = make_pool("rx", 2176);
+    rig->tx_pool = make_pool("tx", RTE_PKTMBUF_HEADROOM + 1280);
+    start_port(rig);
+    for (uint32_t i = 0; i < rig->workers; i++)
+        configure_worker(rig, i);
+    struct tw_worker_command cookie = {.type = TW_COMMAND_COOKIE_KEY};
+    randombytes_buf(cookie.cookie.key, TW_KEY_SIZE);
+    cookie.cookie.slot = 7;
+    struct tw_worker_command linked = {.type = TW_COMMAND_CONTROL_STATE, .control.linked = 1};
+    struct tw_worker_command neighbour = {.type = TW_COMMAND_NEIGHBOUR_SET,
+                                          .neighbour.ipv4 = TEST_CLIENT_ADDRESS};
+    memcpy(neighbour.neighbour.mac, test_client_mac, 6);
+    for (uint32_t i = 0; i < rig->workers; i++) {
+        rig->worker[i] = tw_worker_create(&rig->worker_config[i]);
+        assert_non_null(rig->worker[i]);
+        rig_command(rig, i, &cookie);
+        rig_command(rig, i, &linked);
+        rig_command(rig, i, &neighbour);
+    }
+    rig_turn(rig, RIG_MS);
+}
+
+static void drain_mbufs(struct rte_ring *ring)
+{
+    void *mbuf;
+    while (rte_ring_sc_dequeue(ring, &mbuf) == 0)
+        rte_pktmbuf_free(mbuf);
+}
+
+static void drain_buffers(struct rte_ring *ring)
+{
+    struct tw_out_buffer buffer;
+    while (rte_ring_sc_dequeue_elem(ring, &buffer, sizeof(buffer)) == 0)
+        rte_pktmbuf_free(buffer.owner);
+}
+
+static void check_ledger(const struct rig *rig)
+{
+    uint64_t outcomes = 0, received = 0;
+    for (uint32_t i = 0; i < rig->workers; i++) {
+        for (uint32_t outcome = 0; outcome < TW_OUTCOME_COUNT; outcome++)
+            outcomes += tw_counter_get(&rig->counters[i]->outcomes[outcome]);
+        received += tw_counter_get(&rig->counters[i]->rx_packets);
+    }
+    assert_int_equal(received, rig->injected);
+    assert_int_equal(outcomes, received);
+}
+
+void rig_stop(struct rig *rig)
+{
+    rig_turn(rig, RIG_MS);
+    rig_turn(rig, RIG_MS);
+    check_ledger(rig);
+    for (uint32_t i = 0; i < rig->workers; i++) {
+        struct tw_worker_config *config = &rig->worker_config[i];
+        tw_worker_destroy(rig->worker[i]);
+        drain_mbufs(rig->port_tx[i]);
+        drain_buffers(config->shard_rings[0].empty);
+        drain_buffers(config->shard_rings[0].full);
+        rte_ring_free(config->shard_rings[0].records);
+        rte_ring_free(config->shard_rings[0].empty);
+        rte_ring_free(config->shard_rings[0].full);
+        rte_ring_free(config->events);
+        rte_ring_free(config->commands);
+        rte_ring_free(config->handover_out[1 - i]);
+        rte_free(rig->counters[i]);
+    }
+    assert_int_equal(rte_mempool_avail_count(rig->rx_pool), POOL_SIZE);
+    assert_int_equal(rte_mempool_avail_count(rig->tx_pool), POOL_SIZE);
+    rte_eth_dev_stop(rig->port);
+    rte_eth_dev_close(rig->port);
+    for (uint32_t i = 0; i < rig->workers; i++) {
+        rte_ring_free(rig->port_rx[i]);
+        rte_ring_free(rig->port_tx[i]);
+    }
+    rte_mempool_free(rig->rx_pool);
+    rte_mempool_free(rig->tx_pool);
+}
+
+/* ---- worker's surroundings ---------------------------------------------------------------------
+ */
+
+static void take_events(struct rig *rig, uint32_t worker)
+{
+    struct tw_worker_event event;
+    while (rte_ring_sc_dequeue_elem(rig->worker_config[worker].events, &event, sizeof(event)) ==
+           0) {
+        assert_int_equal(event.worker, worker);
+        if (event.type == TW_EVENT_HANDSHAKE) {
+            rig->handshake = event;
+            rig->handshake_count++;
+        } else {
+            assert_true(rig->event_count < RIG_EVENTS_MAX);
+            rig->events[rig->event_count++] = event;
+        }
+    }
+}
+
+void rig_turn(struct rig *rig, uint64_t advance_ns)
+{
+    rig->now_ns += advance_ns;
+    for (uint32_t i = 0; i < rig->workers; i++)
+        tw_worker_turn(rig->worker[i], rig->now_ns);
+    for (uint32_t i = 0; i < rig->workers; i++)
+        take_events(rig, i);
+}
+
+void rig_inject(struct rig *rig, uint32_t queue, const uint8_t *frame, size_t length)
+{
+    struct rte_mbuf *mbuf = rte_pktmbuf_alloc(rig->rx_pool);
+    assert_non_null(mbuf);
+    memcpy(rte_pktmbuf_append(mbuf, (uint16_t)length), frame, length);
+    assert_int_equal(rte_ring_sp_enqueue(rig->port_rx[queue], mbuf), 0);
+    rig->injected++;
+}
+
+size_t rig_sent(struct rig *rig, uint8_t frame[TEST_FRAME_MAX])
+{
+    void *taken = NULL;
+    for (uint32_t i = 0; i < rig->workers && !taken; i++) {
+        if (rte_ring_sc_dequeue(rig->port_tx[i], &taken) != 0)
+            taken = NULL;
+    }
+    if (!taken)
+        return 0;
+    struct rte_mbuf *mbuf = taken;
+    size_t length = mbuf->pkt_len;
+    assert_true(length <= TEST_FRAME_MAX && mbuf->data_len == length);
+    memcpy(frame, rte_pktmbuf_mtod(mbuf, uint8_t *), length);
+    rte_pktmbuf_free(mbuf);
+    return length;
+}
+
+void rig_command(struct rig *rig, uint32_t worker, const struct tw_worker_command *command)
+{
+    struct tw_worker_command copy = *command;
+    assert_int_equal(
+        rte_ring_sp_enqueue_elem(rig->worker_config[worker].commands, &copy, sizeof(copy)), 0);
+}
+
+bool rig_record(struct rig *rig, uint32_t worker, struct tw_record *record)
+{
+    return rte_ring_sc_dequeue_elem(rig->worker_config[worker].shard_rings[0].records, record,
+                                    sizeof(*record)) == 0;
+}
+
+uint32_t rig_events(const struct rig *rig, enum tw_event_type type, struct tw_worker_event *newest)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < rig->event_count; i++) {
+        if (rig->events[i].type != type)
+            continue;
+        count++;
+        if (newest)
+            *newest = rig->events[i];
+    }
+    return count;
+}
+
+struct tw_worker_command rig_answer(struct rig *rig, const struct tw_worker_event *event)
+{
+    struct tw_worker_command command = {.type = TW_COMMAND_HANDSHAKE_REPLY};
+    struct tw_agent_handshake_reply *reply = &command.reply;
+    const struct tw_agent_handshake_request *request = &event->handshake;
+    uint8_t audience[TW_AUDIENCE_SIZE];
+    tw_token_audience(audience, "rig");
+    struct tw_handshake_server server = {.token_keys = &rig->token_key,
+                                         .token_key_count = 1,
+                                         .static_secret = rig->static_secret,
+                                         .audience = audience,
+                                         .suites = TW_SUITE_CHACHA20_POLY1305,
+                                         .world = 1};
+    struct tw_token token;
+    struct tw_session_secrets secrets;
+    uint8_t ephemeral[TW_KEY_SIZE];
+    randombytes_buf(ephemeral, sizeof(ephemeral));
+    reply->request = request->request;
+    reply->verdict = tw_handshake_check(&server, request->hello2, &request->destination, 1000,
+                                        &token, &reply->suite);
+    if (reply->verdict == TW_VERDICT_WELCOMED && rig->tokens_used) {
+        reply->verdict = TW_VERDICT_TOKEN_USED;
+        reply->refused_size = TW_REFUSED_SIZE;
+        tw_refused_write(reply->refused, TW_REFUSAL_USED, request->hello2, token.psk,
+                         tw_crc32c_portable);
+    }
+    if (reply->verdict != TW_VERDICT_WELCOMED)
+        return command;
+    assert_true(tw_handshake_derive(&server, request->hello2, &token, ephemeral,
+                                    reply->server_ephemeral, &secrets));
+    reply->world = token.world;
+    reply->account = token.account;
+    memcpy(reply->token_id, token.id, TW_TOKEN_ID_SIZE);
+    memcpy(reply->secret_client_to_server, secrets.client_to_server, TW_KEY_SIZE);
+    memcpy(reply->secret_server_to_client, secrets.server_to_client, TW_KEY_SIZE);
+    memcpy(reply->confirm_key, secrets.confirm_key, TW_KEY_SIZE);
+    memcpy(reply->confirm_iv, secrets.confirm_iv, TW_IV_SIZE);
+    memcpy(reply->transcript, secrets.transcript, TW_HASH_SIZE);
+    return command;
+}
+
+static uint64_t sum(const struct rig *rig, size_t offset)
+{
+    uint64_t total = 0;
+    for (uint32_t i = 0; i < rig->workers; i++)
+        total += tw_counter_get(
+            (const tw_counter *)(const void *)((const uint8_t *)rig->counters[i] + offset));
+    return total;
+}
+
+uint64_t rig_outcome(const struct rig *rig, enum tw_outcome outcome)
+{
+    return sum(rig, offsetof(struct tw_worker_counters, outcomes) + outcome * sizeof(tw_counter));
+}
+
+uint64_t rig_input(const struct rig *rig, enum tw_input_outcome outcome)
+{
+    return sum(rig, offsetof(struct tw_worker_counters, inputs) + outcome * sizeof(tw_counter));
+}
+
+uint64_t rig_send(const struct rig *rig, enum tw_send_outcome outcome)
+{
+    return sum(rig, offsetof(struct tw_worker_counters, sends) + outcome * sizeof(tw_counter));
+}
+
+uint64_t rig_verdict(const struct rig *rig, enum tw_verdict verdict)
+{
+    return sum(rig, offsetof(struct tw_worker_counters, verdicts) + verdict * sizeof(tw_counter));
+}
+
+/* ---- clients -----------------------------------------------------------------------------------
+ */
+
+void rig_client_make(struct rig *rig, struct rig_client *client, uint32_t ip, uint16_t port)
+{
+    memset(client, 0, sizeof(*client));
+    client->ip = ip;
+    client->port = port;
+    client->sequence = TW_SEQUENCE_FIRST;
+    struct tw_token token = {.account = 4711,
+                             .world = 1,
+                             .version = TW_PROTOCOL_VERSION,
+                             .suites = TW_SUITE_CHACHA20_POLY1305,
+                             .address_count = 1,
+                             .expires_unix_s = 1060,
+                             .issued_unix_s = 1000};
+    token.addresses[0] = tw_address_from_ipv4(TEST_SERVER_ADDRESS, TEST_SERVER_PORT);
+    randombytes_buf(token.id, sizeof(token.id));
+    randombytes_buf(token.psk, sizeof(token.psk));
+    tw_token_audience(token.audience, "rig");
+    struct tw_connect_token connect = {.version = TW_PROTOCOL_VERSION,
+                                       .suites = TW_SUITE_CHACHA20_POLY1305,
+                                       .address_count = 1,
+                                       .expires_unix_s = 1060};
+    connect.addresses[0] = token.addresses[0];
+    memcpy(connect.psk, token.psk, TW_KEY_SIZE);
+    memcpy(connect.server_key, rig->static_public, TW_KEY_SIZE);
+    uint8_t nonce[TW_TOKEN_NONCE_SIZE], secret[TW_KEY_SIZE];
+    randombytes_buf(nonce, sizeof(nonce));
+    randombytes_buf(secret, sizeof(secret));
+    tw_token_seal(connect.token, &token, rig->token_key.id, rig->token_key.key, nonce);
+    assert_true(tw_handshake_client_init(&client->handshake, &connect, TW_SUITE_CHACHA20_POLY1305,
+                                         secret, tw_crc32c_portable));
+}
+
+void rig_client_send(struct rig *rig, const struct rig_client *client, const uint8_t *packet,
+                     size_t length)
+{
+    uint8_t frame[TEST_FRAME_MAX];
+    size_t size = test_udp_frame(frame, client->ip, client->port, packet, length);
+    rig_inject(rig, 0, frame, size);
+}
+
+void rig_client_hello(struct rig *rig, struct rig_client *client, uint32_t queue)
+{
+    uint8_t packet[TW_DATAGRAM_MAX], frame[TEST_FRAME_MAX];
+    size_t length = tw_handshake_client_packet(&client->handshake, packet);
+    size_t size = test_udp_frame(frame, client->ip, client->port, packet, length);
+    rig_inject(rig, queue, frame, size);
+}
+
+static void welcome(struct rig_client *client, const uint8_t *packet)
+{
+    const struct tw_session_secrets *secrets = &client->handshake.secrets;
+    enum tw_suite suite = client->handshake.welcome.suite;
+    memcpy(client->welcome, packet, TW_WELCOME_SIZE);
+    client->id = client->handshake.welcome.connection_id;
+    tw_packet_key_expand(&client->send_key, tw_aead_sodium(), suite, secrets->client_to_server);
+    tw_packet_key_expand(&client->receive_key, tw_aead_sodium(), suite, secrets->server_to_client);
+}
+
+static void receive_packet(struct rig_client *client, const struct tw_packet *packet)
+{
+    if (packet->header.connection_id == 0) {
+        client->clear++;
+        if (packet->header.channel == TW_HANDSHAKE_WELCOME && client->id != 0)
+            memcpy(client->welcome, packet->payload, TW_WELCOME_SIZE);
+        client->news = tw_handshake_client_receive(&client->handshake, packet->payload,
+                                                   packet->payload_length);
+        if (client->news == TW_NEWS_WELCOME)
+            welcome(client, packet->payload);
+        return;
+    }
+    assert_int_equal(packet->header.connection_id, client->id);
+    memcpy(client->bytes, packet->payload, packet->payload_length);
+    struct tw_aead_job job = {
+        .key = &client->receive_key, .packet = client->bytes, .length = packet->payload_length};
+    tw_aead_sodium()->open(&job, 1);
+    assert_true(job.ok);
+    assert_int_equal(tw_server_frames_decode(&client->frames, client->bytes + TW_HEADER_SIZE,
+                                             packet->payload_length - TW_PACKET_MIN),
+                     TW_FRAMES_OK);
+    client->received++;
+    client->closes += client->frames.has_close;
+    client->pongs += client->frames.has_pong;
+}
+
+void rig_client_receive(struct rig *rig, struct rig_client *clients, uint32_t count)
+{
+    uint8_t frame[TEST_FRAME_MAX];
+    size_t size;
+    while ((size = rig_sent(rig, frame)) > 0) {
+        for (uint32_t i = 0; i < count; i++) {
+            struct tw_parse_rules rules = {
+                .address = clients[i].ip, .prefix_length = 24, .udp_port = clients[i].port};
+            memcpy(rules.mac, test_client_mac, 6);
+            struct tw_packet packet = {.frame = frame, .frame_length = (uint32_t)size};
+            struct tw_checksum_hints unknown = {TW_CHECKSUM_UNKNOWN, TW_CHECKSUM_UNKNOWN};
+            tw_packet_parse(&packet, &rules, unknown);
+            if (packet.kind == TW_PACKET_UDP)
+                receive_packet(&clients[i], &packet);
+        }
+    }
+}
+
+void rig_client_join(struct rig *rig, struct rig_client *client)
+{
+    rig_client_hello(rig, client, 0);
+    rig_turn(rig, RIG_MS);
+    rig_client_receive(rig, client, 1);
+    assert_int_equal(client->news, TW_NEWS_COOKIE);
+    uint32_t before = rig->handshake_count;
+    rig_client_hello(rig, client, 0);
+    rig_turn(rig, RIG_MS);
+    assert_int_equal(rig->handshake_count, before + 1);
+    struct tw_worker_command reply = rig_answer(rig, &rig->handshake);
+    assert_int_equal(reply.reply.verdict, TW_VERDICT_WELCOMED);
+    rig_command(rig, rig->handshake.worker, &reply);
+    rig_turn(rig, RIG_MS);
+    rig_client_receive(rig, client, 1);
+    assert_int_equal(client->news, TW_NEWS_WELCOME);
+}
+
+size_t rig_client_seal(struct rig_client *client, uint64_t sequence, const uint8_t *plaintext,
+                       size_t length, uint8_t packet[TW_DATAGRAM_MAX])
+{
+    tw_header_write(packet, (struct tw_header){.connection_id = client->id, .sequence = sequence});
+    memcpy(packet + TW_HEADER_SIZE, plaintext, length);
+    /* A fresh copy of the key: tests seal numbers in any order. */
+    struct tw_aead_key key = client->send_key;
+    struct tw_aead_job job = {
+        .key = &key, .packet = packet, .length = (uint32_t)(TW_HEADER_SIZE + length)};
+    tw_aead_sodium()->seal(&job, 1);
+    return job.length;
+}
+
+void rig_client_send_frames(struct rig *rig, struct rig_client *client, const uint8_t *plaintext,
+                            size_t length)
+{
+    uint8_t packet[TW_DATAGRAM_MAX];
+    size_t size = rig_client_seal(client, client->sequence++, plaintext, length, packet);
+    rig_client_send(rig, client, packet, size);
+}
+
+void rig_client_send_ping(struct rig *rig, struct rig_client *client, uint64_t time_us)
+{
+    uint8_t plaintext[64];
+    struct tw_writer writer = tw_writer_make(plaintext, sizeof(plaintext));
+    tw_frame_write_ping(&writer, time_us);
+    rig_client_send_frames(rig, client, plaintext, (size_t)(writer.next - plaintext));
+}
+
+void rig_client_send_inputs(struct rig *rig, struct rig_client *client, uint32_t newest,
+                            uint8_t count)
+{
+    uint8_t plaintext[128];
+    struct tw_input inputs[TW_INPUTS_MAX];
+    for (uint8_t i = 0; i < count; i++)
+        inputs[i] = (struct tw_input){.move_x = 1, .facing = (uint16_t)(newest - i)};
+    struct tw_writer writer = tw_writer_make(plaintext, sizeof(plaintext));
+    tw_frame_write_inputs(&writer, newest, inputs, count);
+    rig_client_send_frames(rig, client, plaintext, (size_t)(writer.next - plaintext));
+}

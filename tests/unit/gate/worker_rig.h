@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A worker in a test's hands: real EAL, rings and pools, a port made of rings, time that only the
+ * test moves, a control plane that answers when told to, and clients that speak the protocol.
+ */
+#ifndef TICKWIRE_TESTS_UNIT_GATE_WORKER_RIG_H
+#define TICKWIRE_TESTS_UNIT_GATE_WORKER_RIG_H
+
+#include "tests/unit/gate/frame_builder.h"
+
+#include "dataplane/gate/mailbox.h"
+#include "dataplane/gate/worker.h"
+#include "dataplane/wire/frames.h"
+#include "dataplane/wire/handshake_client.h"
+#include "tickwire/shard.h"
+
+#define RIG_WORKERS_MAX 2u
+#define RIG_EVENTS_MAX  256u
+#define RIG_MS          UINT64_C(1000000)
+
+struct rig {
+    struct tw_config config; /* changed before rig_start */
+    uint32_t workers;
+    uint32_t records_depth, events_depth;
+    struct tw_worker *worker[RIG_WORKERS_MAX];
+    struct tw_worker_counters *counters[RIG_WORKERS_MAX];
+    struct tw_worker_config worker_config[RIG_WORKERS_MAX];
+    struct rte_ring *port_rx[RIG_WORKERS_MAX];
+    struct rte_ring *port_tx[RIG_WORKERS_MAX];
+    struct rte_mempool *rx_pool, *tx_pool;
+    uint16_t port;
+    uint64_t epoch_ns, now_ns;
+    uint64_t injected;
+    struct tw_worker_event events[RIG_EVENTS_MAX]; /* all but HANDSHAKE, oldest first */
+    uint32_t event_count;
+    struct tw_worker_event handshake; /* newest HANDSHAKE event */
+    uint32_t handshake_count;
+    uint8_t static_secret[TW_KEY_SIZE], static_public[TW_KEY_SIZE];
+    struct tw_token_key token_key;
+    bool tokens_used; /* the control plane refuses every token as used */
+};
+
+struct rig_client {
+    uint32_t ip;
+    uint16_t port;
+    struct tw_handshake_client handshake;
+    uint32_t id;
+    uint64_t sequence; /* of the next packet */
+    struct tw_aead_key send_key, receive_key;
+    /* newest packet from the server */
+    struct tw_server_frames frames;
+    uint8_t bytes[TW_DATAGRAM_MAX];
+    uint8_t welcome[TW_WELCOME_SIZE];
+    enum tw_handshake_news news;
+    uint32_t received; /* sealed packets that opened */
+    uint32_t clear;    /* handshake packets */
+    uint32_t closes, pongs;
+};
+
+/* Once per process, before anything else. */
+bool rig_init_eal(const char *program);
+
+/* Defaults, keys, time. Then change rig->config, then start. */
+void rig_make(struct rig *rig, uint32_t workers);
+void rig_start(struct rig *rig);
+/* Checks the ledgers and that no packet buffer was lost, then frees everything. */
+void rig_stop(struct rig *rig);
+
+/* Moves time and gives each worker one turn; then takes all events. */
+void rig_turn(struct rig *rig, uint64_t advance_ns);
+void rig_inject(struct rig *rig, uint32_t queue, const uint8_t *frame, size_t length);
+/* Next frame the port was given to send; 0 if none. */
+size_t rig_sent(struct rig *rig, uint8_t frame[TEST_FRAME_MAX]);
+void rig_command(struct rig *rig, uint32_t worker, const struct tw_worker_command *command);
+/* The control plane's answer to a HANDSHAKE event, without sending it. */
+struct tw_worker_command rig_answer(struct rig *rig, const struct tw_worker_event *event);
+bool rig_record(struct rig *rig, uint32_t worker, struct tw_record *record);
+/* Number of taken events of a type; *newest if there is one. */
+uint32_t rig_events(const struct rig *rig, enum tw_event_type type, struct tw_worker_event *newest);
+
+uint64_t rig_outcome(const struct rig *rig, enum tw_outcome outcome);
+uint64_t rig_input(const struct rig *rig, enum tw_input_outcome outcome);
+uint64_t rig_send(const struct rig *rig, enum tw_send_outcome outcome);
+uint64_t rig_verdict(const struct rig *rig, enum tw_verdict verdict);
+
+/* A client with a fresh token. */
+void rig_client_make(struct rig *rig, struct rig_client *client, uint32_t ip, uint16_t port);
+/* Its current handshake packet to worker `queue`. */
+void rig_client_hello(struct rig *rig, struct rig_client *client, uint32_t queue);
+/* Every frame sent by the port goes to the client it is for; others are ignored. */
+void rig_client_receive(struct rig *rig, struct rig_client *clients, uint32_t count);
+/* hello … welcome; asserts that it worked. The session is pending. */
+void rig_client_join(struct rig *rig, struct rig_client *client);
+/* Seals plaintext under `sequence` into packet; returns its length. */
+size_t rig_client_seal(struct rig_client *client, uint64_t sequence, const uint8_t *plaintext,
+                       size_t length, uint8_t packet[TW_DATAGRAM_MAX]);
+void rig_client_send(struct rig *rig, const struct rig_client *client, const uint8_t *packet,
+                     size_t length);
+/* Seals and sends frames with the next packet number. */
+void rig_client_send_frames(struct rig *rig, struct rig_client *client, const uint8_t *plaintext,
+                            size_t length);
+void rig_client_send_ping(struct rig *rig, struct rig_client *client, uint64_t time_us);
+void rig_client_send_inputs(struct rig *rig, struct rig_client *client, uint32_t newest,
+                            uint8_t count);
+
+#endif
