@@ -9,6 +9,8 @@
 /* A place is looked for this often before its circle grows (players) or it is given up (others):
  * half-full areas take two tries on average. */
 #define PLACE_TRIES 24u
+/* Players look through the whole world so many times more: a refusal should mean "full". */
+#define SPAWN_ROUNDS_ANYWHERE 16u
 /* Nothing starts in contact: 1/16 m of air. */
 #define PLACE_MARGIN 64u
 
@@ -136,13 +138,15 @@ static bool find_spawn(struct tw_world *world, struct place *place)
         within = whole;
     if (within < 2u * TW_BODY_RADIUS)
         within = 2u * TW_BODY_RADIUS;
-    for (;;) {
+    for (; within < whole; within += within / 4u + TW_UNITS_PER_METRE) {
         if (find_place(world, TW_BODY_RADIUS, within, place))
             return true;
-        if (within >= whole)
-            return false;
-        within += within / 4u + TW_UNITS_PER_METRE;
     }
+    for (uint32_t round = 0; round < SPAWN_ROUNDS_ANYWHERE; round++) {
+        if (find_place(world, TW_BODY_RADIUS, whole, place))
+            return true;
+    }
+    return false;
 }
 
 uint32_t tw_world_join(struct tw_world *world, const struct tw_join *join, uint32_t tick)

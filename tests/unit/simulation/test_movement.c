@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Movement: speed, turning, walls, collisions, over seeds. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "simulation/core/fixed.h"
+#include "simulation/shard/movement.h"
+
+static struct tw_shard_config config_of(uint32_t size_m, uint32_t npcs, uint32_t obstacles)
+{
+    return (struct tw_shard_config){.seed = 5,
+                                    .size_m = size_m,
+                                    .players_max = 16,
+                                    .entities_max = 1024,
+                                    .npcs = npcs,
+                                    .npcs_moving_percent = 80,
+                                    .obstacles = obstacles,
+                                    .tick_hz = 60};
+}
+
+struct fixture {
+    struct tw_shard_config config;
+    struct tw_world world;
+    void *memory;
+};
+
+static void set_up(struct fixture *fixture, const struct tw_shard_config *config)
+{
+    struct tw_arena arena = {0};
+    fixture->config = *config;
+    tw_world_carve(&fixture->world, &arena, &fixture->config);
+    fixture->memory = aligned_alloc(64, arena.used);
+    assert_non_null(fixture->memory);
+    memset(fixture->memory, 0, arena.used);
+    arena = (struct tw_arena){.base = fixture->memory};
+    tw_world_carve(&fixture->world, &arena, &fixture->config);
+    tw_world_init(&fixture->world);
+}
+
+static uint32_t join(struct fixture *fixture)
+{
+    struct tw_join request = {.account = 1};
+    uint32_t player = tw_world_join(&fixture->world, &request, 1);
+    assert_int_not_equal(player, TW_PLAYER_NONE);
+    return tw_entity_index((tw_entity){.bits = fixture->world.players[player].entity});
+}
+
+static void put(struct fixture *fixture, uint32_t index, int32_t x, int32_t y)
+{
+    fixture->world.entities.x[index] = x;
+    fixture->world.entities.y[index] = y;
+    tw_grid_move(&fixture->world.grid, index, x, y);
+}
+
+static void check_invariants(const struct fixture *fixture, const int32_t (*before)[2])
+{
+    const struct tw_entities *entities = &fixture->world.entities;
+    int32_t size = (int32_t)(fixture->config.size_m * 1024u);
+    /* A tick's share is rounded to whole units on each axis. */
+    int64_t step_max = TW_SPEED_MAX / fixture->config.tick_hz + 3;
+    for (uint32_t a = 0; a < entities->state->end; a++) {
+        if (!entities->live[a])
+            continue;
+        int32_t radius = entities->radius[a];
+        assert_in_range(entities->x[a], radius, size - radius);
+        assert_in_range(entities->y[a], radius, size - radius);
+        assert_int_equal(fixture->world.grid.nodes[a].x, entities->x[a]);
+        assert_int_equal(fixture->world.grid.nodes[a].y, entities->y[a]);
+        int64_t vx = entities->velocity_x[a];
+        int64_t vy = entities->velocity_y[a];
+        assert_true(vx * vx + vy * vy <= (int64_t)TW_SPEED_MAX * TW_SPEED_MAX);
+        if (before)
+            assert_true(tw_grid_distance_squared(entities->x[a], entities->y[a], before[a][0],
+                                                 before[a][1]) <= (uint64_t)(step_max * step_max));
+        for (uint32_t b = a + 1u; b < entities->state->end; b++) {
+            uint64_t apart = (uint64_t)entities->radius[a] + entities->radius[b];
+            if (entities->live[b])
+                assert_true(tw_grid_distance_squared(entities->x[a], entities->y[a], entities->x[b],
+                                                     entities->y[b]) >= apart * apart);
+        }
+    }
+}
+
+static void test_nobody_overlaps_leaves_or_speeds(void **state)
+{
+    (void)state;
+    static const uint32_t rates[] = {10, 20, 60, 128};
+    for (uint32_t run = 0; run < 4; run++) {
+        struct tw_shard_config config = config_of(40, 300, 15);
+        struct fixture fixture;
+        static int32_t before[1024][2];
+        config.seed = 100 + run;
+        config.tick_hz = rates[run];
+        set_up(&fixture, &config);
+        for (uint32_t i = 0; i < 8; i++)
+            join(&fixture);
+        check_invariants(&fixture, NULL);
+        const struct tw_entities *entities = &fixture.world.entities;
+        uint64_t moved = 0;
+        for (uint32_t tick = 1; tick <= 300; tick++) {
+            for (uint32_t i = 0; i < entities->state->end; i++) {
+                before[i][0] = entities->x[i];
+                before[i][1] = entities->y[i];
+                struct tw_waiting_input input = {
+                    .move_x = 127, .move_y = (int8_t)(tick & 64u ? -127 : 90), .facing = 9};
+                if (entities->cold[TW_FIELD_TYPE][i] == TW_ENTITY_PLAYER)
+                    tw_movement_steer(&fixture.world, i, &input);
+            }
+            tw_movement_step(&fixture.world, tick);
+            check_invariants(&fixture, (const int32_t(*)[2])before);
+            for (uint32_t i = 0; i < entities->state->end; i++)
+                moved += before[i][0] != entities->x[i] || before[i][1] != entities->y[i];
+        }
+        /* A crowd of 300 on 40 m x 40 m slides; it does not freeze. */
+        assert_true(moved > 300u * 300u / 4u);
+        free(fixture.memory);
+    }
+}
+
+static void test_every_direction_has_the_same_speed(void **state)
+{
+    (void)state;
+    struct tw_shard_config config = config_of(1000, 0, 0);
+    struct fixture fixture;
+    set_up(&fixture, &config);
+    uint32_t index = join(&fixture);
+    const struct tw_entities *entities = &fixture.world.entities;
+    for (int32_t x = -127; x <= 127; x++) {
+        for (int32_t y = -127; y <= 127; y++) {
+            struct tw_waiting_input input = {.move_x = (int8_t)x, .move_y = (int8_t)y};
+            tw_movement_steer(&fixture.world, index, &input);
+            uint64_t squared = tw_grid_distance_squared(entities->velocity_x[index],
+                                                        entities->velocity_y[index], 0, 0);
+            int64_t wanted = x * x + y * y >= 127 * 127
+                                 ? TW_SPEED_MAX
+                                 : (int64_t)tw_fixed_sqrt((uint64_t)(x * x + y * y) << 16) *
+                                       TW_SPEED_MAX / (127 * 256);
+            assert_true(squared <= (uint64_t)TW_SPEED_MAX * TW_SPEED_MAX);
+            assert_in_range((int64_t)tw_fixed_sqrt(squared) - wanted + 4, 0, 5);
+        }
+    }
+    free(fixture.memory);
+}
+
+static void test_a_second_covers_the_speed_exactly(void **state)
+{
+    (void)state;
+    struct tw_shard_config config = config_of(1000, 0, 0);
+    struct fixture fixture;
+    set_up(&fixture, &config);
+    uint32_t index = join(&fixture);
+    put(&fixture, index, 500000, 500000);
+    struct tw_waiting_input input = {.move_x = 127, .move_y = -50};
+    const struct tw_entities *entities = &fixture.world.entities;
+    tw_movement_steer(&fixture.world, index, &input);
+    int32_t vx = entities->velocity_x[index];
+    int32_t vy = entities->velocity_y[index];
+    for (uint32_t tick = 13; tick < 13 + 60; tick++)
+        tw_movement_step(&fixture.world, tick);
+    assert_int_equal(entities->x[index], 500000 + vx);
+    assert_int_equal(entities->y[index], 500000 + vy);
+    assert_int_equal(entities->speed[index], 80);
+    free(fixture.memory);
+}
+
+static void test_heading_turns_at_its_rate(void **state)
+{
+    (void)state;
+    struct tw_shard_config config = config_of(100, 0, 0);
+    struct fixture fixture;
+    set_up(&fixture, &config);
+    uint32_t index = join(&fixture);
+    struct tw_entities *entities = &fixture.world.entities;
+    entities->heading[index] = 1000;
+    struct tw_waiting_input input = {.facing = (uint16_t)(1000 - 20000)}; /* the short way: down */
+    uint32_t ticks = 0;
+    while (entities->heading[index] != input.facing) {
+        uint16_t heading = entities->heading[index];
+        tw_movement_steer(&fixture.world, index, &input);
+        tw_movement_step(&fixture.world, ++ticks);
+        assert_in_range((uint16_t)(heading - entities->heading[index]), 1, TW_TURN_RATE / 60u);
+        assert_int_equal(entities->changed_tick[index], ticks);
+    }
+    assert_int_equal(ticks, (20000u + TW_TURN_RATE / 60u - 1u) / (TW_TURN_RATE / 60u));
+    tw_movement_step(&fixture.world, ticks + 1u);
+    assert_int_equal(entities->changed_tick[index], ticks); /* standing still changes nothing */
+    free(fixture.memory);
+}
+
+/* Straight at a standing body: stops before it. Past its edge: slides around and goes on. */
+static void test_bodies_stop_or_slide(void **state)
+{
+    (void)state;
+    for (int32_t offset = 0; offset <= 900; offset += 100) {
+        struct tw_shard_config config = config_of(100, 0, 0);
+        config.tick_hz = 10; /* the longest steps */
+        struct fixture fixture;
+        set_up(&fixture, &config);
+        uint32_t runner = join(&fixture);
+        uint32_t stander = join(&fixture);
+        put(&fixture, runner, 40000, 50000 + offset);
+        put(&fixture, stander, 50000, 50000);
+        struct tw_waiting_input input = {.move_x = 127};
+        const struct tw_entities *entities = &fixture.world.entities;
+        for (uint32_t tick = 1; tick <= 100; tick++) {
+            tw_movement_steer(&fixture.world, runner, &input);
+            tw_movement_step(&fixture.world, tick);
+            check_invariants(&fixture, NULL);
+        }
+        assert_int_equal(entities->x[stander], 50000);
+        assert_int_equal(entities->y[stander], 50000);
+        if (offset == 0)
+            assert_in_range(entities->x[runner], 50000 - 1024 - 8, 50000 - 1024);
+        else
+            assert_true(entities->x[runner] > 52000);
+        free(fixture.memory);
+    }
+}
+
+static void test_a_corner_holds(void **state)
+{
+    (void)state;
+    struct tw_shard_config config = config_of(20, 0, 0);
+    struct fixture fixture;
+    set_up(&fixture, &config);
+    uint32_t index = join(&fixture);
+    struct tw_waiting_input input = {.move_x = -127, .move_y = 127};
+    const struct tw_entities *entities = &fixture.world.entities;
+    for (uint32_t tick = 1; tick <= 600; tick++) {
+        tw_movement_steer(&fixture.world, index, &input);
+        tw_movement_step(&fixture.world, tick);
+    }
+    assert_int_equal(entities->x[index], 512);
+    assert_int_equal(entities->y[index], 20 * 1024 - 512);
+    assert_int_equal(entities->velocity_x[index], 0);
+    assert_int_equal(entities->speed[index], 0);
+    free(fixture.memory);
+}
+
+static void test_spawns_near_the_centre_then_further(void **state)
+{
+    (void)state;
+    struct tw_shard_config config = config_of(60, 0, 10);
+    config.players_max = 1000;
+    config.spawn_radius_m = 5;
+    struct fixture fixture;
+    set_up(&fixture, &config);
+    const struct tw_entities *entities = &fixture.world.entities;
+    uint32_t first = join(&fixture);
+    assert_true(tw_grid_distance_squared(entities->x[first], entities->y[first], 30 * 1024,
+                                         30 * 1024) <= 5u * 1024u * 5u * 1024u);
+    for (uint32_t i = 1; i < 600; i++)
+        join(&fixture);
+    check_invariants(&fixture, NULL);
+    free(fixture.memory);
+}
+
+static void test_a_full_world_refuses(void **state)
+{
+    (void)state;
+    struct tw_shard_config config = config_of(16, 0, 0);
+    config.players_max = 1000;
+    struct fixture fixture;
+    set_up(&fixture, &config);
+    struct tw_join request = {.account = 1};
+    uint32_t joined = 0;
+    while (tw_world_join(&fixture.world, &request, 1) != TW_PLAYER_NONE)
+        joined++;
+    assert_in_range(joined, 50, 330); /* circles of 1 m on 16 m x 16 m */
+    assert_int_equal(fixture.world.state->players_live, joined);
+    check_invariants(&fixture, NULL);
+    tw_world_leave(&fixture.world, 0);
+    assert_int_equal(fixture.world.entities.state->live, joined - 1u);
+    free(fixture.memory);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_nobody_overlaps_leaves_or_speeds),
+        cmocka_unit_test(test_every_direction_has_the_same_speed),
+        cmocka_unit_test(test_a_second_covers_the_speed_exactly),
+        cmocka_unit_test(test_heading_turns_at_its_rate),
+        cmocka_unit_test(test_bodies_stop_or_slide),
+        cmocka_unit_test(test_a_corner_holds),
+        cmocka_unit_test(test_spawns_near_the_centre_then_further),
+        cmocka_unit_test(test_a_full_world_refuses),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
