@@ -64,7 +64,9 @@ class Demo:
             say(f"demo: port {host.port.title}, {'hugepages' if huge else 'no hugepages'}, engine "
                 f"at {port.ENGINE_ADDRESS}, {options.players} players at {port.BOTS_ADDRESS} in a "
                 "namespace of their own")
-            bots = host.bots(host.tokens(options.players), options.seconds)
+            tokens = host.cli("token", "issue", "--account", "bot", "--count", options.players,
+                              "--create")["tokens"]
+            bots = host.bots(tokens, options.seconds)
             self._watch(host, bots)
             status, summary = bots.finish(CONNECT_TIMEOUT_S)
             return self._conclude(host, kind, huge, status, summary)
@@ -123,8 +125,9 @@ class Demo:
         if summary.get("hashes_wrong") != 0 or not summary.get("hashes_checked"):
             failures.append(f"world views: {summary.get('hashes_checked')} compared, "
                             f"{summary.get('hashes_wrong')} differ from the server's")
+        namespace = host.port.bots
         failures += ledger.reconcile(
-            stats, host.port.bots.interface(port.BOTS_INTERFACE), host.port.bots.udp_counters(),
+            stats, namespace.interface(port.BOTS_INTERFACE), namespace.kernel_counters(),
             {name: summary.get(name, 0) for name in ("packets_sent", "packets_received")})
         result = {"port": kind, "hugepages": bool(huge), "players": summary.get("connected"),
                   "inputs_applied": summary.get("inputs_applied"),

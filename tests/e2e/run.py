@@ -18,6 +18,7 @@ sys.path.insert(0, str(HERE / "python_client"))
 sys.path.insert(0, str(HERE))
 import scene  # noqa: E402
 import test_budgets  # noqa: E402
+import test_cli  # noqa: E402
 import test_clients  # noqa: E402
 import test_configuration  # noqa: E402
 import test_fresh_machine  # noqa: E402
@@ -27,8 +28,8 @@ import test_loss  # noqa: E402
 import test_python_client  # noqa: E402
 import test_tokens  # noqa: E402
 
-MODULES = [test_configuration, test_python_client, test_handshake, test_tokens, test_hostile,
-           test_budgets, test_loss, test_clients, test_fresh_machine]
+MODULES = [test_configuration, test_cli, test_python_client, test_handshake, test_tokens,
+           test_hostile, test_budgets, test_loss, test_clients, test_fresh_machine]
 
 
 def tests():

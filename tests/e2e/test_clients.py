@@ -21,7 +21,7 @@ def expect_reconciled(host, *summaries, other_sent=0):
     totals = {name: sum(summary[name] for summary in summaries)
               for name in ("packets_sent", "packets_received")}
     problems = ledger.reconcile(stats, host.port.bots.interface(port.BOTS_INTERFACE),
-                                host.port.bots.udp_counters(), totals, other_sent)
+                                host.port.bots.kernel_counters(), totals, other_sent)
     scene.expect(not problems, "\n".join(problems) + f"\n{stats}\n{totals}")
 
 

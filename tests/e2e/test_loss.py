@@ -5,9 +5,11 @@ import scene
 
 CLIENTS = 20
 STILL = {"world.npcs": 200, "world.npcs_moving_percent": 0, "world.spawn_radius_m": 40}
-# 20 snapshots a second of header 14 + tag 16 + frame 3 + fixed 13 + self 22 + four counts 4, the
-# hash once a second, two acks a tick's worth of 21 and a pong of 27: below 2,400 bytes a second.
-QUIET_BYTES_PER_S = 2400
+# A snapshot frame that says nothing: frame header 3, fixed part 13, self 22, four counts of 0; the
+# view hash (8) comes once a second.
+EMPTY_SNAPSHOT_BYTES = 3 + 13 + 22 + 4 + 8 / 20
+# Around it Ethernet, IP and UDP 42, header 14, tag 16, ack 21; two pongs of 27 a second.
+QUIET_BYTES_PER_S = 20 * (EMPTY_SNAPSHOT_BYTES + 42 + 14 + 16 + 21) + 2 * 27
 
 
 def test_stationary_world_at_5_percent_loss_costs_headers(options):
@@ -23,8 +25,11 @@ def test_stationary_world_at_5_percent_loss_costs_headers(options):
         rate = (second["tx_bytes"] - first["tx_bytes"]) / elapsed_s / CLIENTS
         scene.expect(0 < rate < QUIET_BYTES_PER_S,
                      f"{rate:.0f} bytes a second per client in a world at rest")
-        snapshots = (second["snapshots"] - first["snapshots"]) / elapsed_s / CLIENTS
-        scene.expect(snapshots > 18, f"{snapshots:.1f} snapshots a second per client")
+        count = second["snapshots"] - first["snapshots"]
+        size = (second["snapshot_bytes"] - first["snapshot_bytes"]) / count
+        scene.expect(size <= EMPTY_SNAPSHOT_BYTES * 1.01, f"{size:.1f} bytes in a snapshot")
+        per_client = count / elapsed_s / CLIENTS
+        scene.expect(per_client > 18, f"{per_client:.1f} snapshots a second per client")
         status, summary = bots.finish(20)
         scene.expect_equal(f"bots' exit status {summary}", status, 0)
         scene.expect_equal("hashes wrong", summary["hashes_wrong"], 0)

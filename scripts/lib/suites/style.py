@@ -5,6 +5,7 @@ from tools import checks, shell
 
 def run(report, _long_run):
     checks.run(report, "style", "tests/style/style.py")
+    checks.run(report, "style", "tests/style/documents.py")
     sources = [str(path) for path in shell.source_files(".c", ".h")]
     status, output = shell.run(["clang-format", "--dry-run", "--Werror", *sources])
     if status:

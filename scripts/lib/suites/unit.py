@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Unit tests with gcc under AddressSanitizer and UBSan, and with clang as it comes."""
-from tools import meson, shell
+from tools import checks, meson, shell
 
 SANITIZED = ("-Dbuildtype=debug", "-Doptimization=1", "-Db_sanitize=address,undefined")
 # DPDK's AF_XDP driver keeps 80 bytes for the life of the process.
@@ -23,3 +23,5 @@ def run(report, _long_run):
                             {"CC": "clang"})
     if directory:
         meson.test(report, "clang", directory, ["unit"])
+        checks.run(report, "documents", "tests/style/documents.py",
+                   [directory / "control" / "tickwire"])

@@ -2,6 +2,8 @@
 """Borrows 2 MB hugepages from the kernel and gives them back."""
 import pathlib
 
+from .process import wait_until
+
 PAGES = pathlib.Path("/sys/kernel/mm/hugepages/hugepages-2048kB")
 PAGE_MB = 2
 
@@ -35,5 +37,13 @@ class Hugepages:
 
     def close(self):
         if self.added > 0:
-            (PAGES / "nr_hugepages").write_text(str(max(0, _read("nr_hugepages") - self.added)))
+            wanted = max(0, _read("nr_hugepages") - self.added)
+            # The kernel lets go of an AF_XDP socket's pages a moment after its process ended; until
+            # then they cannot be taken away and count as surplus.
+            wait_until(lambda: self._shrink(wanted), 5, 0.1)
         self.added = self.granted = 0
+
+    @staticmethod
+    def _shrink(wanted):
+        (PAGES / "nr_hugepages").write_text(str(wanted))
+        return _read("nr_hugepages") <= wanted

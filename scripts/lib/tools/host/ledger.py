@@ -4,12 +4,13 @@ kernel's and the bots' own, compared exactly."""
 
 LINK_OUTCOMES = ("arp_handled", "arp_malformed", "arp_foreign", "arp_budget", "icmp_answered",
                  "icmp_ignored", "icmp_budget")
+ARP_REQUESTS_MAX = 8  # the engine's own, for the one neighbour it has
 
 
 def reconcile(stats, interface, kernel, bots, other_sent=0):
     """List of disagreements, empty when every packet is accounted for.
 
-    stats: the engine's figures; interface: bots' end of the port; kernel: UDP counters of the bots'
+    stats: the engine's figures; interface: bots' end of the port; kernel: the kernel's counters in the bots'
     namespace; bots: summed totals of all bots; other_sent: frames sent past the kernel's UDP."""
     problems = []
 
@@ -26,13 +27,17 @@ def reconcile(stats, interface, kernel, bots, other_sent=0):
     equal("packets the port could not read", stats["port_errors"], 0)
     equal("interface sent = port received", interface["tx_packets"], stats["port_rx_packets"])
     equal("port sent = interface received", stats["port_tx_packets"], interface["rx_packets"])
+    udp, icmp, ip = kernel["Udp"], kernel["Icmp"], kernel["Ip"]
     link = sum(outcomes[name] for name in LINK_OUTCOMES)
-    equal("bots sent = kernel's UDP sent", bots["packets_sent"], kernel["OutDatagrams"])
+    equal("bots sent = kernel's UDP sent", bots["packets_sent"], udp["OutDatagrams"])
     equal("bots sent + ARP and ICMP + raw frames = interface sent",
           bots["packets_sent"] + link + other_sent, interface["tx_packets"])
-    equal("kernel's UDP delivered = bots received", kernel["InDatagrams"],
-          bots["packets_received"])
-    sent = stats["sends"]["sent"]
-    equal("engine's UDP sent = kernel's UDP delivered, refused or without a socket", sent,
-          kernel["InDatagrams"] + kernel["NoPorts"] + kernel["InErrors"])
+    equal("bots received = kernel's UDP delivered", bots["packets_received"], udp["InDatagrams"])
+    equal("UDP and ICMP arrived = IP arrived", udp["InDatagrams"] + udp["NoPorts"]
+          + udp["InErrors"] + icmp["InMsgs"], ip["InReceives"])
+    equal("engine sent = port sent", stats["sends"]["sent"], stats["port_tx_packets"])
+    arp_arrived = interface["rx_packets"] - ip["InReceives"]
+    if not 0 <= arp_arrived <= outcomes["arp_handled"] + ARP_REQUESTS_MAX:
+        problems.append(f"interface received {interface['rx_packets']}, IP {ip['InReceives']}: "
+                        f"the difference is more than the ARP answers")
     return problems

@@ -63,11 +63,16 @@ class Namespace:
                 "rx_packets": counters["rx"]["packets"], "rx_bytes": counters["rx"]["bytes"],
                 "rx_dropped": counters["rx"]["dropped"]}
 
-    def udp_counters(self):
-        """The kernel's UDP counters inside: InDatagrams, NoPorts, OutDatagrams …"""
-        lines = [line.split()[1:] for line in self.run("cat", "/proc/net/snmp").splitlines()
-                 if line.startswith("Udp:")]
-        return dict(zip(lines[0], map(int, lines[1])))
+    def kernel_counters(self):
+        """The kernel's counters inside, by protocol: ["Udp"]["InDatagrams"], ["Ip"] …"""
+        result = {}
+        for line in self.run("cat", "/proc/net/snmp").splitlines():
+            protocol, *words = line.replace(":", "").split()
+            if protocol in result:
+                result[protocol] = dict(zip(result[protocol], map(int, words)))
+            else:
+                result[protocol] = words
+        return result
 
     def close(self):
         self.holder.kill()

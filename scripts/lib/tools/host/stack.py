@@ -17,7 +17,7 @@ from .process import Process, wait_until
 UDP_PORT = 40000
 MEMORY_MB = 256
 EXECUTABLES = {"engine": "dataplane/engine/tickwire-engine", "control": "control/tickwire-control",
-               "cli": "control/cli/tickwire", "load": "tests/load/tickwire-load"}
+               "cli": "control/tickwire", "load": "tests/load/tickwire-load"}
 START_TIMEOUT_S = 20
 
 
