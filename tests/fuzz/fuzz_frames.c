@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Both frame decoders on raw plaintext. Input: u8 direction (bit 0: from the server), plaintext.
+ * What decodes must survive writing and decoding again unchanged.
+ */
+#include "dataplane/wire/frames.h"
+#include "tests/fuzz/fuzzing.h"
+
+static void check_ack(const struct tw_frame_ack *ack)
+{
+    TW_ASSERT(ack->largest != 0);
+}
+
+static void client(const uint8_t *plain, size_t size)
+{
+    struct tw_client_frames frames, again;
+    if (tw_client_frames_decode(&frames, plain, size) != TW_FRAMES_OK)
+        return;
+    uint8_t bytes[TW_PLAINTEXT_MAX];
+    struct tw_writer writer = tw_writer_make(bytes, sizeof(bytes));
+    if (frames.has_inputs) {
+        TW_ASSERT(frames.input_count >= 1 && frames.input_count <= TW_INPUTS_MAX);
+        TW_ASSERT(frames.newest_tick >= frames.input_count - 1u);
+        for (uint8_t i = 0; i < frames.input_count; i++) {
+            const struct tw_input *input = &frames.inputs[i];
+            TW_ASSERT(input->move_x > INT8_MIN && input->move_y > INT8_MIN);
+            TW_ASSERT((input->buttons & ~TW_BUTTONS_KNOWN) == 0);
+        }
+        tw_frame_write_inputs(&writer, frames.newest_tick, frames.inputs, frames.input_count);
+    }
+    if (frames.has_snapshot_ack) {
+        TW_ASSERT(frames.snapshot_newest != 0);
+        tw_frame_write_snapshot_ack(&writer, frames.snapshot_newest, frames.snapshot_bitmap);
+    }
+    if (frames.has_ping)
+        tw_frame_write_ping(&writer, frames.ping_time_us);
+    if (frames.has_close)
+        tw_frame_write_close(&writer, frames.close_reason);
+    if (frames.has_ack) {
+        check_ack(&frames.ack);
+        tw_frame_write_ack(&writer, &frames.ack);
+    }
+    TW_ASSERT(!writer.failed && (size_t)(writer.next - bytes) == size);
+    TW_ASSERT(tw_client_frames_decode(&again, bytes, size) == TW_FRAMES_OK);
+    TW_ASSERT(memcmp(&frames, &again, sizeof(frames)) == 0);
+}
+
+static void server(const uint8_t *plain, size_t size)
+{
+    struct tw_server_frames frames, again;
+    if (tw_server_frames_decode(&frames, plain, size) != TW_FRAMES_OK)
+        return;
+    uint8_t *bytes = malloc(size);
+    TW_ASSERT(bytes != NULL);
+    struct tw_writer writer = tw_writer_make(bytes, size);
+    if (frames.has_pong)
+        tw_frame_write_pong(&writer, &frames.pong);
+    if (frames.has_close)
+        tw_frame_write_close(&writer, frames.close_reason);
+    if (frames.has_ack) {
+        check_ack(&frames.ack);
+        tw_frame_write_ack(&writer, &frames.ack);
+    }
+    if (frames.has_snapshot) {
+        TW_ASSERT(frames.snapshot >= plain && frames.snapshot_size >= TW_SNAPSHOT_FIXED_SIZE);
+        TW_ASSERT((size_t)(plain + size - frames.snapshot) >= frames.snapshot_size);
+        tw_write_u8(&writer, TW_FRAME_SNAPSHOT);
+        tw_write_u16(&writer, frames.snapshot_size);
+        tw_write_bytes(&writer, frames.snapshot, frames.snapshot_size);
+    }
+    TW_ASSERT(!writer.failed && writer.next == writer.end);
+    TW_ASSERT(tw_server_frames_decode(&again, bytes, size) == TW_FRAMES_OK);
+    TW_ASSERT(frames.has_snapshot == again.has_snapshot);
+    if (frames.has_snapshot)
+        TW_ASSERT(memcmp(frames.snapshot, again.snapshot, frames.snapshot_size) == 0);
+    again.snapshot = frames.snapshot;
+    TW_ASSERT(memcmp(&frames, &again, sizeof(frames)) == 0);
+    free(bytes);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size == 0)
+        return 0;
+    if (data[0] & 1)
+        server(data + 1, size - 1);
+    else
+        client(data + 1, size - 1);
+    return 0;
+}
