@@ -463,9 +463,7 @@ size_t tw_client_get_entities(const struct tw_client *client, struct tw_client_e
 {
     if (!client || (!entities && capacity > 0))
         return 0;
-    if (capacity > client->config.entities_max)
-        capacity = client->config.entities_max;
-    size_t known = tw_view_entities(client->view, client->scratch, capacity);
+    size_t known = tw_view_entities(client->view, client->scratch, client->config.entities_max);
     for (size_t i = 0; i < known && i < capacity; i++)
         entities[i] = public_entity(&client->scratch[i]);
     return known;

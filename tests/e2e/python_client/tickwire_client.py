@@ -16,6 +16,7 @@ import sys
 import time
 
 import protocol
+import vectors
 import view as replicated
 from protocol import Malformed
 from sodium import random_bytes, x25519_public
@@ -327,11 +328,8 @@ def main():
     parser.add_argument("--connect-timeout", type=float, default=15.0, metavar="S")
     parser.add_argument("--stand", action="store_true", help="do not walk")
     arguments = parser.parse_args()
-    if arguments.vectors:
-        import vectors
-        return vectors.check(arguments.vectors)
     try:
-        return play(arguments)
+        return vectors.check(arguments.vectors) if arguments.vectors else play(arguments)
     except (OSError, ValueError, Malformed) as error:
         print(f"tickwire_client: {error}", file=sys.stderr)
         return 2

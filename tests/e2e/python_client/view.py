@@ -46,6 +46,12 @@ class Reader:
         low, high = self.take("<HB")
         return low | high << 16
 
+    def handle(self):
+        handle = self.take("<I")
+        if handle >> 24 == 0:
+            raise Malformed("a handle of generation 0")
+        return handle
+
     def cold(self, mask):
         if mask == 0 or mask & ~COLD_ALL:
             raise Malformed("cold mask out of range")
@@ -113,19 +119,22 @@ def parse_snapshot(body):
     number, tick, last_input, flags = reader.take("<IIIB")
     if number == 0 or flags & ~(HAS_SELF | HAS_HASH | INCOMPLETE):
         raise Malformed("snapshot number or flags out of range")
+    if flags & HAS_HASH and flags & INCOMPLETE:
+        raise Malformed("a view hash in a snapshot that left something out")
     snapshot = Snapshot(number, tick, last_input, bool(flags & INCOMPLETE))
     if flags & HAS_SELF:
-        snapshot.own = Own(*reader.take("<IiiiiH"))
+        snapshot.own = Own(reader.handle(), *reader.take("<iiiiH"))
     if flags & HAS_HASH:
         snapshot.view_hash = reader.take("<Q")
     for _ in range(reader.take("<B")):
-        snapshot.exits.append(reader.take("<I"))
+        snapshot.exits.append(reader.handle())
     for _ in range(reader.take("<B")):
-        handle, cell_x, cell_y = reader.take("<IHH")
+        handle = reader.handle()
+        cell_x, cell_y = reader.take("<HH")
         hot = _take_hot(reader, cell_x, cell_y)
         mask = reader.take("<B")
-        if handle == 0 or mask != COLD_ALL:
-            raise Malformed("enter: handle 0 or not all cold fields")
+        if mask != COLD_ALL:
+            raise Malformed("enter: not all cold fields")
         snapshot.enters.append(Entity(handle, hot, reader.cold(mask)))
     for _ in range(reader.take("<B")):
         index = reader.index()

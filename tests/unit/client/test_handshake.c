@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Connecting, over a network that loses, delays and lies. */
+#include "tests/unit/client/fake_server.h"
+#include "tests/unit/client/testing.h"
+#include "tickwire/bytes.h"
+
+#define SECOND_US UINT64_C(1000000)
+
+struct scene {
+    struct fake_server server;
+    struct tw_client *client;
+    uint8_t token[TW_CONNECT_SIZE];
+};
+
+static struct scene scene;
+
+static void scene_start_valid(int64_t valid_s, uint32_t connect_ms)
+{
+    fake_server_init(&scene.server);
+    fake_server_token(&scene.server, valid_s, scene.token);
+    struct tw_client_config config = fake_server_client_config(&scene.server);
+    config.connect_ms = connect_ms;
+    scene.client = tw_client_create(&config);
+    assert_non_null(scene.client);
+}
+
+static int scene_connect(void)
+{
+    return tw_client_connect(scene.client, scene.token, sizeof(scene.token), scene.server.now_us);
+}
+
+static void scene_start(void)
+{
+    scene_start_valid(60, 10000);
+    assert_int_equal(scene_connect(), TW_CLIENT_OK);
+}
+
+/* The next event of a kind, passing over entities. */
+static struct tw_client_event next_event(void)
+{
+    struct tw_client_event event = {0};
+    while (tw_client_poll_event(scene.client, &event) &&
+           (event.type == TW_CLIENT_EVENT_ENTER || event.type == TW_CLIENT_EVENT_EXIT))
+        event = (struct tw_client_event){0};
+    return event;
+}
+
+static void expect_closed(enum tw_client_end end, uint32_t code)
+{
+    struct tw_client_event event = next_event();
+    assert_int_equal(event.type, TW_CLIENT_EVENT_CLOSED);
+    assert_int_equal(event.end, end);
+    assert_int_equal(event.code, code);
+    assert_int_equal(tw_client_get_state(scene.client), TW_CLIENT_CLOSED);
+}
+
+static void expect_connected(void)
+{
+    assert_int_equal(tw_client_get_state(scene.client), TW_CLIENT_CONNECTED);
+    assert_int_equal(next_event().type, TW_CLIENT_EVENT_CONNECTED);
+    assert_int_equal(tw_client_get_connection_id(scene.client), scene.server.connection_id);
+    assert_true(scene.server.sealed > 0);
+}
+
+static void test_connects(void **state)
+{
+    (void)state;
+    scene_start();
+    fake_server_run(&scene.server, scene.client, SECOND_US / 2);
+    expect_connected();
+    assert_int_equal(scene.server.hellos, 1);
+    assert_int_equal(scene.server.hello2s, 1);
+    struct tw_client_statistics statistics;
+    tw_client_get_statistics(scene.client, &statistics);
+    assert_int_equal(statistics.packets_rejected, 0);
+    assert_true(statistics.suite == TW_SUITE_AES256_GCM ||
+                statistics.suite == TW_SUITE_CHACHA20_POLY1305);
+    tw_client_destroy(scene.client);
+}
+
+static void test_each_handshake_packet_may_be_lost(void **state)
+{
+    (void)state;
+    /* client: hello, hello 2, first sealed; server: cookie, welcome, first snapshot */
+    for (uint32_t lost = 1; lost <= 6; lost++) {
+        scene_start();
+        if (lost <= 3)
+            scene.server.lose_out = lost;
+        else
+            scene.server.lose_in = lost - 3;
+        fake_server_run(&scene.server, scene.client, SECOND_US);
+        expect_connected();
+        tw_client_destroy(scene.client);
+    }
+}
+
+static void test_everything_twice(void **state)
+{
+    (void)state;
+    scene_start();
+    scene.server.twice = true;
+    fake_server_run(&scene.server, scene.client, SECOND_US);
+    expect_connected();
+    assert_int_equal(scene.server.hello2s, 1);
+    tw_client_destroy(scene.client);
+}
+
+static void test_repeats_slow_down(void **state)
+{
+    (void)state;
+    scene_start();
+    scene.server.silent = true;
+    fake_server_run(&scene.server, scene.client, 5 * SECOND_US);
+    /* at 0, 0.25, 0.75, 1.75, 2.75, 3.75, 4.75 s */
+    assert_int_equal(scene.server.count_out, 7);
+    tw_client_destroy(scene.client);
+}
+
+static void test_try_again_then_connects(void **state)
+{
+    (void)state;
+    scene_start();
+    scene.server.try_again_left = 2;
+    scene.server.try_again_ms = 700;
+    fake_server_run(&scene.server, scene.client, 690000);
+    struct tw_client_event event = next_event();
+    assert_int_equal(event.type, TW_CLIENT_EVENT_TRY_AGAIN);
+    assert_int_equal(event.code, 700);
+    assert_int_equal(scene.server.count_out, 2); /* waits as told */
+    fake_server_run(&scene.server, scene.client, 2 * SECOND_US);
+    assert_int_equal(next_event().type, TW_CLIENT_EVENT_TRY_AGAIN);
+    expect_connected();
+    assert_int_equal(scene.server.hello2s, 3);
+    assert_int_equal(scene.server.hellos, 3); /* starts over each time */
+    tw_client_destroy(scene.client);
+}
+
+static void test_try_again_is_bounded(void **state)
+{
+    (void)state;
+    scene_start_valid(60, 30000);
+    assert_int_equal(scene_connect(), TW_CLIENT_OK);
+    scene.server.try_again_left = 1;
+    scene.server.try_again_ms = UINT32_MAX;
+    fake_server_run(&scene.server, scene.client, SECOND_US);
+    struct tw_client_event event = next_event();
+    assert_int_equal(event.type, TW_CLIENT_EVENT_TRY_AGAIN);
+    assert_int_equal(event.code, 10000);
+    fake_server_run(&scene.server, scene.client, 11 * SECOND_US);
+    expect_connected();
+    tw_client_destroy(scene.client);
+}
+
+static void test_refused(void **state)
+{
+    (void)state;
+    scene_start();
+    scene.server.refuse = TW_REFUSAL_FULL;
+    fake_server_run(&scene.server, scene.client, SECOND_US);
+    expect_closed(TW_CLIENT_END_REFUSED, TW_REFUSAL_FULL);
+    assert_int_equal(scene.server.count_out, 2); /* final: nothing more is sent */
+    tw_client_destroy(scene.client);
+}
+
+static void test_forged_refusal_is_ignored(void **state)
+{
+    (void)state;
+    scene_start();
+    scene.server.refuse = TW_REFUSAL_BANNED;
+    scene.server.lose_in = 2;
+    fake_server_run(&scene.server, scene.client, 100000);
+    uint8_t forged[TW_REFUSED_SIZE];
+    memcpy(forged, scene.server.last_packet, sizeof(forged));
+    forged[TW_REFUSED_MAC] ^= 1u;
+    tw_crc32c_seal(tw_crc32c_portable, forged, sizeof(forged));
+    scene.server.refuse = TW_REFUSAL_NONE;
+    fake_server_inject(&scene.server, forged, sizeof(forged));
+    fake_server_run(&scene.server, scene.client, SECOND_US);
+    expect_connected();
+    tw_client_destroy(scene.client);
+}
+
+static void test_wrong_version(void **state)
+{
+    (void)state;
+    scene_start_valid(60, 2000);
+    assert_int_equal(scene_connect(), TW_CLIENT_OK);
+    scene.server.other_version = true;
+    fake_server_run(&scene.server, scene.client, 1900000);
+    /* Unauthenticated: it goes on trying. */
+    assert_int_equal(tw_client_get_state(scene.client), TW_CLIENT_CONNECTING);
+    assert_true(scene.server.hellos > 2);
+    fake_server_run(&scene.server, scene.client, 200000);
+    expect_closed(TW_CLIENT_END_WRONG_VERSION, 0);
+    tw_client_destroy(scene.client);
+}
+
+static void test_wrong_version_hint_alone_changes_nothing(void **state)
+{
+    (void)state;
+    scene_start();
+    scene.server.other_version = true;
+    fake_server_run(&scene.server, scene.client, 100000);
+    scene.server.other_version = false;
+    fake_server_run(&scene.server, scene.client, SECOND_US);
+    expect_connected();
+    tw_client_destroy(scene.client);
+}
+
+static void test_no_answer(void **state)
+{
+    (void)state;
+    scene_start_valid(60, 3000);
+    assert_int_equal(scene_connect(), TW_CLIENT_OK);
+    scene.server.silent = true;
+    fake_server_run(&scene.server, scene.client, 3100000);
+    expect_closed(TW_CLIENT_END_NO_ANSWER, 0);
+    tw_client_destroy(scene.client);
+}
+
+static void test_token_expires_while_connecting(void **state)
+{
+    (void)state;
+    scene_start_valid(2, 10000);
+    assert_int_equal(scene_connect(), TW_CLIENT_OK);
+    scene.server.silent = true;
+    fake_server_run(&scene.server, scene.client, 2100000);
+    expect_closed(TW_CLIENT_END_TOKEN_EXPIRED, 0);
+    tw_client_destroy(scene.client);
+}
+
+static void test_server_decides_on_expired_token(void **state)
+{
+    (void)state;
+    scene_start_valid(-5, 10000);
+    assert_int_equal(scene_connect(), TW_CLIENT_OK);
+    fake_server_run(&scene.server, scene.client, SECOND_US);
+    expect_closed(TW_CLIENT_END_REFUSED, TW_REFUSAL_EXPIRED);
+    tw_client_destroy(scene.client);
+}
+
+static void test_cookie_keys_lost_starts_over(void **state)
+{
+    (void)state;
+    scene_start();
+    scene.server.lose_out = 2; /* hello 2 */
+    fake_server_run(&scene.server, scene.client, 100000);
+    for (uint32_t slot = 2; slot < 4; slot++) {
+        uint8_t key[TW_KEY_SIZE];
+        memset(key, (int)(0x40u + slot), sizeof(key));
+        tw_cookie_rotate(&scene.server.cookies, key, slot);
+    }
+    fake_server_run(&scene.server, scene.client, 8 * SECOND_US);
+    expect_connected();
+    assert_int_equal(scene.server.hellos, 2);
+    tw_client_destroy(scene.client);
+}
+
+static void test_garbage_is_counted(void **state)
+{
+    (void)state;
+    scene_start();
+    uint8_t garbage[TW_DATAGRAM_MAX];
+    memset(garbage, 0, sizeof(garbage));
+    for (uint32_t size = 1; size <= 200; size++) {
+        garbage[TW_HEADER_CHANNEL] = (uint8_t)(size % 8u);
+        tw_client_receive(scene.client, garbage, size, scene.server.now_us);
+    }
+    struct tw_client_statistics statistics;
+    tw_client_get_statistics(scene.client, &statistics);
+    assert_int_equal(statistics.packets_rejected, 200);
+    fake_server_run(&scene.server, scene.client, SECOND_US);
+    expect_connected();
+    tw_client_destroy(scene.client);
+}
+
+static void test_reconnects(void **state)
+{
+    (void)state;
+    scene_start();
+    fake_server_run(&scene.server, scene.client, SECOND_US);
+    expect_connected();
+    tw_client_close(scene.client, scene.server.now_us);
+    expect_closed(TW_CLIENT_END_LOCAL, 0);
+    fake_server_run(&scene.server, scene.client, SECOND_US / 10);
+    assert_int_equal(scene.server.closes, 3);
+    assert_int_equal(scene.server.close_reason, TW_CLOSE_BY_CLIENT);
+    assert_int_equal(tw_client_get_connection_id(scene.client), 0);
+    assert_true(sodium_is_zero(tw_client_get_ephemeral(scene.client), TW_KEY_SIZE));
+
+    scene.server.welcomed = false;
+    scene.server.sealed = 0;
+    scene.server.connection_id++;
+    fake_server_token(&scene.server, 60, scene.token);
+    assert_int_equal(scene_connect(), TW_CLIENT_OK);
+    assert_int_equal(tw_client_get_entities(scene.client, NULL, 0), 0);
+    fake_server_run(&scene.server, scene.client, SECOND_US);
+    expect_connected();
+    assert_int_equal(tw_client_get_entities(scene.client, NULL, 0), 2);
+    tw_client_destroy(scene.client);
+}
+
+static void test_calls_in_wrong_states(void **state)
+{
+    (void)state;
+    scene_start_valid(60, 5000);
+    struct tw_client_input input = {.move_x = INT8_MIN};
+    assert_int_equal(tw_client_set_input(scene.client, &input), TW_CLIENT_ERROR_ARGUMENT);
+    input = (struct tw_client_input){.buttons = 0x100};
+    assert_int_equal(tw_client_set_input(scene.client, &input), TW_CLIENT_ERROR_ARGUMENT);
+    assert_int_equal(tw_client_connect(scene.client, NULL, 388, 1), TW_CLIENT_ERROR_ARGUMENT);
+    assert_int_equal(tw_client_connect(scene.client, scene.token, 387, 1), TW_CLIENT_ERROR_TOKEN);
+    assert_int_equal(tw_client_get_state(scene.client), TW_CLIENT_IDLE);
+    tw_client_close(scene.client, scene.server.now_us); /* nothing to close: no event */
+    struct tw_client_event event;
+    assert_false(tw_client_poll_event(scene.client, &event));
+    assert_int_equal(scene_connect(), TW_CLIENT_OK);
+    assert_int_equal(scene_connect(), TW_CLIENT_ERROR_STATE);
+    tw_client_close(scene.client, scene.server.now_us);
+    expect_closed(TW_CLIENT_END_LOCAL, 0);
+    tw_client_destroy(scene.client);
+}
+
+static void test_configuration_is_checked(void **state)
+{
+    (void)state;
+    struct tw_client_config config = tw_client_config_default();
+    config.entities_max = 4097;
+    assert_null(tw_client_create(&config));
+    config = tw_client_config_default();
+    config.events_max = 15;
+    assert_null(tw_client_create(&config));
+    config = tw_client_config_default();
+    config.version = 2;
+    assert_null(tw_client_create(&config));
+    assert_null(tw_client_create(NULL));
+    tw_client_destroy(NULL);
+}
+
+static void test_own_socket(void **state)
+{
+    (void)state;
+    scene_start_valid(60, 5000);
+    tw_client_destroy(scene.client);
+    struct tw_client_config config = tw_client_config_default();
+    struct tw_client *client = tw_client_create(&config);
+    /* A server on loopback that nobody runs: refusals are loss, not errors. */
+    struct tw_address nobody = tw_address_from_ipv4(0x7f000001u, 9);
+    memcpy(scene.token + TW_CONNECT_ADDRESS_LIST, nobody.ip, sizeof(nobody.ip));
+    tw_store_u16(scene.token + TW_CONNECT_ADDRESS_LIST + 16, nobody.port);
+    assert_int_equal(tw_client_connect(client, scene.token, sizeof(scene.token), 1000),
+                     TW_CLIENT_OK);
+    assert_true(tw_client_get_descriptor(client) >= 0);
+    for (uint64_t now_us = 1000; now_us < 3 * SECOND_US; now_us += 10000)
+        tw_client_update(client, now_us);
+    assert_int_equal(tw_client_get_state(client), TW_CLIENT_CONNECTING);
+    struct tw_client_statistics statistics;
+    tw_client_get_statistics(client, &statistics);
+    assert_true(statistics.packets_sent > 0);
+    tw_client_close(client, 3 * SECOND_US);
+    assert_int_equal(tw_client_get_descriptor(client), -1);
+    tw_client_destroy(client);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_connects),
+        cmocka_unit_test(test_each_handshake_packet_may_be_lost),
+        cmocka_unit_test(test_everything_twice),
+        cmocka_unit_test(test_repeats_slow_down),
+        cmocka_unit_test(test_try_again_then_connects),
+        cmocka_unit_test(test_try_again_is_bounded),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_forged_refusal_is_ignored),
+        cmocka_unit_test(test_wrong_version),
+        cmocka_unit_test(test_wrong_version_hint_alone_changes_nothing),
+        cmocka_unit_test(test_no_answer),
+        cmocka_unit_test(test_token_expires_while_connecting),
+        cmocka_unit_test(test_server_decides_on_expired_token),
+        cmocka_unit_test(test_cookie_keys_lost_starts_over),
+        cmocka_unit_test(test_garbage_is_counted),
+        cmocka_unit_test(test_reconnects),
+        cmocka_unit_test(test_calls_in_wrong_states),
+        cmocka_unit_test(test_configuration_is_checked),
+        cmocka_unit_test(test_own_socket),
+    };
+    return cmocka_run_group_tests(tests, testing_setup, NULL);
+}

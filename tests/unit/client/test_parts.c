@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The small parts on their own: base64, clock arithmetic, inputs, link limits, demultiplexer. */
+#include "dataplane/client/base64.h"
+#include "dataplane/client/clock.h"
+#include "dataplane/client/inputs.h"
+#include "dataplane/client/link.h"
+#include "tests/load/demux.h"
+#include "tests/unit/client/testing.h"
+#include "tickwire/bytes.h"
+#include "tickwire/client.h"
+
+static void test_base64(void **state)
+{
+    (void)state;
+    uint8_t out[4];
+    assert_true(tw_client_base64_decode(out, 4, "AP8QIA==", 8));
+    assert_memory_equal(out, "\x00\xff\x10\x20", 4);
+    assert_true(tw_client_base64_decode(out, 3, "+/+/", 4));
+    assert_false(tw_client_base64_decode(out, 4, "AP8QIA", 6));     /* no padding */
+    assert_false(tw_client_base64_decode(out, 4, "AP8QIB==", 8));   /* unused bits set */
+    assert_false(tw_client_base64_decode(out, 4, "AP8Q IA=", 8));   /* blank */
+    assert_false(tw_client_base64_decode(out, 3, "-_-_", 4));       /* the other alphabet */
+    assert_false(tw_client_base64_decode(out, 4, "AP8QIA==\n", 9)); /* more */
+    assert_false(tw_client_base64_decode(out, 3, "AP8QIA==", 8));   /* other size */
+}
+
+static void test_token_text(void **state)
+{
+    (void)state;
+    uint8_t bytes[TW_CONNECT_SIZE];
+    uint8_t decoded[TW_CONNECT_SIZE];
+    char text[600];
+    randombytes_buf(bytes, sizeof(bytes));
+    sodium_bin2base64(text, sizeof(text), bytes, sizeof(bytes), sodium_base64_VARIANT_ORIGINAL);
+    assert_int_equal(tw_client_token_decode(text, decoded, sizeof(decoded)), TW_CLIENT_OK);
+    assert_memory_equal(bytes, decoded, sizeof(bytes));
+    assert_int_equal(tw_client_token_decode(text, decoded, 387), TW_CLIENT_ERROR_ARGUMENT);
+    text[100] = '!';
+    assert_int_equal(tw_client_token_decode(text, decoded, sizeof(decoded)), TW_CLIENT_ERROR_TOKEN);
+}
+
+static void test_tick_is_inverse_of_due_time(void **state)
+{
+    (void)state;
+    static const uint32_t rates[] = {1, 20, 30, 60, 64, 128, 255};
+    for (size_t i = 0; i < sizeof(rates) / sizeof(rates[0]); i++) {
+        struct tw_client_clock clock;
+        tw_client_clock_init(&clock, rates[i], 0, 0);
+        for (uint64_t tick = 1; tick < 2000; tick++) {
+            uint64_t due_us = tick * 1000000u / rates[i];
+            assert_int_equal(tw_client_clock_tick(&clock, due_us), tick);
+            assert_int_equal(tw_client_clock_tick(&clock, due_us - 1u), tick - 1u);
+        }
+    }
+}
+
+static void test_senseless_pongs(void **state)
+{
+    (void)state;
+    struct tw_client_clock clock;
+    tw_client_clock_init(&clock, 60, 5000, 100000000);
+    int64_t offset_us = clock.offset_us;
+    uint64_t now_us = 100000000;
+    const struct tw_frame_pong pongs[] = {
+        {.echo_us = now_us + 1, .received_us = 1, .sent_us = 1},        /* of the future */
+        {.echo_us = now_us - 10000001, .received_us = 1, .sent_us = 1}, /* of long ago */
+        {.echo_us = now_us - 10, .received_us = 2, .sent_us = 1},       /* sent before received */
+        {.echo_us = now_us - 10, .received_us = 1, .sent_us = 100},     /* held longer than away */
+        {.echo_us = UINT64_MAX, .received_us = 0, .sent_us = UINT64_MAX},
+    };
+    for (size_t i = 0; i < sizeof(pongs) / sizeof(pongs[0]); i++)
+        assert_false(tw_client_clock_pong(&clock, &pongs[i], now_us));
+    assert_int_equal(clock.offset_us, offset_us);
+    assert_int_equal(clock.sample_count, 0);
+}
+
+static void test_best_pong_ages_out(void **state)
+{
+    (void)state;
+    struct tw_client_clock clock;
+    tw_client_clock_init(&clock, 60, 0, 0);
+    uint64_t now_us = 1000000;
+    struct tw_frame_pong pong = {.echo_us = now_us - 100, .received_us = 50, .sent_us = 50};
+    assert_true(tw_client_clock_pong(&clock, &pong, now_us));
+    int64_t first = clock.offset_us;
+    assert_int_equal(first, 50 - ((int64_t)now_us - 50));
+    for (uint32_t i = 0; i < TW_CLIENT_CLOCK_SAMPLES; i++) {
+        assert_int_equal(clock.offset_us, first);
+        now_us += 500000;
+        pong = (struct tw_frame_pong){.echo_us = now_us - 2000, .received_us = 77, .sent_us = 77};
+        assert_true(tw_client_clock_pong(&clock, &pong, now_us));
+    }
+    assert_int_not_equal(clock.offset_us, first);
+    assert_int_equal(clock.rtt_min_us, 100);
+}
+
+static void test_inputs_list(void **state)
+{
+    (void)state;
+    struct tw_client_inputs inputs;
+    struct tw_input list[TW_INPUTS_MAX];
+    tw_client_inputs_init(&inputs);
+    assert_int_equal(tw_client_inputs_list(&inputs, list), 0);
+    for (uint32_t tick = 100; tick < 105; tick++) {
+        inputs.current.facing = (uint16_t)tick;
+        assert_int_equal(tw_client_inputs_advance(&inputs, tick), 1);
+        assert_int_equal(tw_client_inputs_advance(&inputs, tick), 0);
+    }
+    assert_int_equal(tw_client_inputs_list(&inputs, list), 5);
+    assert_int_equal(list[0].facing, 104);
+    assert_int_equal(list[4].facing, 100);
+    tw_client_inputs_applied(&inputs, 102);
+    tw_client_inputs_applied(&inputs, 101); /* an older snapshot */
+    assert_int_equal(tw_client_inputs_list(&inputs, list), 2);
+    tw_client_inputs_applied(&inputs, 104);
+    assert_int_equal(tw_client_inputs_list(&inputs, list), 0);
+
+    assert_int_equal(tw_client_inputs_advance(&inputs, 107), 3);
+    assert_int_equal(tw_client_inputs_list(&inputs, list), 3);
+    assert_int_equal(tw_client_inputs_advance(&inputs, 5000), TW_INPUTS_MAX);
+    assert_int_equal(tw_client_inputs_list(&inputs, list), TW_INPUTS_MAX);
+    assert_int_equal(tw_client_inputs_advance(&inputs, 4000), 0); /* the clock was set back */
+    assert_int_equal(tw_client_inputs_advance(&inputs, UINT64_C(1) << 32), 0);
+}
+
+static void test_link_numbers_run_out(void **state)
+{
+    (void)state;
+    struct tw_session_secrets secrets;
+    memset(&secrets, 7, sizeof(secrets));
+    static struct tw_client_link link;
+    tw_client_link_init(&link, tw_aead_sodium(), &secrets, TW_SUITE_CHACHA20_POLY1305,
+                        TW_CLIENT_LINK_CLIENT);
+    link.next_sequence = TW_SEALED_MAX - 1u;
+    assert_int_equal(tw_client_link_left(&link), 1);
+    uint8_t packet[TW_DATAGRAM_MAX] = {0};
+    assert_int_equal(tw_client_link_seal(&link, packet, 3), TW_PACKET_MIN + 3u);
+    assert_int_equal(tw_client_link_left(&link), 0);
+    tw_client_link_wipe(&link);
+    assert_true(sodium_is_zero((const uint8_t *)&link, sizeof(link)));
+}
+
+static void test_link_is_directional(void **state)
+{
+    (void)state;
+    struct tw_session_secrets secrets;
+    randombytes_buf(&secrets, sizeof(secrets));
+    static struct tw_client_link client, server;
+    tw_client_link_init(&client, tw_aead_sodium(), &secrets, TW_SUITE_CHACHA20_POLY1305,
+                        TW_CLIENT_LINK_CLIENT);
+    tw_client_link_init(&server, tw_aead_sodium(), &secrets, TW_SUITE_CHACHA20_POLY1305,
+                        TW_CLIENT_LINK_SERVER);
+    uint8_t packet[TW_DATAGRAM_MAX] = {0};
+    uint8_t copy[TW_DATAGRAM_MAX];
+    size_t size = tw_client_link_seal(&client, packet, 20);
+    memcpy(copy, packet, size);
+    /* Its own packet sent back to it. */
+    assert_int_equal(tw_client_link_open(&client, copy, size, 0), TW_CLIENT_LINK_FORGED);
+    memcpy(copy, packet, size);
+    assert_int_equal(tw_client_link_open(&server, copy, size, 10), TW_CLIENT_LINK_OK);
+    assert_int_equal(tw_client_link_open(&server, packet, size, 11), TW_CLIENT_LINK_REPLAYED);
+    assert_int_equal(tw_client_link_open(&server, packet, TW_PACKET_MIN - 1u, 11),
+                     TW_CLIENT_LINK_MALFORMED);
+    packet[TW_HEADER_FLAGS] = TW_FLAG_KEY_PHASE;
+    assert_int_equal(tw_client_link_open(&server, packet, size, 11), TW_CLIENT_LINK_MALFORMED);
+    packet[TW_HEADER_CONNECTION_ID] ^= 1u;
+    assert_int_equal(tw_client_link_open(&server, packet, size, 11), TW_CLIENT_LINK_FOREIGN);
+    struct tw_frame_ack ack;
+    assert_false(tw_client_link_acknowledgement(&client, &ack, 0));
+    assert_true(tw_client_link_acknowledgement(&server, &ack, 100010));
+    assert_int_equal(ack.largest, 1);
+    assert_int_equal(ack.bitmap, 0);
+    assert_int_equal(ack.delay_us, UINT16_MAX);
+}
+
+static void test_demux(void **state)
+{
+    (void)state;
+    static struct tw_load_demux demux;
+    uint8_t keys[3][TW_KEY_SIZE];
+    uint8_t packet[TW_WELCOME_SIZE] = {0};
+    for (uint32_t i = 0; i < 3; i++) {
+        memset(keys[i], (int)i + 1, TW_KEY_SIZE);
+        tw_load_demux_set(&demux, i, i == 2 ? 0 : 100 + i, keys[i]);
+    }
+    memcpy(packet + TW_ANSWER_EPHEMERAL, keys[2], TW_KEY_SIZE);
+    assert_int_equal(tw_load_demux_find(&demux, packet, sizeof(packet)), 2);
+    packet[TW_ANSWER_EPHEMERAL] ^= 0xffu;
+    assert_int_equal(tw_load_demux_find(&demux, packet, sizeof(packet)), TW_LOAD_NOBODY);
+    assert_int_equal(tw_load_demux_find(&demux, packet, 45), TW_LOAD_NOBODY);
+    tw_store_u32(packet, 101);
+    assert_int_equal(tw_load_demux_find(&demux, packet, TW_HEADER_SIZE), 1);
+    assert_int_equal(tw_load_demux_find(&demux, packet, TW_HEADER_SIZE - 1u), TW_LOAD_NOBODY);
+    tw_store_u32(packet, 102);
+    assert_int_equal(tw_load_demux_find(&demux, packet, TW_HEADER_SIZE), TW_LOAD_NOBODY);
+    tw_load_demux_set(&demux, 1, 102, keys[1]);
+    assert_int_equal(tw_load_demux_find(&demux, packet, TW_HEADER_SIZE), 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_base64),
+        cmocka_unit_test(test_token_text),
+        cmocka_unit_test(test_tick_is_inverse_of_due_time),
+        cmocka_unit_test(test_senseless_pongs),
+        cmocka_unit_test(test_best_pong_ages_out),
+        cmocka_unit_test(test_inputs_list),
+        cmocka_unit_test(test_link_numbers_run_out),
+        cmocka_unit_test(test_link_is_directional),
+        cmocka_unit_test(test_demux),
+    };
+    return cmocka_run_group_tests(tests, testing_setup, NULL);
+}

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A connected client: inputs, time, snapshots, forged packets, ends. */
+#include "dataplane/wire/frames.h"
+#include "tests/unit/client/fake_server.h"
+#include "tests/unit/client/testing.h"
+#include "tickwire/bytes.h"
+
+#include <stdlib.h>
+
+#define SECOND_US UINT64_C(1000000)
+#define TICK_US   16667
+
+static struct fake_server server;
+static struct tw_client *client;
+
+static void start_with(uint32_t events_max)
+{
+    fake_server_init(&server);
+    uint8_t token[TW_CONNECT_SIZE];
+    fake_server_token(&server, 60, token);
+    struct tw_client_config config = fake_server_client_config(&server);
+    config.events_max = events_max;
+    config.timeout_ms = 3000;
+    client = tw_client_create(&config);
+    assert_non_null(client);
+    assert_int_equal(tw_client_connect(client, token, sizeof(token), server.now_us), TW_CLIENT_OK);
+}
+
+static void start(void)
+{
+    start_with(4096);
+    fake_server_run(&server, client, SECOND_US);
+    assert_int_equal(tw_client_get_state(client), TW_CLIENT_CONNECTED);
+}
+
+static struct tw_client_statistics statistics(void)
+{
+    struct tw_client_statistics out;
+    tw_client_get_statistics(client, &out);
+    return out;
+}
+
+static uint32_t count_events(enum tw_client_event_type type)
+{
+    uint32_t count = 0;
+    struct tw_client_event event;
+    while (tw_client_poll_event(client, &event))
+        count += event.type == type;
+    return count;
+}
+
+static void expect_end(enum tw_client_end end, uint32_t code)
+{
+    struct tw_client_event event = {0};
+    while (tw_client_poll_event(client, &event) && event.type != TW_CLIENT_EVENT_CLOSED) {
+    }
+    assert_int_equal(event.type, TW_CLIENT_EVENT_CLOSED);
+    assert_int_equal(event.end, end);
+    assert_int_equal(event.code, code);
+}
+
+/* Ticks from the first input to the newest applied one that never got an input. */
+static uint32_t holes(void)
+{
+    uint32_t count = 0;
+    for (uint32_t tick = server.first_input_tick; tick <= server.last_input_tick; tick++)
+        count += server.inputs[tick % FAKE_TICKS_MAX] == 0;
+    return count;
+}
+
+static void test_view_and_rates(void **state)
+{
+    (void)state;
+    start();
+    struct tw_client_statistics before = statistics();
+    fake_server_run(&server, client, 2 * SECOND_US);
+    struct tw_client_statistics after = statistics();
+    assert_in_range(after.inputs_sent - before.inputs_sent, 119, 121);
+    assert_in_range(after.packets_sent - before.packets_sent, 119, 121);
+    assert_in_range(after.snapshots - before.snapshots, 38, 41);
+    assert_int_equal(after.packets_rejected, 0);
+    assert_true(after.hashes_checked > 40);
+    assert_int_equal(after.hashes_wrong, 0);
+    assert_int_equal(server.malformed, 0);
+    assert_true(server.snapshot_acked > 50);
+    assert_in_range(after.rtt_us, 10000, 13000);
+    assert_true(after.rtt_min_us <= after.rtt_us);
+
+    struct tw_client_entity entities[4];
+    assert_int_equal(tw_client_get_entities(client, entities, 4), 2);
+    struct tw_client_entity one;
+    assert_true(tw_client_get_entity(client, 1u << 24 | 1u, &one));
+    assert_int_equal(one.x, 1 << 16 | 1 << 8);
+    assert_int_equal(one.health, 80);
+    assert_false(tw_client_get_entity(client, 99, &one));
+    struct tw_client_self self;
+    tw_client_get_self(client, &self);
+    assert_true(self.last_input_tick > 0);
+    assert_int_equal(count_events(TW_CLIENT_EVENT_ENTER), 2);
+    tw_client_destroy(client);
+}
+
+static void test_first_pings_are_fast(void **state)
+{
+    (void)state;
+    start();
+    assert_int_equal(server.pings, 5);
+    fake_server_run(&server, client, 2 * SECOND_US);
+    assert_in_range(server.pings, 8, 10);
+    assert_int_equal(statistics().rtt_samples, server.pings);
+    tw_client_destroy(client);
+}
+
+static void test_inputs_arrive_before_their_tick(void **state)
+{
+    (void)state;
+    start();
+    fake_server_run(&server, client, 4 * SECOND_US);
+    assert_int_equal(holes(), 0);
+    /* The newest input aims two ticks ahead of the server when it arrives. */
+    uint32_t ahead = 0;
+    for (uint32_t tick = (uint32_t)fake_server_tick(&server) + 1u;
+         server.inputs[tick % FAKE_TICKS_MAX] > 0; tick++)
+        ahead++;
+    assert_in_range(ahead, 1, 3);
+    tw_client_destroy(client);
+}
+
+static void test_inputs_survive_loss(void **state)
+{
+    (void)state;
+    start();
+    server.loss_percent = 20;
+    fake_server_run(&server, client, 20 * SECOND_US);
+    assert_int_equal(tw_client_get_state(client), TW_CLIENT_CONNECTED);
+    assert_int_equal(holes(), 0);
+    assert_true(server.last_input_tick + 60u > fake_server_tick(&server));
+    assert_int_equal(statistics().hashes_wrong, 0);
+    assert_true(statistics().snapshots_lost > 20);
+    tw_client_destroy(client);
+}
+
+static void test_late_update_makes_missed_inputs(void **state)
+{
+    (void)state;
+    start();
+    uint64_t inputs_before = statistics().inputs_sent;
+    uint64_t packets_before = statistics().packets_sent;
+    fake_server_pass(&server, client, 100000); /* 6 ticks without an update */
+    tw_client_update(client, server.now_us);
+    assert_in_range(statistics().inputs_sent - inputs_before, 6, 7);
+    assert_int_equal(statistics().packets_sent - packets_before, 1);
+    inputs_before = statistics().inputs_sent;
+    fake_server_pass(&server, client, SECOND_US);
+    tw_client_update(client, server.now_us);
+    assert_int_equal(statistics().inputs_sent - inputs_before, TW_INPUTS_MAX);
+    fake_server_run(&server, client, SECOND_US);
+    assert_int_equal(server.malformed, 0);
+    tw_client_destroy(client);
+}
+
+static void test_clock_under_asymmetric_jitter(void **state)
+{
+    (void)state;
+    start_with(4096);
+    server.jitter_in_us = 60000; /* all of it inward: a plain average would be off by 15 ms */
+    server.jitter_out_us = 2000;
+    fake_server_run(&server, client, 10 * SECOND_US);
+    int64_t worst = 0;
+    for (int i = 0; i < 300; i++) {
+        fake_server_run(&server, client, 10000);
+        int64_t error = (int64_t)tw_client_get_server_tick(client, server.now_us) -
+                        (int64_t)fake_server_tick(&server);
+        if (llabs(error) > worst)
+            worst = llabs(error);
+    }
+    assert_true(worst <= 1);
+    tw_client_destroy(client);
+}
+
+static void test_replayed_packet_is_rejected(void **state)
+{
+    (void)state;
+    start();
+    uint8_t copy[TW_DATAGRAM_MAX];
+    uint32_t size = server.last_packet_size;
+    memcpy(copy, server.last_packet, size);
+    fake_server_run(&server, client, SECOND_US);
+    struct tw_client_statistics before = statistics();
+    tw_client_receive(client, copy, size, server.now_us);
+    struct tw_client_statistics after = statistics();
+    assert_int_equal(after.packets_rejected, before.packets_rejected + 1);
+    assert_int_equal(after.snapshots, before.snapshots);
+    tw_client_destroy(client);
+}
+
+static void test_forged_packets_change_nothing(void **state)
+{
+    (void)state;
+    start();
+    for (uint32_t byte = 0; byte < server.last_packet_size; byte++) {
+        uint8_t forged[TW_DATAGRAM_MAX];
+        memcpy(forged, server.last_packet, server.last_packet_size);
+        /* A number never seen, so that only the tag tells. */
+        tw_store_u64(forged + TW_HEADER_SEQUENCE, 1u << 20);
+        forged[byte] ^= 0x40u;
+        uint64_t rejected = statistics().packets_rejected;
+        tw_client_receive(client, forged, server.last_packet_size, server.now_us);
+        assert_int_equal(statistics().packets_rejected, rejected + 1);
+    }
+    uint64_t snapshots = statistics().snapshots;
+    fake_server_run(&server, client, SECOND_US);
+    assert_true(statistics().snapshots > snapshots + 15); /* the window did not move */
+    assert_int_equal(tw_client_get_state(client), TW_CLIENT_CONNECTED);
+    tw_client_destroy(client);
+}
+
+static void test_authenticated_nonsense_is_rejected_whole(void **state)
+{
+    (void)state;
+    start();
+    uint8_t packet[TW_DATAGRAM_MAX];
+    /* A close that is fine, followed by a frame of no known type. */
+    struct tw_writer writer = tw_writer_make(packet + TW_HEADER_SIZE, TW_PLAINTEXT_MAX);
+    tw_frame_write_close(&writer, TW_CLOSE_KICKED);
+    tw_write_u24(&writer, 99);
+    size_t size =
+        tw_client_link_seal(&server.link, packet, (size_t)(writer.next - packet) - TW_HEADER_SIZE);
+    uint64_t rejected = statistics().packets_rejected;
+    tw_client_receive(client, packet, size, server.now_us);
+    tw_client_update(client, server.now_us);
+    assert_int_equal(statistics().packets_rejected, rejected + 1);
+    assert_int_equal(tw_client_get_state(client), TW_CLIENT_CONNECTED);
+    tw_client_destroy(client);
+}
+
+static void test_server_closes(void **state)
+{
+    (void)state;
+    start();
+    server.loss_percent = 0;
+    server.lose_in = server.count_in + 1; /* the first of three */
+    fake_server_close(&server, TW_CLOSE_SHUTDOWN);
+    fake_server_run(&server, client, 50000);
+    expect_end(TW_CLIENT_END_REMOTE, TW_CLOSE_SHUTDOWN);
+    uint32_t sent = server.count_out;
+    fake_server_run(&server, client, SECOND_US);
+    assert_int_equal(server.count_out, sent);
+    tw_client_destroy(client);
+}
+
+static void test_silence_times_out(void **state)
+{
+    (void)state;
+    start();
+    server.silent = true;
+    fake_server_run(&server, client, 2900000);
+    assert_int_equal(tw_client_get_state(client), TW_CLIENT_CONNECTED);
+    fake_server_run(&server, client, 300000);
+    expect_end(TW_CLIENT_END_TIMEOUT, 0);
+    tw_client_destroy(client);
+}
+
+static void test_wrong_hash_is_reported(void **state)
+{
+    (void)state;
+    start();
+    assert_int_equal(count_events(TW_CLIENT_EVENT_DESYNC), 0);
+    server.wrong_hash = true;
+    fake_server_run(&server, client, SECOND_US / 4);
+    assert_true(count_events(TW_CLIENT_EVENT_DESYNC) > 0);
+    assert_true(statistics().hashes_wrong > 0);
+    tw_client_destroy(client);
+}
+
+static void test_events_overflow(void **state)
+{
+    (void)state;
+    start_with(16);
+    server.endless_enters = true;
+    fake_server_run(&server, client, SECOND_US);
+    struct tw_client_event event;
+    uint32_t before_lost = 0;
+    assert_true(tw_client_poll_event(client, &event));
+    assert_int_equal(event.type, TW_CLIENT_EVENT_CONNECTED);
+    while (tw_client_poll_event(client, &event) && event.type != TW_CLIENT_EVENT_LOST)
+        before_lost++;
+    assert_int_equal(event.type, TW_CLIENT_EVENT_LOST);
+    assert_int_equal(before_lost, 11);
+    assert_true(event.code > 100);
+    assert_false(tw_client_poll_event(client, &event));
+    /* An end is told even when the queue is full. */
+    fake_server_run(&server, client, SECOND_US);
+    tw_client_close(client, server.now_us);
+    expect_end(TW_CLIENT_END_LOCAL, 0);
+    tw_client_destroy(client);
+}
+
+static void test_inputs_change(void **state)
+{
+    (void)state;
+    start();
+    assert_int_equal(
+        tw_client_set_input(client, &(struct tw_client_input){.move_x = 127, .buttons = 1}),
+        TW_CLIENT_OK);
+    fake_server_run(&server, client, SECOND_US / 2);
+    assert_int_equal(server.newest_input.move_x, 127);
+    assert_int_equal(server.newest_input.buttons, 1);
+    tw_client_destroy(client);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_view_and_rates),
+        cmocka_unit_test(test_first_pings_are_fast),
+        cmocka_unit_test(test_inputs_arrive_before_their_tick),
+        cmocka_unit_test(test_inputs_survive_loss),
+        cmocka_unit_test(test_late_update_makes_missed_inputs),
+        cmocka_unit_test(test_clock_under_asymmetric_jitter),
+        cmocka_unit_test(test_replayed_packet_is_rejected),
+        cmocka_unit_test(test_forged_packets_change_nothing),
+        cmocka_unit_test(test_authenticated_nonsense_is_rejected_whole),
+        cmocka_unit_test(test_server_closes),
+        cmocka_unit_test(test_silence_times_out),
+        cmocka_unit_test(test_wrong_hash_is_reported),
+        cmocka_unit_test(test_events_overflow),
+        cmocka_unit_test(test_inputs_change),
+    };
+    return cmocka_run_group_tests(tests, testing_setup, NULL);
+}
