@@ -77,7 +77,8 @@ uint32_t tw_pending_find(const struct tw_pending *pending, const uint8_t binder[
 uint32_t tw_pending_begin(struct tw_pending *pending, const uint8_t binder[TW_HASH_SIZE],
                           uint64_t now_ns);
 
-/* The number that names this use of the entry to the control plane, and back. */
+/* The number that names this use of the entry to the control plane, and back: the serial above the
+ * entry's number, which is below 2^18, so that others find bits 18..31 zero. */
 uint64_t tw_pending_request(const struct tw_pending *pending, uint32_t entry);
 /* TW_PENDING_NONE if that use is over; else RELAYED or EXPIRED. */
 uint32_t tw_pending_of_request(const struct tw_pending *pending, uint64_t request);

@@ -33,7 +33,7 @@ const uint8_t *tw_transmit_next_hop(struct tw_worker *worker, uint32_t address)
     if (tw_neighbours_may_ask(&worker->neighbours, next_hop, worker->now_ns)) {
         memset(&worker->event, 0, sizeof(worker->event));
         worker->event.neighbour.ipv4 = next_hop;
-        /* If the ring is full the next packet asks again. */
+        /* Lost when the ring is full: asked again a second later. */
         (void)!tw_owed_event(worker, TW_EVENT_NEIGHBOUR_WANTED);
     }
     return NULL;
