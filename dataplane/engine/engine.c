@@ -84,7 +84,7 @@ static bool create_worker(struct tw_engine *engine, uint32_t index, struct tw_en
         .port_id = engine->port.id,
         .socket = engine->port.socket,
         .config = engine->config,
-        .aead = tw_aead_sodium(),
+        .aead = engine->aead,
         .rx_pool = engine->port.rx_pools[index],
         .tx_pool = engine->port.tx_pools[index],
         .events = tw_engine_events(engine, index),
@@ -141,31 +141,43 @@ static bool create_shard(struct tw_engine *engine, uint32_t index, struct tw_eng
     return true;
 }
 
-bool tw_engine_start(struct tw_engine *engine, const struct tw_config *config,
+bool tw_engine_begin(struct tw_engine *engine, const struct tw_config *config,
                      const struct tw_topology *topology, struct tw_engine_error *error)
 {
     memset(engine, 0, sizeof(*engine));
     engine->config = config;
     engine->topology = topology;
+    engine->aead = tw_aead_sodium();
     randombytes_buf(&engine->boot_id, sizeof(engine->boot_id));
-
     struct tw_eal_error eal_error;
     if (!tw_eal_start(config, topology, &engine->hugepages, &eal_error))
         return fail(engine, error, "%s", eal_error.message);
     engine->eal_started = true;
+    return true;
+}
+
+bool tw_engine_build(struct tw_engine *engine, const char *device, struct tw_engine_error *error)
+{
     struct tw_port_error port_error;
-    if (!tw_port_open(&engine->port, config->engine.device, topology, &port_error))
+    if (!tw_port_open(&engine->port, device, engine->topology, &port_error))
         return fail(engine, error, "%s", port_error.message);
     if (!create_rings(engine, error))
         return false;
     engine->epoch_ns = tw_clock_now_ns();
-    for (uint32_t i = 0; i < topology->shards; i++)
+    for (uint32_t i = 0; i < engine->topology->shards; i++)
         if (!create_shard(engine, i, error))
             return false;
-    for (uint32_t i = 0; i < topology->workers; i++)
+    for (uint32_t i = 0; i < engine->topology->workers; i++)
         if (!create_worker(engine, i, error))
             return false;
     return true;
+}
+
+bool tw_engine_start(struct tw_engine *engine, const struct tw_config *config,
+                     const struct tw_topology *topology, struct tw_engine_error *error)
+{
+    return tw_engine_begin(engine, config, topology, error) &&
+           tw_engine_build(engine, config->engine.device, error);
 }
 
 bool tw_engine_launch(struct tw_engine *engine, struct tw_engine_error *error)

@@ -23,6 +23,7 @@ struct tw_engine {
     bool hugepages;
     uint64_t epoch_ns; /* tick 0 */
     uint64_t boot_id;
+    const struct tw_aead_backend *aead;
     struct rte_ring *rings[TW_TOPOLOGY_RINGS_MAX]; /* as in the topology */
     struct tw_worker *workers[TW_WORKERS_MAX];
     struct tw_worker_counters *worker_counters[TW_WORKERS_MAX];
@@ -35,7 +36,18 @@ struct tw_engine_error {
     char message[640];
 };
 
-/* `config` and `topology` outlive the engine. On failure everything taken is given back. */
+/* `config` and `topology` outlive the engine. On failure everything taken is given back. First
+ * half: DPDK itself, with the device of the configuration if it names one. */
+bool tw_engine_begin(struct tw_engine *engine, const struct tw_config *config,
+                     const struct tw_topology *topology, struct tw_engine_error *error)
+    __attribute__((warn_unused_result));
+
+/* Second half: port, rings, shards, workers. `device` may be a port that was made in between, and
+ * engine->aead may be replaced before. */
+bool tw_engine_build(struct tw_engine *engine, const char *device, struct tw_engine_error *error)
+    __attribute__((warn_unused_result));
+
+/* Both. */
 bool tw_engine_start(struct tw_engine *engine, const struct tw_config *config,
                      const struct tw_topology *topology, struct tw_engine_error *error)
     __attribute__((warn_unused_result));

@@ -69,12 +69,20 @@ struct tw_shard_loop *tw_shard_loop_init(void *memory, const struct tw_shard_loo
     return loop;
 }
 
+/* rte_ring_count reads what the other thread writes without saying so. */
+static uint32_t records_in(const struct rte_ring *ring)
+{
+    uint32_t written = __atomic_load_n(&ring->prod.tail, __ATOMIC_ACQUIRE);
+    uint32_t taken = __atomic_load_n(&ring->cons.tail, __ATOMIC_RELAXED);
+    return (written - taken) & ring->mask;
+}
+
 /* Takes what was there at the start: a worker that never stops cannot keep a tick waiting. */
 static void drain_records(struct tw_shard_loop *loop)
 {
     for (uint32_t i = 0; i < loop->config.shard.workers; i++) {
         struct rte_ring *ring = loop->config.rings[i].records;
-        uint32_t left = rte_ring_count(ring);
+        uint32_t left = records_in(ring);
         while (left > 0) {
             uint32_t want = left < RECORD_BURST ? left : RECORD_BURST;
             uint32_t count = rte_ring_sc_dequeue_burst_elem(ring, loop->burst,
@@ -92,7 +100,7 @@ static void drain_filling(struct tw_shard_loop *loop)
 {
     for (uint32_t i = 0; i < loop->config.shard.workers; i++) {
         const struct rte_ring *ring = loop->config.rings[i].records;
-        if (rte_ring_count(ring) > rte_ring_get_capacity(ring) / 4) {
+        if (records_in(ring) > rte_ring_get_capacity(ring) / 4) {
             drain_records(loop);
             return;
         }
