@@ -12,11 +12,16 @@ const struct tw_field tw_schema[TW_SCHEMA_ROWS] = {TW_SCHEMA_HOT(HOT) TW_SCHEMA_
 /* clang-format on */
 static const uint8_t cold_size[TW_COLD_FIELDS] = {TW_SCHEMA_COLD(SIZE)};
 
+static bool has_field(uint32_t mask, uint32_t field)
+{
+    return (mask & 1u << field) != 0;
+}
+
 size_t tw_schema_cold_size(uint8_t mask)
 {
     size_t size = 0;
     for (uint32_t field = 0; field < TW_COLD_FIELDS; field++)
-        size += mask >> field & 1u ? cold_size[field] : 0u;
+        size += has_field(mask, field) ? cold_size[field] : 0u;
     return size;
 }
 
@@ -24,7 +29,7 @@ size_t tw_schema_encode_cold(uint8_t *bytes, uint8_t mask, const uint16_t values
 {
     uint8_t *next = bytes;
     for (uint32_t field = 0; field < TW_COLD_FIELDS; field++) {
-        if (!(mask >> field & 1u))
+        if (!has_field(mask, field))
             continue;
         if (cold_size[field] == 1u)
             *next = (uint8_t)values[field];
@@ -39,7 +44,7 @@ size_t tw_schema_pick_cold(uint8_t *bytes, uint8_t mask, const uint8_t *record)
 {
     uint8_t *next = bytes;
     for (uint32_t field = 0; field < TW_COLD_FIELDS; field++) {
-        if (mask >> field & 1u) {
+        if (has_field(mask, field)) {
             memcpy(next, record, cold_size[field]);
             next += cold_size[field];
         }
@@ -51,7 +56,7 @@ size_t tw_schema_pick_cold(uint8_t *bytes, uint8_t mask, const uint8_t *record)
 void tw_schema_decode_cold(const uint8_t *bytes, uint8_t mask, uint16_t values[TW_COLD_FIELDS])
 {
     for (uint32_t field = 0; field < TW_COLD_FIELDS; field++) {
-        if (!(mask >> field & 1u))
+        if (!has_field(mask, field))
             continue;
         values[field] = cold_size[field] == 1u ? bytes[0] : tw_load_u16(bytes);
         bytes += cold_size[field];
