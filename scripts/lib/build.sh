@@ -26,7 +26,8 @@ fi
 # Options hold no spaces: each is one word of meson's.
 # shellcheck disable=SC2086
 if [ -f "$directory/build.ninja" ]; then
-    $as_user meson configure "$directory" $options >/dev/null
+    # A cross file is read once, at set-up; it comes last.
+    $as_user meson configure "$directory" ${options%--cross-file *} >/dev/null
 else
     rm -rf "$directory"
     $as_user meson setup "$directory" "$root" $options

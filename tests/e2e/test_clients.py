@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Two hundred kernel-UDP clients, the control plane killed meanwhile, every packet accounted for."""
+"""Two hundred kernel-UDP clients, a control plane killed meanwhile, every packet accounted for."""
 import signal
 
 import scene

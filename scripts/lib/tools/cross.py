@@ -21,7 +21,8 @@ def _apt(*words):
     for folder in ("lists/partial", "cache/archives/partial"):
         (state / folder).mkdir(parents=True, exist_ok=True)
     options = ["APT::Architecture=amd64", "APT::Architectures::=amd64",
-               "APT::Architectures::=arm64", f"Dir::State::lists={state}/lists", f"Dir::Cache={state}/cache",
+               "APT::Architectures::=arm64", f"Dir::State::lists={state}/lists",
+               f"Dir::Cache={state}/cache",
                "APT::Sandbox::User=root", "Acquire::Languages=none"]
     command = ["apt-get", "-q", *[part for option in options for part in ("-o", option)], *words]
     status, output = shell.run(command, cwd=state, timeout_s=180)

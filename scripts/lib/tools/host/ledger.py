@@ -10,8 +10,9 @@ ARP_REQUESTS_MAX = 8  # the engine's own, for the one neighbour it has
 def reconcile(stats, interface, kernel, bots, other_sent=0):
     """List of disagreements, empty when every packet is accounted for.
 
-    stats: the engine's figures; interface: bots' end of the port; kernel: the kernel's counters in the bots'
-    namespace; bots: summed totals of all bots; other_sent: frames sent past the kernel's UDP."""
+    stats: the engine's figures; interface: bots' end of the port; kernel: the kernel's counters in
+    the bots' namespace; bots: summed totals of all bots; other_sent: frames sent past the kernel's
+    UDP."""
     problems = []
 
     def equal(what, left, right):
