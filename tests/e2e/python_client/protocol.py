@@ -139,7 +139,7 @@ class ReplayWindow:
         return sum(1 << i for i in range(64) if self.newest - 1 - i in self.seen)
 
 
-# ---- 3: connect token and handshake ---------------------------------------------------------------
+# ---- 3: connect token and handshake -------------------------------------------------------------
 
 def parse_address(data):
     """(16 bytes, port) to (text, port), IPv4 where mapped."""
@@ -244,7 +244,7 @@ def refused_mac(packet, hello2_packet, psk):
     return hmac_sha256(psk, packet[:50] + hashlib.sha256(hello2_packet[:334]).digest())
 
 
-# ---- 4: frames --------------------------------------------------------------------------------------
+# ---- 4: frames ----------------------------------------------------------------------------------
 
 def frame(kind, body):
     return struct.pack("<BH", kind, len(body)) + body

@@ -322,7 +322,7 @@ def play(arguments):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--token", metavar="FILE", help="connect token in base64; - is standard input")
+    what.add_argument("--token", metavar="FILE", help="connect token, base64; - is standard input")
     what.add_argument("--vectors", metavar="DOCUMENT", help="check the document's test vectors")
     parser.add_argument("--seconds", type=float, default=5.0, help="time connected (default 5)")
     parser.add_argument("--connect-timeout", type=float, default=15.0, metavar="S")

@@ -132,7 +132,8 @@ def _check_answers(c, connect, keys):
     c.same("refused", protocol.with_crc(
         protocol.header(0, protocol.REFUSED, 0) + ephemeral + refused[46:48] + bytes(2)
         + protocol.refused_mac(refused, hello2, connect.psk)))
-    for name, kind in (("try again", protocol.TRY_AGAIN), ("wrong version", protocol.WRONG_VERSION)):
+    hints = (("try again", protocol.TRY_AGAIN), ("wrong version", protocol.WRONG_VERSION))
+    for name, kind in hints:
         c.same(name, protocol.with_crc(protocol.header(0, kind, 0) + ephemeral
                                        + c.get(name)[46:50]))
 
