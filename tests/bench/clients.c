@@ -113,7 +113,7 @@ static void send_sealed(struct tw_clients *clients, struct client *client, struc
     struct tw_aead_job job = {
         .key = &client->send_key, .packet = packet, .length = (uint32_t)(writer->next - packet)};
     clients->aead->seal(&job, 1);
-    send_packet(clients, client, job.length + TW_TAG_SIZE);
+    send_packet(clients, client, job.length);
     if (clients->measuring)
         clients->results.packets_sent++;
 }

@@ -424,6 +424,19 @@ static void print_results(const struct tw_e2e_options *options, const struct tot
             results->views_checked, results->views_wrong);
 }
 
+static void print_drops(void)
+{
+    const struct tw_worker_counters *worker = bench.engine.worker_counters[0];
+    for (uint32_t i = 0; i < TW_OUTCOME_COUNT; i++)
+        if (tw_counter_get(&worker->outcomes[i]) > 0)
+            fprintf(stderr, "bench: packets %s %" PRIu64 "\n", tw_outcome_info[i].name,
+                    tw_counter_get(&worker->outcomes[i]));
+    for (uint32_t i = 0; i < TW_SEND_COUNT; i++)
+        if (tw_counter_get(&worker->sends[i]) > 0)
+            fprintf(stderr, "bench: sends %s %" PRIu64 "\n", tw_send_outcome_name[i],
+                    tw_counter_get(&worker->sends[i]));
+}
+
 static bool wait_for_clients(uint32_t players)
 {
     for (uint32_t second = 0; second < 20; second++) {
@@ -451,6 +464,7 @@ int tw_e2e_run(const struct tw_e2e_options *options)
             status = 0;
         }
         tw_engine_join(&bench.engine);
+        print_drops();
         if (status == 0)
             print_results(options, &before, &after);
         else
