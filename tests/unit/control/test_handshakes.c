@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The handshake service end to end: a real daemon, a fake engine, real client handshakes. */
+#include "fixture.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define ID_1 0x00100001u
+#define ID_2 0x00100002u
+
+static void test_welcome_and_reuse(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_link(fixture, NULL, 0);
+    struct tw_connect_token token = fixture_token(fixture, "anna");
+    struct tw_handshake_client client = fixture_client(&token);
+    struct tw_agent_handshake_reply first = fixture_shake(fixture, &client);
+    assert_int_equal(first.verdict, TW_VERDICT_WELCOMED);
+    assert_int_equal(client.step, TW_STEP_WELCOMED);
+    assert_int_equal(first.suite, TW_SUITE_AES256_GCM);
+    struct tw_agent_session session = fixture_session(&first, ID_1, 1);
+    fixture_event(fixture, TW_AGENT_SESSION_CONFIRMED, &session);
+    /* the token is consumed: neither a fresh key nor a replay of the same hello 2 */
+    struct tw_handshake_client other = fixture_client(&token);
+    struct tw_agent_handshake_reply again = fixture_shake(fixture, &other);
+    assert_int_equal(again.verdict, TW_VERDICT_TOKEN_USED);
+    assert_int_equal(other.step, TW_STEP_REFUSED);
+    assert_int_equal(other.reason, TW_REFUSAL_USED);
+    client.step = TW_STEP_HELLO2;
+    assert_int_equal(fixture_shake(fixture, &client).verdict, TW_VERDICT_TOKEN_USED);
+}
+
+static void test_repeated_hello_gets_fresh_keys(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_link(fixture, NULL, 0);
+    struct tw_connect_token token = fixture_token(fixture, "anna");
+    struct tw_handshake_client client = fixture_client(&token);
+    struct tw_agent_handshake_reply first = fixture_shake(fixture, &client);
+    client.step = TW_STEP_HELLO2;
+    struct tw_agent_handshake_reply second = fixture_shake(fixture, &client);
+    assert_int_equal(first.verdict, TW_VERDICT_WELCOMED);
+    assert_int_equal(second.verdict, TW_VERDICT_WELCOMED);
+    assert_memory_not_equal(first.server_ephemeral, second.server_ephemeral, TW_KEY_SIZE);
+    assert_memory_not_equal(first.secret_client_to_server, second.secret_client_to_server,
+                            TW_KEY_SIZE);
+}
+
+static void test_a_new_cookie_is_the_same_attempt(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_link(fixture, NULL, 0);
+    struct tw_connect_token token = fixture_token(fixture, "anna");
+    struct tw_handshake_client client = fixture_client(&token);
+    assert_int_equal(fixture_shake(fixture, &client).verdict, TW_VERDICT_WELCOMED);
+    /* what a client does after "try again": hello with the same key, another cookie */
+    uint8_t packet[TW_COOKIE_PACKET];
+    uint8_t cookie[TW_COOKIE_SIZE] = {1, 2, 3};
+    client.step = TW_STEP_HELLO2;
+    tw_handshake_client_restart(&client);
+    tw_cookie_packet_write(packet, client.ephemeral, cookie, tw_crc32c_portable);
+    assert_int_equal(tw_handshake_client_receive(&client, packet, sizeof(packet)), TW_NEWS_COOKIE);
+    assert_int_equal(fixture_shake(fixture, &client).verdict, TW_VERDICT_WELCOMED);
+}
+
+static void test_copied_token_is_refused_and_the_owner_joins(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_link(fixture, NULL, 0);
+    struct tw_connect_token token = fixture_token(fixture, "anna");
+    struct tw_handshake_client owner = fixture_client(&token);
+    struct tw_handshake_client thief = fixture_client(&token);
+    assert_int_equal(fixture_shake(fixture, &owner).verdict, TW_VERDICT_WELCOMED);
+    assert_int_equal(fixture_shake(fixture, &thief).verdict, TW_VERDICT_TOKEN_USED);
+    assert_int_equal(thief.reason, TW_REFUSAL_USED);
+    owner.step = TW_STEP_HELLO2; /* its welcome was lost */
+    struct tw_agent_handshake_reply reply = fixture_shake(fixture, &owner);
+    assert_int_equal(reply.verdict, TW_VERDICT_WELCOMED);
+    struct tw_agent_session session = fixture_session(&reply, ID_1, 1);
+    fixture_event(fixture, TW_AGENT_SESSION_CONFIRMED, &session);
+    json_t *list = fixture_result(fixture, "session.list", NULL);
+    assert_int_equal(json_array_size(json_object_get(list, "sessions")), 1);
+    json_decref(list);
+}
+
+static void expire(struct tw_token *token)
+{
+    token->expires_unix_s -= 120;
+    token->issued_unix_s -= 120;
+}
+
+static void rename_engine(struct tw_token *token)
+{
+    tw_token_audience(token->audience, "e2");
+}
+
+static void move_address(struct tw_token *token)
+{
+    token->addresses[0].port++;
+}
+
+static void move_world(struct tw_token *token)
+{
+    token->world = 2;
+}
+
+static void test_refusals(void **state)
+{
+    static const struct {
+        void (*change)(struct tw_token *token);
+        enum tw_verdict verdict;
+        enum tw_refusal refusal;
+    } cases[] = {
+        {NULL, TW_VERDICT_WELCOMED, TW_REFUSAL_NONE},
+        {expire, TW_VERDICT_TOKEN_EXPIRED, TW_REFUSAL_EXPIRED},
+        {rename_engine, TW_VERDICT_TOKEN_AUDIENCE, TW_REFUSAL_AUDIENCE},
+        {move_address, TW_VERDICT_TOKEN_ADDRESS, TW_REFUSAL_ADDRESS},
+        {move_world, TW_VERDICT_WORLD_UNKNOWN, TW_REFUSAL_WORLD},
+    };
+    struct fixture *fixture = *state;
+    fixture_link(fixture, NULL, 0);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct tw_connect_token token = fixture_forge(fixture, cases[i].change);
+        struct tw_handshake_client client = fixture_client(&token);
+        struct tw_agent_handshake_reply reply = fixture_shake(fixture, &client);
+        assert_int_equal(reply.verdict, cases[i].verdict);
+        assert_int_equal(client.reason, cases[i].refusal);
+        if (reply.verdict != TW_VERDICT_WELCOMED) { /* and no secret */
+            static const uint8_t zero[TW_KEY_SIZE];
+            assert_memory_equal(reply.secret_client_to_server, zero, TW_KEY_SIZE);
+            assert_memory_equal(reply.confirm_key, zero, TW_KEY_SIZE);
+        }
+    }
+}
+
+static void test_forged_tokens_get_silence(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_link(fixture, NULL, 0);
+    struct tw_connect_token token = fixture_token(fixture, "anna");
+    struct tw_connect_token broken = token;
+    broken.token[100] ^= 1;
+    struct tw_handshake_client client = fixture_client(&broken);
+    struct tw_agent_handshake_reply reply = fixture_shake(fixture, &client);
+    assert_int_equal(reply.verdict, TW_VERDICT_TOKEN_INVALID);
+    assert_int_equal(reply.refused_size, 0);
+    /* the token without its psk */
+    broken = token;
+    broken.psk[0] ^= 1;
+    client = fixture_client(&broken);
+    reply = fixture_shake(fixture, &client);
+    assert_int_equal(reply.verdict, TW_VERDICT_BINDER_WRONG);
+    assert_int_equal(reply.refused_size, 0);
+    /* and neither harmed its owner */
+    client = fixture_client(&token);
+    assert_int_equal(fixture_shake(fixture, &client).verdict, TW_VERDICT_WELCOMED);
+}
+
+static void test_banned_account(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_link(fixture, NULL, 0);
+    struct tw_connect_token token = fixture_token(fixture, "anna");
+    json_decref(fixture_result(fixture, "account.ban", json_pack("{s:s}", "name", "anna")));
+    struct tw_handshake_client client = fixture_client(&token);
+    assert_int_equal(fixture_shake(fixture, &client).verdict, TW_VERDICT_ACCOUNT_BANNED);
+    assert_int_equal(client.reason, TW_REFUSAL_BANNED);
+    json_decref(fixture_result(fixture, "account.unban", json_pack("{s:s}", "name", "anna")));
+    token = fixture_token(fixture, "anna");
+    client = fixture_client(&token);
+    assert_int_equal(fixture_shake(fixture, &client).verdict, TW_VERDICT_WELCOMED);
+}
+
+static void test_rotated_keys_accept_older_tokens(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_link(fixture, NULL, 0);
+    struct tw_connect_token before = fixture_token(fixture, "anna");
+    json_decref(fixture_result(fixture, "keys.rotate", NULL));
+    struct tw_connect_token after = fixture_token(fixture, "bela");
+    assert_true(tw_token_key_id(before.token) != tw_token_key_id(after.token));
+    struct tw_handshake_client client = fixture_client(&before);
+    assert_int_equal(fixture_shake(fixture, &client).verdict, TW_VERDICT_WELCOMED);
+    client = fixture_client(&after);
+    assert_int_equal(fixture_shake(fixture, &client).verdict, TW_VERDICT_WELCOMED);
+}
+
+static void test_full_history(void **state)
+{
+    struct fixture *fixture = *state;
+    struct tw_agent_handshake_reply reply = {0};
+    fixture_link(fixture, NULL, 0);
+    for (int i = 0; i < 64; i++) { /* token_history_max of the fixture */
+        struct tw_connect_token token = fixture_forge(fixture, NULL);
+        struct tw_handshake_client client = fixture_client(&token);
+        assert_int_equal(fixture_shake(fixture, &client).verdict, TW_VERDICT_WELCOMED);
+    }
+    struct tw_connect_token token = fixture_forge(fixture, NULL);
+    struct tw_handshake_client client = fixture_client(&token);
+    reply = fixture_shake(fixture, &client);
+    assert_int_equal(reply.verdict, TW_VERDICT_HISTORY_FULL);
+}
+
+static void test_kill_9_between_use_and_reuse(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_link(fixture, NULL, 0);
+    struct tw_connect_token used = fixture_token(fixture, "anna");
+    struct tw_connect_token pending = fixture_token(fixture, "bela");
+    struct tw_handshake_client client = fixture_client(&used);
+    struct tw_handshake_client waiting = fixture_client(&pending);
+    struct tw_agent_handshake_reply reply = fixture_shake(fixture, &client);
+    struct tw_agent_session session = fixture_session(&reply, ID_1, 1);
+    fixture_event(fixture, TW_AGENT_SESSION_CONFIRMED, &session);
+    assert_int_equal(fixture_shake(fixture, &waiting).verdict, TW_VERDICT_WELCOMED);
+
+    assert_int_equal(WTERMSIG(fixture_stop(fixture, SIGKILL)), SIGKILL);
+    assert_true(fixture_is_closed(fixture->engine));
+    (void)close(fixture->engine);
+    fixture_start(fixture); /* over the socket files the dead one left */
+    fixture_link(fixture, &session, 1);
+
+    struct tw_handshake_client again = fixture_client(&used);
+    assert_int_equal(fixture_shake(fixture, &again).verdict, TW_VERDICT_TOKEN_USED);
+    struct tw_handshake_client thief = fixture_client(&pending);
+    assert_int_equal(fixture_shake(fixture, &thief).verdict, TW_VERDICT_TOKEN_USED);
+    waiting.step = TW_STEP_HELLO2;
+    assert_int_equal(fixture_shake(fixture, &waiting).verdict, TW_VERDICT_WELCOMED);
+}
+
+static void test_two_confirmations_of_one_token(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_link(fixture, NULL, 0);
+    struct tw_connect_token token = fixture_token(fixture, "anna");
+    struct tw_handshake_client client = fixture_client(&token);
+    struct tw_agent_handshake_reply reply = fixture_shake(fixture, &client);
+    struct tw_agent_session first = fixture_session(&reply, ID_1, 1);
+    struct tw_agent_session second = fixture_session(&reply, ID_2, 2);
+    fixture_event(fixture, TW_AGENT_SESSION_CONFIRMED, &first);
+    union tw_agent_message message = {.session = second};
+    fixture_send(fixture->engine, &message, TW_AGENT_SESSION_CONFIRMED, sizeof(message.session));
+    message = fixture_receive(fixture->engine, TW_AGENT_SESSION_KICK);
+    assert_int_equal(message.session_kick.connection_id, ID_2);
+    (void)fixture_receive(fixture->engine, TW_AGENT_EVENT_ACK);
+    /* said again after a reconnect: no kick, only the acknowledgement */
+    fixture_event(fixture, TW_AGENT_SESSION_CONFIRMED, &first);
+    assert_true(fixture_is_silent(fixture->engine));
+}
+
+static void test_newer_login_replaces_the_older(void **state)
+{
+    struct fixture *fixture = *state;
+    struct tw_agent_session sessions[2];
+    fixture_link(fixture, NULL, 0);
+    for (uint32_t i = 0; i < 2; i++) {
+        struct tw_connect_token token = fixture_token(fixture, "anna");
+        struct tw_handshake_client client = fixture_client(&token);
+        struct tw_agent_handshake_reply reply = fixture_shake(fixture, &client);
+        sessions[i] = fixture_session(&reply, ID_1 + i, i + 1);
+    }
+    fixture_event(fixture, TW_AGENT_SESSION_CONFIRMED, &sessions[0]);
+    union tw_agent_message message = {.session = sessions[1]};
+    fixture_send(fixture->engine, &message, TW_AGENT_SESSION_CONFIRMED, sizeof(message.session));
+    message = fixture_receive(fixture->engine, TW_AGENT_SESSION_KICK);
+    assert_int_equal(message.session_kick.connection_id, ID_1);
+    assert_int_equal(message.session_kick.reason, TW_CLOSE_REPLACED);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_welcome_and_reuse),
+        TEST(test_repeated_hello_gets_fresh_keys),
+        TEST(test_a_new_cookie_is_the_same_attempt),
+        TEST(test_copied_token_is_refused_and_the_owner_joins),
+        TEST(test_refusals),
+        TEST(test_forged_tokens_get_silence),
+        TEST(test_banned_account),
+        TEST(test_rotated_keys_accept_older_tokens),
+        TEST(test_full_history),
+        TEST(test_kill_9_between_use_and_reuse),
+        TEST(test_two_confirmations_of_one_token),
+        TEST(test_newer_login_replaces_the_older),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
