@@ -200,6 +200,7 @@ static void input_counts(void **state)
     for (uint8_t count = 1; count <= 8; count++)
         assert_int_equal(decode_inputs(100, count, count, still), TW_FRAMES_OK);
     assert_int_equal(decode_inputs(100, 0, 0, still), TW_FRAMES_RANGE);
+    assert_int_equal(decode_inputs(UINT32_MAX, 0, 0, still), TW_FRAMES_RANGE);
     assert_int_equal(decode_inputs(100, 9, 9, still), TW_FRAMES_RANGE);
     assert_int_equal(decode_inputs(100, 3, 2, still), TW_FRAMES_MALFORMED);
     assert_int_equal(decode_inputs(100, 2, 3, still), TW_FRAMES_MALFORMED);

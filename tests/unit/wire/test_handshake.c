@@ -182,6 +182,21 @@ static void check_welcomes_and_prefers_aes(void **state)
     }
 }
 
+/* A client that offers more than its token allows gets what the token allows. */
+static void token_limits_the_suites(void **state)
+{
+    (void)state;
+    uint8_t hello2[TW_HELLO2_SIZE];
+    meeting_init(&meeting);
+    meeting.token.suites = TW_SUITE_CHACHA20_POLY1305;
+    meeting_issue(&meeting);
+    meeting_hello2(&meeting, hello2);
+    hello2[TW_HELLO_SUITES] = TW_SUITES_KNOWN;
+    tw_binder_make(hello2 + TW_HELLO2_BINDER, hello2, meeting.token.psk);
+    assert_int_equal(meeting_check(&meeting, hello2), TW_VERDICT_WELCOMED);
+    assert_int_equal(meeting.suite, TW_SUITE_CHACHA20_POLY1305);
+}
+
 enum change {
     NOTHING,
     EXPIRY_REACHED,
@@ -382,6 +397,7 @@ int main(void)
         cmocka_unit_test(hello2_is_parsed),
         cmocka_unit_test(hello2_fields),
         cmocka_unit_test(check_welcomes_and_prefers_aes),
+        cmocka_unit_test(token_limits_the_suites),
         cmocka_unit_test(check_verdicts),
         cmocka_unit_test(verdicts_map_to_refusals),
         cmocka_unit_test(every_corrupted_byte_of_hello2),

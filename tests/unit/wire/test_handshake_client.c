@@ -168,6 +168,49 @@ static void forged_or_foreign_refusals_are_ignored(void **state)
     assert_int_equal(receive(refused, sizeof(refused)), TW_NEWS_NONE);
 }
 
+/* Made by one who holds the psk, yet not what the protocol says: the checks do not rest on it. */
+static void misshapen_refusals_are_ignored(void **state)
+{
+    (void)state;
+    start();
+    uint8_t refused[TW_REFUSED_SIZE];
+    tw_refused_write(refused, TW_REFUSAL_BANNED, hello2, meeting.token.psk, tw_crc32c_portable);
+    refused[TW_REFUSED_ZERO] = 1;
+    tw_refused_mac_make(refused + TW_REFUSED_MAC, refused, hello2, meeting.token.psk);
+    tw_crc32c_seal(tw_crc32c_portable, refused, sizeof(refused));
+    assert_int_equal(receive(refused, sizeof(refused)), TW_NEWS_NONE);
+    /* after a restart there is no hello 2, not one of zeros */
+    static const uint8_t nothing[TW_HELLO2_SIZE];
+    tw_handshake_client_restart(&meeting.client);
+    tw_refused_write(refused, TW_REFUSAL_BANNED, hello2, meeting.token.psk, tw_crc32c_portable);
+    tw_refused_mac_make(refused + TW_REFUSED_MAC, refused, nothing, meeting.token.psk);
+    tw_crc32c_seal(tw_crc32c_portable, refused, sizeof(refused));
+    assert_int_equal(receive(refused, sizeof(refused)), TW_NEWS_NONE);
+    assert_int_equal(meeting.client.step, TW_STEP_HELLO);
+}
+
+/* Late answers to packets sent more than once. */
+static void nothing_is_news_after_the_end(void **state)
+{
+    (void)state;
+    start();
+    uint8_t hint[TW_TRY_AGAIN_SIZE], cookie[TW_COOKIE_PACKET] = {0}, welcome[TW_WELCOME_SIZE];
+    static const uint8_t any[TW_COOKIE_SIZE];
+    assert_true(meeting_welcome(&meeting, hello2, welcome));
+    assert_int_equal(receive(welcome, sizeof(welcome)), TW_NEWS_WELCOME);
+    struct tw_handshake_client before = meeting.client;
+    tw_try_again_write(hint, meeting.client.ephemeral, 1, tw_crc32c_portable);
+    assert_int_equal(receive(hint, sizeof(hint)), TW_NEWS_NONE);
+    tw_wrong_version_write(hint, meeting.client.ephemeral, 2, 3, tw_crc32c_portable);
+    assert_int_equal(receive(hint, sizeof(hint)), TW_NEWS_NONE);
+    tw_cookie_packet_write(cookie, meeting.client.ephemeral, any, tw_crc32c_portable);
+    assert_int_equal(receive(cookie, sizeof(cookie)), TW_NEWS_NONE);
+    uint8_t refused[TW_REFUSED_SIZE];
+    tw_refused_write(refused, TW_REFUSAL_USED, hello2, meeting.token.psk, tw_crc32c_portable);
+    assert_int_equal(receive(refused, sizeof(refused)), TW_NEWS_NONE);
+    assert_memory_equal(&before, &meeting.client, sizeof(before));
+}
+
 /* A forged cookie costs the attempt's hello 2, which the server drops; a restart recovers. */
 static void forged_cookie(void **state)
 {
@@ -348,6 +391,8 @@ int main(void)
         cmocka_unit_test(every_corrupted_byte_of_the_welcome),
         cmocka_unit_test(refusals),
         cmocka_unit_test(forged_or_foreign_refusals_are_ignored),
+        cmocka_unit_test(misshapen_refusals_are_ignored),
+        cmocka_unit_test(nothing_is_news_after_the_end),
         cmocka_unit_test(forged_cookie),
         cmocka_unit_test(corrupted_cookie_packets_are_ignored),
         cmocka_unit_test(restart_after_try_again),

@@ -106,6 +106,23 @@ static void bad_contents_fail(void **state)
         assert_false(opens_with_byte(at, 1)); /* unused addresses and padding */
 }
 
+/* No address at all, and none listed: still out of range. */
+static void no_address_fails(void **state)
+{
+    (void)state;
+    struct tw_token token = make_token(), opened;
+    uint8_t sealed[TW_TOKEN_SIZE], bytes[TW_CONNECT_SIZE];
+    token.address_count = 0;
+    tw_token_seal(sealed, &token, 77, key, nonce);
+    assert_false(tw_token_open(&opened, sealed, key));
+    struct tw_connect_token connect = {.version = 1, .suites = 3}, back;
+    tw_connect_token_write(bytes, &connect);
+    assert_false(tw_connect_token_read(&back, bytes, sizeof(bytes)));
+    connect.address_count = 1;
+    tw_connect_token_write(bytes, &connect);
+    assert_true(tw_connect_token_read(&back, bytes, sizeof(bytes)));
+}
+
 static struct tw_connect_token make_connect(void)
 {
     return (struct tw_connect_token){
@@ -183,6 +200,7 @@ int main(void)
         cmocka_unit_test(wrong_key_fails_and_tells_nothing),
         cmocka_unit_test(every_corrupted_byte_fails),
         cmocka_unit_test(bad_contents_fail),
+        cmocka_unit_test(no_address_fails),
         cmocka_unit_test(connect_token_round_trip),
         cmocka_unit_test(bad_connect_tokens_fail),
         cmocka_unit_test(audience_is_the_hash_of_the_name),
