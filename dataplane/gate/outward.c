@@ -116,13 +116,15 @@ static void send_pongs(struct tw_worker *worker)
 {
     for (uint32_t i = 0; i < worker->pong_count; i++) {
         uint32_t slot = worker->pongs[i];
-        const struct tw_session *session = &worker->sessions.hot[slot];
+        struct tw_session *session = &worker->sessions.hot[slot];
         if (session->state != TW_SESSION_LIVE || (session->due & TW_DUE_PONG) == 0 ||
             !numbers_left(worker, slot))
             continue;
         struct rte_mbuf *mbuf = tw_transmit_buffer(worker);
         if (mbuf)
             finish_and_send(worker, slot, mbuf, 0);
+        else
+            session->due &= (uint8_t)~TW_DUE_PONG; /* lost: the next ping is listed again */
     }
     worker->pong_count = 0;
 }

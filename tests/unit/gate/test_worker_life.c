@@ -4,13 +4,14 @@
 
 #include "dataplane/gate/network_bytes.h"
 #include "dataplane/gate/session.h"
+#include "dataplane/gate/worker_state.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
 
 #include <cmocka.h>
-#include <rte_ring.h>
+#include <rte_mbuf.h>
 
 static void make_live(struct rig *rig, struct rig_client *client, uint16_t port)
 {
@@ -233,6 +234,57 @@ static void main_thread_asks(void **state)
     rig_stop(&rig);
 }
 
+/* The packet numbers of a key end; the client is still told, under numbers kept back for that. */
+static void numbers_run_out(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct rig_client client;
+    rig_make(&rig, 1);
+    rig_start(&rig);
+    make_live(&rig, &client, 6000);
+    struct tw_session_body *body = &rig.worker[0]->sessions.bodies[tw_connection_slot(client.id)];
+    body->send_sequence = TW_SEALED_MAX - 2 * TW_SESSION_CLOSES - 1;
+    rig_client_send_ping(&rig, &client, 1);
+    rig_turn(&rig, RIG_MS);
+    rig_client_receive(&rig, &client, 1);
+    assert_int_equal(client.pongs, 2);
+    assert_int_equal(rig_events(&rig, TW_EVENT_CLOSED, NULL), 0);
+    rig_client_send_ping(&rig, &client, 1);
+    for (int i = 0; i < 40; i++)
+        rig_turn(&rig, RIG_MS);
+    rig_client_receive(&rig, &client, 1);
+    assert_int_equal(client.pongs, 2);
+    assert_int_equal(client.closes, 3);
+    assert_int_equal(client.frames.close_reason, TW_CLOSE_EXHAUSTED);
+    rig_stop(&rig);
+}
+
+/* No packet buffer left: counted, nothing else happens, and it goes on when there are some. */
+static void buffers_run_out(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct rig_client client;
+    static struct rte_mbuf *taken[2048];
+    unsigned int count = 0;
+    rig_make(&rig, 1);
+    rig_start(&rig);
+    make_live(&rig, &client, 6000);
+    while ((taken[count] = rte_pktmbuf_alloc(rig.tx_pool)) != NULL)
+        count++;
+    rig_client_send_ping(&rig, &client, 1);
+    rig_turn(&rig, RIG_MS);
+    assert_int_equal(rig_send(&rig, TW_SEND_NO_BUFFER), 1);
+    assert_int_equal(rig_outcome(&rig, TW_OUTCOME_ACCEPTED), 2);
+    rte_pktmbuf_free_bulk(taken, count);
+    rig_client_send_ping(&rig, &client, 2);
+    rig_turn(&rig, RIG_MS);
+    rig_client_receive(&rig, &client, 1);
+    assert_int_equal(client.frames.pong.echo_us, 2);
+    rig_stop(&rig);
+}
+
 /* ---- neighbours --------------------------------------------------------------------------------
  */
 
@@ -350,6 +402,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(kick_tells_three_times),    cmocka_unit_test(client_leaves),
         cmocka_unit_test(silence_times_out),         cmocka_unit_test(deliveries_wait_for_room),
         cmocka_unit_test(close_all_drains),          cmocka_unit_test(main_thread_asks),
+        cmocka_unit_test(numbers_run_out),           cmocka_unit_test(buffers_run_out),
         cmocka_unit_test(answers_neighbours),        cmocka_unit_test(asks_for_unknown_neighbours),
         cmocka_unit_test(packets_find_their_worker),
     };
