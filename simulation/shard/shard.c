@@ -9,12 +9,12 @@
 #include "tickwire/wire.h"
 
 /* Limits of a configuration; see docs/operations.md for what is sensible. */
-#define SIZE_MIN_M     16u      /* the largest obstacle and a place beside it */
-#define SIZE_MAX_M     65536u   /* grid heads take 64 MB then */
-#define ENTITIES_LIMIT 1048576u /* u24 indexes; far above what one core steps in time */
-#define AOI_MAX_M      1000u    /* squared distances of interest fit 40 bits */
-#define VIEW_LIMIT     4096u    /* a view's entries are scanned for each snapshot */
-#define TICK_HZ_MIN    10u      /* a step stays shorter than a body */
+#define SIZE_MIN_M     16u       /* the largest obstacle and a place beside it */
+#define SIZE_MAX_M     65536u    /* grid heads take 64 MB then */
+#define ENTITIES_LIMIT 16777215u /* u24 indexes */
+#define AOI_MAX_M      1000u     /* squared distances of interest fit 40 bits */
+#define VIEW_LIMIT     4096u     /* a view's entries are scanned for each snapshot */
+#define TICK_HZ_MIN    10u       /* a step stays shorter than a body */
 #define TICK_HZ_MAX    240u
 
 static bool config_is_valid(const struct tw_shard_config *config)

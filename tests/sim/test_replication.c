@@ -88,6 +88,8 @@ static void test_small_buffers_converge(void **state)
     (void)state;
     struct tw_shard_config config = sim_config_default();
     config.npcs_moving_percent = 0;
+    /* The smallest takes one enter a snapshot: a round over the view outlasts the history of 64. */
+    config.npcs = 1500;
     static const uint32_t capacities[] = {44, 64, 100, 300};
     for (uint32_t c = 0; c < 4; c++) {
         struct sim *sim = sim_create(&config, 4, 5 + c);
@@ -218,6 +220,40 @@ static void test_leave_and_rejoin_reuse_indexes(void **state)
     sim_destroy(sim);
 }
 
+/* In and out of sight faster than acks return: an exit's ack must not pass for an enter's. */
+static void test_flickering_at_the_edge(void **state)
+{
+    (void)state;
+    struct tw_shard_config config = sim_config_default();
+    config.npcs = 40;
+    config.npcs_moving_percent = 0;
+    config.obstacles = 0;
+    config.aoi_exit_m = config.aoi_enter_m;
+    struct sim *sim = sim_create(&config, 4, 14);
+    sim->network = (struct sim_network){.down_loss_permille = 200,
+                                        .ack_loss_permille = 200,
+                                        .delay_min_ticks = 4,
+                                        .delay_jitter_ticks = 6};
+    sim_join_all(sim);
+    sim_run(sim, 1);
+    struct tw_world *world = &sim->shard->world;
+    for (uint32_t t = 0; t < 60 * 30; t++) {
+        for (uint32_t index = 0; index < config.npcs && t % 3 == 0; index++) {
+            if (tw_rng_below(&sim->rng, 3) != 0)
+                continue;
+            bool near = tw_rng_below(&sim->rng, 2);
+            world->entities.x[index] = near ? 250 * 1024 : 1024;
+            world->entities.y[index] = near ? 250 * 1024 : 1024;
+            world->entities.changed_tick[index] = (uint32_t)sim->tick + 1u;
+            tw_grid_move(&world->grid, index, world->entities.x[index], world->entities.y[index]);
+        }
+        sim_tick(sim);
+    }
+    for (uint32_t i = 0; i < 4; i++)
+        SIM_CHECK(sim, sim->clients[i].complete > 100);
+    sim_destroy(sim);
+}
+
 static void test_crowd_larger_than_the_view(void **state)
 {
     (void)state;
@@ -300,6 +336,7 @@ int main(void)
         cmocka_unit_test(test_overload_starves_nobody),
         cmocka_unit_test(test_cold_fields_travel_alone),
         cmocka_unit_test(test_leave_and_rejoin_reuse_indexes),
+        cmocka_unit_test(test_flickering_at_the_edge),
         cmocka_unit_test(test_crowd_larger_than_the_view),
         cmocka_unit_test(test_acks_of_numbers_never_sent_are_ignored),
     };
