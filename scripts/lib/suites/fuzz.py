@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Every fuzz target for a few seconds, starting from the corpus in tests/fuzz/corpus."""
-import json
-import pathlib
 import shutil
 import tempfile
 
@@ -14,19 +12,17 @@ INPUT_MAX = 4096
 
 def run(report, long_run):
     shell.packages("fuzz")
+    names = sorted(path.stem for path in (shell.ROOT / "tests/fuzz").glob("fuzz_*.c"))
+    # Only these: a shared library does not link against clang's sanitizers.
     directory = meson.build(report, "fuzz", "fuzz",
-                            ("-Dfuzz=true", "-Dbuildtype=debugoptimized", "-Db_lundef=false"),
-                            {"CC": "clang"})
+                            ("-Dfuzz=true", "-Dbuildtype=debugoptimized"), {"CC": "clang"},
+                            [f"tests/fuzz/{name}" for name in names])
     if not directory:
         return
-    targets = [pathlib.Path(target["filename"][0])
-               for target in json.loads(shell.check(["meson", "introspect", "--targets",
-                                                     directory]))
-               if target["type"] == "executable" and target["name"].startswith("fuzz_")]
-    if not targets:
-        report.add_failure("fuzz", "no fuzz target is built")
-    for target in sorted(targets):
-        _run_target(report, target, SECONDS_LONG if long_run else SECONDS)
+    if not names:
+        report.add_failure("fuzz", "no fuzz target found")
+    for name in names:
+        _run_target(report, directory / "tests/fuzz" / name, SECONDS_LONG if long_run else SECONDS)
 
 
 def _run_target(report, target, seconds):

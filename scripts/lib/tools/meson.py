@@ -36,7 +36,8 @@ def test(report, label, directory, suites, env=None, only=None, timeout_s=300):
         return 0
     logbase = "log-" + "".join(c if c.isalnum() else "-" for c in label)
     status, output = shell.run(
-        ["meson", "test", "-C", directory, "--no-rebuild", "--logbase", logbase, *names],
+        ["meson", "test", "-C", directory, "--no-rebuild", "--logbase", logbase,
+         "--timeout-multiplier", "4", *names],
         env=env, timeout_s=timeout_s)
     log = directory / "meson-logs" / f"{logbase}.json"
     if not log.is_file():
