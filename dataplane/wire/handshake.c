@@ -5,6 +5,7 @@
 #include "tickwire/bytes.h"
 
 #include <sodium.h>
+#include <string.h>
 
 /* What hello and hello 2 share. The reserved byte is judged after the version: another version
  * may use it. */
@@ -25,6 +26,15 @@ static enum tw_hello_result hello_fields(struct tw_hello *hello, const uint8_t *
     return TW_HELLO_OK;
 }
 
+/* Nothing secret here, and strangers make us do it: the plain comparison, each byte with the one
+ * before, costs a hundredth of a constant-time one. */
+static bool padding_is_zero(const uint8_t *packet)
+{
+    const uint8_t *padding = packet + TW_HELLO_PADDING;
+    size_t size = TW_HELLO_SIZE - TW_CRC_SIZE - TW_HELLO_PADDING;
+    return padding[0] == 0 && memcmp(padding, padding + 1, size - 1) == 0;
+}
+
 enum tw_hello_result tw_hello_parse(struct tw_hello *hello, const uint8_t *packet, size_t length,
                                     tw_crc32c_function crc)
 {
@@ -33,7 +43,7 @@ enum tw_hello_result tw_hello_parse(struct tw_hello *hello, const uint8_t *packe
     enum tw_hello_result result = hello_fields(hello, packet, length, crc);
     if (result != TW_HELLO_OK)
         return result;
-    if (!sodium_is_zero(packet + TW_HELLO_PADDING, TW_HELLO_SIZE - TW_CRC_SIZE - TW_HELLO_PADDING))
+    if (!padding_is_zero(packet))
         return TW_HELLO_MALFORMED;
     return hello->suites & TW_SUITES_KNOWN ? TW_HELLO_OK : TW_HELLO_NO_SUITE;
 }
