@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import time
+from collections import Counter
 
 from tools import shell
 from tools.host import packets, port, process, stack
@@ -127,8 +128,13 @@ def footprint():
 
 
 def difference(before, after):
-    return [f"{what}: {before[what]} became {after[what]}" for what in before
-            if before[what] != after[what]]
+    """What there is more of than before: others on this machine may come and go meanwhile."""
+    gained = [f"{what}: {sorted((Counter(after[what]) - Counter(before[what])).elements())}"
+              for what in ("interfaces", "temporary directories", "DPDK directories", "processes")
+              if Counter(after[what]) - Counter(before[what])]
+    if int(after["hugepages"][0]) > int(before["hugepages"][0]):
+        gained.append(f"hugepages: {before['hugepages'][0]} became {after['hugepages'][0]}")
+    return gained
 
 
 def pause(seconds):
