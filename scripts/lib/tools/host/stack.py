@@ -19,6 +19,8 @@ MEMORY_MB = 256
 EXECUTABLES = {"engine": "dataplane/engine/tickwire-engine", "control": "control/tickwire-control",
                "cli": "control/tickwire", "load": "tests/load/tickwire-load"}
 START_TIMEOUT_S = 20
+STOP_TIMEOUT_S = 10
+DPDK_DIRECTORY = pathlib.Path("/var/run/dpdk")
 
 
 class Failure(Exception):
@@ -91,7 +93,9 @@ class Stack:
     def close(self):
         """Ends every process, removes interfaces, pages and files."""
         for process in reversed(self.extras):
-            process.stop(5)
+            process.stop(STOP_TIMEOUT_S)
+            # DPDK's run-time directory outlives an engine that was killed.
+            shutil.rmtree(DPDK_DIRECTORY / f"tickwire-{process.pid}", ignore_errors=True)
         self.extras = []
         if self.port is not None:
             self.port.close()
