@@ -25,7 +25,7 @@
     (TW_WORKERS_MAX * TW_SHARDS_MAX * 3u + TW_WORKERS_MAX * 2u +                                   \
      TW_WORKERS_MAX * (TW_WORKERS_MAX - 1u))
 #define TW_TOPOLOGY_POOLS_MAX (TW_WORKERS_MAX * 2u)
-#define TW_TOPOLOGY_NAME_SIZE 24u   /* a DPDK ring name may have 28 characters, a pool name 25 */
+#define TW_TOPOLOGY_NAME_SIZE 28u   /* a DPDK ring name may have 28 characters */
 #define TW_TOPOLOGY_CORES_MAX 1024u /* what a cpu_set_t can name */
 
 #define TW_TOPOLOGY_RX_DESCRIPTORS 1024u
