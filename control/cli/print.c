@@ -110,6 +110,8 @@ void tw_print_sessions(const struct tw_cli *cli, const json_t *result)
                             tw_table_cell(json_object_get(session, "age_s"))));
     }
     tw_table_print(stdout, rows);
+    if (json_is_false(json_object_get(result, "engine_linked")))
+        fputs("tickwire: no engine is linked; this is what it told last\n", stderr);
 }
 
 static json_t *ban_cell(const json_t *account)

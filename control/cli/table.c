@@ -24,10 +24,12 @@ void tw_table_print(FILE *out, json_t *rows)
     }
     for (size_t r = 0; r < json_array_size(rows); r++) {
         const json_t *row = json_array_get(rows, r);
-        /* The last column is not padded: no blanks at the end of lines. */
-        for (size_t c = 0; c + 1 < columns; c++)
+        size_t used = columns; /* no blanks at the end of lines */
+        while (used > 1 && *cell(row, used - 1) == '\0')
+            used--;
+        for (size_t c = 0; c + 1 < used; c++)
             fprintf(out, "%-*s  ", (int)widths[c], cell(row, c));
-        fprintf(out, "%s\n", cell(row, columns - 1));
+        fprintf(out, "%s\n", used > 0 ? cell(row, used - 1) : "");
     }
     json_decref(rows);
 }

@@ -75,7 +75,9 @@ void tw_command_session_list(struct tw_call *call)
     const struct tw_live_session *session = NULL;
     while ((session = tw_live_next(&daemon->live, session)) != NULL)
         (void)json_array_append_new(list, live_json(daemon, session));
-    call->result = json_pack("{s:o}", "sessions", list);
+    /* Without an engine the list is what it told last. */
+    bool linked = daemon->engine && daemon->engine->resynced;
+    call->result = json_pack("{s:o, s:b}", "sessions", list, "engine_linked", linked);
 }
 
 /* 1..8 hexadecimal digits, not zero. */

@@ -58,6 +58,8 @@ static void signal_ready(struct tw_daemon *daemon, struct tw_watch *watch, uint3
 static bool open_signals(struct tw_daemon *daemon)
 {
     sigset_t signals;
+    /* A log nobody reads any more must not end the daemon. */
+    (void)signal(SIGPIPE, SIG_IGN);
     (void)sigemptyset(&signals);
     (void)sigaddset(&signals, SIGTERM);
     (void)sigaddset(&signals, SIGINT);

@@ -9,8 +9,10 @@
 #include "control/daemon/log.h"
 
 #include <getopt.h>
+#include <malloc.h>
 #include <sodium.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -27,6 +29,14 @@ static const char usage[] =
     "\n"
     "Stops on SIGTERM or SIGINT. Log: one JSON object per line on stderr.\n"
     "Exit codes: 0 stopped, 1 failed, 2 usage or configuration error.\n";
+
+/* JSON values hold connect tokens for a moment: nothing of them stays in freed memory. */
+static void wipe_and_free(void *memory)
+{
+    if (memory)
+        sodium_memzero(memory, malloc_usable_size(memory));
+    free(memory);
+}
 
 static int run(const struct tw_config *config, const char *path)
 {
@@ -78,5 +88,6 @@ int main(int argc, char **argv)
         fputs("libsodium cannot start\n", stderr);
         return EXIT_FAILED;
     }
+    json_set_alloc_funcs(malloc, wipe_and_free);
     return run(&config, path);
 }

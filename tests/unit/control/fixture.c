@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -22,8 +23,9 @@
 
 #include <cmocka.h>
 
-#define ANSWER_MS 5000
-#define SILENT_MS 150
+#define ANSWER_MS   20000 /* sanitizers on a busy machine */
+#define START_TRIES 2000  /* 10 ms each */
+#define SILENT_MS   150
 
 static int connect_to(const char *path, int type)
 {
@@ -60,11 +62,14 @@ void fixture_start(struct fixture *fixture)
         char log[96];
         snprintf(log, sizeof(log), "%s/log", fixture->directory);
         int file = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
+        /* A test that fails half way takes its daemon along, and leaves no pipe open. */
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        (void)dup2(file, STDOUT_FILENO);
         (void)dup2(file, STDERR_FILENO);
         execl(program, program, "--config", fixture->config, NULL);
         _exit(99);
     }
-    for (int i = 0; i < 500; i++) {
+    for (int i = 0; i < START_TRIES; i++) {
         int probe = connect_to(fixture->cli_socket, SOCK_STREAM);
         if (probe >= 0) {
             (void)close(probe);
