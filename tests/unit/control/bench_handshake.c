@@ -6,7 +6,7 @@
  * 256 requests; the daemon's own CPU time (from /proc) is what counts, wall time is told, too.
  * Run on demand, with TICKWIRE_CONTROL naming the executable; builds of type release are meant.
  */
-#include "fixture.h"
+#include "tests/unit/control/fixture.h"
 
 #include <setjmp.h>
 #include <signal.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "fixture.h"
+#include "tests/unit/control/fixture.h"
 
 #include "dataplane/wire/cookie.h"
 

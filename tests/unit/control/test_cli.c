@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The tickwire command against the real daemon: tables, JSON, exit codes, access, completion. */
-#include "fixture.h"
+#include "tests/unit/control/fixture.h"
 
 #include <setjmp.h>
 #include <signal.h>

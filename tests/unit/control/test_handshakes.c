@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The handshake service end to end: a real daemon, a fake engine, real client handshakes. */
-#include "fixture.h"
+#include "tests/unit/control/fixture.h"
 
 #include <setjmp.h>
 #include <signal.h>

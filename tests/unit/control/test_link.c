@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The agent link: greeting, resync, events, statistics, operator commands, bad peers. */
-#include "fixture.h"
+#include "tests/unit/control/fixture.h"
 
 #include <setjmp.h>
 #include <signal.h>
