@@ -72,7 +72,7 @@ def main():
     for name, function in tests():
         if not options.names or any(part in name for part in options.names):
             good = run_one(name, function, options) and good
-    left = scene.difference(before, scene.footprint())
+    left = scene.left_behind(before)
     if left:
         print("not ok nothing is left behind")
         for line in left:

@@ -1,11 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What the end-to-end tests share: a running host, expectations, and what must not be left."""
-import glob
 import os
 import socket
-import subprocess
 import time
-from collections import Counter
 
 from tools import shell
 from tools.host import packets, port, process, stack
@@ -114,27 +111,36 @@ def wire(host):
 
 
 def footprint():
-    """What a run could leave on this machine."""
+    """What this machine has of what a run could leave on it."""
     with open("/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages") as file:
-        pages = file.read().strip()
+        pages = int(file.read())
     with open("/proc/net/dev") as file:
-        interfaces = sorted(line.split(":")[0].strip() for line in file if ":" in line)
-    listing = subprocess.run(["ps", "-eo", "comm="], stdout=subprocess.PIPE, text=True, check=True)
-    return {"hugepages": [pages], "interfaces": interfaces,
-            "temporary directories": sorted(glob.glob("/tmp/tickwire-*")),
-            "DPDK directories": sorted(glob.glob("/var/run/dpdk/tickwire-*")),
-            "processes": sorted(name for name in listing.stdout.split()
-                                if name.startswith("tickwire"))}
+        interfaces = {line.split(":")[0].strip() for line in file if ":" in line}
+    return {"hugepages": pages, "interfaces": interfaces}
 
 
-def difference(before, after):
-    """What there is more of than before: others on this machine may come and go meanwhile."""
-    gained = [f"{what}: {sorted((Counter(after[what]) - Counter(before[what])).elements())}"
-              for what in ("interfaces", "temporary directories", "DPDK directories", "processes")
-              if Counter(after[what]) - Counter(before[what])]
-    if int(after["hugepages"][0]) > int(before["hugepages"][0]):
-        gained.append(f"hugepages: {before['hugepages'][0]} became {after['hugepages'][0]}")
-    return gained
+def left_behind(before):
+    """What our own stacks left. Others may run their own meanwhile: theirs is not looked at."""
+    after = footprint()
+    left = [f"interface {name}" for name in after["interfaces"] - before["interfaces"]
+            if name.startswith("tw")]
+    left += [f"directory {path}" for path in stack.Stack.made_directories if path.exists()]
+    for pid in stack.Stack.made_processes:
+        left += [f"process {pid}"] if _is_tickwire(pid) else []
+        directory = stack.DPDK_DIRECTORY / f"tickwire-{pid}"
+        left += [f"directory {directory}"] if directory.exists() and not _is_tickwire(pid) else []
+    others = any(_is_tickwire(int(pid)) for pid in os.listdir("/proc") if pid.isdigit())
+    if after["hugepages"] > before["hugepages"] and not others:
+        left.append(f"hugepages: {before['hugepages']} became {after['hugepages']}")
+    return left
+
+
+def _is_tickwire(pid):
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return b"tickwire-" in file.read().split(b"\0")[0]
+    except OSError:
+        return False
 
 
 def pause(seconds):

@@ -30,6 +30,9 @@ class Failure(Exception):
 class Stack:
     """Made with start(); close() undoes everything, from whatever state."""
 
+    made_directories = []  # of all stacks of this process: a test looks that all are gone
+    made_processes = []
+
     def __init__(self, build, *, port="af_xdp", huge=True, settings=None, log=lambda text: None):
         self.build = pathlib.Path(build)
         self.port_kind = port
@@ -44,6 +47,7 @@ class Stack:
     def prepare(self):
         """Directory, port, hugepages and configuration; no daemon yet."""
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="tickwire-"))
+        Stack.made_directories.append(self.directory)
         self.port = port_module.PORTS[self.port_kind](self.directory)
         if self.want_huge:
             self.hugepages = Hugepages(MEMORY_MB + 64, self.log)
@@ -82,6 +86,7 @@ class Stack:
         process = Process(command, self.directory / f"{what}.log", **options)
         process.name = f"tickwire-{what}"
         self.extras.append(process)
+        Stack.made_processes.append(process.pid)
         return process
 
     def executable(self, what):
