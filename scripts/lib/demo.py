@@ -152,6 +152,8 @@ class Demo:
                 print(f"demo failed: {failure}", flush=True)
         else:
             drops = " ".join(f"{name}={count}" for name, count in result["drops"].items())
+            if list(result["drops"]) == ["session_closing"]:
+                drops += " (goodbyes: each player says it three times)"
             print(f"\n{result['players']} players, {result['inputs_applied']} inputs applied, "
                   f"{result['packets_in']} packets in, {result['packets_out']} out, "
                   f"dropped: {drops or 'none'}\n"
