@@ -26,8 +26,7 @@ static bool create_pools(struct tw_port *port, const struct tw_topology *topolog
 {
     for (uint32_t i = 0; i < topology->pool_count; i++) {
         const struct tw_topology_pool *wanted = &topology->pools[i];
-        /* Each pool has one worker: a cache as large as DPDK allows, up to 512. */
-        uint32_t cache = wanted->buffers / 2 < 512 ? wanted->buffers / 2 : 512;
+        uint32_t cache = TW_TOPOLOGY_POOL_CACHE;
         struct rte_mempool *pool = rte_pktmbuf_pool_create(
             wanted->name, wanted->buffers, cache, 0, (uint16_t)wanted->buffer_size, port->socket);
         if (pool == NULL)

@@ -16,11 +16,14 @@
 /* A look at the rings this often between ticks: well below the 4 ticks a ring holds. */
 #define GLANCES_PER_TICK 4u
 
+/* Empty buffers stand at the end of their array, [first, capacity): a tick uses them from `first`
+ * on, new ones come in before it, and none is ever moved. At most `capacity` in both arrays. */
 struct outgoing {
-    struct tw_out_buffer *buffers; /* [waiting used ones][held empty ones] */
+    struct tw_out_buffer *empty;
+    struct tw_out_buffer *waiting; /* used, not taken by the full ring yet; oldest first */
     uint32_t capacity;
-    uint32_t waiting; /* used, not taken by the full ring yet */
-    uint32_t held;    /* empty */
+    uint32_t first;
+    uint32_t waiting_count;
 };
 
 struct tw_shard_loop {
@@ -38,6 +41,11 @@ static size_t align_up(size_t size)
     return (size + 63u) & ~(size_t)63u;
 }
 
+static size_t outgoing_size(const struct tw_shard_loop_config *config, uint32_t worker)
+{
+    return align_up(rte_ring_get_size(config->rings[worker].full) * sizeof(struct tw_out_buffer));
+}
+
 size_t tw_shard_loop_footprint(const struct tw_shard_loop_config *config)
 {
     size_t shard = tw_shard_footprint(&config->shard);
@@ -45,7 +53,7 @@ size_t tw_shard_loop_footprint(const struct tw_shard_loop_config *config)
         return 0;
     size_t size = align_up(sizeof(struct tw_shard_loop)) + align_up(shard);
     for (uint32_t i = 0; i < config->shard.workers; i++)
-        size += align_up(rte_ring_get_size(config->rings[i].full) * sizeof(struct tw_out_buffer));
+        size += 2 * outgoing_size(config, i);
     return size;
 }
 
@@ -60,9 +68,13 @@ struct tw_shard_loop *tw_shard_loop_init(void *memory, const struct tw_shard_loo
     TW_ASSERT(loop->shard != NULL);
     next += align_up(tw_shard_footprint(&config->shard));
     for (uint32_t i = 0; i < config->shard.workers; i++) {
-        loop->outgoing[i].capacity = rte_ring_get_size(config->rings[i].full);
-        loop->outgoing[i].buffers = (struct tw_out_buffer *)(void *)next;
-        next += align_up(loop->outgoing[i].capacity * sizeof(struct tw_out_buffer));
+        struct outgoing *out = &loop->outgoing[i];
+        out->capacity = rte_ring_get_size(config->rings[i].full);
+        out->first = out->capacity;
+        out->empty = (struct tw_out_buffer *)(void *)next;
+        next += outgoing_size(config, i);
+        out->waiting = (struct tw_out_buffer *)(void *)next;
+        next += outgoing_size(config, i);
     }
     loop->schedule = (struct tw_tick_schedule){
         .epoch_ns = config->epoch_ns, .hz = config->shard.tick_hz, .next = 1};
@@ -70,7 +82,7 @@ struct tw_shard_loop *tw_shard_loop_init(void *memory, const struct tw_shard_loo
 }
 
 /* rte_ring_count reads what the other thread writes without saying so. */
-static uint32_t records_in(const struct rte_ring *ring)
+static uint32_t entries_in(const struct rte_ring *ring)
 {
     uint32_t written = __atomic_load_n(&ring->prod.tail, __ATOMIC_ACQUIRE);
     uint32_t taken = __atomic_load_n(&ring->cons.tail, __ATOMIC_RELAXED);
@@ -82,7 +94,7 @@ static void drain_records(struct tw_shard_loop *loop)
 {
     for (uint32_t i = 0; i < loop->config.shard.workers; i++) {
         struct rte_ring *ring = loop->config.rings[i].records;
-        uint32_t left = records_in(ring);
+        uint32_t left = entries_in(ring);
         while (left > 0) {
             uint32_t want = left < RECORD_BURST ? left : RECORD_BURST;
             uint32_t count = rte_ring_sc_dequeue_burst_elem(ring, loop->burst,
@@ -100,25 +112,30 @@ static void drain_filling(struct tw_shard_loop *loop)
 {
     for (uint32_t i = 0; i < loop->config.shard.workers; i++) {
         const struct rte_ring *ring = loop->config.rings[i].records;
-        if (records_in(ring) > rte_ring_get_capacity(ring) / 4) {
+        if (entries_in(ring) > rte_ring_get_capacity(ring) / 4) {
             drain_records(loop);
             return;
         }
     }
 }
 
+static uint32_t put_full(struct tw_shard_loop *loop, uint32_t worker,
+                         const struct tw_out_buffer *buffers, uint32_t count)
+{
+    return rte_ring_sp_enqueue_burst_elem(loop->config.rings[worker].full, buffers,
+                                          sizeof(struct tw_out_buffer), count, NULL);
+}
+
 static void offer_waiting(struct tw_shard_loop *loop)
 {
     for (uint32_t i = 0; i < loop->config.shard.workers; i++) {
         struct outgoing *out = &loop->outgoing[i];
-        if (out->waiting == 0)
+        if (out->waiting_count == 0)
             continue;
-        uint32_t taken =
-            rte_ring_sp_enqueue_burst_elem(loop->config.rings[i].full, out->buffers,
-                                           sizeof(struct tw_out_buffer), out->waiting, NULL);
-        out->waiting -= taken;
-        memmove(out->buffers, out->buffers + taken,
-                (out->waiting + out->held) * sizeof(struct tw_out_buffer));
+        uint32_t taken = put_full(loop, i, out->waiting, out->waiting_count);
+        out->waiting_count -= taken;
+        memmove(out->waiting, out->waiting + taken,
+                out->waiting_count * sizeof(struct tw_out_buffer));
     }
 }
 
@@ -126,32 +143,46 @@ static void fill_outboxes(struct tw_shard_loop *loop)
 {
     for (uint32_t i = 0; i < loop->config.shard.workers; i++) {
         struct outgoing *out = &loop->outgoing[i];
-        uint32_t start = out->waiting + out->held;
-        out->held += rte_ring_sc_dequeue_burst_elem(
-            loop->config.rings[i].empty, out->buffers + start, sizeof(struct tw_out_buffer),
-            out->capacity - start, NULL);
-        loop->outboxes[i] =
-            (struct tw_outbox){.buffers = out->buffers + out->waiting, .count = out->held};
+        struct rte_ring *ring = loop->config.rings[i].empty;
+        uint32_t want = entries_in(ring);
+        uint32_t room = out->first > out->waiting_count ? out->first - out->waiting_count : 0;
+        if (want > room)
+            want = room;
+        if (want > 0) {
+            uint32_t taken = rte_ring_sc_dequeue_bulk_elem(
+                ring, out->empty + out->first - want, sizeof(struct tw_out_buffer), want, NULL);
+            TW_ASSERT(taken == want); /* nobody else takes from this ring */
+            out->first -= want;
+        }
+        loop->outboxes[i] = (struct tw_outbox){.buffers = out->empty + out->first,
+                                               .count = out->capacity - out->first};
     }
 }
 
 static void empty_outboxes(struct tw_shard_loop *loop)
 {
+    offer_waiting(loop);
     for (uint32_t i = 0; i < loop->config.shard.workers; i++) {
         struct outgoing *out = &loop->outgoing[i];
-        uint32_t used = loop->outboxes[i].used;
-        TW_ASSERT(used <= out->held);
-        out->waiting += used;
-        out->held -= used;
+        const struct tw_out_buffer *used = out->empty + out->first;
+        uint32_t count = loop->outboxes[i].used;
+        TW_ASSERT(count <= out->capacity - out->first);
+        /* None may overtake those that wait. */
+        uint32_t taken = out->waiting_count == 0 ? put_full(loop, i, used, count) : 0;
+        memcpy(out->waiting + out->waiting_count, used + taken,
+               (count - taken) * sizeof(struct tw_out_buffer));
+        out->waiting_count += count - taken;
+        out->first += count;
     }
-    offer_waiting(loop);
 }
 
 static void run_tick(struct tw_shard_loop *loop, uint64_t start_ns)
 {
-    /* The shard sees the gap in tick numbers and counts it. */
-    (void)tw_tick_schedule_catch_up(&loop->schedule, start_ns);
+    uint64_t skipped = tw_tick_schedule_catch_up(&loop->schedule, start_ns);
     uint64_t tick = loop->schedule.next;
+    /* The shard counts gaps between its ticks; what came before the first one only we know. */
+    if (atomic_load_explicit(&loop->tick, memory_order_relaxed) == 0)
+        tw_counter_add(&loop->config.counters->ticks_skipped, skipped);
     drain_records(loop);
     offer_waiting(loop);
     fill_outboxes(loop);

@@ -210,17 +210,21 @@ static void add_rings(struct tw_topology *topology, const struct tw_config *conf
 
 static void add_pools(struct tw_topology *topology, const struct tw_config *config)
 {
-    uint32_t lent = topology->shards * 4 * snapshot_depth(config);
+    /* To a shard: its empty ring, the full ring of twice that depth, and as many as the full ring
+     * holds in the shard's own hands. */
+    uint32_t lent = topology->shards * 5 * snapshot_depth(config);
+    /* Every worker that frees another's buffers keeps up to one and a half caches of them. */
+    uint32_t cached = topology->workers * (TW_TOPOLOGY_POOL_CACHE + TW_TOPOLOGY_POOL_CACHE / 2);
     for (uint32_t worker = 0; worker < topology->workers; worker++) {
         struct tw_topology_pool *pool = &topology->pools[topology->pool_count++];
         snprintf(pool->name, sizeof(pool->name), "rx_%u", worker);
         pool->worker = worker;
         pool->transmit = false;
         uint32_t wanted = TW_TOPOLOGY_RX_DESCRIPTORS + TW_TOPOLOGY_TX_DESCRIPTORS +
-                          (topology->workers - 1) * HANDOVER_DEPTH + 512;
+                          (topology->workers - 1) * HANDOVER_DEPTH + cached;
         pool->buffers = wanted < RX_POOL_MIN ? RX_POOL_MIN : power_of_two(wanted + 1) - 1;
         pool->buffer_size = RX_BUFFER_SIZE;
-        pool->reason = "descriptors, hand-over and bursts; AF_XDP holds 2,048 and copies sends";
+        pool->reason = "descriptors, hand-over, caches; AF_XDP holds 2,048 and copies sends";
 
         pool = &topology->pools[topology->pool_count++];
         snprintf(pool->name, sizeof(pool->name), "tx_%u", worker);
@@ -228,7 +232,7 @@ static void add_pools(struct tw_topology *topology, const struct tw_config *conf
         pool->transmit = true;
         pool->buffers = power_of_two(lent + TW_TOPOLOGY_TX_DESCRIPTORS + 1024) - 1;
         pool->buffer_size = TX_BUFFER_SIZE;
-        pool->reason = "empty and full rings, as many at the shard, descriptors, answers";
+        pool->reason = "empty and full rings, as many as full at the shard, descriptors, answers";
     }
 }
 

@@ -30,6 +30,7 @@
 
 #define TW_TOPOLOGY_RX_DESCRIPTORS 1024u
 #define TW_TOPOLOGY_TX_DESCRIPTORS 1024u
+#define TW_TOPOLOGY_POOL_CACHE     512u /* the most that DPDK allows, per pool and lcore */
 /* Commands that must not be lost always find this much room: main sends replies only above it. */
 #define TW_TOPOLOGY_COMMANDS_RESERVE 64u
 

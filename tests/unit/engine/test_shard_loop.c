@@ -176,6 +176,19 @@ static void test_stall_is_counted_and_bounded(void **state)
     assert_int_equal(tw_counter_get(&counters.ticks_late), late + 2);
 }
 
+/* A start so slow that ticks were due before the loop ran: they are accounted for, too. */
+static void test_ticks_before_the_first_are_counted(void **state)
+{
+    (void)state;
+    tw_shard_loop_turn(loop, config.epoch_ns + 100 * TW_SECOND_NS / 60);
+    assert_int_equal(tw_shard_loop_tick(loop), 100);
+    assert_int_equal(tw_counter_get(&counters.ticks), 1);
+    assert_int_equal(tw_counter_get(&counters.ticks_skipped), 99);
+    tw_shard_loop_turn(loop, config.epoch_ns + 200 * TW_SECOND_NS / 60);
+    assert_int_equal(tw_counter_get(&counters.ticks), 2);
+    assert_int_equal(tw_counter_get(&counters.ticks_skipped), 198);
+}
+
 static void test_every_player_gets_snapshots_and_buffers_come_back(void **state)
 {
     (void)state;
@@ -209,6 +222,44 @@ static void test_worker_that_takes_nothing_costs_no_buffer(void **state)
     assert_int_equal(snapshots, written);
 }
 
+/* Every buffer is at one place at any time, and comes home when no more are handed out. */
+static void test_no_buffer_is_lost_in_a_long_run(void **state)
+{
+    (void)state;
+    uint32_t random = 2463534242u;
+    uint64_t now_ns = config.epoch_ns;
+    uint32_t most_held = 0;
+    join_players();
+    for (uint32_t turn = 0; turn < 100000; turn++) {
+        random ^= random << 13;
+        random ^= random >> 17;
+        random ^= random << 5;
+        /* Long phases in which the worker takes nothing, or gives nothing, or both. */
+        if ((turn >> 9) % 4 != 1)
+            take_back(random >> 8 & 31);
+        if ((turn >> 10) % 3 != 1 && (random & 3) != 0)
+            refill();
+        now_ns += (random >> 16 & 7) * UINT64_C(1000000);
+        tw_shard_loop_turn(loop, now_ns);
+        uint32_t in_rings =
+            rte_ring_count(config.rings[0].empty) + rte_ring_count(config.rings[0].full);
+        assert_in_range(lent_count, in_rings, in_rings + rte_ring_get_size(config.rings[0].full));
+        if (lent_count - in_rings > most_held)
+            most_held = lent_count - in_rings;
+    }
+    assert_true(most_held > 64);
+    assert_true(tw_counter_get(&counters.snapshots_no_buffer) > 0);
+    for (uint32_t i = 0; i < 60 && lent_count > 0; i++) {
+        now_ns += TW_SECOND_NS / 60;
+        tw_shard_loop_turn(loop, now_ns);
+        take_back(UINT32_MAX);
+    }
+    assert_int_equal(lent_count, 0);
+    assert_int_equal(snapshots, tw_counter_get(&counters.snapshots));
+    assert_int_equal(tw_counter_get(&counters.ticks) + tw_counter_get(&counters.ticks_skipped),
+                     tw_shard_loop_tick(loop));
+}
+
 static void test_filling_ring_is_drained_between_ticks(void **state)
 {
     (void)state;
@@ -236,9 +287,10 @@ static void test_worker_and_shard_threads(void **state)
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, run_shard, loop), 0);
     join_players();
-    uint64_t end_ns = tw_clock_now_ns() + 2 * TW_SECOND_NS;
+    /* A starved machine may take long and skip ticks: only the order of things is asserted. */
+    uint64_t give_up_ns = tw_clock_now_ns() + 60 * TW_SECOND_NS;
     uint32_t sent_tick = 0;
-    while (tw_clock_now_ns() < end_ns) {
+    while (snapshots < 20 * PLAYERS && tw_clock_now_ns() < give_up_ns) {
         refill();
         uint32_t tick = (uint32_t)tw_shard_loop_tick(loop) + 2;
         if (tick > sent_tick)
@@ -249,9 +301,10 @@ static void test_worker_and_shard_threads(void **state)
     atomic_store_explicit(&stop, true, memory_order_release);
     pthread_join(thread, NULL);
     take_back(UINT32_MAX);
-    uint64_t ticks = tw_counter_get(&counters.ticks) + tw_counter_get(&counters.ticks_skipped);
-    assert_in_range(ticks, 110, 125);
-    assert_true(snapshots > 20 * PLAYERS);
+    assert_true(snapshots >= 20 * PLAYERS);
+    assert_int_equal(snapshots, tw_counter_get(&counters.snapshots));
+    assert_int_equal(tw_counter_get(&counters.ticks) + tw_counter_get(&counters.ticks_skipped),
+                     tw_shard_loop_tick(loop));
     assert_int_equal(tw_counter_get(&counters.players), PLAYERS);
 }
 
@@ -261,8 +314,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_ticks_follow_the_schedule),
         TEST(test_stall_is_counted_and_bounded),
+        TEST(test_ticks_before_the_first_are_counted),
         TEST(test_every_player_gets_snapshots_and_buffers_come_back),
         TEST(test_worker_that_takes_nothing_costs_no_buffer),
+        TEST(test_no_buffer_is_lost_in_a_long_run),
         TEST(test_filling_ring_is_drained_between_ticks),
         TEST(test_worker_and_shard_threads),
     };

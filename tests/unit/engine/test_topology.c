@@ -135,19 +135,36 @@ static void test_record_depth_is_four_ticks_of_all_sessions(void **state)
     assert_int_equal(ring->element_size, 64);
 }
 
-static void test_send_pool_covers_its_rings(void **state)
+static uint32_t depth_of(enum tw_ring_kind kind, uint32_t producer, uint32_t consumer)
+{
+    uint32_t index = tw_topology_find_ring(&table, kind, producer, consumer);
+    assert_int_not_equal(index, UINT32_MAX);
+    return table.rings[index].depth;
+}
+
+/* Everything that may lie somewhere at once, for any number of workers and sessions. */
+static void test_pools_cover_what_can_pile_up(void **state)
 {
     (void)state;
-    const uint32_t sizes[] = {1, 100, 1000, 10000, 65536};
-    config.engine.memory_mb = 16384;
-    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-        config.engine.sessions_max = sizes[i];
+    const uint32_t sizes[] = {1, 100, 255, 256, 1000, 3000, 10000, 65536};
+    const uint32_t cached = TW_TOPOLOGY_POOL_CACHE + TW_TOPOLOGY_POOL_CACHE / 2;
+    config.engine.memory_mb = 1048576;
+    for (uint32_t i = 0; i < TW_WORKERS_MAX * 8; i++) {
+        config.engine.workers = i / 8 + 1;
+        config.engine.sessions_max = sizes[i % 8];
         build();
-        uint32_t empty = table.rings[tw_topology_find_ring(&table, TW_RING_EMPTY, 1, 3)].depth;
-        uint32_t full = table.rings[tw_topology_find_ring(&table, TW_RING_FULL, 3, 1)].depth;
+        uint32_t shard = tw_topology_shard(&table, 0);
+        uint32_t empty = depth_of(TW_RING_EMPTY, 1, shard);
+        uint32_t full = depth_of(TW_RING_FULL, shard, 1);
         assert_true(full >= 2 * empty);
         assert_true(table.pools[1].transmit);
-        assert_true(table.pools[1].buffers >= 2 * empty + full + TW_TOPOLOGY_TX_DESCRIPTORS);
+        assert_true(table.pools[1].buffers >=
+                    empty - 1 + full - 1 + full + TW_TOPOLOGY_TX_DESCRIPTORS + 64);
+        uint32_t received = TW_TOPOLOGY_RX_DESCRIPTORS + TW_TOPOLOGY_TX_DESCRIPTORS + cached;
+        for (uint32_t other = 1; other < table.workers; other++)
+            received += depth_of(TW_RING_HANDOVER, 1, 1 + other) - 1 + cached;
+        assert_false(table.pools[0].transmit);
+        assert_true(table.pools[0].buffers >= received);
     }
 }
 
@@ -326,7 +343,7 @@ int main(void)
         cmocka_unit_test_setup(test_configured_cores_are_kept, setup),
         cmocka_unit_test_setup(test_every_ring_has_one_producer_and_one_consumer, setup),
         cmocka_unit_test_setup(test_record_depth_is_four_ticks_of_all_sessions, setup),
-        cmocka_unit_test_setup(test_send_pool_covers_its_rings, setup),
+        cmocka_unit_test_setup(test_pools_cover_what_can_pile_up, setup),
         cmocka_unit_test_setup(test_bad_counts, setup),
         cmocka_unit_test_setup(test_core_lists_must_match, setup),
         cmocka_unit_test_setup(test_unknown_core, setup),
