@@ -10,13 +10,11 @@ void tw_live_prefetch(const struct tw_live *live, const struct tw_packet *packet
         __builtin_prefetch(&live->sessions->hot[slot], 1);
 }
 
-/* The lines that replay test and key set-up touch first; the cipher streams the rest. */
+/* What the replay test and the cipher touch first. */
 static void prefetch_body(const struct tw_session_body *body)
 {
     __builtin_prefetch(&body->replay);
-    __builtin_prefetch(body->receive_key.expanded);
-    __builtin_prefetch(body->receive_key.expanded + 64);
-    __builtin_prefetch(body->receive_key.iv);
+    tw_aead_key_prefetch(&body->receive_key);
 }
 
 static uint16_t check_session(const struct tw_live *live, struct tw_packet *packet, uint64_t now_ns)

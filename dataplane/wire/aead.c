@@ -11,6 +11,17 @@ void tw_aead_key_wipe(struct tw_aead_key *key)
     sodium_memzero(key, sizeof(*key));
 }
 
+bool tw_aead_thread_start(const struct tw_aead_backend *backend)
+{
+    return backend->thread_start == NULL || backend->thread_start();
+}
+
+void tw_aead_thread_end(const struct tw_aead_backend *backend)
+{
+    if (backend->thread_end != NULL)
+        backend->thread_end();
+}
+
 void tw_aead_nonce(uint8_t nonce[TW_IV_SIZE], const uint8_t iv[TW_IV_SIZE], uint64_t sequence)
 {
     memcpy(nonce, iv, TW_IV_SIZE);

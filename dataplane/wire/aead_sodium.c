@@ -11,9 +11,10 @@
 #include <stdalign.h>
 
 static_assert(sizeof(crypto_aead_aes256gcm_state) <= TW_AEAD_EXPANDED_SIZE, "AES state fits");
-static_assert(alignof(crypto_aead_aes256gcm_state) <= alignof(struct tw_aead_key),
+static_assert(alignof(crypto_aead_aes256gcm_state) <= alignof(struct tw_aead_key) &&
+                  offsetof(struct tw_aead_key, expanded) % alignof(crypto_aead_aes256gcm_state) ==
+                      0,
               "AES state is aligned");
-static_assert(offsetof(struct tw_aead_key, expanded) == 0, "AES state is aligned");
 static_assert(crypto_aead_chacha20poly1305_IETF_KEYBYTES == TW_KEY_SIZE, "ChaCha20 key");
 static_assert(crypto_aead_chacha20poly1305_IETF_NPUBBYTES == TW_IV_SIZE, "ChaCha20 nonce");
 static_assert(crypto_aead_chacha20poly1305_IETF_ABYTES == TW_TAG_SIZE, "Poly1305 tag");
