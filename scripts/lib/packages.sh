@@ -12,7 +12,7 @@ packages_of() {
     case $1 in
     python) echo python3-minimal python3 ;;
     build) echo gcc libc6-dev meson ninja-build pkg-config libdpdk-dev libsodium-dev libisal-dev \
-        libsqlite3-dev libyaml-dev libjansson-dev libcmocka-dev ;;
+        libipsec-mb-dev libsqlite3-dev libyaml-dev libjansson-dev libcmocka-dev ;;
     run) echo python3 iproute2 ethtool util-linux ;;
     test) echo git clang clang-format shellcheck iproute2 ethtool util-linux ;;
     fuzz) echo clang libclang-rt-14-dev ;;
