@@ -83,7 +83,7 @@ const struct tw_schema_key tw_schema_keys[] = {
            "backoff sleeps 50 us after 64 empty polls; poll never sleeps (dedicated cores)"),
 
     NUMBER(limits, stranger_pps, 1, 100000000, "20000", "packets/s",
-           "per worker: hellos and unknown connection ids, before any cryptography"),
+           "per worker: hellos, before any cryptography"),
     NUMBER(limits, source_pps, 1, 1000000, "2000", "packets/s",
            "per IPv4 source: hello 2 with a valid cookie"),
     NUMBER(limits, session_pps, 1, 100000, "250", "packets/s", "per session"),

@@ -38,6 +38,12 @@ static inline bool tw_budget_take(struct tw_budget *budget, struct tw_budget_rat
     return true;
 }
 
+/* Gives one packet's worth back that was taken. */
+static inline void tw_budget_return(struct tw_budget *budget, struct tw_budget_rate rate)
+{
+    budget->full_at_ns -= rate.interval_ns;
+}
+
 /* ---- by source address ------------------------------------------------------------------------
  */
 

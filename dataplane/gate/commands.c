@@ -6,6 +6,7 @@
 #include <rte_mbuf.h>
 #include <rte_ring.h>
 #include <rte_ring_elem.h>
+#include <rte_ring_peek_zc.h>
 #include <sodium.h>
 
 /* A handshake reply expands keys: 16 of them keep a turn well under a millisecond. */
@@ -90,11 +91,24 @@ static void obey(struct tw_worker *worker, const struct tw_worker_command *comma
     }
 }
 
+/* Takes the oldest command and wipes its place in the ring, where keys would outlive their session.
+ */
+static bool take_command(struct tw_worker *worker)
+{
+    struct rte_ring *ring = worker->config.commands;
+    struct rte_ring_zc_data place;
+    if (rte_ring_dequeue_zc_bulk_elem_start(ring, sizeof(worker->command), 1, &place, NULL) != 1)
+        return false;
+    memcpy(&worker->command, place.ptr1, sizeof(worker->command));
+    sodium_memzero(place.ptr1, sizeof(worker->command));
+    rte_ring_dequeue_zc_elem_finish(ring, 1);
+    return true;
+}
+
 void tw_commands_turn(struct tw_worker *worker)
 {
     for (uint32_t i = 0; i < COMMANDS_PER_TURN; i++) {
-        if (rte_ring_sc_dequeue_elem(worker->config.commands, &worker->command,
-                                     sizeof(worker->command)) != 0)
+        if (!take_command(worker))
             return;
         obey(worker, &worker->command);
         sodium_memzero(&worker->command, sizeof(worker->command));

@@ -12,6 +12,9 @@
 #define AGAIN_CONTROL_AWAY_MS 1000u
 #define AGAIN_BUSY_MS         250u
 #define AGAIN_FULL_MS         2000u
+/* A welcome sent later than this might find its session released when the client uses it: the
+ * client's next hello 2 starts afresh instead. */
+#define WELCOME_USABLE_NS (TW_SESSION_PENDING_NS - UINT64_C(1000000000))
 
 static void send_try_again(struct tw_worker *worker, const struct tw_address *to,
                            const uint8_t *ephemeral, uint32_t after_ms)
@@ -71,8 +74,12 @@ static enum tw_outcome answer_repeated(struct tw_worker *worker, const struct tw
 {
     if (entry->state == TW_PENDING_RELAYED)
         return TW_OUTCOME_HANDSHAKE_PENDING;
-    if (worker->sessions.hot[entry->slot].state == TW_SESSION_CLOSING)
+    const struct tw_session *session = &worker->sessions.hot[entry->slot];
+    if (session->state == TW_SESSION_CLOSING)
         return TW_OUTCOME_SESSION_CLOSING;
+    if (session->state == TW_SESSION_PENDING &&
+        worker->now_ns - session->heard_ns >= WELCOME_USABLE_NS)
+        return TW_OUTCOME_HANDSHAKE_PENDING;
     tw_transmit_answer(worker, &packet->source, entry->welcome, sizeof(entry->welcome));
     return TW_OUTCOME_WELCOME_RESENT;
 }
@@ -89,11 +96,11 @@ static bool relay(struct tw_worker *worker, const struct tw_packet *packet, uint
 }
 
 static enum tw_outcome begin_handshake(struct tw_worker *worker, const struct tw_packet *packet,
-                                       const struct tw_hello *hello)
+                                       const struct tw_hello *hello, const uint8_t *fingerprint)
 {
     if (!worker->control_linked || worker->closing_all)
         return try_again(worker, packet, hello, AGAIN_CONTROL_AWAY_MS);
-    uint32_t number = tw_pending_begin(&worker->pending, hello->binder, worker->now_ns);
+    uint32_t number = tw_pending_begin(&worker->pending, fingerprint, worker->now_ns);
     if (number == TW_PENDING_NONE)
         return try_again(worker, packet, hello, AGAIN_BUSY_MS);
     struct tw_pending_entry *entry = &worker->pending.entries[number];
@@ -126,10 +133,12 @@ static enum tw_outcome answer_hello2(struct tw_worker *worker, const struct tw_p
     if (!tw_source_budgets_take(&worker->budgets.sources, &packet->source,
                                 worker->budgets.source_rate, worker->now_ns))
         return TW_OUTCOME_SOURCE_BUDGET;
-    uint32_t number = tw_pending_find(&worker->pending, hello.binder);
+    uint8_t fingerprint[TW_FINGERPRINT_SIZE];
+    tw_pending_fingerprint(&worker->pending, packet->payload, fingerprint);
+    uint32_t number = tw_pending_find(&worker->pending, fingerprint);
     if (number != TW_PENDING_NONE)
         return answer_repeated(worker, packet, &worker->pending.entries[number]);
-    return begin_handshake(worker, packet, &hello);
+    return begin_handshake(worker, packet, &hello, fingerprint);
 }
 
 void tw_handshake_receive(struct tw_worker *worker, struct tw_packet *packet)

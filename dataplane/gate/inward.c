@@ -107,10 +107,7 @@ static void admit(struct tw_worker *worker, uint32_t i)
     else if (owner < worker->config.workers)
         hand_over(worker, i);
     else
-        packet->outcome =
-            tw_budget_take(&worker->budgets.stranger, worker->budgets.stranger_rate, worker->now_ns)
-                ? TW_OUTCOME_CONNECTION_UNKNOWN
-                : TW_OUTCOME_STRANGER_BUDGET;
+        packet->outcome = TW_OUTCOME_CONNECTION_UNKNOWN;
 }
 
 static void accept_packet(struct tw_worker *worker, struct tw_packet *packet)
@@ -138,7 +135,7 @@ static void run_stages(struct tw_worker *worker, uint32_t count)
         if (!worker->received[i] && worker->packets[i].outcome == TW_OUTCOME_OPEN)
             worker->packets[i].kind = TW_PACKET_NONE; /* handed over: no longer ours to touch */
     }
-    tw_live_open(&worker->live, worker->packets, count);
+    tw_live_open(&worker->live, worker->packets, count, worker->now_ns);
     for (uint32_t i = 0; i < count; i++) {
         struct tw_packet *packet = &worker->packets[i];
         if (packet->kind == TW_PACKET_UDP && packet->outcome == TW_OUTCOME_OPEN)

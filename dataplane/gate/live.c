@@ -17,23 +17,19 @@ static void prefetch_body(const struct tw_session_body *body)
     tw_aead_key_prefetch(&body->receive_key);
 }
 
-static uint16_t check_session(const struct tw_live *live, struct tw_packet *packet, uint64_t now_ns)
+static uint16_t check_session(const struct tw_live *live, struct tw_packet *packet)
 {
     switch (tw_sessions_find(live->sessions, packet->header.connection_id, &packet->slot)) {
     case TW_SESSIONS_UNKNOWN:
-        return tw_budget_take(live->stranger_budget, live->stranger_rate, now_ns)
-                   ? TW_OUTCOME_CONNECTION_UNKNOWN
-                   : TW_OUTCOME_STRANGER_BUDGET;
+        return TW_OUTCOME_CONNECTION_UNKNOWN;
     case TW_SESSIONS_STALE:
         return TW_OUTCOME_GENERATION_STALE;
     case TW_SESSIONS_FOUND:
         break;
     }
-    struct tw_session *session = &live->sessions->hot[packet->slot];
+    const struct tw_session *session = &live->sessions->hot[packet->slot];
     if (!tw_address_equal(&session->address, &packet->source))
         return TW_OUTCOME_PATH_UNKNOWN;
-    if (!tw_budget_take(&session->budget, live->session_rate, now_ns))
-        return TW_OUTCOME_SESSION_BUDGET;
     return session->state == TW_SESSION_CLOSING ? TW_OUTCOME_SESSION_CLOSING : TW_OUTCOME_OPEN;
 }
 
@@ -62,7 +58,7 @@ static uint16_t outcome_of_replay(enum tw_replay_result result)
 
 void tw_live_admit(const struct tw_live *live, struct tw_packet *packet, uint64_t now_ns)
 {
-    packet->outcome = check_session(live, packet, now_ns);
+    packet->outcome = check_session(live, packet);
     if (packet->outcome != TW_OUTCOME_OPEN)
         return;
     packet->outcome = check_header(&packet->header);
@@ -70,11 +66,24 @@ void tw_live_admit(const struct tw_live *live, struct tw_packet *packet, uint64_
         return;
     struct tw_session_body *body = &live->sessions->bodies[packet->slot];
     packet->outcome = outcome_of_replay(tw_replay_test(&body->replay, packet->header.sequence));
-    if (packet->outcome == TW_OUTCOME_OPEN)
+    if (packet->outcome != TW_OUTCOME_OPEN)
+        return;
+    struct tw_budget *budget = &live->sessions->hot[packet->slot].budget;
+    if (tw_budget_take(budget, live->session_rate, now_ns))
         prefetch_body(body);
+    else
+        packet->outcome = TW_OUTCOME_SESSION_BUDGET;
 }
 
-void tw_live_open(const struct tw_live *live, struct tw_packet *packets, uint32_t count)
+static void reject_forged(const struct tw_live *live, struct tw_packet *packet, uint64_t now_ns)
+{
+    packet->outcome = TW_OUTCOME_TAG_WRONG;
+    if (tw_budget_take(live->forged_budget, live->forged_rate, now_ns))
+        tw_budget_return(&live->sessions->hot[packet->slot].budget, live->session_rate);
+}
+
+void tw_live_open(const struct tw_live *live, struct tw_packet *packets, uint32_t count,
+                  uint64_t now_ns)
 {
     struct tw_aead_job jobs[TW_BURST_MAX];
     uint32_t packet_of_job[TW_BURST_MAX];
@@ -94,7 +103,7 @@ void tw_live_open(const struct tw_live *live, struct tw_packet *packets, uint32_
         live->aead->open(jobs, job_count);
     for (uint32_t job = 0; job < job_count; job++) {
         if (!jobs[job].ok)
-            packets[packet_of_job[job]].outcome = TW_OUTCOME_TAG_WRONG;
+            reject_forged(live, &packets[packet_of_job[job]], now_ns);
     }
 }
 

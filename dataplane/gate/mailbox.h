@@ -5,7 +5,7 @@
  *
  * An event that must not be lost (CONFIRMED, CLOSED) waits in the session until the ring has
  * room; everything else is dropped and counted when the ring is full. Several values hold
- * secrets (COOKIE_KEY, HANDSHAKE_REPLY): both sides wipe their copies.
+ * secrets (COOKIE_KEY, HANDSHAKE_REPLY): both sides wipe their copies, the worker also the ring's.
  */
 #ifndef TICKWIRE_DATAPLANE_GATE_MAILBOX_H
 #define TICKWIRE_DATAPLANE_GATE_MAILBOX_H

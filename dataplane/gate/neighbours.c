@@ -22,14 +22,16 @@ static uint32_t set_of(uint32_t address)
 void tw_neighbours_set(struct tw_neighbours *neighbours, uint32_t address, const uint8_t mac[6])
 {
     struct tw_neighbour *set = neighbours->sets[set_of(address)];
-    struct tw_neighbour *chosen = &set[0];
+    struct tw_neighbour *chosen = NULL;
     neighbours->stamp++;
     for (uint32_t way = 0; way < TW_NEIGHBOUR_WAYS; way++) {
         if (set[way].address == address) {
             chosen = &set[way];
             break;
         }
-        if (neighbours->stamp - set[way].told > neighbours->stamp - chosen->told)
+        if (set[way].address == neighbours->gateway && neighbours->gateway != 0)
+            continue; /* everybody off the link is behind it */
+        if (!chosen || neighbours->stamp - set[way].told > neighbours->stamp - chosen->told)
             chosen = &set[way];
     }
     chosen->address = address;

@@ -3,8 +3,8 @@
  * Next hops: IPv4 → MAC, told by the main thread; and which ones to ask it for.
  *
  * A frame's source MAC is never believed. Each worker has its own copy of the table, so lookups
- * share nothing. Fixed size; when a set is full the entry told longest ago makes room. Pure: time
- * is an argument. Owned by one worker.
+ * share nothing. Fixed size; when a set is full the entry told longest ago makes room, but never
+ * the gateway's. Pure: time is an argument. Owned by one worker.
  */
 #ifndef TICKWIRE_DATAPLANE_GATE_NEIGHBOURS_H
 #define TICKWIRE_DATAPLANE_GATE_NEIGHBOURS_H

@@ -34,6 +34,7 @@ bool tw_owed_session_event(struct tw_worker *worker, enum tw_event_type type, ui
     memcpy(out->token_id, body->token_id, sizeof(out->token_id));
     out->address = session->address;
     out->reason = session->close_reason;
+    out->installed_ns = body->installed_ns;
     out->age_s = (uint32_t)((worker->now_ns - body->installed_ns) / 1000000000u);
     out->received_packets = body->received_packets;
     out->sent_packets = body->sent_packets;

@@ -2,6 +2,7 @@
 #include "dataplane/gate/pending.h"
 
 #include "tickwire/assert.h"
+#include "tickwire/bytes.h"
 
 #include <assert.h>
 #include <sodium.h>
@@ -43,31 +44,38 @@ void tw_pending_init(struct tw_pending *pending, void *memory, uint32_t relayed_
         pending->entries[i].next_free = i + 1u < pending->capacity ? i + 1u : TW_PENDING_NONE;
 }
 
-/* ---- index by binder ---------------------------------------------------------------------------
+/* ---- index by fingerprint ----------------------------------------------------------------------
  */
 
-static uint32_t home_of(const struct tw_pending *pending, const uint8_t *binder)
+void tw_pending_fingerprint(const struct tw_pending *pending, const uint8_t hello2[TW_HELLO2_SIZE],
+                            uint8_t fingerprint[TW_FINGERPRINT_SIZE])
 {
-    static_assert(sizeof(pending->key) == crypto_shorthash_KEYBYTES, "SipHash key");
-    uint64_t hash;
-    crypto_shorthash((unsigned char *)&hash, binder, TW_HASH_SIZE, pending->key);
-    return (uint32_t)hash & pending->index_mask;
+    static_assert(sizeof(pending->key) == crypto_shorthash_siphashx24_KEYBYTES, "SipHash key");
+    static_assert(TW_FINGERPRINT_SIZE == crypto_shorthash_siphashx24_BYTES, "SipHash-2-4-128");
+    crypto_shorthash_siphashx24(fingerprint, hello2, TW_HELLO2_SIZE, pending->key);
 }
 
-/* The cell that holds the binder, or the empty one where it belongs. */
-static uint32_t cell_of(const struct tw_pending *pending, const uint8_t *binder)
+/* A keyed hash already: nobody can aim at a cell. */
+static uint32_t home_of(const struct tw_pending *pending, const uint8_t *fingerprint)
 {
-    uint32_t cell = home_of(pending, binder);
+    return tw_load_u32(fingerprint) & pending->index_mask;
+}
+
+/* The cell that holds the fingerprint, or the empty one where it belongs. */
+static uint32_t cell_of(const struct tw_pending *pending, const uint8_t *fingerprint)
+{
+    uint32_t cell = home_of(pending, fingerprint);
     while (pending->index[cell] != TW_PENDING_NONE &&
-           memcmp(pending->entries[pending->index[cell]].binder, binder, TW_HASH_SIZE) != 0)
+           memcmp(pending->entries[pending->index[cell]].fingerprint, fingerprint,
+                  TW_FINGERPRINT_SIZE) != 0)
         cell = (cell + 1u) & pending->index_mask;
     return cell;
 }
 
 /* Closes the gap behind a removed cell, so that no probe sequence is cut. */
-static void index_remove(struct tw_pending *pending, const uint8_t *binder)
+static void index_remove(struct tw_pending *pending, const uint8_t *fingerprint)
 {
-    uint32_t hole = cell_of(pending, binder);
+    uint32_t hole = cell_of(pending, fingerprint);
     TW_ASSERT(pending->index[hole] != TW_PENDING_NONE);
     uint32_t cell = hole;
     for (;;) {
@@ -75,7 +83,7 @@ static void index_remove(struct tw_pending *pending, const uint8_t *binder)
         uint32_t entry = pending->index[cell];
         if (entry == TW_PENDING_NONE)
             break;
-        uint32_t home = home_of(pending, pending->entries[entry].binder);
+        uint32_t home = home_of(pending, pending->entries[entry].fingerprint);
         if (((cell - home) & pending->index_mask) >= ((cell - hole) & pending->index_mask)) {
             pending->index[hole] = entry;
             hole = cell;
@@ -84,9 +92,10 @@ static void index_remove(struct tw_pending *pending, const uint8_t *binder)
     pending->index[hole] = TW_PENDING_NONE;
 }
 
-uint32_t tw_pending_find(const struct tw_pending *pending, const uint8_t binder[TW_HASH_SIZE])
+uint32_t tw_pending_find(const struct tw_pending *pending,
+                         const uint8_t fingerprint[TW_FINGERPRINT_SIZE])
 {
-    return pending->index[cell_of(pending, binder)];
+    return pending->index[cell_of(pending, fingerprint)];
 }
 
 /* ---- lists in order of time --------------------------------------------------------------------
@@ -121,18 +130,18 @@ static void list_remove(struct tw_pending *pending, struct tw_pending_list *list
 /* ---- life of an entry --------------------------------------------------------------------------
  */
 
-uint32_t tw_pending_begin(struct tw_pending *pending, const uint8_t binder[TW_HASH_SIZE],
-                          uint64_t now_ns)
+uint32_t tw_pending_begin(struct tw_pending *pending,
+                          const uint8_t fingerprint[TW_FINGERPRINT_SIZE], uint64_t now_ns)
 {
     if (pending->relayed.count >= pending->relayed_max || pending->first_free == TW_PENDING_NONE)
         return TW_PENDING_NONE;
-    uint32_t cell = cell_of(pending, binder);
+    uint32_t cell = cell_of(pending, fingerprint);
     TW_ASSERT(pending->index[cell] == TW_PENDING_NONE);
     uint32_t number = pending->first_free;
     struct tw_pending_entry *entry = &pending->entries[number];
     pending->first_free = entry->next_free;
     pending->index[cell] = number;
-    memcpy(entry->binder, binder, TW_HASH_SIZE);
+    memcpy(entry->fingerprint, fingerprint, TW_FINGERPRINT_SIZE);
     entry->state = TW_PENDING_RELAYED;
     entry->serial++;
     entry->timer_ns = now_ns + TW_PENDING_ANSWER_NS;
@@ -172,27 +181,34 @@ void tw_pending_end(struct tw_pending *pending, uint32_t number)
     if (entry->state == TW_PENDING_EXPIRED)
         list_remove(pending, &pending->expired, number);
     else
-        index_remove(pending, entry->binder);
+        index_remove(pending, entry->fingerprint);
     entry->state = TW_PENDING_FREE;
     entry->next_free = pending->first_free;
     pending->first_free = number;
 }
 
-bool tw_pending_expire(struct tw_pending *pending, uint64_t now_ns, bool all_relayed, bool *gone)
+bool tw_pending_expire(struct tw_pending *pending, uint64_t now_ns, bool control_left, bool *gone)
 {
     *gone = false;
     uint32_t expired = pending->expired.oldest;
-    if (expired != TW_PENDING_NONE && (pending->entries[expired].timer_ns <= now_ns ||
-                                       pending->expired.count > pending->relayed_max)) {
+    if (expired != TW_PENDING_NONE &&
+        (control_left || pending->entries[expired].timer_ns <= now_ns ||
+         pending->expired.count > pending->relayed_max)) {
         tw_pending_end(pending, expired);
         *gone = true;
         return true;
     }
     uint32_t relayed = pending->relayed.oldest;
-    if (relayed == TW_PENDING_NONE || (!all_relayed && pending->entries[relayed].timer_ns > now_ns))
+    if (relayed == TW_PENDING_NONE ||
+        (!control_left && pending->entries[relayed].timer_ns > now_ns))
         return false;
+    if (control_left) {
+        tw_pending_end(pending, relayed);
+        *gone = true;
+        return true;
+    }
     list_remove(pending, &pending->relayed, relayed);
-    index_remove(pending, pending->entries[relayed].binder);
+    index_remove(pending, pending->entries[relayed].fingerprint);
     pending->entries[relayed].state = TW_PENDING_EXPIRED;
     pending->entries[relayed].timer_ns = now_ns + TW_PENDING_LATE_NS;
     list_append(pending, &pending->expired, relayed);

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Handshakes of one worker: which hello 2 is on its way to the control plane, and which session
- * came of it. Found by the 32-byte binder, under a secret keyed hash.
+ * came of it. Found by a fingerprint of the whole hello 2 under a secret key: nobody can make
+ * another packet that passes for a repeated one.
  *
  *   free ──begin──► relayed ──reply──► installed (until its session is released) ──► free
  *                      └──3 s──► expired ──late reply, or 7 s──► free
  *
  * An expired entry is kept for a while so that every relayed hello 2 ends in one verdict:
- * REPLY_LATE if the answer still comes, CONTROL_GONE if not. Fixed size in caller memory; time is
- * an argument; one thread. Holds no secret: what is kept was sent in clear.
+ * REPLY_LATE if the answer still comes, CONTROL_GONE if not. Once the control plane has left, no
+ * answer comes, and both kinds end at once. Fixed size in caller memory; time is an argument; one
+ * thread. Holds no secret: what is kept was sent in clear.
  */
 #ifndef TICKWIRE_DATAPLANE_GATE_PENDING_H
 #define TICKWIRE_DATAPLANE_GATE_PENDING_H
@@ -24,6 +26,7 @@
 /* Longer than the control plane takes under load, shorter than a client's patience. */
 #define TW_PENDING_ANSWER_NS UINT64_C(3000000000)
 #define TW_PENDING_LATE_NS   UINT64_C(7000000000)
+#define TW_FINGERPRINT_SIZE  16u
 
 enum tw_pending_state {
     TW_PENDING_FREE = 0,
@@ -33,7 +36,7 @@ enum tw_pending_state {
 };
 
 struct tw_pending_entry {
-    uint8_t binder[TW_HASH_SIZE];
+    uint8_t fingerprint[TW_FINGERPRINT_SIZE];
     uint8_t ephemeral[TW_KEY_SIZE]; /* the client's */
     struct tw_address source;
     uint8_t state;         /* enum tw_pending_state */
@@ -70,12 +73,16 @@ size_t tw_pending_footprint(uint32_t relayed_max, uint32_t sessions);
 void tw_pending_init(struct tw_pending *pending, void *memory, uint32_t relayed_max,
                      uint32_t sessions, const uint8_t key[16]);
 
-/* The RELAYED or INSTALLED entry of this binder, or TW_PENDING_NONE. */
-uint32_t tw_pending_find(const struct tw_pending *pending, const uint8_t binder[TW_HASH_SIZE]);
+void tw_pending_fingerprint(const struct tw_pending *pending, const uint8_t hello2[TW_HELLO2_SIZE],
+                            uint8_t fingerprint[TW_FINGERPRINT_SIZE]);
 
-/* A new RELAYED entry with this binder, or TW_PENDING_NONE when relayed_max are under way. */
-uint32_t tw_pending_begin(struct tw_pending *pending, const uint8_t binder[TW_HASH_SIZE],
-                          uint64_t now_ns);
+/* The RELAYED or INSTALLED entry of this hello 2, or TW_PENDING_NONE. */
+uint32_t tw_pending_find(const struct tw_pending *pending,
+                         const uint8_t fingerprint[TW_FINGERPRINT_SIZE]);
+
+/* A new RELAYED entry, or TW_PENDING_NONE when relayed_max are under way. */
+uint32_t tw_pending_begin(struct tw_pending *pending,
+                          const uint8_t fingerprint[TW_FINGERPRINT_SIZE], uint64_t now_ns);
 
 /* The number that names this use of the entry to the control plane, and back: the serial above the
  * entry's number, which is below 2^18, so that others find bits 18..31 zero. */
@@ -86,8 +93,8 @@ uint32_t tw_pending_of_request(const struct tw_pending *pending, uint64_t reques
 void tw_pending_install(struct tw_pending *pending, uint32_t entry, uint32_t slot);
 void tw_pending_end(struct tw_pending *pending, uint32_t entry);
 
-/* Moves on one entry whose time is over (`all_relayed`: any RELAYED one, because the control plane
- * left). True: call again. *gone is set when an expired entry ended unanswered. */
-bool tw_pending_expire(struct tw_pending *pending, uint64_t now_ns, bool all_relayed, bool *gone);
+/* Moves on one entry whose time is over (`control_left`: any that waits for an answer). True: call
+ * again. *gone is set when an entry ended unanswered. */
+bool tw_pending_expire(struct tw_pending *pending, uint64_t now_ns, bool control_left, bool *gone);
 
 #endif

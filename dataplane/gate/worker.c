@@ -104,9 +104,9 @@ struct tw_worker *tw_worker_create(const struct tw_worker_config *config)
     worker->live = (struct tw_live){
         .sessions = &worker->sessions,
         .aead = config->aead,
-        .stranger_budget = &worker->budgets.stranger,
-        .stranger_rate = worker->budgets.stranger_rate,
         .session_rate = worker->budgets.session_rate,
+        .forged_budget = &worker->budgets.forged,
+        .forged_rate = worker->budgets.stranger_rate,
     };
     return worker;
 }

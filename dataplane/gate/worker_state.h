@@ -45,7 +45,7 @@ static_assert(TW_HEADER_SIZE + TW_SHARD_CAPACITY + TW_ACK_FRAME_SIZE + TW_PONG_F
               "a full buffer with both frames still fits a datagram");
 
 struct tw_budgets {
-    struct tw_budget stranger, arp, icmp;
+    struct tw_budget stranger, forged, arp, icmp;
     struct tw_budget_rate stranger_rate, arp_rate, icmp_rate;
     struct tw_budget_rate source_rate, session_rate, input_rate;
     struct tw_source_budgets sources;

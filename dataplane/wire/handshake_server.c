@@ -83,13 +83,13 @@ bool tw_handshake_derive(const struct tw_handshake_server *server,
     const uint8_t *client_ephemeral = hello2 + TW_HELLO_EPHEMERAL;
     uint8_t dh_ephemeral[TW_KEY_SIZE];
     uint8_t dh_static[TW_KEY_SIZE];
-    crypto_scalarmult_base(server_ephemeral, ephemeral_secret);
-    /* libsodium fails exactly when the result is all zero. */
-    bool ok = crypto_scalarmult(dh_ephemeral, ephemeral_secret, client_ephemeral) == 0 &&
-              crypto_scalarmult(dh_static, server->static_secret, client_ephemeral) == 0;
+    /* libsodium fails exactly when the result is all zero: a low-order key costs the least. */
+    bool ok = crypto_scalarmult(dh_static, server->static_secret, client_ephemeral) == 0 &&
+              crypto_scalarmult(dh_ephemeral, ephemeral_secret, client_ephemeral) == 0;
     if (ok) {
         uint8_t clear[TW_WELCOME_CLEAR];
         uint8_t transcript[TW_HASH_SIZE];
+        crypto_scalarmult_base(server_ephemeral, ephemeral_secret);
         tw_welcome_clear_write(clear, client_ephemeral, server_ephemeral);
         tw_transcript_hash(transcript, hello2, clear);
         tw_session_secrets_derive(secrets, dh_ephemeral, dh_static, token->psk, transcript);
@@ -137,6 +137,7 @@ enum tw_refusal tw_refusal_of_verdict(enum tw_verdict verdict)
     case TW_VERDICT_TOKEN_INVALID:
     case TW_VERDICT_TOKEN_MISMATCH:
     case TW_VERDICT_BINDER_WRONG:
+    case TW_VERDICT_TOKEN_PENDING:
     case TW_VERDICT_CONTROL_GONE:
     case TW_VERDICT_REPLY_LATE:
     case TW_VERDICT_COUNT:

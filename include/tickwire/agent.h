@@ -65,6 +65,7 @@ struct tw_agent_session {
     struct tw_address address;
     uint16_t reason; /* enum tw_close_reason, SESSION_CLOSED only */
     uint32_t age_s;
+    uint64_t installed_ns;     /* the engine's monotonic clock: tells which session is newer */
     uint64_t received_packets; /* accepted */
     uint64_t sent_packets;
 };

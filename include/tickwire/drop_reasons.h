@@ -50,12 +50,12 @@ enum tw_outcome_kind {
     X(PAYLOAD_OVERSIZED,   "payload_oversized",   DROPPED,  "payload above 1,200 bytes")                             \
     X(HANDSHAKE_TYPE,      "handshake_type",      DROPPED,  "connection id 0 with a type no client sends")           \
     X(HANDSHAKE_MALFORMED, "handshake_malformed", DROPPED,  "handshake packet of wrong size or with nonzero padding")\
-    X(STRANGER_BUDGET,     "stranger_budget",     DROPPED,  "hello or unknown id above the budget for strangers")    \
+    X(STRANGER_BUDGET,     "stranger_budget",     DROPPED,  "hello or hello 2 above the budget for strangers")       \
     X(HANDSHAKE_CRC,       "handshake_crc",       DROPPED,  "handshake packet with a wrong CRC32C")                  \
     X(HELLO2_VERSION,      "hello2_version",      DROPPED,  "hello 2 of another protocol version or without a suite")\
     X(COOKIE_WRONG,        "cookie_wrong",        DROPPED,  "cookie forged, too old, or from another address")       \
     X(SOURCE_BUDGET,       "source_budget",       DROPPED,  "hello 2 above the budget of its source")                \
-    X(HANDSHAKE_PENDING,   "handshake_pending",   DROPPED,  "identical hello 2 while the control plane works on it") \
+    X(HANDSHAKE_PENDING,   "handshake_pending",   DROPPED,  "identical hello 2: being answered, or about to expire") \
     X(CONNECTION_UNKNOWN,  "connection_unknown",  DROPPED,  "connection id names no live session")                   \
     X(GENERATION_STALE,    "generation_stale",    DROPPED,  "connection id of an earlier session in this slot")      \
     X(PATH_UNKNOWN,        "path_unknown",        DROPPED,  "known session, other source address")                   \
@@ -114,6 +114,7 @@ static const struct tw_outcome_info tw_outcome_info[TW_OUTCOME_COUNT] __attribut
     X(BINDER_WRONG,     "binder_wrong",     "sender does not hold the token's psk")         \
     X(TOKEN_EXPIRED,    "token_expired",    "token too old")                                \
     X(TOKEN_USED,       "token_used",       "token pending or consumed with another key")   \
+    X(TOKEN_PENDING,    "token_pending",    "token answered within the last second: silence")   \
     X(TOKEN_AUDIENCE,   "token_audience",   "token of another engine")                      \
     X(TOKEN_ADDRESS,    "token_address",    "token of another server address")              \
     X(SUITE_NONE,       "suite_none",       "no common cipher suite")                       \

@@ -30,7 +30,7 @@ static const struct tw_parse_rules client = {
 
 struct bench {
     struct tw_sessions sessions;
-    struct tw_budget strangers;
+    struct tw_budget forged;
     struct tw_live live;
     uint32_t slot;
     uint32_t id;
@@ -54,8 +54,8 @@ static void install(struct bench *bench)
     tw_replay_init(&body->replay);
     bench->live = (struct tw_live){.sessions = &bench->sessions,
                                    .aead = tw_aead_sodium(),
-                                   .stranger_budget = &bench->strangers,
-                                   .stranger_rate = tw_budget_rate_make(1000, 1000),
+                                   .forged_budget = &bench->forged,
+                                   .forged_rate = tw_budget_rate_make(1000, 1000),
                                    .session_rate = tw_budget_rate_make(1000, 1000)};
 }
 
@@ -93,7 +93,7 @@ static uint16_t run(struct bench *bench, uint8_t *frame, size_t length, enum tw_
     }
     struct tw_client_frames frames;
     tw_live_admit(&bench->live, &packet, NOW_NS);
-    tw_live_open(&bench->live, &packet, 1);
+    tw_live_open(&bench->live, &packet, 1, NOW_NS);
     if (packet.outcome == TW_OUTCOME_OPEN)
         tw_live_accept(&bench->live, &packet, &frames, NOW_NS);
     TW_ASSERT(packet.outcome < TW_OUTCOME_COUNT);

@@ -113,6 +113,22 @@ static void neighbours_find_next_hops(void **state)
     free(table);
 }
 
+/* Whoever is on the link may call itself by any address of it, also by those of one set. */
+static void neighbours_keep_the_gateway(void **state)
+{
+    (void)state;
+    struct tw_neighbours *table = calloc(1, sizeof(*table));
+    const uint8_t mac[6] = {2, 0, 0, 0, 0, 1};
+    assert_non_null(table);
+    tw_neighbours_init(table, 0x0a000001, 8, 0x0a0000fe);
+    tw_neighbours_set(table, 0x0a0000fe, mac);
+    for (uint32_t host = 0x0a000100; host < 0x0a000100 + 20000; host++)
+        tw_neighbours_set(table, host, mac);
+    assert_non_null(tw_neighbours_find(table, 0x0a0000fe));
+    assert_non_null(tw_neighbours_find(table, 0x0a000100 + 19999));
+    free(table);
+}
+
 static void neighbours_make_room(void **state)
 {
     (void)state;
@@ -255,9 +271,9 @@ static struct tw_pending make_pending(uint32_t relayed, uint32_t sessions, void 
     return pending;
 }
 
-static const uint8_t *binder(uint32_t number)
+static const uint8_t *print_of(uint32_t number)
 {
-    static uint8_t bytes[TW_HASH_SIZE];
+    static uint8_t bytes[TW_FINGERPRINT_SIZE];
     memcpy(bytes, &number, sizeof(number));
     return bytes;
 }
@@ -268,39 +284,39 @@ static void pending_life(void **state)
     void *memory;
     struct tw_pending pending = make_pending(2, 4, &memory);
     bool gone;
-    uint32_t a = tw_pending_begin(&pending, binder(1), 0);
-    uint32_t b = tw_pending_begin(&pending, binder(2), 10);
-    assert_int_equal(tw_pending_begin(&pending, binder(3), 10), TW_PENDING_NONE);
-    assert_int_equal(tw_pending_find(&pending, binder(1)), a);
-    assert_int_equal(tw_pending_find(&pending, binder(3)), TW_PENDING_NONE);
+    uint32_t a = tw_pending_begin(&pending, print_of(1), 0);
+    uint32_t b = tw_pending_begin(&pending, print_of(2), 10);
+    assert_int_equal(tw_pending_begin(&pending, print_of(3), 10), TW_PENDING_NONE);
+    assert_int_equal(tw_pending_find(&pending, print_of(1)), a);
+    assert_int_equal(tw_pending_find(&pending, print_of(3)), TW_PENDING_NONE);
     uint64_t request = tw_pending_request(&pending, a);
     assert_int_equal(tw_pending_of_request(&pending, request), a);
     tw_pending_install(&pending, a, 17);
     assert_int_equal(tw_pending_of_request(&pending, request), TW_PENDING_NONE);
-    assert_int_equal(tw_pending_find(&pending, binder(1)), a);
+    assert_int_equal(tw_pending_find(&pending, print_of(1)), a);
     /* b runs out of time: found no more, but its late answer is still known. */
     assert_false(tw_pending_expire(&pending, TW_PENDING_ANSWER_NS + 9, false, &gone));
     request = tw_pending_request(&pending, b);
     uint64_t end = TW_PENDING_ANSWER_NS + 10;
     assert_true(tw_pending_expire(&pending, end, false, &gone));
     assert_false(gone);
-    assert_int_equal(tw_pending_find(&pending, binder(2)), TW_PENDING_NONE);
+    assert_int_equal(tw_pending_find(&pending, print_of(2)), TW_PENDING_NONE);
     assert_int_equal(tw_pending_of_request(&pending, request), b);
     /* The client's next identical hello 2 is a new handshake. */
-    uint32_t c = tw_pending_begin(&pending, binder(2), end);
+    uint32_t c = tw_pending_begin(&pending, print_of(2), end);
     assert_int_not_equal(c, TW_PENDING_NONE);
     assert_int_not_equal(c, b);
     assert_true(tw_pending_expire(&pending, end + TW_PENDING_LATE_NS, false, &gone));
     assert_true(gone);
     assert_int_equal(tw_pending_of_request(&pending, request), TW_PENDING_NONE);
-    assert_int_equal(tw_pending_find(&pending, binder(2)), c);
+    assert_int_equal(tw_pending_find(&pending, print_of(2)), c);
     tw_pending_end(&pending, a);
-    assert_int_equal(tw_pending_find(&pending, binder(1)), TW_PENDING_NONE);
+    assert_int_equal(tw_pending_find(&pending, print_of(1)), TW_PENDING_NONE);
     assert_int_equal(tw_pending_of_request(&pending, UINT64_MAX), TW_PENDING_NONE);
     free(memory);
 }
 
-static void pending_expires_all_when_control_left(void **state)
+static void pending_ends_all_when_control_left(void **state)
 {
     (void)state;
     void *memory;
@@ -308,18 +324,42 @@ static void pending_expires_all_when_control_left(void **state)
     uint32_t gone_count = 0;
     bool gone;
     for (uint32_t i = 0; i < 4; i++)
-        assert_int_not_equal(tw_pending_begin(&pending, binder(i), 0), TW_PENDING_NONE);
-    while (tw_pending_expire(&pending, 1, true, &gone))
-        gone_count += gone;
-    assert_int_equal(pending.relayed.count, 0);
-    /* Expired ones never keep new handshakes out. */
-    for (uint32_t round = 0; round < 10; round++) {
+        assert_int_not_equal(tw_pending_begin(&pending, print_of(i), 0), TW_PENDING_NONE);
+    uint64_t installed = tw_pending_request(&pending, 0);
+    tw_pending_install(&pending, 0, 9);
+    /* Two are expired already and wait for their late answers. */
+    for (int i = 0; i < 2; i++)
+        assert_true(tw_pending_expire(&pending, TW_PENDING_ANSWER_NS, false, &gone));
+    uint64_t expired = tw_pending_request(&pending, 1);
+    while (tw_pending_expire(&pending, TW_PENDING_ANSWER_NS, true, &gone)) {
+        assert_true(gone);
+        gone_count++;
+    }
+    assert_int_equal(gone_count, 3); /* at once, and each one of them */
+    assert_int_equal(pending.relayed.count + pending.expired.count, 0);
+    assert_int_equal(tw_pending_of_request(&pending, expired), TW_PENDING_NONE);
+    assert_int_equal(tw_pending_of_request(&pending, installed), TW_PENDING_NONE);
+    assert_int_equal(tw_pending_find(&pending, print_of(0)), 0); /* its session goes on */
+    free(memory);
+}
+
+/* However long the control plane is silent: expired ones never keep new handshakes out. */
+static void pending_expired_make_room(void **state)
+{
+    (void)state;
+    void *memory;
+    struct tw_pending pending = make_pending(4, 1, &memory);
+    uint32_t gone_count = 0;
+    bool gone;
+    uint64_t now = 0;
+    for (uint32_t round = 0; round < 11; round++) {
         for (uint32_t i = 0; i < 4; i++)
-            assert_int_not_equal(tw_pending_begin(&pending, binder(100 + i), 1), TW_PENDING_NONE);
-        while (tw_pending_expire(&pending, 1, true, &gone))
+            assert_int_not_equal(tw_pending_begin(&pending, print_of(i), now), TW_PENDING_NONE);
+        now += TW_PENDING_ANSWER_NS;
+        while (tw_pending_expire(&pending, now, false, &gone))
             gone_count += gone;
     }
-    while (tw_pending_expire(&pending, 2 + TW_PENDING_LATE_NS, true, &gone))
+    while (tw_pending_expire(&pending, now + TW_PENDING_LATE_NS, false, &gone))
         gone_count += gone;
     assert_int_equal(gone_count, 44); /* every one of them got its verdict */
     free(memory);
@@ -339,7 +379,7 @@ static void pending_agrees_with_model(void **state)
         uint32_t number = (uint32_t)rand() % 200;
         uint32_t *entry = &entry_of[number];
         if (*entry == TW_PENDING_NONE)
-            *entry = tw_pending_begin(&pending, binder(number), step);
+            *entry = tw_pending_begin(&pending, print_of(number), step);
         else if (rand() % 3 == 0 && pending.entries[*entry].state == TW_PENDING_RELAYED)
             tw_pending_install(&pending, *entry, number);
         else if (rand() % 2 == 0) {
@@ -347,7 +387,7 @@ static void pending_agrees_with_model(void **state)
             *entry = TW_PENDING_NONE;
         }
         uint32_t probe = (uint32_t)rand() % 200;
-        if (tw_pending_find(&pending, binder(probe)) != entry_of[probe])
+        if (tw_pending_find(&pending, print_of(probe)) != entry_of[probe])
             fail_msg("seed %u step %u", start, step);
     }
     free(memory);
@@ -398,12 +438,14 @@ int main(void)
         cmocka_unit_test(source_budgets_do_not_leak),
         cmocka_unit_test(neighbours_find_next_hops),
         cmocka_unit_test(neighbours_make_room),
+        cmocka_unit_test(neighbours_keep_the_gateway),
         cmocka_unit_test(neighbours_ask_rarely),
         cmocka_unit_test(sessions_cannot_be_enumerated),
         cmocka_unit_test(sessions_differ_by_seed),
         cmocka_unit_test(sessions_find_and_wipe),
         cmocka_unit_test(pending_life),
-        cmocka_unit_test(pending_expires_all_when_control_left),
+        cmocka_unit_test(pending_ends_all_when_control_left),
+        cmocka_unit_test(pending_expired_make_room),
         cmocka_unit_test(pending_agrees_with_model),
         cmocka_unit_test(inputs_are_routed_once),
     };

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <rte_ring_elem.h>
 
 static void cookie_of(struct rig *rig, struct rig_client *client)
 {
@@ -338,6 +339,155 @@ static void floods_hit_their_budgets(void **state)
     rig_stop(&rig);
 }
 
+/* A stranger's packet with somebody's binder is not somebody's packet. */
+static void only_identical_hello2_is_a_repeated_one(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct rig_client client;
+    uint8_t hello2[TW_HELLO2_SIZE];
+    rig_make(&rig, 1);
+    rig_start(&rig);
+    rig_client_make(&rig, &client, TEST_CLIENT_ADDRESS, TEST_CLIENT_PORT);
+    cookie_of(&rig, &client);
+    assert_int_equal(tw_handshake_client_packet(&client.handshake, hello2), TW_HELLO2_SIZE);
+    hello2[TW_HELLO2_TOKEN + 100] ^= 1;
+    send_hello_bytes(&rig, hello2, sizeof(hello2), true);
+    assert_int_equal(rig.handshake_count, 1);
+    send_hello2(&rig, &client); /* must not wait for the forger's answer */
+    assert_int_equal(rig.handshake_count, 2);
+    assert_int_equal(rig_outcome(&rig, TW_OUTCOME_HANDSHAKE_RELAYED), 2);
+    send_hello2(&rig, &client);
+    assert_int_equal(rig_outcome(&rig, TW_OUTCOME_HANDSHAKE_PENDING), 1);
+    rig_stop(&rig);
+}
+
+/* A welcome that arrives in the session's last second is worth nothing: not sent; the client joins
+ * by the same hello 2 once the session is released. */
+static void late_welcome_is_a_new_one(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct rig_client client;
+    rig_make(&rig, 1);
+    rig_start(&rig);
+    rig_client_make(&rig, &client, TEST_CLIENT_ADDRESS, TEST_CLIENT_PORT);
+    cookie_of(&rig, &client);
+    struct tw_handshake_client asking = client.handshake;
+    send_hello2(&rig, &client);
+    struct tw_worker_command reply = rig_answer(&rig, &rig.handshake);
+    rig_command(&rig, 0, &reply);
+    rig_turn(&rig, RIG_MS);
+    rig_client_receive(&rig, &client, 1);
+    uint32_t lost = client.handshake.welcome.connection_id;
+    client.handshake = asking;
+    rig_turn(&rig, 4100 * RIG_MS);
+    send_hello2(&rig, &client);
+    assert_int_equal(rig_outcome(&rig, TW_OUTCOME_WELCOME_RESENT), 0);
+    assert_int_equal(rig_outcome(&rig, TW_OUTCOME_HANDSHAKE_PENDING), 1);
+    rig_turn(&rig, 1000 * RIG_MS);
+    for (int i = 0; i < 64; i++) /* all slots are looked at within 64 ms */
+        rig_turn(&rig, RIG_MS);
+    send_hello2(&rig, &client);
+    assert_int_equal(rig.handshake_count, 2);
+    reply = rig_answer(&rig, &rig.handshake);
+    rig_command(&rig, 0, &reply);
+    rig_turn(&rig, RIG_MS);
+    rig_client_receive(&rig, &client, 1);
+    assert_int_equal(client.news, TW_NEWS_WELCOME);
+    assert_int_not_equal(client.handshake.welcome.connection_id, lost);
+    rig_stop(&rig);
+}
+
+static void control_gone_is_told_at_once(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct rig_client clients[3];
+    rig_make(&rig, 1);
+    rig_start(&rig);
+    for (int i = 0; i < 3; i++) {
+        rig_client_make(&rig, &clients[i], TEST_CLIENT_ADDRESS, (uint16_t)(6000 + i));
+        cookie_of(&rig, &clients[i]);
+    }
+    send_hello2(&rig, &clients[0]);
+    rig_turn(&rig, TW_PENDING_ANSWER_NS);
+    rig_turn(&rig, RIG_MS); /* expired: its late answer was still possible */
+    send_hello2(&rig, &clients[1]);
+    struct tw_worker_command reply = rig_answer(&rig, &rig.handshake);
+    send_hello2(&rig, &clients[2]);
+    assert_int_equal(rig_verdict(&rig, TW_VERDICT_CONTROL_GONE), 0);
+    struct tw_worker_command left = {.type = TW_COMMAND_CONTROL_STATE};
+    rig_command(&rig, 0, &left);
+    rig_turn(&rig, 2 * RIG_MS);
+    assert_int_equal(rig_verdict(&rig, TW_VERDICT_CONTROL_GONE), 3);
+    left.control.linked = 1;
+    rig_command(&rig, 0, &left);
+    rig_command(&rig, 0, &reply); /* of a request that was passed on to its successor */
+    rig_turn(&rig, RIG_MS);
+    uint64_t verdicts = 0;
+    for (uint32_t verdict = 0; verdict < TW_VERDICT_COUNT; verdict++)
+        verdicts += rig_verdict(&rig, verdict);
+    assert_int_equal(verdicts, rig_outcome(&rig, TW_OUTCOME_HANDSHAKE_RELAYED));
+    send_hello2(&rig, &clients[1]); /* and it may begin anew at once */
+    assert_int_equal(rig_outcome(&rig, TW_OUTCOME_HANDSHAKE_RELAYED), 4);
+    rig_stop(&rig);
+}
+
+static bool holds(const void *memory, size_t size, const uint8_t secret[TW_KEY_SIZE])
+{
+    const uint8_t *bytes = memory;
+    for (size_t at = 0; at + TW_KEY_SIZE <= size; at++) {
+        if (memcmp(bytes + at, secret, TW_KEY_SIZE) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Keys must not outlive their session in the ring they came by. */
+static void secrets_leave_the_command_ring(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct rig_client client;
+    rig_make(&rig, 1);
+    rig_start(&rig);
+    rig_client_make(&rig, &client, TEST_CLIENT_ADDRESS, TEST_CLIENT_PORT);
+    cookie_of(&rig, &client);
+    send_hello2(&rig, &client);
+    struct tw_worker_command reply = rig_answer(&rig, &rig.handshake);
+    rig_command(&rig, 0, &reply);
+    const struct rte_ring *ring = rig.worker_config[0].commands;
+    size_t size = (size_t)rte_ring_get_memsize_elem(sizeof(reply), ring->size);
+    assert_true(holds(ring, size, reply.reply.secret_client_to_server));
+    rig_turn(&rig, RIG_MS);
+    assert_int_equal(rig_verdict(&rig, TW_VERDICT_WELCOMED), 1);
+    assert_false(holds(ring, size, reply.reply.secret_client_to_server));
+    assert_false(holds(ring, size, reply.reply.confirm_key));
+    rig_stop(&rig);
+}
+
+/* Packets that cost a stranger 72 bytes on the wire must not shut out those of 1,242 bytes. */
+static void unknown_ids_do_not_shut_out_hellos(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct rig_client client;
+    rig_make(&rig, 1);
+    rig.config.limits.stranger_pps = 20;
+    rig_start(&rig);
+    rig_client_make(&rig, &client, TEST_CLIENT_ADDRESS, TEST_CLIENT_PORT);
+    for (uint32_t i = 0; i < 200; i++) {
+        uint8_t packet[TW_PACKET_MIN] = {0};
+        tw_store_u32(packet, tw_connection_id(i % 3, i % 60, 1 + i));
+        rig_client_send(&rig, &client, packet, sizeof(packet));
+    }
+    rig_turn(&rig, 1);
+    assert_int_equal(rig_outcome(&rig, TW_OUTCOME_CONNECTION_UNKNOWN), 200);
+    cookie_of(&rig, &client);
+    rig_stop(&rig);
+}
+
 int main(int argc, char **argv)
 {
     (void)argc;
@@ -353,6 +503,11 @@ int main(int argc, char **argv)
         cmocka_unit_test(judges_handshake_packets),
         cmocka_unit_test(cookies_outlive_one_rotation),
         cmocka_unit_test(floods_hit_their_budgets),
+        cmocka_unit_test(only_identical_hello2_is_a_repeated_one),
+        cmocka_unit_test(late_welcome_is_a_new_one),
+        cmocka_unit_test(control_gone_is_told_at_once),
+        cmocka_unit_test(secrets_leave_the_command_ring),
+        cmocka_unit_test(unknown_ids_do_not_shut_out_hellos),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

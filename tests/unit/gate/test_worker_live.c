@@ -279,6 +279,45 @@ static void session_budget_holds(void **state)
     rig_stop(&rig);
 }
 
+/* Whoever sees a client's packets can send more of them, and forge others, from its address: the
+ * client's own ones still pass. */
+static void forgers_do_not_use_up_a_session(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct rig_client client;
+    uint8_t copy[TW_DATAGRAM_MAX], forged[TW_DATAGRAM_MAX];
+    rig_make(&rig, 1);
+    rig.config.limits.session_pps = 100;
+    rig.config.limits.stranger_pps = 300; /* forged packets forgiven */
+    rig_start(&rig);
+    make_live(&rig, &client);
+    size_t size = rig_client_seal(&client, 50, ping, sizeof(ping), copy);
+    expect(&rig, &client, copy, size, TW_OUTCOME_ACCEPTED);
+    rig_client_seal(&client, 60, ping, sizeof(ping), forged);
+    forged[size - 1] ^= 1;
+    rig_turn(&rig, 2000 * RIG_MS);
+    for (int round = 0; round < 6; round++) {
+        for (int i = 0; i < 50; i++) {
+            rig_client_send(&rig, &client, copy, size);
+            rig_client_send(&rig, &client, forged, size);
+        }
+        rig_turn(&rig, 0);
+    }
+    assert_int_equal(rig_outcome(&rig, TW_OUTCOME_REPLAY_DUPLICATE), 300);
+    assert_int_equal(rig_outcome(&rig, TW_OUTCOME_TAG_WRONG), 300);
+    assert_int_equal(rig_outcome(&rig, TW_OUTCOME_SESSION_BUDGET), 0);
+    size = rig_client_seal(&client, 61, ping, sizeof(ping), copy);
+    expect(&rig, &client, copy, size, TW_OUTCOME_ACCEPTED);
+    /* More than that is too much cryptography for nothing: now the session's budget ends it. */
+    for (int i = 0; i < 250; i++)
+        rig_client_send(&rig, &client, forged, size);
+    rig_turn(&rig, 0);
+    assert_in_range(rig_outcome(&rig, TW_OUTCOME_TAG_WRONG), 390, 410);
+    assert_in_range(rig_outcome(&rig, TW_OUTCOME_SESSION_BUDGET), 140, 160);
+    rig_stop(&rig);
+}
+
 /* Random bytes and bent packets: defined ends only, and no close. rig_stop checks the ledger. */
 static void survives_garbage(void **state)
 {
@@ -419,11 +458,18 @@ int main(int argc, char **argv)
     if (!rig_init_eal(argv[0]))
         return 1;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(first_packet_makes_live), cmocka_unit_test(inputs_reach_the_shard_once),
-        cmocka_unit_test(inputs_are_limited),      cmocka_unit_test(bad_packets_have_their_own_end),
-        cmocka_unit_test(copies_in_one_burst),     cmocka_unit_test(misbehaviour_closes),
-        cmocka_unit_test(session_budget_holds),    cmocka_unit_test(survives_garbage),
-        cmocka_unit_test(snapshots_go_out_sealed), cmocka_unit_test(stale_buffers_are_recycled),
+        cmocka_unit_test(first_packet_makes_live),
+        cmocka_unit_test(inputs_reach_the_shard_once),
+        cmocka_unit_test(inputs_are_limited),
+        cmocka_unit_test(bad_packets_have_their_own_end),
+        cmocka_unit_test(copies_in_one_burst),
+        cmocka_unit_test(misbehaviour_closes),
+        cmocka_unit_test(session_budget_holds),
+        cmocka_unit_test(forgers_do_not_use_up_a_session),
+        cmocka_unit_test(forgers_do_not_use_up_a_session),
+        cmocka_unit_test(survives_garbage),
+        cmocka_unit_test(snapshots_go_out_sealed),
+        cmocka_unit_test(stale_buffers_are_recycled),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
