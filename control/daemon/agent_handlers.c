@@ -97,14 +97,57 @@ static void start_session(struct tw_agent_batch *batch, const struct tw_agent_se
     stored(batch, tw_store_session_start(batch->daemon->store, &row));
 }
 
-static enum tw_store_result consume_token(struct tw_agent_batch *batch,
-                                          const struct tw_agent_session *session)
+/* Straight into the queue: the link keeps room for what a batch causes. */
+static void kick(struct tw_agent_batch *batch, struct tw_live_session *session,
+                 enum tw_close_reason reason)
 {
-    enum tw_store_result result =
-        tw_store_token_consume(batch->daemon->store, session->token_id, session->connection_id,
-                               batch->now_unix_ms / 1000u + TW_TOKEN_VALIDITY_MAX_S);
+    union tw_agent_outgoing *message = tw_agent_queue_push(
+        &batch->peer->queue, TW_AGENT_SESSION_KICK, sizeof(struct tw_agent_session_kick));
+    TW_ASSERT(message != NULL);
+    message->session_kick.connection_id = session->connection_id;
+    message->session_kick.reason = (uint16_t)reason;
+    session->condemned = true;
+    batch->daemon->counters.sessions_replaced += reason == TW_CLOSE_REPLACED;
+}
+
+static bool is_banned(struct tw_agent_batch *batch, uint64_t id)
+{
+    struct tw_account account;
+    enum tw_store_result result = tw_store_account_by_id(batch->daemon->store, id, &account);
     stored(batch, result);
-    return result;
+    return result == TW_STORE_OK && account.banned_until_unix_s > batch->now_unix_ms / 1000u;
+}
+
+/* Which sessions may stay, whoever reports them and in whatever order: the first one of a token,
+ * none of a banned account (the ban may have come between welcome and first packet, or its kick
+ * may be lost with a link), and of an account's sessions the newest. At most one kick. */
+static void judge(struct tw_agent_batch *batch, struct tw_live_session *session,
+                  enum tw_store_result consumed)
+{
+    struct tw_live_session *other =
+        tw_live_find_account(&batch->daemon->live, session->account, session->connection_id);
+    if (consumed == TW_STORE_USED)
+        kick(batch, session, TW_CLOSE_REPLACED);
+    else if (is_banned(batch, session->account))
+        kick(batch, session, TW_CLOSE_BANNED);
+    else if (other)
+        kick(batch, tw_live_is_newer(session, other) ? other : session, TW_CLOSE_REPLACED);
+}
+
+/* A session that the engine has: told by an event or a resync, perhaps not for the first time. */
+static void note_session(struct tw_agent_batch *batch, const struct tw_agent_session *session)
+{
+    struct tw_daemon *daemon = batch->daemon;
+    enum tw_store_result consumed =
+        tw_store_token_consume(daemon->store, session->token_id, session->connection_id,
+                               batch->now_unix_ms / 1000u + TW_TOKEN_VALIDITY_MAX_S);
+    stored(batch, consumed);
+    start_session(batch, session);
+    struct tw_live_session *live = tw_live_put(&daemon->live, session, batch->now_unix_ms / 1000u);
+    if (live)
+        judge(batch, live, consumed);
+    else
+        batch->refused = "connection id of a worker that is not configured";
 }
 
 static void handle_session(struct tw_agent_batch *batch, const union tw_agent_message *message)
@@ -116,10 +159,7 @@ static void handle_session(struct tw_agent_batch *batch, const union tw_agent_me
     if (!store_ready(batch))
         return;
     batch->peer->resync_sessions++;
-    (void)consume_token(batch, &message->session);
-    start_session(batch, &message->session);
-    if (!tw_live_put(&batch->daemon->live, &message->session, batch->now_unix_ms / 1000u))
-        batch->refused = "connection id of a worker that is not configured";
+    note_session(batch, &message->session);
 }
 
 static bool row_is_live(struct tw_daemon *daemon, const struct tw_session_row *row)
@@ -191,46 +231,12 @@ static void note_event(struct tw_agent_batch *batch, uint64_t event)
         batch->event_newest = event;
 }
 
-/* Straight into the queue: the link keeps room for what a batch causes. */
-static void kick(struct tw_agent_batch *batch, uint32_t connection_id, enum tw_close_reason reason)
-{
-    union tw_agent_outgoing *message = tw_agent_queue_push(
-        &batch->peer->queue, TW_AGENT_SESSION_KICK, sizeof(struct tw_agent_session_kick));
-    TW_ASSERT(message != NULL);
-    message->session_kick.connection_id = connection_id;
-    message->session_kick.reason = (uint16_t)reason;
-    batch->daemon->counters.sessions_replaced++;
-}
-
-/* The newer login of an account wins. */
-static void replace_older(struct tw_agent_batch *batch, const struct tw_agent_session *session)
-{
-    struct tw_daemon *daemon = batch->daemon;
-    const struct tw_live_session *older =
-        tw_live_find_account(&daemon->live, session->account, session->connection_id);
-    if (older)
-        kick(batch, older->connection_id, TW_CLOSE_REPLACED);
-}
-
 static void handle_confirmed(struct tw_agent_batch *batch, const union tw_agent_message *message)
 {
-    const struct tw_agent_session *session = &message->session;
-    struct tw_daemon *daemon = batch->daemon;
     if (!store_ready(batch))
         return;
-    note_event(batch, session->event);
-    enum tw_store_result consumed = consume_token(batch, session);
-    start_session(batch, session);
-    bool known = tw_live_find(&daemon->live, session->connection_id) != NULL;
-    if (!tw_live_put(&daemon->live, session, batch->now_unix_ms / 1000u)) {
-        batch->refused = "connection id of a worker that is not configured";
-        return;
-    }
-    /* Two pending attempts were both confirmed: the token belongs to the first. */
-    if (consumed == TW_STORE_USED)
-        kick(batch, session->connection_id, TW_CLOSE_REPLACED);
-    else if (!known)
-        replace_older(batch, session);
+    note_event(batch, message->session.event);
+    note_session(batch, &message->session);
 }
 
 static void handle_closed(struct tw_agent_batch *batch, const union tw_agent_message *message)

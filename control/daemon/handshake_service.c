@@ -14,21 +14,29 @@ void tw_handshake_attempt_hash(uint8_t out[TW_HASH_SIZE], const uint8_t hello2[T
     (void)crypto_hash_sha256_final(&state, out);
 }
 
-/* True: *verdict holds the outcome. False: the store failed. */
-static bool claim_token(struct tw_handshake_service *service, const uint8_t *hello2,
-                        const struct tw_token *token, uint64_t now_unix_ms,
-                        enum tw_verdict *verdict)
+static struct tw_token_claim claim_of(const uint8_t *hello2, const struct tw_token *token,
+                                      uint64_t now_unix_ms)
 {
     struct tw_token_claim claim = {.expires_unix_s = token->expires_unix_s,
                                    .now_unix_ms = now_unix_ms};
     memcpy(claim.token_id, token->id, TW_TOKEN_ID_SIZE);
     tw_handshake_attempt_hash(claim.hello_hash, hello2);
-    switch (tw_store_token_claim(service->store, &claim)) {
+    return claim;
+}
+
+/* True: *verdict holds the outcome. False: the store failed. */
+static bool check_history(struct tw_handshake_service *service, const struct tw_token_claim *claim,
+                          enum tw_verdict *verdict)
+{
+    switch (tw_store_token_check(service->store, claim)) {
     case TW_STORE_OK:
         *verdict = TW_VERDICT_WELCOMED;
         return true;
     case TW_STORE_USED:
         *verdict = TW_VERDICT_TOKEN_USED;
+        return true;
+    case TW_STORE_BUSY:
+        *verdict = TW_VERDICT_TOKEN_PENDING;
         return true;
     case TW_STORE_FULL:
         *verdict = TW_VERDICT_HISTORY_FULL;
@@ -69,7 +77,8 @@ static enum tw_verdict derive(const struct tw_handshake_server *server, const ui
     return ok ? TW_VERDICT_WELCOMED : TW_VERDICT_KEY_LOW_ORDER;
 }
 
-/* False: the store failed. */
+/* The token is claimed last: what is refused for any reason changes nothing. False: the store
+ * failed. */
 static bool decide(struct tw_handshake_service *service,
                    const struct tw_agent_handshake_request *request, uint64_t now_unix_ms,
                    struct tw_token *token, struct tw_agent_handshake_reply *reply)
@@ -85,13 +94,19 @@ static bool decide(struct tw_handshake_service *service,
     uint64_t now_unix_s = now_unix_ms / 1000u;
     enum tw_verdict verdict = tw_handshake_check(&server, request->hello2, &request->destination,
                                                  now_unix_s, token, &reply->suite);
-    if (verdict == TW_VERDICT_WELCOMED &&
-        !claim_token(service, request->hello2, token, now_unix_ms, &verdict))
-        return false;
+    struct tw_token_claim claim;
+    if (verdict == TW_VERDICT_WELCOMED) {
+        claim = claim_of(request->hello2, token, now_unix_ms);
+        if (!check_history(service, &claim, &verdict))
+            return false;
+    }
     if (verdict == TW_VERDICT_WELCOMED && !check_ban(service, token->account, now_unix_s, &verdict))
         return false;
     if (verdict == TW_VERDICT_WELCOMED)
         verdict = derive(&server, request->hello2, token, reply);
+    if (verdict == TW_VERDICT_WELCOMED &&
+        tw_store_token_claim(service->store, &claim) != TW_STORE_OK)
+        return false;
     reply->verdict = verdict;
     if (verdict == TW_VERDICT_WELCOMED) {
         reply->world = token->world;

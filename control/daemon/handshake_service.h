@@ -2,7 +2,7 @@
 /*
  * The public-key half of the handshake: a hello 2 in, secrets or a refusal out.
  *
- *   token and binder (symmetric) → token history → ban → Diffie-Hellman → secrets
+ *   token and binder (symmetric) → token history → ban → Diffie-Hellman → secrets → token claimed
  *
  * The caller has a store transaction open and sends nothing before it is committed, so a token
  * whose welcome went out is never forgotten. Owned by the daemon's thread.

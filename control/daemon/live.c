@@ -45,12 +45,21 @@ struct tw_live_session *tw_live_find(struct tw_live *live, uint32_t connection_i
 struct tw_live_session *tw_live_find_account(struct tw_live *live, uint64_t account,
                                              uint32_t except)
 {
+    struct tw_live_session *newest = NULL;
     for (uint32_t at = *head_of(live, account); at; at = live->slots[at - 1].account_next) {
         struct tw_live_session *slot = &live->slots[at - 1];
-        if (slot->account == account && slot->connection_id != except)
-            return slot;
+        if (slot->account == account && slot->connection_id != except && !slot->condemned &&
+            (!newest || tw_live_is_newer(slot, newest)))
+            newest = slot;
     }
-    return NULL;
+    return newest;
+}
+
+bool tw_live_is_newer(const struct tw_live_session *session, const struct tw_live_session *than)
+{
+    if (session->installed_ns != than->installed_ns)
+        return session->installed_ns > than->installed_ns;
+    return session->connection_id > than->connection_id;
 }
 
 static void unlink_slot(struct tw_live *live, struct tw_live_session *slot)
@@ -71,12 +80,18 @@ struct tw_live_session *tw_live_put(struct tw_live *live, const struct tw_agent_
     if (index >= live->capacity)
         return NULL;
     struct tw_live_session *slot = &live->slots[index];
+    uint64_t started_unix_s = now_unix_s - session->age_s;
+    /* An event that waited for the link tells the age of its making. */
+    if (slot->connection_id == session->connection_id && slot->started_unix_s < started_unix_s &&
+        memcmp(slot->token_id, session->token_id, TW_TOKEN_ID_SIZE) == 0)
+        started_unix_s = slot->started_unix_s;
     if (slot->connection_id)
         unlink_slot(live, slot);
     slot->connection_id = session->connection_id;
     slot->world = session->world;
     slot->account = session->account;
-    slot->started_unix_s = now_unix_s - session->age_s;
+    slot->started_unix_s = started_unix_s;
+    slot->installed_ns = session->installed_ns;
     memcpy(slot->token_id, session->token_id, TW_TOKEN_ID_SIZE);
     slot->address = session->address;
     slot->seen = true;

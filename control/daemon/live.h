@@ -19,7 +19,9 @@ struct tw_live_session {
     uint64_t started_unix_s;
     uint8_t token_id[TW_TOKEN_ID_SIZE];
     struct tw_address address;
+    uint64_t installed_ns; /* the engine's clock: the larger, the newer */
     bool seen;             /* reported since the newest resync began */
+    bool condemned;        /* a kick is on its way */
     uint32_t account_next; /* index + 1 of the next slot in this account's chain */
 };
 
@@ -35,11 +37,14 @@ void tw_live_fini(struct tw_live *live);
 
 /* NULL: no live session has this id. */
 struct tw_live_session *tw_live_find(struct tw_live *live, uint32_t connection_id);
-/* First session of an account other than `except`, or NULL. */
+/* Newest session of an account that is not condemned, other than `except`, or NULL. */
 struct tw_live_session *tw_live_find_account(struct tw_live *live, uint64_t account,
                                              uint32_t except);
+/* Which of two sessions was begun later: all that are told apart have different ids. */
+bool tw_live_is_newer(const struct tw_live_session *session, const struct tw_live_session *than);
 
-/* Takes the place of whatever the slot held. NULL: the id names no worker of this engine. */
+/* Takes the place of whatever the slot held; said again of the same session, it keeps the time it
+ * started. NULL: the id names no worker of this engine. */
 struct tw_live_session *tw_live_put(struct tw_live *live, const struct tw_agent_session *session,
                                     uint64_t now_unix_s);
 void tw_live_remove(struct tw_live *live, uint32_t connection_id);

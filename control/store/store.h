@@ -26,6 +26,10 @@
 /* A hello 2 that was answered keeps its token this long: 5 s that the engine waits for the first
  * authenticated packet, and 1 s for the way there and back. */
 #define TW_STORE_PENDING_MS 6000u
+/* A client that starts over with the same key (a new cookie, an answer that was lost) is answered
+ * this long after the answer before: one token buys neither many sessions nor much public-key
+ * work. Shorter than a client's patience, which asks again by itself. */
+#define TW_STORE_RENEW_MS 1000u
 /* Expired rows stay this long: the wall clock may step back a little. */
 #define TW_STORE_EXPIRY_MARGIN_S 60u
 /* session.reason of rows whose end nobody reported. */
@@ -37,6 +41,7 @@ enum tw_store_result {
     TW_STORE_EXISTS,
     TW_STORE_FULL,
     TW_STORE_USED, /* token pending with another hello 2, or consumed */
+    TW_STORE_BUSY, /* token claimed by the same attempt less than TW_STORE_RENEW_MS ago */
     TW_STORE_ERROR,
 };
 
@@ -99,8 +104,11 @@ enum tw_store_result tw_store_account_ban(struct tw_store *store, uint64_t id,
 
 /* ---- token history (tokens.c) -------------------------------------------------------------- */
 
-/* OK: fresh, or the same attempt again, or an earlier one that was never confirmed; now pending.
- * USED, FULL: refused, nothing changed. Never evicts a token that has not expired. */
+/* OK: fresh, or the same attempt again, or an earlier one that was never confirmed.
+ * USED, FULL, BUSY: refused. Changes nothing. */
+enum tw_store_result tw_store_token_check(struct tw_store *store,
+                                          const struct tw_token_claim *claim);
+/* The same, and OK makes it pending. Never evicts a token that has not expired. */
 enum tw_store_result tw_store_token_claim(struct tw_store *store,
                                           const struct tw_token_claim *claim);
 /* Marks it consumed by a connection; unknown tokens are written, too (expiry `expires_unix_s`).

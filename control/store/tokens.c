@@ -58,22 +58,41 @@ static enum tw_store_result renew_claim(struct tw_store *store, const struct tw_
     return tw_store_run(store, statement);
 }
 
-enum tw_store_result tw_store_token_claim(struct tw_store *store,
-                                          const struct tw_token_claim *claim)
+/* OK: *known tells whether there is a row. */
+static enum tw_store_result judge(struct tw_store *store, const struct tw_token_claim *claim,
+                                  bool *known)
 {
     struct token_row row;
     enum tw_store_result result = find_token(store, claim->token_id, &row);
-    if (result == TW_STORE_NOT_FOUND) {
-        if (store->token_count >= store->token_history_max)
-            return TW_STORE_FULL;
-        return add_token(store, claim, STATE_PENDING, 0);
-    }
+    *known = result == TW_STORE_OK;
+    if (result == TW_STORE_NOT_FOUND)
+        return store->token_count >= store->token_history_max ? TW_STORE_FULL : TW_STORE_OK;
     if (result != TW_STORE_OK)
         return result;
     bool same = sodium_memcmp(row.hello_hash, claim->hello_hash, TW_HASH_SIZE) == 0;
     if (row.state != STATE_PENDING || (!same && claim->now_unix_ms < row.pending_until_ms))
         return TW_STORE_USED;
-    return renew_claim(store, claim);
+    /* A wall clock that stepped back gives a huge difference: no reason to wait for it. */
+    if (same && claim->now_unix_ms + TW_STORE_PENDING_MS - row.pending_until_ms < TW_STORE_RENEW_MS)
+        return TW_STORE_BUSY;
+    return TW_STORE_OK;
+}
+
+enum tw_store_result tw_store_token_check(struct tw_store *store,
+                                          const struct tw_token_claim *claim)
+{
+    bool known;
+    return judge(store, claim, &known);
+}
+
+enum tw_store_result tw_store_token_claim(struct tw_store *store,
+                                          const struct tw_token_claim *claim)
+{
+    bool known;
+    enum tw_store_result result = judge(store, claim, &known);
+    if (result != TW_STORE_OK)
+        return result;
+    return known ? renew_claim(store, claim) : add_token(store, claim, STATE_PENDING, 0);
 }
 
 enum tw_store_result tw_store_token_consume(struct tw_store *store,

@@ -358,6 +358,17 @@ struct tw_agent_handshake_reply fixture_shake(struct fixture *fixture,
     return message.handshake_reply;
 }
 
+struct tw_agent_handshake_reply fixture_shake_patiently(struct fixture *fixture,
+                                                        struct tw_handshake_client *client)
+{
+    struct tw_agent_handshake_reply reply = fixture_shake(fixture, client);
+    for (int i = 0; i < 8 && reply.verdict == TW_VERDICT_TOKEN_PENDING; i++) {
+        (void)poll(NULL, 0, 250);
+        reply = fixture_shake(fixture, client);
+    }
+    return reply;
+}
+
 struct tw_agent_session fixture_session(const struct tw_agent_handshake_reply *reply,
                                         uint32_t connection_id, uint64_t event)
 {
@@ -366,6 +377,7 @@ struct tw_agent_session fixture_session(const struct tw_agent_handshake_reply *r
         .world = reply->world,
         .account = reply->account,
         .event = event,
+        .installed_ns = event,
         .address = tw_address_from_ipv4(0xc6120002u, 5555),
     };
     memcpy(session.token_id, reply->token_id, TW_TOKEN_ID_SIZE);

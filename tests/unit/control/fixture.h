@@ -72,6 +72,9 @@ struct tw_handshake_client fixture_client(const struct tw_connect_token *token);
 /* Its hello 2 to the daemon and the answer back to it. */
 struct tw_agent_handshake_reply fixture_shake(struct fixture *fixture,
                                               struct tw_handshake_client *client);
+/* The same, again and again like a client, while the token was answered a moment ago. */
+struct tw_agent_handshake_reply fixture_shake_patiently(struct fixture *fixture,
+                                                        struct tw_handshake_client *client);
 struct tw_agent_session fixture_session(const struct tw_agent_handshake_reply *reply,
                                         uint32_t connection_id, uint64_t event);
 

@@ -44,12 +44,22 @@ static void test_repeated_hello_gets_fresh_keys(void **state)
     struct tw_handshake_client client = fixture_client(&token);
     struct tw_agent_handshake_reply first = fixture_shake(fixture, &client);
     client.step = TW_STEP_HELLO2;
-    struct tw_agent_handshake_reply second = fixture_shake(fixture, &client);
+    struct tw_agent_handshake_reply second = fixture_shake_patiently(fixture, &client);
     assert_int_equal(first.verdict, TW_VERDICT_WELCOMED);
     assert_int_equal(second.verdict, TW_VERDICT_WELCOMED);
     assert_memory_not_equal(first.server_ephemeral, second.server_ephemeral, TW_KEY_SIZE);
     assert_memory_not_equal(first.secret_client_to_server, second.secret_client_to_server,
                             TW_KEY_SIZE);
+}
+
+/* What a client does after "try again": hello with the same key, another cookie. */
+static void start_over(struct tw_handshake_client *client, uint8_t cookie_byte)
+{
+    uint8_t packet[TW_COOKIE_PACKET];
+    uint8_t cookie[TW_COOKIE_SIZE] = {cookie_byte};
+    tw_handshake_client_restart(client);
+    tw_cookie_packet_write(packet, client->ephemeral, cookie, tw_crc32c_portable);
+    assert_int_equal(tw_handshake_client_receive(client, packet, sizeof(packet)), TW_NEWS_COOKIE);
 }
 
 static void test_a_new_cookie_is_the_same_attempt(void **state)
@@ -59,13 +69,48 @@ static void test_a_new_cookie_is_the_same_attempt(void **state)
     struct tw_connect_token token = fixture_token(fixture, "anna");
     struct tw_handshake_client client = fixture_client(&token);
     assert_int_equal(fixture_shake(fixture, &client).verdict, TW_VERDICT_WELCOMED);
-    /* what a client does after "try again": hello with the same key, another cookie */
-    uint8_t packet[TW_COOKIE_PACKET];
-    uint8_t cookie[TW_COOKIE_SIZE] = {1, 2, 3};
-    client.step = TW_STEP_HELLO2;
-    tw_handshake_client_restart(&client);
-    tw_cookie_packet_write(packet, client.ephemeral, cookie, tw_crc32c_portable);
-    assert_int_equal(tw_handshake_client_receive(&client, packet, sizeof(packet)), TW_NEWS_COOKIE);
+    start_over(&client, 1);
+    assert_int_equal(fixture_shake_patiently(fixture, &client).verdict, TW_VERDICT_WELCOMED);
+}
+
+/* From each of its ports a client gets another cookie: it may not have a session for each. */
+static void test_one_token_is_answered_once_a_second(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_link(fixture, NULL, 0);
+    struct tw_connect_token token = fixture_token(fixture, "anna");
+    struct tw_handshake_client client = fixture_client(&token);
+    uint32_t welcomed = 0;
+    for (uint8_t port = 0; port < 50; port++) {
+        static const uint8_t zero[TW_KEY_SIZE];
+        start_over(&client, port);
+        struct tw_agent_handshake_reply reply = fixture_shake(fixture, &client);
+        if (reply.verdict == TW_VERDICT_WELCOMED) {
+            welcomed++;
+            continue;
+        }
+        assert_int_equal(reply.verdict, TW_VERDICT_TOKEN_PENDING);
+        assert_int_equal(reply.refused_size, 0);
+        assert_memory_equal(reply.secret_client_to_server, zero, TW_KEY_SIZE);
+    }
+    assert_in_range(welcomed, 1, 3); /* a loaded machine may take a second or two */
+    start_over(&client, 99);
+    assert_int_equal(fixture_shake_patiently(fixture, &client).verdict, TW_VERDICT_WELCOMED);
+}
+
+/* Refused for its key: nothing was claimed, so the token is as good as before. */
+static void test_low_order_key_claims_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_link(fixture, NULL, 0);
+    struct tw_connect_token token = fixture_token(fixture, "anna");
+    struct tw_handshake_client client = fixture_client(&token);
+    memset(client.ephemeral, 0, sizeof(client.ephemeral));
+    start_over(&client, 1);
+    struct tw_agent_handshake_reply reply = fixture_shake(fixture, &client);
+    assert_int_equal(reply.verdict, TW_VERDICT_KEY_LOW_ORDER);
+    assert_int_equal(client.reason, TW_REFUSAL_LOW_ORDER);
+    client = fixture_client(&token);
     assert_int_equal(fixture_shake(fixture, &client).verdict, TW_VERDICT_WELCOMED);
 }
 
@@ -80,7 +125,7 @@ static void test_copied_token_is_refused_and_the_owner_joins(void **state)
     assert_int_equal(fixture_shake(fixture, &thief).verdict, TW_VERDICT_TOKEN_USED);
     assert_int_equal(thief.reason, TW_REFUSAL_USED);
     owner.step = TW_STEP_HELLO2; /* its welcome was lost */
-    struct tw_agent_handshake_reply reply = fixture_shake(fixture, &owner);
+    struct tw_agent_handshake_reply reply = fixture_shake_patiently(fixture, &owner);
     assert_int_equal(reply.verdict, TW_VERDICT_WELCOMED);
     struct tw_agent_session session = fixture_session(&reply, ID_1, 1);
     fixture_event(fixture, TW_AGENT_SESSION_CONFIRMED, &session);
@@ -172,8 +217,7 @@ static void test_banned_account(void **state)
     assert_int_equal(fixture_shake(fixture, &client).verdict, TW_VERDICT_ACCOUNT_BANNED);
     assert_int_equal(client.reason, TW_REFUSAL_BANNED);
     json_decref(fixture_result(fixture, "account.unban", json_pack("{s:s}", "name", "anna")));
-    token = fixture_token(fixture, "anna");
-    client = fixture_client(&token);
+    client = fixture_client(&token); /* the refusal claimed nothing */
     assert_int_equal(fixture_shake(fixture, &client).verdict, TW_VERDICT_WELCOMED);
 }
 
@@ -231,7 +275,7 @@ static void test_kill_9_between_use_and_reuse(void **state)
     struct tw_handshake_client thief = fixture_client(&pending);
     assert_int_equal(fixture_shake(fixture, &thief).verdict, TW_VERDICT_TOKEN_USED);
     waiting.step = TW_STEP_HELLO2;
-    assert_int_equal(fixture_shake(fixture, &waiting).verdict, TW_VERDICT_WELCOMED);
+    assert_int_equal(fixture_shake_patiently(fixture, &waiting).verdict, TW_VERDICT_WELCOMED);
 }
 
 static void test_two_confirmations_of_one_token(void **state)
@@ -273,6 +317,67 @@ static void test_newer_login_replaces_the_older(void **state)
     assert_int_equal(message.session_kick.reason, TW_CLOSE_REPLACED);
 }
 
+static void expect_kick(const struct fixture *fixture, uint32_t connection_id,
+                        enum tw_close_reason reason)
+{
+    union tw_agent_message message = fixture_receive(fixture->engine, TW_AGENT_SESSION_KICK);
+    assert_int_equal(message.session_kick.connection_id, connection_id);
+    assert_int_equal(message.session_kick.reason, reason);
+}
+
+static void confirm(const struct fixture *fixture, const struct tw_agent_session *session)
+{
+    union tw_agent_message message = {.session = *session};
+    fixture_send(fixture->engine, &message, TW_AGENT_SESSION_CONFIRMED, sizeof(message.session));
+}
+
+/* The newer one was welcomed, the control plane died, and the resync told of it before the event.
+ */
+static void test_newer_login_wins_across_kill_9(void **state)
+{
+    struct fixture *fixture = *state;
+    struct tw_agent_session older, newer;
+    fixture_link(fixture, NULL, 0);
+    for (uint32_t i = 0; i < 2; i++) {
+        struct tw_connect_token token = fixture_token(fixture, "anna");
+        struct tw_handshake_client client = fixture_client(&token);
+        struct tw_agent_handshake_reply reply = fixture_shake(fixture, &client);
+        *(i == 0 ? &older : &newer) = fixture_session(&reply, i == 0 ? ID_2 : ID_1, i + 1);
+    }
+    fixture_event(fixture, TW_AGENT_SESSION_CONFIRMED, &older);
+    (void)fixture_stop(fixture, SIGKILL);
+    (void)close(fixture->engine);
+    fixture_start(fixture);
+    struct tw_agent_session both[2] = {newer, older}; /* in the order of their slots */
+    fixture_link(fixture, both, 2);
+    expect_kick(fixture, older.connection_id, TW_CLOSE_REPLACED);
+    fixture_event(fixture, TW_AGENT_SESSION_CONFIRMED, &newer);
+    assert_true(fixture_is_silent(fixture->engine));
+    /* an event of the older one that was kept till now does not turn that round */
+    older.event = 3;
+    confirm(fixture, &older);
+    expect_kick(fixture, older.connection_id, TW_CLOSE_REPLACED);
+    (void)fixture_receive(fixture->engine, TW_AGENT_EVENT_ACK);
+}
+
+static void test_ban_between_welcome_and_first_packet(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_link(fixture, NULL, 0);
+    struct tw_connect_token token = fixture_token(fixture, "anna");
+    struct tw_handshake_client client = fixture_client(&token);
+    struct tw_agent_handshake_reply reply = fixture_shake(fixture, &client);
+    json_decref(fixture_result(fixture, "account.ban", json_pack("{s:s}", "name", "anna")));
+    struct tw_agent_session session = fixture_session(&reply, ID_1, 1);
+    confirm(fixture, &session);
+    expect_kick(fixture, ID_1, TW_CLOSE_BANNED);
+    (void)fixture_receive(fixture->engine, TW_AGENT_EVENT_ACK);
+    /* and if that kick is lost, too: */
+    (void)close(fixture->engine);
+    fixture_link(fixture, &session, 1);
+    expect_kick(fixture, ID_1, TW_CLOSE_BANNED);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -281,6 +386,8 @@ int main(void)
         TEST(test_welcome_and_reuse),
         TEST(test_repeated_hello_gets_fresh_keys),
         TEST(test_a_new_cookie_is_the_same_attempt),
+        TEST(test_one_token_is_answered_once_a_second),
+        TEST(test_low_order_key_claims_nothing),
         TEST(test_copied_token_is_refused_and_the_owner_joins),
         TEST(test_refusals),
         TEST(test_forged_tokens_get_silence),
@@ -290,6 +397,8 @@ int main(void)
         TEST(test_kill_9_between_use_and_reuse),
         TEST(test_two_confirmations_of_one_token),
         TEST(test_newer_login_replaces_the_older),
+        TEST(test_newer_login_wins_across_kill_9),
+        TEST(test_ban_between_welcome_and_first_packet),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

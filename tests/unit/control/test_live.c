@@ -53,6 +53,36 @@ static void test_live(void **state)
     tw_live_fini(&live);
 }
 
+static void test_live_newest_of_an_account(void **state)
+{
+    (void)state;
+    struct tw_live live;
+    assert_true(tw_live_init(&live, 1));
+    struct tw_agent_session session = session_of(tw_connection_id(0, 1, 9), 7);
+    struct tw_live_session *put_last = NULL;
+    static const uint64_t installed[] = {300, 500, 100, 500};
+    for (uint32_t i = 0; i < 4; i++) {
+        session.connection_id = tw_connection_id(0, 1 + i, 9);
+        session.installed_ns = installed[i];
+        put_last = tw_live_put(&live, &session, 1000);
+    }
+    struct tw_live_session *newest = tw_live_find_account(&live, 7, 0);
+    assert_ptr_equal(newest, put_last); /* of the same moment: the larger id */
+    newest->condemned = true;
+    newest = tw_live_find_account(&live, 7, 0);
+    assert_int_equal(tw_connection_slot(newest->connection_id), 2);
+    newest = tw_live_find_account(&live, 7, newest->connection_id);
+    assert_int_equal(tw_connection_slot(newest->connection_id), 1);
+    /* told again, later: condemned no more, and as old as it was */
+    session.age_s = 0;
+    assert_ptr_equal(tw_live_put(&live, &session, 1060), put_last);
+    assert_false(put_last->condemned);
+    assert_true(put_last->started_unix_s == 995);
+    session.token_id[0] = 1; /* another session with the same id is another session */
+    assert_true(tw_live_put(&live, &session, 1060)->started_unix_s == 1060);
+    tw_live_fini(&live);
+}
+
 static void test_live_resync(void **state)
 {
     (void)state;
@@ -132,9 +162,8 @@ static void test_message_texts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_live),
-        cmocka_unit_test(test_live_resync),
-        cmocka_unit_test(test_message_check),
+        cmocka_unit_test(test_live),          cmocka_unit_test(test_live_newest_of_an_account),
+        cmocka_unit_test(test_live_resync),   cmocka_unit_test(test_message_check),
         cmocka_unit_test(test_message_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
