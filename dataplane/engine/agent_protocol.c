@@ -122,7 +122,7 @@ void tw_agent_protocol_disconnected(struct tw_agent_protocol *protocol)
 
 bool tw_agent_protocol_is_linked(const struct tw_agent_protocol *protocol)
 {
-    return protocol->linked;
+    return protocol->linked && !protocol->resyncing;
 }
 
 bool tw_agent_protocol_is_resyncing(const struct tw_agent_protocol *protocol)
@@ -190,7 +190,7 @@ bool tw_agent_protocol_end_resync(struct tw_agent_protocol *protocol)
 bool tw_agent_protocol_push(struct tw_agent_protocol *protocol, enum tw_agent_type type,
                             const void *message, size_t length)
 {
-    if ((protocol->linked || type != TW_AGENT_HANDSHAKE_REQUEST) &&
+    if ((tw_agent_protocol_is_linked(protocol) || type != TW_AGENT_HANDSHAKE_REQUEST) &&
         enqueue(protocol, type, message, length))
         return true;
     protocol->counters.messages_dropped++;

@@ -11,7 +11,8 @@
  *   each reconnect. They wait for the end of the resync, so that a session's end never overtakes
  *   its mention. A full event queue loses the new event and counts it (events_lost must be 0).
  * - All else is a bounded first-in first-out queue that refuses and counts when it is full.
- * - `linked` means: this link's CONTROL_HELLO accepted us; handshakes may be relayed.
+ * - `linked` means: this link's CONTROL_HELLO accepted us and the resync ends before whatever is
+ *   pushed now; handshakes may be relayed. An earlier one would not be answered.
  *
  * Messages hold secrets: every copy is wiped when it was sent or given up. Lives in caller memory
  * of tw_agent_protocol_footprint bytes aligned to 64; owned by the main thread; no clock.

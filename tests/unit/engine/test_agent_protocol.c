@@ -208,8 +208,17 @@ static void test_handshakes_only_when_linked(void **state)
         tw_agent_protocol_push(protocol, TW_AGENT_HANDSHAKE_REQUEST, &request, sizeof(request)));
     assert_false(tw_agent_protocol_is_linked(protocol));
     assert_int_equal(receive_hello(1), TW_AGENT_ACTION_LINKED);
+    /* before the resync ended the control plane would not answer it */
+    assert_false(tw_agent_protocol_is_linked(protocol));
+    assert_false(
+        tw_agent_protocol_push(protocol, TW_AGENT_HANDSHAKE_REQUEST, &request, sizeof(request)));
+    assert_true(tw_agent_protocol_end_resync(protocol));
+    assert_true(tw_agent_protocol_is_linked(protocol));
     assert_true(
         tw_agent_protocol_push(protocol, TW_AGENT_HANDSHAKE_REQUEST, &request, sizeof(request)));
+    assert_int_equal(take(NULL), TW_AGENT_ENGINE_HELLO);
+    assert_int_equal(take(NULL), TW_AGENT_RESYNC_END);
+    assert_int_equal(take(NULL), TW_AGENT_HANDSHAKE_REQUEST);
     tw_agent_protocol_disconnected(protocol);
     assert_false(tw_agent_protocol_is_linked(protocol));
     assert_int_equal(take(NULL), 0);
