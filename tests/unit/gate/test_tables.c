@@ -316,6 +316,22 @@ static void pending_life(void **state)
     free(memory);
 }
 
+/* An answer to an earlier use of the same entry is nobody's answer. */
+static void pending_tells_uses_apart(void **state)
+{
+    (void)state;
+    void *memory;
+    struct tw_pending pending = make_pending(2, 1, &memory);
+    uint32_t first = tw_pending_begin(&pending, print_of(1), 0);
+    uint64_t request = tw_pending_request(&pending, first);
+    tw_pending_end(&pending, first);
+    uint32_t second = tw_pending_begin(&pending, print_of(2), 0);
+    assert_int_equal(second, first);
+    assert_int_equal(tw_pending_of_request(&pending, request), TW_PENDING_NONE);
+    assert_int_equal(tw_pending_of_request(&pending, tw_pending_request(&pending, second)), second);
+    free(memory);
+}
+
 static void pending_ends_all_when_control_left(void **state)
 {
     (void)state;
@@ -444,6 +460,7 @@ int main(void)
         cmocka_unit_test(sessions_differ_by_seed),
         cmocka_unit_test(sessions_find_and_wipe),
         cmocka_unit_test(pending_life),
+        cmocka_unit_test(pending_tells_uses_apart),
         cmocka_unit_test(pending_ends_all_when_control_left),
         cmocka_unit_test(pending_expired_make_room),
         cmocka_unit_test(pending_agrees_with_model),

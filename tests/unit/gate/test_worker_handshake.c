@@ -191,6 +191,27 @@ static void counts_one_verdict_each(void **state)
     rig_stop(&rig);
 }
 
+/* The worker believes no suite that this client did not offer, whoever says it. */
+static void suite_must_be_an_offered_one(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct rig_client client;
+    rig_make(&rig, 1);
+    rig_start(&rig);
+    rig_client_make(&rig, &client, TEST_CLIENT_ADDRESS, TEST_CLIENT_PORT);
+    cookie_of(&rig, &client);
+    assert_int_equal(client.handshake.suites, TW_SUITE_CHACHA20_POLY1305);
+    send_hello2(&rig, &client);
+    struct tw_worker_command reply = rig_answer(&rig, &rig.handshake);
+    reply.reply.suite = TW_SUITE_AES256_GCM;
+    rig_command(&rig, 0, &reply);
+    rig_turn(&rig, RIG_MS);
+    assert_int_equal(rig_verdict(&rig, TW_VERDICT_SUITE_NONE), 1);
+    assert_int_equal(tw_counter_get(&rig.counters[0]->sessions_pending), 0);
+    rig_stop(&rig);
+}
+
 static void full_host_says_try_again(void **state)
 {
     (void)state;
@@ -499,6 +520,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(says_try_again),
         cmocka_unit_test(full_events_ring_says_try_again),
         cmocka_unit_test(counts_one_verdict_each),
+        cmocka_unit_test(suite_must_be_an_offered_one),
         cmocka_unit_test(full_host_says_try_again),
         cmocka_unit_test(judges_handshake_packets),
         cmocka_unit_test(cookies_outlive_one_rotation),

@@ -98,6 +98,30 @@ static void inputs_reach_the_shard_once(void **state)
     rig_stop(&rig);
 }
 
+/* Everything the window takes at once: from 63 ticks ago to 60 ahead. */
+static void inputs_above_the_rate_are_counted(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct rig_client client;
+    rig_make(&rig, 1);
+    rig_start(&rig);
+    make_live(&rig, &client);
+    uint32_t now = tick_now(&rig);
+    for (uint32_t newest = now - 56; newest <= now + 56; newest += 8)
+        rig_client_send_inputs(&rig, &client, newest, 8);
+    rig_turn(&rig, 0);
+    assert_int_equal(rig_input(&rig, TW_INPUT_ROUTED), 64); /* the burst */
+    assert_int_equal(rig_input(&rig, TW_INPUT_RATE), 56);
+    rig_turn(&rig, 1000 * RIG_MS);
+    now = tick_now(&rig);
+    for (uint32_t newest = now - 48; newest <= now + 56; newest += 8)
+        rig_client_send_inputs(&rig, &client, newest, 8);
+    rig_turn(&rig, 0);
+    assert_in_range(rig_input(&rig, TW_INPUT_ROUTED), 64 + 60, 64 + 75);
+    rig_stop(&rig);
+}
+
 static void inputs_are_limited(void **state)
 {
     (void)state;
@@ -460,6 +484,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(first_packet_makes_live),
         cmocka_unit_test(inputs_reach_the_shard_once),
+        cmocka_unit_test(inputs_above_the_rate_are_counted),
         cmocka_unit_test(inputs_are_limited),
         cmocka_unit_test(bad_packets_have_their_own_end),
         cmocka_unit_test(copies_in_one_burst),
