@@ -11,6 +11,10 @@ static const struct tw_schema_choice hugepages_choices[] = {
     {"auto", TW_HUGEPAGES_AUTO}, {"on", TW_HUGEPAGES_ON}, {"off", TW_HUGEPAGES_OFF}, {NULL, 0}};
 static const struct tw_schema_choice idle_choices[] = {
     {"backoff", TW_IDLE_BACKOFF}, {"poll", TW_IDLE_POLL}, {NULL, 0}};
+static const struct tw_schema_choice aead_choices[] = {{"auto", TW_AEAD_CHOICE_AUTO},
+                                                       {"libsodium", TW_AEAD_CHOICE_LIBSODIUM},
+                                                       {"ipsec-mb", TW_AEAD_CHOICE_IPSEC_MB},
+                                                       {NULL, 0}};
 static const struct tw_schema_choice suite_choices[] = {
     {"chacha20_poly1305", TW_SUITE_CHACHA20_POLY1305},
     {"aes256_gcm", TW_SUITE_AES256_GCM},
@@ -81,6 +85,8 @@ const struct tw_schema_key tw_schema_keys[] = {
            "session slots of each worker"),
     CHOICE(engine, idle, idle_choices, "backoff",
            "backoff sleeps 50 us after 64 empty polls; poll never sleeps (dedicated cores)"),
+    CHOICE(engine, aead, aead_choices, "auto",
+           "packet cipher; auto takes the fastest that passes its self-test at start"),
 
     NUMBER(limits, stranger_pps, 1, 100000000, "20000", "packets/s",
            "per worker: hellos, before any cryptography"),

@@ -141,13 +141,27 @@ static bool create_shard(struct tw_engine *engine, uint32_t index, struct tw_eng
     return true;
 }
 
+static const char *aead_name(enum tw_aead_choice choice)
+{
+    switch (choice) {
+    case TW_AEAD_CHOICE_LIBSODIUM:
+        return "libsodium";
+    case TW_AEAD_CHOICE_IPSEC_MB:
+        return "ipsec-mb";
+    case TW_AEAD_CHOICE_AUTO:
+        break;
+    }
+    return TW_AEAD_AUTO;
+}
+
 bool tw_engine_begin(struct tw_engine *engine, const struct tw_config *config,
                      const struct tw_topology *topology, struct tw_engine_error *error)
 {
     memset(engine, 0, sizeof(*engine));
     engine->config = config;
     engine->topology = topology;
-    engine->aead = tw_aead_sodium();
+    engine->aead = tw_aead_select(aead_name(config->engine.aead), &engine->aead_report);
+    TW_ASSERT(engine->aead != NULL); /* every choice of the configuration is a known back end */
     randombytes_buf(&engine->boot_id, sizeof(engine->boot_id));
     struct tw_eal_error eal_error;
     if (!tw_eal_start(config, topology, &engine->hugepages, &eal_error))
@@ -180,8 +194,48 @@ bool tw_engine_start(struct tw_engine *engine, const struct tw_config *config,
            tw_engine_build(engine, config->engine.device, error);
 }
 
+static int start_aead(void *argument)
+{
+    const struct tw_engine *engine = argument;
+    return tw_aead_thread_start(engine->aead) ? 0 : -1;
+}
+
+static int end_aead(void *argument)
+{
+    const struct tw_engine *engine = argument;
+    tw_aead_thread_end(engine->aead);
+    return 0;
+}
+
+/* On each worker's lcore, one after another. Returns how many succeeded. */
+static uint32_t on_workers(struct tw_engine *engine, lcore_function_t *function, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t thread = tw_topology_worker(engine->topology, i);
+        unsigned lcore = engine->topology->threads[thread].lcore;
+        if (rte_eal_remote_launch(function, engine, lcore) != 0 || rte_eal_wait_lcore(lcore) != 0)
+            return i;
+    }
+    return count;
+}
+
+static bool start_aead_threads(struct tw_engine *engine)
+{
+    uint32_t workers = engine->topology->workers;
+    uint32_t started = on_workers(engine, start_aead, workers);
+    if (started < workers) {
+        on_workers(engine, end_aead, started);
+        return false;
+    }
+    engine->aead_threads = true;
+    return true;
+}
+
 bool tw_engine_launch(struct tw_engine *engine, struct tw_engine_error *error)
 {
+    if (!start_aead_threads(engine))
+        return fail(engine, error, "no memory for the state of AEAD back end %s",
+                    engine->aead->name);
     struct tw_port_error port_error;
     if (!tw_port_start(&engine->port, &port_error))
         return fail(engine, error, "%s", port_error.message);
@@ -208,6 +262,9 @@ void tw_engine_join(struct tw_engine *engine)
     if (engine->launched)
         rte_eal_mp_wait_lcore();
     engine->launched = false;
+    if (engine->aead_threads)
+        on_workers(engine, end_aead, engine->topology->workers);
+    engine->aead_threads = false;
 }
 
 void tw_engine_stop(struct tw_engine *engine)

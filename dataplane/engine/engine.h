@@ -11,6 +11,7 @@
 #ifndef TICKWIRE_DATAPLANE_ENGINE_ENGINE_H
 #define TICKWIRE_DATAPLANE_ENGINE_ENGINE_H
 
+#include "dataplane/crypto/aead_select.h"
 #include "dataplane/engine/port.h"
 #include "dataplane/engine/shard_loop.h"
 #include "dataplane/gate/worker.h"
@@ -24,6 +25,8 @@ struct tw_engine {
     uint64_t epoch_ns; /* tick 0 */
     uint64_t boot_id;
     const struct tw_aead_backend *aead;
+    struct tw_aead_report aead_report;
+    bool aead_threads;                             /* the worker lcores have started it */
     struct rte_ring *rings[TW_TOPOLOGY_RINGS_MAX]; /* as in the topology */
     struct tw_worker *workers[TW_WORKERS_MAX];
     struct tw_worker_counters *worker_counters[TW_WORKERS_MAX];

@@ -73,15 +73,32 @@ static int parse_options(int argc, char **argv, struct options *options)
     return -1;
 }
 
+static const char *name_or_none(const char *name)
+{
+    return name != NULL ? name : "none";
+}
+
+static void print_refused(const struct tw_aead_report *report)
+{
+    for (uint32_t i = 0; i < report->refused_count; i++) {
+        const struct tw_aead_refusal *refused = &report->refused[i];
+        fprintf(stderr, "tickwire-engine: AEAD back end %s is not used%s%s: %s\n", refused->backend,
+                refused->suite != NULL ? " for " : "", refused->suite != NULL ? refused->suite : "",
+                refused->reason);
+    }
+}
+
 static void print_ready(const struct tw_engine *engine)
 {
     const uint8_t *mac = engine->port.mac;
     uint32_t ip = engine->config->engine.address;
     printf("{\"event\":\"ready\",\"port\":\"%s\",\"driver\":\"%s\",\"hugepages\":%s,"
-           "\"mac\":\"%02x:%02x:%02x:%02x:%02x:%02x\",\"address\":\"%u.%u.%u.%u:%u\"}\n",
+           "\"mac\":\"%02x:%02x:%02x:%02x:%02x:%02x\",\"address\":\"%u.%u.%u.%u:%u\","
+           "\"aead\":{\"aes256_gcm\":\"%s\",\"chacha20_poly1305\":\"%s\"}}\n",
            engine->port.name, engine->port.driver, engine->hugepages ? "true" : "false", mac[0],
            mac[1], mac[2], mac[3], mac[4], mac[5], ip >> 24, ip >> 16 & 0xff, ip >> 8 & 0xff,
-           ip & 0xff, engine->config->engine.udp_port);
+           ip & 0xff, engine->config->engine.udp_port, name_or_none(engine->aead_report.aes256_gcm),
+           name_or_none(engine->aead_report.chacha20_poly1305));
     fflush(stdout);
 }
 
@@ -93,6 +110,7 @@ static int run(const struct tw_config *config, const struct tw_topology *topolog
         fprintf(stderr, "tickwire-engine: %s\n", error.message);
         return EXIT_START;
     }
+    print_refused(&engine.aead_report);
     struct tw_main_loop *loop = tw_main_loop_create(&engine);
     if (loop == NULL) {
         fprintf(stderr, "tickwire-engine: no memory for the agent's queues\n");

@@ -31,6 +31,13 @@ enum tw_idle {
     TW_IDLE_POLL,    /* never sleep: cores are dedicated */
 };
 
+/* Back end of the packets' AEAD; libsodium serves what the one named here cannot. */
+enum tw_aead_choice {
+    TW_AEAD_CHOICE_AUTO, /* the fastest that this CPU runs and that passes its self-test */
+    TW_AEAD_CHOICE_LIBSODIUM,
+    TW_AEAD_CHOICE_IPSEC_MB,
+};
+
 struct tw_config_engine {
     char name[TW_CONFIG_NAME_SIZE];   /* audience of tokens */
     char device[TW_CONFIG_TEXT_SIZE]; /* DPDK device: "net_af_xdp0,iface=tw0", "net_tap0,...", PCI
@@ -50,6 +57,7 @@ struct tw_config_engine {
     uint32_t memory_mb;    /* DPDK memory */
     uint32_t sessions_max; /* per worker */
     enum tw_idle idle;
+    enum tw_aead_choice aead;
 };
 
 /* Budgets are packets per second with a burst of the same size, unless named otherwise. */
