@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * tickwire-bench-aead [--quick]: nanoseconds per packet of every AEAD back end of this machine,
+ * alone on one thread: open and seal, both suites, four sizes.
+ *
+ * 10,000 sessions have a key each and are visited in random order, so keys come from beyond the
+ * second-level cache; a burst has 32 packets, their bytes are in cache, as after a port's copy. The
+ * clock runs over what the gate does: load the keys ahead, then one call for the burst. Each
+ * back end has a pass to warm up; the figure is the median of the passes after it.
+ */
+#include "dataplane/crypto/aead_ipsec_mb.h"
+#include "dataplane/crypto/aead_select.h"
+#include "dataplane/wire/header.h"
+#include "tests/bench/output.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#define SESSIONS     10000u
+#define BURST        32u
+#define BACKENDS_MAX 4u
+#define REPEATS_MAX  15u
+#define HUGE_PAGE    ((size_t)2 << 20)
+
+struct contender {
+    const char *metric;
+    const struct tw_aead_backend *backend;
+    struct tw_aead_key *keys;
+    double ns[REPEATS_MAX];
+};
+
+static struct {
+    struct contender contenders[BACKENDS_MAX];
+    uint32_t count, repeats;
+    uint32_t order[SESSIONS];
+    uint8_t *sealed; /* packets back to back */
+    uint64_t sequence;
+    uint64_t random;
+} bench;
+
+static double now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
+}
+
+/* Huge pages where there are any, as the engine's memory: else address translation is measured. */
+static void *take_memory(size_t size)
+{
+    size = (size + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
+    void *memory = aligned_alloc(HUGE_PAGE, size);
+    if (memory == NULL) {
+        fprintf(stderr, "tickwire-bench-aead: no memory\n");
+        exit(1);
+    }
+    (void)madvise(memory, size, MADV_HUGEPAGE);
+    memset(memory, 0, size);
+    return memory;
+}
+
+static uint32_t below(uint32_t limit)
+{
+    bench.random ^= bench.random << 13;
+    bench.random ^= bench.random >> 7;
+    bench.random ^= bench.random << 17;
+    return (uint32_t)(bench.random % limit);
+}
+
+static void shuffle(void)
+{
+    for (uint32_t i = 0; i < SESSIONS; i++)
+        bench.order[i] = i;
+    for (uint32_t i = SESSIONS - 1; i > 0; i--) {
+        uint32_t other = below(i + 1), kept = bench.order[i];
+        bench.order[i] = bench.order[other];
+        bench.order[other] = kept;
+    }
+}
+
+static void write_plain(uint8_t *packet, uint32_t size)
+{
+    tw_header_write(packet, (struct tw_header){.connection_id = 1, .sequence = ++bench.sequence});
+    memset(packet + TW_HEADER_SIZE, 0x5a, size);
+}
+
+/* Every contender's keys, and one sealed packet per session. */
+static void prepare(enum tw_suite suite, uint32_t size)
+{
+    uint8_t raw[TW_KEY_SIZE], iv[TW_IV_SIZE];
+    for (uint32_t i = 0; i < SESSIONS; i++) {
+        randombytes_buf(raw, sizeof(raw));
+        randombytes_buf(iv, sizeof(iv));
+        for (uint32_t c = 0; c < bench.count; c++)
+            bench.contenders[c].backend->expand(&bench.contenders[c].keys[i], suite, raw, iv);
+        uint8_t *packet = bench.sealed + (size_t)i * (TW_PACKET_MIN + size);
+        write_plain(packet, size);
+        struct tw_aead_job job = {
+            .key = &bench.contenders[0].keys[i], .packet = packet, .length = TW_HEADER_SIZE + size};
+        bench.contenders[0].backend->seal(&job, 1);
+    }
+    sodium_memzero(raw, sizeof(raw));
+    sodium_memzero(iv, sizeof(iv));
+}
+
+/* One burst; returns the time of keys and cipher. */
+static double run_burst(const struct contender *contender, const uint32_t *sessions, uint32_t size,
+                        bool sealing)
+{
+    static uint8_t packets[BURST][2048] __attribute__((aligned(64)));
+    struct tw_aead_job jobs[BURST];
+    for (uint32_t i = 0; i < BURST; i++) {
+        jobs[i] = (struct tw_aead_job){
+            .key = &contender->keys[sessions[i]],
+            .packet = packets[i],
+            .length = sealing ? TW_HEADER_SIZE + size : TW_PACKET_MIN + size,
+        };
+        if (sealing)
+            write_plain(packets[i], size);
+        else
+            memcpy(packets[i], bench.sealed + (size_t)sessions[i] * jobs[i].length, jobs[i].length);
+    }
+    double start = now_ns();
+    for (uint32_t i = 0; i < BURST; i++)
+        tw_aead_key_prefetch(jobs[i].key);
+    if (sealing)
+        contender->backend->seal(jobs, BURST);
+    else
+        contender->backend->open(jobs, BURST);
+    double taken = now_ns() - start;
+    for (uint32_t i = 0; i < BURST; i++) {
+        if (!jobs[i].ok) {
+            fprintf(stderr, "tickwire-bench-aead: %s failed\n", contender->metric);
+            exit(1);
+        }
+    }
+    return taken;
+}
+
+static double run_pass(const struct contender *contender, uint32_t size, bool sealing)
+{
+    double taken = 0;
+    uint32_t done = 0;
+    for (; done + BURST <= SESSIONS; done += BURST)
+        taken += run_burst(contender, bench.order + done, size, sealing);
+    return taken / done;
+}
+
+static int compare_doubles(const void *left, const void *right)
+{
+    double a = *(const double *)left, b = *(const double *)right;
+    return (a > b) - (a < b);
+}
+
+static void measure(enum tw_suite suite, uint32_t size, bool sealing)
+{
+    double reference = 0;
+    for (uint32_t c = 0; c < bench.count; c++) {
+        struct contender *contender = &bench.contenders[c];
+        (void)run_pass(contender, size, sealing);
+        for (uint32_t repeat = 0; repeat < bench.repeats; repeat++)
+            contender->ns[repeat] = run_pass(contender, size, sealing);
+        qsort(contender->ns, bench.repeats, sizeof(double), compare_doubles);
+        double median = contender->ns[bench.repeats / 2];
+        if (c == 0)
+            reference = median;
+        char metric[96], setup[160];
+        snprintf(metric, sizeof(metric), "crypto.%s.%s.%uB.%s", sealing ? "seal" : "open",
+                 suite == TW_SUITE_AES256_GCM ? "aes256gcm" : "chacha20poly1305", size,
+                 contender->metric);
+        snprintf(setup, sizeof(setup),
+                 "%u plaintext bytes, %u keys in random order, bursts of %u, median of %u passes",
+                 size, SESSIONS, BURST, bench.repeats);
+        tw_bench_print(metric, median, "ns", setup);
+        if (c == 0)
+            continue;
+        strncat(metric, ".ratio", sizeof(metric) - strlen(metric) - 1);
+        tw_bench_print(metric, reference / median, "x", "time of libsodium over this time");
+    }
+}
+
+static void enter(const char *metric, const struct tw_aead_backend *backend)
+{
+    if (backend == NULL || !tw_aead_thread_start(backend)) {
+        fprintf(stderr, "tickwire-bench-aead: %s does not run here\n", metric);
+        return;
+    }
+    bench.contenders[bench.count++] = (struct contender){
+        .metric = metric,
+        .backend = backend,
+        .keys = take_memory(SESSIONS * sizeof(struct tw_aead_key)),
+    };
+}
+
+int main(int argc, char **argv)
+{
+    static const uint32_t sizes[] = {64, 128, 300, 1156};
+    bench.repeats = REPEATS_MAX;
+    if (argc == 2 && strcmp(argv[1], "--quick") == 0) {
+        bench.repeats = 5;
+    } else if (argc != 1) {
+        fprintf(stderr, "usage: tickwire-bench-aead [--quick]\n");
+        return 2;
+    }
+    if (sodium_init() < 0)
+        return 1;
+    bench.random = UINT64_C(0x9e3779b97f4a7c15);
+    bench.sealed = take_memory((size_t)SESSIONS * TW_DATAGRAM_MAX);
+    shuffle();
+    struct tw_aead_report report;
+    enter("libsodium", tw_aead_sodium());
+    enter("ipsec_mb", tw_aead_ipsec_mb());
+    enter("auto", tw_aead_select(TW_AEAD_AUTO, &report));
+    fprintf(stderr, "auto: AES-256-GCM by %s, ChaCha20-Poly1305 by %s\n",
+            report.aes256_gcm != NULL ? report.aes256_gcm : "none", report.chacha20_poly1305);
+    for (uint32_t suite = TW_SUITES_KNOWN ^ 1u; suite > 0; suite >>= 1) {
+        if (!(tw_aead_sodium()->suites & suite))
+            continue;
+        for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+            prepare((enum tw_suite)suite, sizes[i]);
+            measure((enum tw_suite)suite, sizes[i], false);
+            measure((enum tw_suite)suite, sizes[i], true);
+        }
+    }
+    for (uint32_t c = 0; c < bench.count; c++) {
+        tw_aead_thread_end(bench.contenders[c].backend);
+        for (uint32_t i = 0; i < SESSIONS; i++)
+            tw_aead_key_wipe(&bench.contenders[c].keys[i]);
+        free(bench.contenders[c].keys);
+    }
+    free(bench.sealed);
+    return 0;
+}
