@@ -284,6 +284,8 @@ static void judges_handshake_packets(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         memcpy(bent, hello, sizeof(bent));
         bent[cases[i].offset] = cases[i].value;
+        if (!cases[i].seal) /* a byte of the random key: it may have that value already */
+            bent[cases[i].offset] = (uint8_t)(hello[cases[i].offset] ^ cases[i].value);
         uint64_t before = rig_outcome(&rig, cases[i].outcome);
         send_hello_bytes(&rig, bent, cases[i].length, cases[i].seal);
         assert_int_equal(rig_outcome(&rig, cases[i].outcome), before + 1);
