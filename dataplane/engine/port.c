@@ -40,6 +40,19 @@ static bool create_pools(struct tw_port *port, const struct tw_topology *topolog
     return true;
 }
 
+/* DPDK 22.11's TAP driver tells two descriptors per queue pair in a message with room for eight,
+ * and writes past its end when there are more. */
+#define TAP_QUEUES_MAX 4u
+
+static uint32_t usable_queues(const struct tw_port *port, const struct rte_eth_dev_info *info)
+{
+    uint32_t queues =
+        info->max_rx_queues < info->max_tx_queues ? info->max_rx_queues : info->max_tx_queues;
+    if (strcmp(port->driver, "net_tap") == 0 && queues > TAP_QUEUES_MAX)
+        queues = TAP_QUEUES_MAX;
+    return queues;
+}
+
 static bool configure_queues(struct tw_port *port, const struct rte_eth_dev_info *info,
                              uint32_t workers, struct tw_port_error *error)
 {
@@ -93,8 +106,7 @@ bool tw_port_open(struct tw_port *port, const char *device, const struct tw_topo
     snprintf(port->driver, sizeof(port->driver), "%s", info.driver_name);
     int socket = rte_eth_dev_socket_id(port->id);
     port->socket = socket < 0 ? 0 : socket;
-    uint32_t queues =
-        info.max_rx_queues < info.max_tx_queues ? info.max_rx_queues : info.max_tx_queues;
+    uint32_t queues = usable_queues(port, &info);
     if (topology->workers > queues)
         return fail(error,
                     "port %s (%s) can do %u queue pair%s, but engine.workers is %u: each worker "

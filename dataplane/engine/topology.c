@@ -21,8 +21,13 @@
 #define RX_BUFFER_SIZE 2176u
 /* Headroom 128, Ethernet with VLAN 18, IPv4 20, UDP 8, payload 1,200: 1,374. */
 #define TX_BUFFER_SIZE 1408u
-/* struct rte_mbuf, the pool's object header and padding. */
-#define BUFFER_OVERHEAD 256u
+/* struct rte_mbuf and the pool's object header. */
+#define BUFFER_HEADERS 192u
+/* The pool's ring of pointers, at most twice as large as the pool. */
+#define BUFFER_POINTERS 16u
+/* Without hugepages no buffer may cross a page: one to receive or two to send fit each. */
+#define SMALL_PAGE 4096u
+static_assert(BUFFER_HEADERS + RX_BUFFER_SIZE <= SMALL_PAGE, "a buffer fits a page");
 /* Two expanded keys, replay window, state: 2.5 KB in the session table, 2.7 KB where nonces are
  * checked. */
 #define SESSION_BYTES 3072u
@@ -237,6 +242,17 @@ static void add_pools(struct tw_topology *topology, const struct tw_config *conf
     }
 }
 
+static uint64_t pool_bytes(const struct tw_topology_pool *pool, bool small_pages)
+{
+    uint64_t object = (pool->buffer_size + BUFFER_HEADERS + 63u) & ~UINT64_C(63);
+    uint64_t bytes = object * pool->buffers;
+    if (small_pages) {
+        uint64_t per_page = SMALL_PAGE / object;
+        bytes = (pool->buffers + per_page - 1) / per_page * SMALL_PAGE;
+    }
+    return bytes + (uint64_t)pool->buffers * BUFFER_POINTERS;
+}
+
 static void sum_memory(struct tw_topology *topology, const struct tw_config *config)
 {
     struct tw_shard_config shard = tw_shard_config_from(config);
@@ -248,8 +264,7 @@ static void sum_memory(struct tw_topology *topology, const struct tw_config *con
     for (uint32_t i = 0; i < topology->ring_count; i++)
         bytes += (uint64_t)topology->rings[i].element_size * topology->rings[i].depth + 512;
     for (uint32_t i = 0; i < topology->pool_count; i++)
-        bytes += (uint64_t)topology->pools[i].buffers *
-                 (topology->pools[i].buffer_size + BUFFER_OVERHEAD);
+        bytes += pool_bytes(&topology->pools[i], config->engine.hugepages != TW_HUGEPAGES_ON);
     /* One part in eight for alignment to pages and the allocator's fragments. */
     topology->memory_bytes = bytes + bytes / 8;
     topology->memory_mb = config->engine.memory_mb;

@@ -168,6 +168,29 @@ static void test_pools_cover_what_can_pile_up(void **state)
     }
 }
 
+/* Without hugepages no buffer crosses a page: one to receive, two to send fit. */
+static void test_memory_counts_whole_pages_without_hugepages(void **state)
+{
+    (void)state;
+    uint64_t packed = 0, paged = 0;
+    config.engine.hugepages = TW_HUGEPAGES_ON;
+    build();
+    uint64_t with_hugepages = table.memory_bytes;
+    for (uint32_t i = 0; i < table.pool_count; i++) {
+        const struct tw_topology_pool *pool = &table.pools[i];
+        packed += (uint64_t)pool->buffers * (pool->buffer_size + 192);
+        paged += (uint64_t)pool->buffers * (pool->transmit ? 2048 : 4096);
+    }
+    config.engine.hugepages = TW_HUGEPAGES_AUTO;
+    build();
+    assert_true(with_hugepages > packed && table.memory_bytes > paged);
+    assert_true(table.memory_bytes - with_hugepages >= paged - packed);
+    uint64_t either = table.memory_bytes;
+    config.engine.hugepages = TW_HUGEPAGES_OFF;
+    build();
+    assert_int_equal(table.memory_bytes, either);
+}
+
 static void test_bad_counts(void **state)
 {
     (void)state;
@@ -344,6 +367,7 @@ int main(void)
         cmocka_unit_test_setup(test_every_ring_has_one_producer_and_one_consumer, setup),
         cmocka_unit_test_setup(test_record_depth_is_four_ticks_of_all_sessions, setup),
         cmocka_unit_test_setup(test_pools_cover_what_can_pile_up, setup),
+        cmocka_unit_test_setup(test_memory_counts_whole_pages_without_hugepages, setup),
         cmocka_unit_test_setup(test_bad_counts, setup),
         cmocka_unit_test_setup(test_core_lists_must_match, setup),
         cmocka_unit_test_setup(test_unknown_core, setup),
