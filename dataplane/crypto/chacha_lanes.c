@@ -189,11 +189,15 @@ static void begin(struct burst *burst, const struct tw_lanes_path *path)
     burst->keystream_count = 0;
 }
 
+/* More than any function of a path uses of the stack: what compilers spilled there is wiped. */
+#define STACK_WIPED 6144u
+
 static void end(struct burst *burst)
 {
     statistics.packets += burst->count;
     sodium_memzero(burst->first_blocks, burst->count * sizeof(burst->first_blocks[0]));
     sodium_memzero(burst->keystream, burst->keystream_count * sizeof(burst->keystream[0]));
+    sodium_stackzero(STACK_WIPED);
 }
 
 /* Keys and packets of a burst lie anywhere in memory: ask for all lines before the first is used.

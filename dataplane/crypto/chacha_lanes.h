@@ -9,9 +9,9 @@
  * one block and its tag, and its ciphertext stays as it came (or is zeroed, where libsodium took a
  * long packet that came alone).
  *
- * Constant time: only lengths decide about branches and addresses. Keystream and one-time keys
- * are wiped from the memory this file holds them in; compilers may leave spilled words on the
- * stack below, and the last vectors stay in registers until they are used again.
+ * Constant time: only lengths decide about branches and addresses. Keys, one-time keys and
+ * keystream are wiped from the stack; the last ones stay in vector registers until those are used
+ * again.
  *
  * Any thread; a key belongs to one. Keys come from this back end's expand or libsodium's: they are
  * the same. sodium_init() must have succeeded. Source: RFC 8439.

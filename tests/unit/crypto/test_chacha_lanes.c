@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #define SIZE_MAX_TESTED 1500u
@@ -512,6 +513,75 @@ static void a_lone_packet(void **state)
     }
 }
 
+/* ---- what is left in memory ---------------------------------------------------------------- */
+
+#if defined(__SANITIZE_ADDRESS__)
+#define FRAMES_ARE_LARGER 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer)
+#define FRAMES_ARE_LARGER 1
+#endif
+#endif
+
+enum { STACK_SIZE = 256 * 1024, BURST_OF_SECRETS = 37 };
+static uint8_t stack[STACK_SIZE] __attribute__((aligned(64)));
+static ucontext_t here, there;
+static void (*run_there)(struct tw_aead_job *jobs, size_t count);
+
+static void on_own_stack(void)
+{
+    run_there(jobs, BURST_OF_SECRETS);
+}
+
+/* Words of `secret` that stand anywhere in the stack. */
+static size_t words_left(const uint8_t *secret, size_t size)
+{
+    size_t found = 0;
+    for (size_t i = 0; i < size; i += 4)
+        for (size_t at = 0; at < STACK_SIZE; at += 4)
+            found += memcmp(stack + at, secret + i, 4) == 0;
+    return found;
+}
+
+/* Runs a burst on a stack of its own and looks what it leaves there of the keys, one-time keys and
+ * keystream of the packets that were in the lanes last. */
+static size_t secrets_left(void (*run)(struct tw_aead_job *jobs, size_t count))
+{
+    run_there = run;
+    memset(stack, 0, sizeof(stack));
+    assert_int_equal(getcontext(&there), 0);
+    there.uc_stack.ss_sp = stack;
+    there.uc_stack.ss_size = sizeof(stack);
+    there.uc_link = &here;
+    makecontext(&there, on_own_stack, 0);
+    assert_int_equal(swapcontext(&here, &there), 0);
+    size_t found = 0;
+    for (size_t i = BURST_OF_SECRETS - 5; i < BURST_OF_SECRETS; i++) {
+        uint8_t nonce[TW_IV_SIZE], keystream[TW_LANES_BLOCK_SIZE * 6];
+        tw_aead_nonce(nonce, keys[i].iv, tw_header_read(packets[i]).sequence);
+        crypto_stream_chacha20_ietf(keystream, sizeof(keystream), nonce, raw_keys[i]);
+        found += words_left(raw_keys[i], TW_KEY_SIZE) + words_left(keystream, sizeof(keystream));
+    }
+    return found;
+}
+
+static void no_secret_stays_on_the_stack(void **state)
+{
+    (void)state;
+#ifdef FRAMES_ARE_LARGER
+    skip();
+#endif
+    uint64_t seed = 12;
+    for (size_t p = 0; p < path_count; p++) {
+        for (size_t i = 0; i < BURST_OF_SECRETS; i++)
+            make_job(&paths[p], &seed, i, 300);
+        /* One word of 32 bits may be there by chance; unwiped there are dozens. */
+        assert_in_range(secrets_left(paths[p].backend->seal), 0, 2);
+        assert_in_range(secrets_left(paths[p].backend->open), 0, 2);
+        assert_true(jobs[0].ok);
+    }
+}
+
 static void a_nonce_is_never_used_twice(void **state)
 {
     (void)state;
@@ -557,6 +627,7 @@ int main(void)
         cmocka_unit_test(keys_are_those_of_libsodium),
         cmocka_unit_test(lanes_are_counted),
         cmocka_unit_test(a_lone_packet),
+        cmocka_unit_test(no_secret_stays_on_the_stack),
         cmocka_unit_test(a_nonce_is_never_used_twice),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
