@@ -143,7 +143,7 @@ static void sort_macs(struct burst *burst)
 
 static void count_macs(const struct burst *burst)
 {
-    uint32_t lanes = burst->path->mac_lanes;
+    uint32_t lanes = burst->path->mac_lanes, step = burst->path->mac_step;
     for (uint32_t i = 0; i < burst->count; i += lanes) {
         uint64_t longest = 0;
         for (uint32_t j = i; j < burst->count && j < i + lanes; j++) {
@@ -151,7 +151,8 @@ static void count_macs(const struct burst *burst)
             statistics.mac_lanes_used += pieces;
             longest = pieces > longest ? pieces : longest;
         }
-        statistics.mac_lanes_run += longest * lanes;
+        uint32_t part = burst->count - i < lanes ? burst->count - i : lanes;
+        statistics.mac_lanes_run += longest * ((part + step - 1) / step * step);
     }
 }
 
@@ -189,15 +190,12 @@ static void begin(struct burst *burst, const struct tw_lanes_path *path)
     burst->keystream_count = 0;
 }
 
-/* More than any function of a path uses of the stack: what compilers spilled there is wiped. */
-#define STACK_WIPED 6144u
-
 static void end(struct burst *burst)
 {
     statistics.packets += burst->count;
     sodium_memzero(burst->first_blocks, burst->count * sizeof(burst->first_blocks[0]));
     sodium_memzero(burst->keystream, burst->keystream_count * sizeof(burst->keystream[0]));
-    sodium_stackzero(STACK_WIPED);
+    sodium_stackzero(burst->path->stack_bytes);
 }
 
 /* Keys and packets of a burst lie anywhere in memory: ask for all lines before the first is used.
@@ -320,6 +318,8 @@ static const struct tw_lanes_path avx512 = {
     .block_lanes = 16,
     .blocks_max = 32,
     .mac_lanes = 16,
+    .mac_step = 8,
+    .stack_bytes = 6144,
     .lone_max = UINT32_MAX,
     .blocks = tw_lanes_blocks_avx512,
     .tags = tw_lanes_tags_avx512,
@@ -353,6 +353,8 @@ static const struct tw_lanes_path avx2 = {
     .block_lanes = 8,
     .blocks_max = 8,
     .mac_lanes = 4,
+    .mac_step = 4,
+    .stack_bytes = 2560,
     .lone_max = 640,
     .blocks = tw_lanes_blocks_avx2,
     .tags = tw_lanes_tags_avx2,

@@ -37,7 +37,9 @@ struct tw_lanes_mac {
 struct tw_lanes_path {
     uint32_t block_lanes; /* blocks that cost as much as one */
     uint32_t blocks_max;  /* of a call; a multiple of block_lanes, at most TW_LANES_MAX */
-    uint32_t mac_lanes;   /* tags that cost as much as one */
+    uint32_t mac_lanes;   /* tags that are made side by side */
+    uint32_t mac_step;    /* tags that cost as much as one */
+    uint32_t stack_bytes; /* more than its functions use: what compilers spill there is wiped */
     /* A packet that comes alone and is longer than this is faster in libsodium, as measured. */
     uint32_t lone_max;
     /* count 1..blocks_max */
