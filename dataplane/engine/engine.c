@@ -14,7 +14,11 @@
 #include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#define JOIN_NS (2 * TW_SECOND_NS)
 
 static bool fail(struct tw_engine *engine, struct tw_engine_error *error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -256,11 +260,31 @@ bool tw_engine_launch(struct tw_engine *engine, struct tw_engine_error *error)
     return true;
 }
 
+/* No lcore ever waits for anything, so one that does not end hangs in a driver or the kernel; its
+ * memory cannot be taken from under it. */
+static void wait_for_lcores(const struct tw_engine *engine)
+{
+    uint64_t deadline_ns = tw_clock_now_ns() + JOIN_NS;
+    for (uint32_t i = 1; i < engine->topology->thread_count; i++) {
+        const struct tw_topology_thread *thread = &engine->topology->threads[i];
+        while (rte_eal_get_lcore_state(thread->lcore) == RUNNING) {
+            if (tw_clock_now_ns() >= deadline_ns) {
+                fprintf(stderr, "tickwire-engine: %s does not end; ending without it\n",
+                        thread->name);
+                tw_eal_abandon();
+                _exit(EXIT_FAILURE);
+            }
+            tw_clock_sleep_until_ns(tw_clock_now_ns() + TW_MILLISECOND_NS);
+        }
+    }
+    rte_eal_mp_wait_lcore();
+}
+
 void tw_engine_join(struct tw_engine *engine)
 {
     atomic_store_explicit(&engine->stop, true, memory_order_release);
     if (engine->launched)
-        rte_eal_mp_wait_lcore();
+        wait_for_lcores(engine);
     engine->launched = false;
     if (engine->aead_threads)
         on_workers(engine, end_aead, engine->topology->workers);

@@ -62,7 +62,8 @@ bool tw_engine_launch(struct tw_engine *engine, struct tw_engine_error *error)
 struct rte_ring *tw_engine_events(const struct tw_engine *engine, uint32_t worker);
 struct rte_ring *tw_engine_commands(const struct tw_engine *engine, uint32_t worker);
 
-/* Sets `stop` and waits for the lcores; rings and counters can still be read. */
+/* Sets `stop` and waits for the lcores; rings and counters can still be read. A thread that does
+ * not end within 2 s ends the process: status 1 and its name. */
 void tw_engine_join(struct tw_engine *engine);
 
 /* Stops the port, gives everything back, ends DPDK. */

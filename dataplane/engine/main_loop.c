@@ -442,19 +442,27 @@ static bool wait_for_work(struct tw_main_loop *loop, int signal_fd)
     return (watched[0].revents & POLLIN) != 0 && read(signal_fd, &info, sizeof(info)) > 0;
 }
 
-static bool is_drained(const struct tw_main_loop *loop)
+static bool events_taken(const struct tw_main_loop *loop)
 {
     for (uint32_t worker = 0; worker < loop->workers; worker++)
-        if (!tw_worker_is_drained(loop->engine->workers[worker]) ||
-            !rte_ring_empty(loop->mailboxes[worker].events))
+        if (!rte_ring_empty(loop->mailboxes[worker].events))
             return false;
     return true;
 }
 
+static bool is_drained(const struct tw_main_loop *loop)
+{
+    for (uint32_t worker = 0; worker < loop->workers; worker++)
+        if (!tw_worker_is_drained(loop->engine->workers[worker]))
+            return false;
+    return events_taken(loop);
+}
+
 static bool is_flushed(const struct tw_main_loop *loop)
 {
-    return !tw_agent_link_is_up(&loop->link) || (tw_agent_protocol_is_idle(loop->protocol) &&
-                                                 !tw_agent_protocol_is_resyncing(loop->protocol));
+    return !tw_agent_link_is_up(&loop->link) ||
+           (events_taken(loop) && tw_agent_protocol_is_idle(loop->protocol) &&
+            !tw_agent_protocol_is_resyncing(loop->protocol));
 }
 
 static void print_final(const struct tw_main_loop *loop)
