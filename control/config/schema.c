@@ -84,7 +84,7 @@ const struct tw_schema_key tw_schema_keys[] = {
     NUMBER(engine, sessions_max, 1, TW_SESSIONS_PER_WORKER, "4096", "sessions",
            "session slots of each worker"),
     CHOICE(engine, idle, idle_choices, "backoff",
-           "backoff sleeps 50 us after 64 empty polls; poll never sleeps (dedicated cores)"),
+           "backoff sleeps 50 us after 64 empty polls, 500 us without clients; poll never sleeps"),
     CHOICE(engine, aead, aead_choices, "auto",
            "packet cipher; auto takes the fastest that passes its self-test at start"),
 

@@ -150,10 +150,12 @@ static void check_timeout(struct tw_worker *worker, uint32_t slot)
 {
     const struct tw_session *session = &worker->sessions.hot[slot];
     uint64_t idle_ns = (uint64_t)worker->config.config->limits.idle_timeout_ms * 1000000u;
-    uint64_t silent_ns = worker->now_ns - session->heard_ns;
-    if (session->state == TW_SESSION_PENDING && silent_ns >= TW_SESSION_PENDING_NS)
+    /* What a player sent while we were held up may wait in the port still. */
+    uint64_t heard_ns = session->heard_ns > worker->back_ns ? session->heard_ns : worker->back_ns;
+    if (session->state == TW_SESSION_PENDING &&
+        worker->now_ns - session->heard_ns >= TW_SESSION_PENDING_NS)
         tw_owed_release(worker, slot);
-    else if (session->state == TW_SESSION_LIVE && silent_ns >= idle_ns)
+    else if (session->state == TW_SESSION_LIVE && worker->now_ns - heard_ns >= idle_ns)
         tw_owed_close(worker, slot, TW_CLOSE_TIMEOUT, true);
 }
 

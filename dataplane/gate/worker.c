@@ -14,6 +14,13 @@
 
 #define IDLE_TURNS    64u
 #define IDLE_SLEEP_NS 50000
+/* Nobody plays and nothing came for 200 sleeps (10 ms and more): a first hello may wait this long,
+ * and the core is left to others. */
+#define QUIET_TURNS    (IDLE_TURNS + 200u)
+#define QUIET_SLEEP_NS 500000
+/* Turns this far apart mean that the worker itself was held up: nobody can be blamed for silence.
+ */
+#define ABSENCE_NS UINT64_C(1000000000)
 /* Inputs: one per tick, a quarter more for clocks that differ, and a second of loss at once. */
 #define INPUT_BURST 64u
 
@@ -130,6 +137,8 @@ void tw_worker_destroy(struct tw_worker *worker)
 
 uint32_t tw_worker_turn(struct tw_worker *worker, uint64_t now_ns)
 {
+    if (now_ns - worker->now_ns >= ABSENCE_NS)
+        worker->back_ns = now_ns;
     worker->now_ns = now_ns;
     worker->sent = 0;
     tw_commands_turn(worker);
@@ -169,11 +178,18 @@ static void unblock_tap_signals(const struct tw_worker *worker)
     pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
 }
 
+long tw_worker_pause_ns(const struct tw_worker *worker, uint32_t empty_turns)
+{
+    if (worker->config.config->engine.idle != TW_IDLE_BACKOFF || empty_turns < IDLE_TURNS)
+        return 0;
+    bool empty = worker->sessions.counts[TW_SESSION_FREE] == worker->sessions.capacity;
+    return empty && empty_turns >= QUIET_TURNS ? QUIET_SLEEP_NS : IDLE_SLEEP_NS;
+}
+
 int tw_worker_run(void *argument)
 {
     struct tw_worker *worker = argument;
     struct tw_worker_counters *counters = worker->config.counters;
-    bool may_sleep = worker->config.config->engine.idle == TW_IDLE_BACKOFF;
     uint32_t empty_turns = 0;
     unblock_tap_signals(worker);
     /* Else the kernel rounds 50 µs up to 100. */
@@ -185,10 +201,10 @@ int tw_worker_run(void *argument)
             continue;
         }
         tw_counter_add(&counters->polls_empty, 1);
-        if (may_sleep && ++empty_turns >= IDLE_TURNS) {
-            struct timespec pause = {.tv_nsec = IDLE_SLEEP_NS};
+        empty_turns += empty_turns < UINT32_MAX;
+        struct timespec pause = {.tv_nsec = tw_worker_pause_ns(worker, empty_turns)};
+        if (pause.tv_nsec > 0)
             nanosleep(&pause, NULL);
-        }
     }
     return 0;
 }

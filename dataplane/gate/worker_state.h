@@ -89,6 +89,7 @@ struct tw_worker {
     struct tw_cookie_keys cookies;
     struct tw_address own_address;
     uint64_t now_ns;
+    uint64_t back_ns;         /* when it last came back after being held up for a second or more */
     uint64_t housekeeping_ns; /* next */
     bool has_port;
     bool control_linked;
@@ -124,6 +125,11 @@ static inline uint64_t tw_worker_tick(const struct tw_worker *worker)
 {
     return tw_worker_server_time_us(worker) * worker->config.config->world.tick_hz / 1000000u;
 }
+
+/* ---- worker.c ---------------------------------------------------------------------------------
+ */
+/* How long to sleep after so many empty turns in a row; 0: poll again. */
+long tw_worker_pause_ns(const struct tw_worker *worker, uint32_t empty_turns);
 
 /* ---- inward.c ---------------------------------------------------------------------------------
  */

@@ -128,6 +128,51 @@ static void silence_times_out(void **state)
     rig_stop(&rig);
 }
 
+/* A worker that was held up blames nobody: clients have the whole time from its return on. */
+static void own_absence_is_no_silence(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct rig_client clients[2];
+    rig_make(&rig, 1); /* idle_timeout_ms = 10000 */
+    rig_start(&rig);
+    for (uint16_t i = 0; i < 2; i++)
+        make_live(&rig, &clients[i], (uint16_t)(6000 + i));
+    rig_turn(&rig, 60000 * RIG_MS);
+    for (int i = 0; i < 98; i++)
+        rig_turn(&rig, 100 * RIG_MS);
+    assert_int_equal(rig_events(&rig, TW_EVENT_CLOSED, NULL), 0);
+    rig_client_send_ping(&rig, &clients[0], 1);
+    for (int i = 0; i < 80; i++)
+        rig_turn(&rig, 10 * RIG_MS);
+    struct tw_worker_event event;
+    assert_int_equal(rig_events(&rig, TW_EVENT_CLOSED, &event), 1);
+    assert_int_equal(event.session.connection_id, clients[1].id);
+    assert_int_equal(event.session.reason, TW_CLOSE_TIMEOUT);
+    rig_stop(&rig);
+}
+
+static void sleeps_by_what_there_is_to_do(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct rig_client client;
+    rig_make(&rig, 1);
+    rig.config.engine.idle = TW_IDLE_BACKOFF;
+    rig_start(&rig);
+    assert_int_equal(tw_worker_pause_ns(rig.worker[0], 0), 0);
+    assert_int_equal(tw_worker_pause_ns(rig.worker[0], 63), 0);
+    assert_int_equal(tw_worker_pause_ns(rig.worker[0], 64), 50000);
+    assert_int_equal(tw_worker_pause_ns(rig.worker[0], 263), 50000);
+    assert_int_equal(tw_worker_pause_ns(rig.worker[0], 264), 500000);
+    assert_int_equal(tw_worker_pause_ns(rig.worker[0], UINT32_MAX), 500000);
+    make_live(&rig, &client, 6000);
+    assert_int_equal(tw_worker_pause_ns(rig.worker[0], UINT32_MAX), 50000);
+    rig.config.engine.idle = TW_IDLE_POLL;
+    assert_int_equal(tw_worker_pause_ns(rig.worker[0], UINT32_MAX), 0);
+    rig_stop(&rig);
+}
+
 /* Neither shard nor main thread take anything for a while: nothing that matters is lost. */
 static void deliveries_wait_for_room(void **state)
 {
@@ -400,12 +445,19 @@ int main(int argc, char **argv)
     if (!rig_init_eal(argv[0]))
         return 1;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(kick_tells_three_times),    cmocka_unit_test(client_leaves),
-        cmocka_unit_test(silence_times_out),         cmocka_unit_test(deliveries_wait_for_room),
-        cmocka_unit_test(close_all_drains),          cmocka_unit_test(main_thread_asks),
-        cmocka_unit_test(numbers_run_out),           cmocka_unit_test(buffers_run_out),
-        cmocka_unit_test(answers_neighbours),        cmocka_unit_test(asks_for_unknown_neighbours),
+        cmocka_unit_test(kick_tells_three_times),
+        cmocka_unit_test(client_leaves),
+        cmocka_unit_test(silence_times_out),
+        cmocka_unit_test(deliveries_wait_for_room),
+        cmocka_unit_test(close_all_drains),
+        cmocka_unit_test(main_thread_asks),
+        cmocka_unit_test(numbers_run_out),
+        cmocka_unit_test(buffers_run_out),
+        cmocka_unit_test(answers_neighbours),
+        cmocka_unit_test(asks_for_unknown_neighbours),
         cmocka_unit_test(packets_find_their_worker),
+        cmocka_unit_test(own_absence_is_no_silence),
+        cmocka_unit_test(sleeps_by_what_there_is_to_do),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
