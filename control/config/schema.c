@@ -11,10 +11,12 @@ static const struct tw_schema_choice hugepages_choices[] = {
     {"auto", TW_HUGEPAGES_AUTO}, {"on", TW_HUGEPAGES_ON}, {"off", TW_HUGEPAGES_OFF}, {NULL, 0}};
 static const struct tw_schema_choice idle_choices[] = {
     {"backoff", TW_IDLE_BACKOFF}, {"poll", TW_IDLE_POLL}, {NULL, 0}};
-static const struct tw_schema_choice aead_choices[] = {{"auto", TW_AEAD_CHOICE_AUTO},
-                                                       {"libsodium", TW_AEAD_CHOICE_LIBSODIUM},
-                                                       {"ipsec-mb", TW_AEAD_CHOICE_IPSEC_MB},
-                                                       {NULL, 0}};
+static const struct tw_schema_choice aead_choices[] = {
+    {"auto", TW_AEAD_CHOICE_AUTO},
+    {"libsodium", TW_AEAD_CHOICE_LIBSODIUM},
+    {"ipsec-mb", TW_AEAD_CHOICE_IPSEC_MB},
+    {"chacha-lanes", TW_AEAD_CHOICE_CHACHA_LANES},
+    {NULL, 0}};
 static const struct tw_schema_choice suite_choices[] = {
     {"chacha20_poly1305", TW_SUITE_CHACHA20_POLY1305},
     {"aes256_gcm", TW_SUITE_AES256_GCM},

@@ -3,14 +3,16 @@
 
 #include "dataplane/crypto/aead_ipsec_mb.h"
 #include "dataplane/crypto/aead_self_test.h"
+#include "dataplane/crypto/chacha_lanes.h"
 #include "tickwire/assert.h"
 
 #include <string.h>
 
 #define LIBSODIUM "libsodium"
 
-/* Fastest first, each for the suites it has (docs/decisions/0004-libraries.md says how fast). */
+/* Fastest first, each for the suites it has (docs/performance.md says how fast). */
 static const struct tw_aead_candidate known[] = {
+    {"chacha-lanes", tw_aead_chacha_lanes},
     {"ipsec-mb", tw_aead_ipsec_mb},
     {LIBSODIUM, tw_aead_sodium},
 };

@@ -152,6 +152,8 @@ static const char *aead_name(enum tw_aead_choice choice)
         return "libsodium";
     case TW_AEAD_CHOICE_IPSEC_MB:
         return "ipsec-mb";
+    case TW_AEAD_CHOICE_CHACHA_LANES:
+        return "chacha-lanes";
     case TW_AEAD_CHOICE_AUTO:
         break;
     }

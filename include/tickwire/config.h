@@ -36,6 +36,7 @@ enum tw_aead_choice {
     TW_AEAD_CHOICE_AUTO, /* the fastest that this CPU runs and that passes its self-test */
     TW_AEAD_CHOICE_LIBSODIUM,
     TW_AEAD_CHOICE_IPSEC_MB,
+    TW_AEAD_CHOICE_CHACHA_LANES, /* ChaCha20-Poly1305 only; AES-256-GCM by libsodium */
 };
 
 struct tw_config_engine {

@@ -59,8 +59,8 @@ static const struct fault_case fault_cases[] = {
     /* 15 enum */
     {"engine:\n  idle: lazy\n",
      "f.yaml:2: key `engine.idle`: found lazy, expected one of backoff, poll"},
-    {"engine:\n  aead: openssl\n",
-     "f.yaml:2: key `engine.aead`: found openssl, expected one of auto, libsodium, ipsec-mb"},
+    {"engine:\n  aead: openssl\n", "f.yaml:2: key `engine.aead`: found openssl, expected one of "
+                                   "auto, libsodium, ipsec-mb, chacha-lanes"},
     /* 16-18 IPv4 */
     {"engine:\n  address: 1.2.3\n",
      "f.yaml:2: key `engine.address`: found 1.2.3, expected an IPv4 address like 192.0.2.1"},

@@ -7,6 +7,7 @@
 #include "dataplane/crypto/aead_ipsec_mb.h"
 #include "dataplane/crypto/aead_select.h"
 #include "dataplane/crypto/aead_self_test.h"
+#include "dataplane/crypto/chacha_lanes.h"
 #include "dataplane/wire/header.h"
 #include "tests/unit/wire/testing.h"
 #include "tickwire/bytes.h"
@@ -36,8 +37,9 @@ static const struct tw_aead_backend *made_of_two(void)
     return tw_aead_select_from(table, 2, TW_AEAD_AUTO, &report);
 }
 
-static const struct tw_aead_backend *(*const getters[])(void) = {tw_aead_sodium, tw_aead_ipsec_mb,
-                                                                 made_of_two};
+static const struct tw_aead_backend *(*const getters[])(void) = {
+    tw_aead_sodium, tw_aead_ipsec_mb, made_of_two, tw_aead_chacha_lanes_avx512,
+    tw_aead_chacha_lanes_avx2};
 #define BACKENDS (sizeof(getters) / sizeof(getters[0]))
 
 /* Calls `check` for each back end and suite that runs here. */
