@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "simulation/interest/observer.h"
 
-#include "simulation/core/fixed.h"
 #include "simulation/interest/snapshot.h"
 #include "tickwire/assert.h"
 
@@ -101,9 +100,16 @@ static uint64_t distance_squared(const struct look *look, uint32_t index)
     return tw_grid_distance_squared(look->x, look->y, node->x, node->y);
 }
 
-static uint16_t to_metres(uint64_t distance_squared_units)
+/* The root in whole metres, found from `guess`: between two snapshots a distance changes by a metre
+ * at most, so a step or none is needed, where a root of thousands of entries a tick would show. */
+static uint16_t to_metres(uint64_t distance_squared_units, uint32_t guess)
 {
-    return (uint16_t)(tw_fixed_sqrt(distance_squared_units) / TW_UNITS_PER_METRE);
+    uint64_t square_metres = distance_squared_units / (TW_UNITS_PER_METRE * TW_UNITS_PER_METRE);
+    while ((uint64_t)guess * guess > square_metres)
+        guess--;
+    while ((guess + UINT64_C(1)) * (guess + UINT64_C(1)) <= square_metres)
+        guess++;
+    return (uint16_t)guess;
 }
 
 /* One entry that was there before; false if it is to be removed. */
@@ -125,7 +131,7 @@ static bool review(struct look *look, struct tw_view_entry *entry)
         leave_sight(entry);
         return entry->state != TW_ENTRY_DROPPED;
     }
-    entry->distance_m = to_metres(squared);
+    entry->distance_m = to_metres(squared, entry->distance_m);
     settle_acks(interest, look->observer, entry);
     look->visible++;
     return true;
@@ -167,9 +173,11 @@ static bool take(struct look *look, uint32_t index)
             return false;
         entry = &look->entries[look->observer->entry_count++];
         *entry = (struct tw_view_entry){
-            .handle = tw_entities_handle(interest->entities, index).bits, .state = TW_ENTRY_NEW};
+            .handle = tw_entities_handle(interest->entities, index).bits,
+            .distance_m = (uint16_t)(interest->config.enter / TW_UNITS_PER_METRE),
+            .state = TW_ENTRY_NEW};
     }
-    entry->distance_m = to_metres(distance_squared(look, index));
+    entry->distance_m = to_metres(distance_squared(look, index), entry->distance_m);
     return true;
 }
 

@@ -194,6 +194,9 @@ static bool take_part(struct tw_snapshot_plan *plan, struct part *part, uint32_t
 static bool take_hot(const struct writing *writing, uint32_t item)
 {
     struct tw_snapshot_plan *plan = writing->plan;
+    /* In a crowd most come after the buffer is full: no search for those. */
+    if (plan->left < TW_HOT_RECORD_SIZE)
+        return false;
     uint32_t index = writing->entries[plan->items[item].entry].handle & INDEX_MASK;
     const uint16_t *cell = writing->interest->records.hot[index].cell;
     uint32_t at = 0;

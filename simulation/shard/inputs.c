@@ -13,12 +13,12 @@ static struct tw_waiting_input make_waiting(uint32_t tick, const struct tw_input
 static void offer_late(struct tw_player_inputs *inputs, uint32_t tick, const struct tw_input *input,
                        struct tw_input_tally *tally)
 {
-    if (tick <= inputs->late.tick) {
-        tally->skipped++;
-        return;
-    }
+    /* Of late ones the newest decides about movement, but a press in any of them counts. */
+    uint16_t buttons = (uint16_t)(inputs->late.buttons | input->buttons);
     tally->skipped += inputs->late.tick != 0;
-    inputs->late = make_waiting(tick, input);
+    if (tick > inputs->late.tick)
+        inputs->late = make_waiting(tick, input);
+    inputs->late.buttons = buttons;
 }
 
 void tw_inputs_offer(struct tw_player_inputs *inputs, uint32_t now, uint32_t tick,
@@ -59,7 +59,8 @@ uint16_t tw_inputs_apply(struct tw_player_inputs *inputs, uint32_t from, uint32_
         from = to - TW_INPUTS_RING;
     for (uint32_t tick = from + 1u; tick <= to; tick++) {
         struct tw_waiting_input *place = &inputs->ring[tick % TW_INPUTS_RING];
-        if (place->tick == 0)
+        /* One for a later tick is there when it was offered after ticks were skipped. */
+        if (place->tick == 0 || place->tick > to)
             continue;
         tally->applied += place->tick == to;
         tally->late += place->tick != to;

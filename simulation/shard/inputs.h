@@ -3,7 +3,8 @@
  * Inputs of one player, waiting for their ticks. Part of the deterministic state.
  *
  * An input waits in the ring for its own tick. One whose tick is over is late: the newest late
- * one is applied at the next tick unless something newer was applied before. When a tick finds
+ * one is applied at the next tick unless something newer was applied before, with the buttons of
+ * all that came late for that tick. When a tick finds
  * nothing, movement goes on with the last input for TW_INPUTS_HOLD_TICKS, then stops.
  * Owner: the shard's thread.
  */

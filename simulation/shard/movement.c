@@ -14,6 +14,8 @@
 /* Units kept between bodies, so that rounding never makes them overlap. */
 #define CONTACT_GAP 2
 #define MOVE_FULL   127u
+/* A sidestep is this part of the step that was wanted. */
+#define SIDESTEP_PART 16
 /* Turns of a wanderer, in halves of a second: 1..6. */
 #define WANDER_HALVES_MAX 6u
 
@@ -190,6 +192,33 @@ static struct step solve(const struct tw_world *world, uint32_t index, struct st
     return step;
 }
 
+/* A step straight at a round body leaves nothing to slide along: try one to the side that the
+ * wanted step leans to, short, so that pushing against a crowd does not run along it. */
+static struct step sidestep(const struct contacts *contacts, struct step wanted)
+{
+    const struct contact *blocker = NULL;
+    int64_t least = 0;
+    for (uint32_t i = 0; i < contacts->count; i++) {
+        const struct contact *contact = &contacts->list[i];
+        int64_t along =
+            (int64_t)wanted.dx * contact->normal_x + (int64_t)wanted.dy * contact->normal_y;
+        if (along < least && -along > (int64_t)contact->gap * TW_FIXED_ONE) {
+            least = along;
+            blocker = contact;
+        }
+    }
+    if (!blocker)
+        return (struct step){0, 0};
+    int64_t leaning =
+        (int64_t)wanted.dy * blocker->normal_x - (int64_t)wanted.dx * blocker->normal_y;
+    uint64_t squared = tw_grid_distance_squared(wanted.dx, wanted.dy, 0, 0);
+    int64_t length = 1 + (int64_t)tw_fixed_sqrt(squared) / SIDESTEP_PART;
+    if (leaning < 0)
+        length = -length;
+    return (struct step){(int32_t)(-length * blocker->normal_y / TW_FIXED_ONE),
+                         (int32_t)(length * blocker->normal_x / TW_FIXED_ONE)};
+}
+
 static uint8_t hot_speed(int32_t velocity_x, int32_t velocity_y)
 {
     uint32_t speed = tw_fixed_sqrt(tw_grid_distance_squared(velocity_x, velocity_y, 0, 0));
@@ -231,6 +260,8 @@ static bool walk(struct tw_world *world, uint32_t index, uint32_t tick)
     find_contacts(world, index, step, &contacts);
     clamp_to_world(world, index, &step);
     step = solve(world, index, step, &contacts);
+    if (step.dx == 0 && step.dy == 0 && !contacts.too_many)
+        step = solve(world, index, sidestep(&contacts, wanted), &contacts);
     if (step.dx != wanted.dx || step.dy != wanted.dy)
         set_hindered_velocity(world, index, step, wanted);
     if (step.dx == 0 && step.dy == 0)

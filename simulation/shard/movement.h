@@ -4,8 +4,8 @@
  *
  * Entities move one after the other in index order; each sees where the ones before it went. A
  * circle in the way cuts off the part of the step that leads into it, so a step never gets longer,
- * bodies slide along each other, and circles that did not overlap never do. What stands still is
- * never pushed. Owner: the shard's thread.
+ * bodies slide along each other, and circles that did not overlap never do; who walks straight at
+ * one slips off to a side. What stands still is never pushed. Owner: the shard's thread.
  */
 #ifndef TICKWIRE_SIMULATION_SHARD_MOVEMENT_H
 #define TICKWIRE_SIMULATION_SHARD_MOVEMENT_H

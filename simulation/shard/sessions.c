@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "simulation/shard/sessions.h"
 
-/* A client sends at most 8 inputs in the packet that follows its join, and a join waits for one
- * tick at most. */
-#define EARLY_PER_PLAYER 8u
+/* Kept for each session, so that what one sends never costs another its place: a client sends at
+ * most 8 inputs in the packet that follows its join, and a join waits for one tick at most. */
+#define EARLY_PER_ROUTE 8u
 
 void tw_shard_sessions_carve(struct tw_shard_sessions *sessions, struct tw_arena *arena,
                              const struct tw_shard_config *config)
@@ -12,12 +12,11 @@ void tw_shard_sessions_carve(struct tw_shard_sessions *sessions, struct tw_arena
     sessions->workers = config->workers;
     sessions->slots_per_worker = config->slots_per_worker;
     sessions->players_max = config->players_max;
-    sessions->early_max = config->players_max * EARLY_PER_PLAYER;
     sessions->routes = tw_arena_take(arena, routes, sizeof(*sessions->routes));
     sessions->joins = tw_arena_take(arena, routes, sizeof(*sessions->joins));
     sessions->closes = tw_arena_take(arena, routes, sizeof(*sessions->closes));
     sessions->leaving = tw_arena_take(arena, config->players_max, sizeof(*sessions->leaving));
-    sessions->early = tw_arena_take(arena, sessions->early_max, sizeof(*sessions->early));
+    sessions->early = tw_arena_take(arena, routes * EARLY_PER_ROUTE, sizeof(*sessions->early));
 }
 
 struct tw_route *tw_shard_sessions_find(const struct tw_shard_sessions *sessions,
@@ -63,11 +62,12 @@ bool tw_shard_sessions_leave(struct tw_shard_sessions *sessions, struct tw_route
     return true;
 }
 
-bool tw_shard_sessions_keep_input(struct tw_shard_sessions *sessions, const struct tw_route *route,
+bool tw_shard_sessions_keep_input(struct tw_shard_sessions *sessions, struct tw_route *route,
                                   const struct tw_record *record)
 {
-    if (sessions->early_count == sessions->early_max)
+    if (route->early_count == EARLY_PER_ROUTE)
         return false;
+    route->early_count++;
     sessions->early[sessions->early_count++] =
         (struct tw_early_input){.route = (uint32_t)(route - sessions->routes),
                                 .epoch = record->route_epoch,

@@ -30,9 +30,10 @@ enum tw_route_state {
 struct tw_route {
     uint64_t account;
     uint32_t epoch;
-    uint32_t player; /* PLAYING */
-    uint8_t state;   /* enum tw_route_state */
-    bool used;       /* epoch is one that was seen */
+    uint32_t player;     /* PLAYING */
+    uint8_t state;       /* enum tw_route_state */
+    uint8_t early_count; /* inputs kept since the last tick */
+    bool used;           /* epoch is one that was seen */
     bool join_listed, close_listed;
 };
 
@@ -53,7 +54,7 @@ struct tw_shard_sessions {
     uint8_t *leaving; /* by player */
     uint32_t leave_count;
     struct tw_early_input *early;
-    uint32_t early_count, early_max;
+    uint32_t early_count;
 };
 
 void tw_shard_sessions_carve(struct tw_shard_sessions *sessions, struct tw_arena *arena,
@@ -69,8 +70,8 @@ bool tw_shard_sessions_join(struct tw_shard_sessions *sessions, struct tw_route 
 bool tw_shard_sessions_leave(struct tw_shard_sessions *sessions, struct tw_route *route,
                              const struct tw_record *record);
 
-/* Keeps an input of a JOINING session; false when there is no room. */
-bool tw_shard_sessions_keep_input(struct tw_shard_sessions *sessions, const struct tw_route *route,
+/* Keeps an input of a JOINING session; false when it has sent too many. */
+bool tw_shard_sessions_keep_input(struct tw_shard_sessions *sessions, struct tw_route *route,
                                   const struct tw_record *record);
 
 /* Orders sessions->joins for a tick and drops those cancelled meanwhile. */

@@ -191,7 +191,8 @@ static void apply_early_inputs(struct tw_shard *shard, uint64_t tick)
     struct tw_input_tally tally = {0};
     for (uint32_t i = 0; i < sessions->early_count; i++) {
         const struct tw_early_input *early = &sessions->early[i];
-        const struct tw_route *route = &sessions->routes[early->route];
+        struct tw_route *route = &sessions->routes[early->route];
+        route->early_count = 0;
         if (route->state != TW_ROUTE_PLAYING || route->epoch != early->epoch) {
             tally.skipped++;
             continue;

@@ -13,6 +13,8 @@
 #define SPAWN_ROUNDS_ANYWHERE 16u
 /* Nothing starts in contact: 1/16 m of air. */
 #define PLACE_MARGIN 64u
+/* Between obstacles, and from them to the walls, a body passes: they make no traps. */
+#define PASSAGE (2u * TW_BODY_RADIUS + PLACE_MARGIN)
 
 #define HEALTH_FULL 100u
 #define TEAMS       2u
@@ -36,13 +38,20 @@ struct place {
     int32_t x, y;
 };
 
-static bool is_free(const struct tw_world *world, struct place place, uint32_t radius)
+/* A circle to be placed, with so much air around it. */
+struct footing {
+    uint32_t radius, air;
+};
+
+static const struct footing body_footing = {TW_BODY_RADIUS, PLACE_MARGIN};
+
+static bool is_free(const struct tw_world *world, struct place place, struct footing footing)
 {
-    uint32_t reach = radius + TW_OBSTACLE_RADIUS_MAX + PLACE_MARGIN;
+    uint32_t reach = footing.radius + TW_OBSTACLE_RADIUS_MAX + footing.air;
     uint32_t count = tw_grid_query(&world->grid, place.x, place.y, reach, world->nearby);
     for (uint32_t i = 0; i < count; i++) {
         uint32_t other = world->nearby[i];
-        uint64_t apart = (uint64_t)radius + world->entities.radius[other] + PLACE_MARGIN;
+        uint64_t apart = (uint64_t)footing.radius + world->entities.radius[other] + footing.air;
         if (tw_grid_distance_squared(place.x, place.y, world->entities.x[other],
                                      world->entities.y[other]) < apart * apart)
             return false;
@@ -52,19 +61,19 @@ static bool is_free(const struct tw_world *world, struct place place, uint32_t r
 
 /* A free place for a circle, in the square of half-width `within` around the centre of the world
  * and no further from the centre than that unless `within` is the whole world. */
-static bool find_place(struct tw_world *world, uint32_t radius, uint32_t within,
+static bool find_place(struct tw_world *world, struct footing footing, uint32_t within,
                        struct place *place)
 {
     uint32_t half = world->config->size_m * TW_UNITS_PER_METRE / 2u;
     bool anywhere = within >= half;
-    uint32_t reach = (anywhere ? half : within) - radius;
+    uint32_t reach = anywhere ? half - footing.radius - footing.air : within - footing.radius;
     for (uint32_t i = 0; i < PLACE_TRIES; i++) {
         int32_t dx = (int32_t)tw_rng_below(&world->state->rng, 2u * reach + 1u) - (int32_t)reach;
         int32_t dy = (int32_t)tw_rng_below(&world->state->rng, 2u * reach + 1u) - (int32_t)reach;
         if (!anywhere && tw_grid_distance_squared(dx, dy, 0, 0) > (uint64_t)reach * reach)
             continue;
         *place = (struct place){.x = (int32_t)half + dx, .y = (int32_t)half + dy};
-        if (is_free(world, *place, radius))
+        if (is_free(world, *place, footing))
             return true;
     }
     return false;
@@ -113,11 +122,11 @@ void tw_world_init(struct tw_world *world)
     /* A crowded world gets fewer than asked for. */
     for (uint32_t i = 0; i < config->obstacles; i++) {
         uint32_t radius = tw_rng_between(rng, TW_OBSTACLE_RADIUS_MIN, TW_OBSTACLE_RADIUS_MAX);
-        if (find_place(world, radius, whole, &place))
+        if (find_place(world, (struct footing){radius, PASSAGE}, whole, &place))
             create_at(world, TW_ENTITY_OBSTACLE, place, radius, 0);
     }
     for (uint32_t i = 0; i < config->npcs; i++) {
-        if (!find_place(world, TW_BODY_RADIUS, whole, &place))
+        if (!find_place(world, body_footing, whole, &place))
             continue;
         tw_entity entity = create_at(world, TW_ENTITY_WANDERER, place, TW_BODY_RADIUS, 0);
         uint32_t index = tw_entity_index(entity);
@@ -139,11 +148,11 @@ static bool find_spawn(struct tw_world *world, struct place *place)
     if (within < 2u * TW_BODY_RADIUS)
         within = 2u * TW_BODY_RADIUS;
     for (; within < whole; within += within / 4u + TW_UNITS_PER_METRE) {
-        if (find_place(world, TW_BODY_RADIUS, within, place))
+        if (find_place(world, body_footing, within, place))
             return true;
     }
     for (uint32_t round = 0; round < SPAWN_ROUNDS_ANYWHERE; round++) {
-        if (find_place(world, TW_BODY_RADIUS, whole, place))
+        if (find_place(world, body_footing, whole, place))
             return true;
     }
     return false;

@@ -11,10 +11,10 @@
 #include <string.h>
 
 static const uint64_t golden[SCRIPT_TICKS / 60u] = {
-    UINT64_C(0x8c1a25369d357621), UINT64_C(0x2c9d8f0de32e0e4e), UINT64_C(0xade39937bd89516a),
-    UINT64_C(0x06b32def21b08ff8), UINT64_C(0xd793795ac8abc191), UINT64_C(0xe64a42541a1b992d),
-    UINT64_C(0x59a6e8bc2b525709), UINT64_C(0x8e08d4191fa99a6e), UINT64_C(0xd0aa858ff08a38d3),
-    UINT64_C(0x523b2b75ac34a822),
+    UINT64_C(0x24d7bd4bea6f093e), UINT64_C(0x82ad0b6c488820c7), UINT64_C(0xecbbd7a328670193),
+    UINT64_C(0x3896c0fcef2efe31), UINT64_C(0x937e5d9cf84f84c0), UINT64_C(0x4733b4a4ffed0c53),
+    UINT64_C(0x138e5def0c946a14), UINT64_C(0xcb7c9cb8fd7f042a), UINT64_C(0x93dbab2e63246df5),
+    UINT64_C(0x31a57fca6af689e5),
 };
 
 int main(int argc, char **argv)

@@ -278,6 +278,103 @@ static void test_inputs_on_time_late_doubled_and_missing(void **state)
     sim_destroy(sim);
 }
 
+static void press(struct sim *sim, uint32_t tick, uint16_t buttons)
+{
+    struct tw_record record = sim_record(sim, 0, TW_RECORD_INPUT);
+    record.input.tick = tick;
+    record.input.input.move_x = (int8_t)tick;
+    record.input.input.buttons = buttons;
+    tw_shard_consume(sim->shard, &record, 1);
+}
+
+/* Of late inputs the newest decides about movement; a press in any of them counts, in any order. */
+static void test_a_late_press_is_not_lost(void **state)
+{
+    (void)state;
+    uint64_t hashes[2];
+    for (uint32_t run = 0; run < 2; run++) {
+        struct tw_shard_config config = sim_config_default();
+        config.npcs = 0;
+        config.obstacles = 0;
+        struct sim *sim = sim_create(&config, 1, 3);
+        sim_join(sim, 0);
+        for (uint32_t i = 0; i < 10; i++)
+            tick_without_inputs(sim);
+        const struct tw_player_inputs *mine =
+            &sim->shard->world.players[sim_player_index(sim, 0)].inputs;
+        press(sim, run ? 8 : 7, (uint16_t)(run ? 0 : TW_BUTTON_ACTION));
+        press(sim, run ? 7 : 8, (uint16_t)(run ? TW_BUTTON_ACTION : 0));
+        tick_without_inputs(sim);
+        assert_int_equal(mine->newest_applied, 8);
+        assert_int_equal(mine->last.move_x, 8);
+        assert_int_equal(sim->shard->world.entities.action[0], 1);
+        assert_int_equal(counter(&sim->counters.inputs[TW_SHARD_INPUT_LATE]), 1);
+        assert_int_equal(counter(&sim->counters.inputs[TW_SHARD_INPUT_SKIPPED]), 1);
+        hashes[run] = tw_shard_state_hash(sim->shard);
+        sim_destroy(sim);
+    }
+    assert_int_equal(hashes[0], hashes[1]);
+}
+
+/* Who joins in the tick after skipped ones: inputs for later ticks wait for them. */
+static void test_early_inputs_wait_after_skipped_ticks(void **state)
+{
+    (void)state;
+    struct tw_shard_config config = sim_config_default();
+    config.npcs = 0;
+    config.obstacles = 0;
+    struct sim *sim = sim_create(&config, 1, 3);
+    tick_without_inputs(sim);
+    sim->tick = 49;
+    sim_join(sim, 0);
+    press(sim, 50, 0);
+    press(sim, 70, 0); /* shares its place with tick 6, one of the skipped */
+    tick_without_inputs(sim);
+    const struct tw_player_inputs *mine =
+        &sim->shard->world.players[sim_player_index(sim, 0)].inputs;
+    assert_int_equal(mine->newest_applied, 50);
+    press(sim, 51, 0);
+    tick_without_inputs(sim);
+    assert_int_equal(mine->newest_applied, 51);
+    while (sim->tick < 70)
+        tick_without_inputs(sim);
+    assert_int_equal(mine->newest_applied, 70);
+    assert_int_equal(counter(&sim->counters.inputs[TW_SHARD_INPUT_APPLIED]), 3);
+    sim_destroy(sim);
+}
+
+/* Inputs that come with a join are kept for each session alone: a flood costs others nothing. */
+static void test_early_inputs_of_others_are_kept(void **state)
+{
+    (void)state;
+    struct tw_shard_config config = sim_config_default();
+    config.players_max = 2;
+    struct sim *sim = sim_create(&config, 2, 3);
+    sim_join(sim, 0);
+    sim_join(sim, 1);
+    for (uint32_t i = 1; i <= 60; i++)
+        press(sim, i, 0);
+    struct tw_record record = sim_record(sim, 1, TW_RECORD_INPUT);
+    record.input.tick = 1;
+    tw_shard_consume(sim->shard, &record, 1);
+    assert_int_equal(counter(&sim->counters.inputs[TW_SHARD_INPUT_SKIPPED]), 60 - 8);
+    tick_without_inputs(sim);
+    for (uint32_t i = 0; i < 2; i++)
+        assert_int_equal(sim->shard->world.players[sim_player_index(sim, i)].inputs.newest_applied,
+                         1);
+    /* Leaving and joining again before the tick does not make room for more. */
+    for (uint32_t round = 0; round < 40; round++) {
+        sim_leave(sim, 0);
+        sim_join(sim, 0);
+        for (uint32_t i = 1; i <= 8; i++)
+            press(sim, i, 0);
+    }
+    assert_int_equal(sim->shard->sessions.early_count, 8);
+    tick_without_inputs(sim);
+    assert_int_equal(counter(&sim->counters.players), 2);
+    sim_destroy(sim);
+}
+
 static void test_action_shows_for_its_ticks(void **state)
 {
     (void)state;
@@ -324,7 +421,7 @@ static void test_configurations_out_of_range_have_no_footprint(void **state)
     BAD(aoi_exit_m, 1001);
     BAD(view_max, 0);
     BAD(view_max, 4097);
-    BAD(tick_hz, 0);
+    BAD(tick_hz, 9);
     BAD(tick_hz, 241);
     BAD(snapshot_hz, 0);
     BAD(snapshot_hz, good.tick_hz + 1u);
@@ -345,6 +442,9 @@ int main(void)
         cmocka_unit_test(test_without_buffers_snapshots_stay_due),
         cmocka_unit_test(test_stale_records_are_counted_and_ignored),
         cmocka_unit_test(test_inputs_on_time_late_doubled_and_missing),
+        cmocka_unit_test(test_a_late_press_is_not_lost),
+        cmocka_unit_test(test_early_inputs_wait_after_skipped_ticks),
+        cmocka_unit_test(test_early_inputs_of_others_are_kept),
         cmocka_unit_test(test_action_shows_for_its_ticks),
         cmocka_unit_test(test_configurations_out_of_range_have_no_footprint),
     };

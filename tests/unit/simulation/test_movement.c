@@ -194,32 +194,102 @@ static void test_heading_turns_at_its_rate(void **state)
     free(fixture.memory);
 }
 
-/* Straight at a standing body: stops before it. Past its edge: slides around and goes on. */
-static void test_bodies_stop_or_slide(void **state)
+/* Straight at a standing body, or past its edge: slips off to a side and goes on, pushes nobody. */
+static void walk_past(int32_t offset, uint32_t tick_hz, int8_t move_x)
+{
+    struct tw_shard_config config = config_of(100, 0, 0);
+    config.tick_hz = tick_hz;
+    struct fixture fixture;
+    set_up(&fixture, &config);
+    uint32_t runner = join(&fixture);
+    uint32_t stander = join(&fixture);
+    put(&fixture, runner, 48000, 50000 + offset);
+    put(&fixture, stander, 50000, 50000);
+    struct tw_waiting_input input = {.move_x = move_x};
+    const struct tw_entities *entities = &fixture.world.entities;
+    for (uint32_t tick = 1; tick <= 20 * tick_hz; tick++) {
+        tw_movement_steer(&fixture.world, runner, &input);
+        tw_movement_step(&fixture.world, tick);
+        check_invariants(&fixture, NULL);
+    }
+    assert_int_equal(entities->x[stander], 50000);
+    assert_int_equal(entities->y[stander], 50000);
+    assert_true(entities->x[runner] > 52000);
+    assert_in_range(entities->y[runner], 50000 - 1200, 50000 + 1200);
+    if (offset != 0)
+        assert_true((entities->y[runner] > 50000) == (offset > 0));
+    free(fixture.memory);
+}
+
+static void test_bodies_slide(void **state)
 {
     (void)state;
-    for (int32_t offset = 0; offset <= 900; offset += 100) {
-        struct tw_shard_config config = config_of(100, 0, 0);
-        config.tick_hz = 10; /* the longest steps */
+    static const int32_t offsets[] = {0, 1, -1, 7, -13, 50, 100, -400, 900};
+    for (uint32_t i = 0; i < sizeof(offsets) / sizeof(offsets[0]); i++) {
+        walk_past(offsets[i], 10, 127); /* the longest steps */
+        walk_past(offsets[i], 60, 127);
+        walk_past(offsets[i], 60, 30);
+        walk_past(offsets[i], 240, 127);
+    }
+}
+
+/* Nothing slips off along a wall, and a ring of bodies holds whoever is inside. */
+static void test_walls_and_rings_hold(void **state)
+{
+    (void)state;
+    struct tw_shard_config config = config_of(100, 0, 0);
+    struct fixture fixture;
+    set_up(&fixture, &config);
+    uint32_t runner = join(&fixture);
+    const struct tw_entities *entities = &fixture.world.entities;
+    struct tw_waiting_input input = {.move_x = -127};
+    put(&fixture, runner, 2000, 50000);
+    for (uint32_t tick = 1; tick <= 120; tick++) {
+        tw_movement_steer(&fixture.world, runner, &input);
+        tw_movement_step(&fixture.world, tick);
+    }
+    assert_int_equal(entities->x[runner], 512);
+    assert_int_equal(entities->y[runner], 50000);
+    put(&fixture, runner, 50000, 50000);
+    for (uint32_t i = 0; i < 8; i++) {
+        uint16_t angle = (uint16_t)(i * 8192u);
+        put(&fixture, join(&fixture), 50000 + tw_fixed_cos(angle) / 40,
+            50000 + tw_fixed_sin(angle) / 40);
+    }
+    for (uint32_t tick = 1; tick <= 600; tick++) {
+        input.move_x = (int8_t)(tw_fixed_cos((uint16_t)(tick * 77u)) / 517);
+        input.move_y = (int8_t)(tw_fixed_sin((uint16_t)(tick * 77u)) / 517);
+        tw_movement_steer(&fixture.world, runner, &input);
+        tw_movement_step(&fixture.world, tick);
+        check_invariants(&fixture, NULL);
+        assert_true(tw_grid_distance_squared(entities->x[runner], entities->y[runner], 50000,
+                                             50000) < 1000u * 1000u);
+    }
+    free(fixture.memory);
+}
+
+/* Between any two obstacles, and between them and the walls, a body passes. */
+static void test_obstacles_make_no_traps(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct tw_shard_config config = config_of(64, 0, 300); /* as many as find a place */
+        config.seed = seed;
         struct fixture fixture;
         set_up(&fixture, &config);
-        uint32_t runner = join(&fixture);
-        uint32_t stander = join(&fixture);
-        put(&fixture, runner, 40000, 50000 + offset);
-        put(&fixture, stander, 50000, 50000);
-        struct tw_waiting_input input = {.move_x = 127};
         const struct tw_entities *entities = &fixture.world.entities;
-        for (uint32_t tick = 1; tick <= 100; tick++) {
-            tw_movement_steer(&fixture.world, runner, &input);
-            tw_movement_step(&fixture.world, tick);
-            check_invariants(&fixture, NULL);
+        int32_t body = 2 * (int32_t)TW_BODY_RADIUS;
+        assert_true(entities->state->live > 20);
+        for (uint32_t a = 0; a < entities->state->end; a++) {
+            int32_t least = entities->radius[a] + body;
+            assert_in_range(entities->x[a], least, 64 * 1024 - least);
+            assert_in_range(entities->y[a], least, 64 * 1024 - least);
+            for (uint32_t b = a + 1u; b < entities->state->end; b++) {
+                uint64_t apart = (uint64_t)(least + entities->radius[b]);
+                assert_true(tw_grid_distance_squared(entities->x[a], entities->y[a], entities->x[b],
+                                                     entities->y[b]) >= apart * apart);
+            }
         }
-        assert_int_equal(entities->x[stander], 50000);
-        assert_int_equal(entities->y[stander], 50000);
-        if (offset == 0)
-            assert_in_range(entities->x[runner], 50000 - 1024 - 8, 50000 - 1024);
-        else
-            assert_true(entities->x[runner] > 52000);
         free(fixture.memory);
     }
 }
@@ -241,6 +311,30 @@ static void test_a_corner_holds(void **state)
     assert_int_equal(entities->y[index], 20 * 1024 - 512);
     assert_int_equal(entities->velocity_x[index], 0);
     assert_int_equal(entities->speed[index], 0);
+    free(fixture.memory);
+}
+
+/* Positions, cells and distances at the far corner of the largest world fit their types. */
+static void test_the_largest_world_has_corners(void **state)
+{
+    (void)state;
+    struct tw_shard_config config = config_of(65536, 0, 0);
+    struct fixture fixture;
+    set_up(&fixture, &config);
+    uint32_t index = join(&fixture);
+    const struct tw_entities *entities = &fixture.world.entities;
+    int32_t far = 65536 * 1024 - 512;
+    put(&fixture, index, far - 1000, far - 1000);
+    struct tw_waiting_input input = {.move_x = 127, .move_y = 127};
+    for (uint32_t tick = UINT32_MAX - 60u; tick < UINT32_MAX; tick++) {
+        tw_movement_steer(&fixture.world, index, &input);
+        tw_movement_step(&fixture.world, tick);
+        check_invariants(&fixture, NULL);
+    }
+    assert_int_equal(entities->x[index], far);
+    assert_int_equal(entities->y[index], far);
+    assert_int_equal(tw_grid_query(&fixture.world.grid, far, far, 0, fixture.world.nearby), 1);
+    assert_int_equal(tw_grid_query(&fixture.world.grid, 0, 0, UINT32_MAX, fixture.world.nearby), 1);
     free(fixture.memory);
 }
 
@@ -288,8 +382,11 @@ int main(void)
         cmocka_unit_test(test_every_direction_has_the_same_speed),
         cmocka_unit_test(test_a_second_covers_the_speed_exactly),
         cmocka_unit_test(test_heading_turns_at_its_rate),
-        cmocka_unit_test(test_bodies_stop_or_slide),
+        cmocka_unit_test(test_bodies_slide),
+        cmocka_unit_test(test_walls_and_rings_hold),
+        cmocka_unit_test(test_obstacles_make_no_traps),
         cmocka_unit_test(test_a_corner_holds),
+        cmocka_unit_test(test_the_largest_world_has_corners),
         cmocka_unit_test(test_spawns_near_the_centre_then_further),
         cmocka_unit_test(test_a_full_world_refuses),
     };
