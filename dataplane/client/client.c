@@ -35,6 +35,7 @@ struct tw_client {
     enum tw_client_state state;
     struct tw_address server;
     struct tw_input input;
+    uint64_t now_us;            /* latest time handed in */
     int descriptor;             /* own socket, or -1 */
     uint8_t descriptor_address; /* address index it is connected to */
     uint8_t ephemeral[TW_KEY_SIZE];
@@ -131,6 +132,15 @@ static void send_packet(struct tw_client *client, const uint8_t *packet, size_t 
     client->statistics.bytes_sent += size;
 }
 
+/* Callers may read their clock at different places of a frame: a time before one already seen is
+ * taken for that one, so that no interval is ever negative. */
+static uint64_t advance_time(struct tw_client *client, uint64_t now_us)
+{
+    if (now_us > client->now_us)
+        client->now_us = now_us;
+    return client->now_us;
+}
+
 /* ---- states -------------------------------------------------------------------------------- */
 
 static void finish(struct tw_client *client, enum tw_client_end end, uint32_t code)
@@ -216,6 +226,7 @@ int tw_client_connect(struct tw_client *client, const uint8_t *connect_token, si
     client->statistics.rtt_us = 0;
     client->statistics.rtt_min_us = 0;
     client->statistics.suite = 0;
+    client->now_us = now_us;
     client->state = TW_CLIENT_CONNECTING;
     return TW_CLIENT_OK;
 }
@@ -326,6 +337,7 @@ void tw_client_receive(struct tw_client *client, const uint8_t *bytes, size_t le
     if (!client || !bytes ||
         (client->state != TW_CLIENT_CONNECTING && client->state != TW_CLIENT_CONNECTED))
         return;
+    now_us = advance_time(client, now_us);
     client->statistics.packets_received++;
     client->statistics.bytes_received += length;
     bool accepted = false;
@@ -365,6 +377,7 @@ void tw_client_update(struct tw_client *client, uint64_t now_us)
 {
     if (!client)
         return;
+    now_us = advance_time(client, now_us);
     if (client->state == TW_CLIENT_CONNECTING || client->state == TW_CLIENT_CONNECTED)
         receive_all(client, now_us);
     if (client->state == TW_CLIENT_CONNECTING)

@@ -28,10 +28,9 @@ bool tw_client_clock_pong(struct tw_client_clock *clock, const struct tw_frame_p
     struct tw_client_clock_sample sample = {
         .rtt_us = away_us - held_us > 0 ? away_us - held_us : 1u, /* 0 means none */
     };
-    /* Differences first: sums of two absolute times could overflow. */
-    int64_t outward_us = (int64_t)(pong->received_us - pong->echo_us);
-    int64_t inward_us = (int64_t)(pong->sent_us - now_us);
-    sample.offset_us = outward_us + (inward_us - outward_us) / 2;
+    /* The server's clock in the middle of its stay minus ours in the middle of the trip; by
+     * differences that are short, and modulo 2^64, because its origin may be anywhere. */
+    sample.offset_us = (int64_t)(pong->received_us - pong->echo_us - (away_us - held_us) / 2u);
 
     clock->samples[clock->sample_count % TW_CLIENT_CLOCK_SAMPLES] = sample;
     clock->rtt_smooth_us =
@@ -54,7 +53,7 @@ bool tw_client_clock_pong(struct tw_client_clock *clock, const struct tw_frame_p
 
 static uint64_t tick_at(const struct tw_client_clock *clock, uint64_t local_us)
 {
-    int64_t server_us = (int64_t)local_us + clock->offset_us;
+    int64_t server_us = (int64_t)(local_us + (uint64_t)clock->offset_us);
     if (server_us <= 0)
         return 0;
     /* Tick n is due at n * 1,000,000 / hz rounded down: the largest n due by now is the largest

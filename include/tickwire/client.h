@@ -5,7 +5,8 @@
  *
  * Single-threaded by design: one thread at a time per client, no threads of its own, no global
  * state but libsodium's. All memory is taken in tw_client_create and freed in
- * tw_client_destroy. Time is handed in: any monotonic clock in microseconds.
+ * tw_client_destroy. Time is handed in: any monotonic clock in microseconds, of any origin; a time
+ * before one handed in since tw_client_connect is taken for that one.
  *
  *   struct tw_client_config config = tw_client_config_default();
  *   struct tw_client *client = tw_client_create(&config);
@@ -92,7 +93,9 @@ struct tw_client_transport {
 
 struct tw_client_config {
     uint32_t version;      /* set by tw_client_config_default; a later library checks it */
-    uint32_t entities_max; /* replicated at once; 1..4096 */
+    uint32_t entities_max; /* replicated at once; 1..4096. One and a half times the server's
+                              view_max and 16 always suffice; what finds no room is missing from the
+                              view, and DESYNC tells */
     uint32_t events_max;   /* queued between polls; 16..65536 */
     uint32_t timeout_ms;   /* silence that ends a connection */
     uint32_t connect_ms;   /* time for the whole handshake */

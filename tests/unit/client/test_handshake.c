@@ -321,6 +321,54 @@ static void test_calls_in_wrong_states(void **state)
     tw_client_destroy(scene.client);
 }
 
+static void test_null_is_harmless(void **state)
+{
+    (void)state;
+    uint8_t bytes[TW_CONNECT_SIZE] = {0};
+    struct tw_client_event event;
+    struct tw_client_input input = {0};
+    struct tw_client_entity entity;
+    struct tw_client_statistics statistics;
+    struct tw_client_self self = {.handle = 1};
+    tw_client_destroy(NULL);
+    tw_client_update(NULL, 1);
+    tw_client_receive(NULL, bytes, sizeof(bytes), 1);
+    tw_client_close(NULL, 1);
+    tw_client_get_statistics(NULL, &statistics);
+    tw_client_get_self(NULL, &self);
+    assert_int_equal(self.handle, 0);
+    assert_null(tw_client_create(NULL));
+    assert_int_equal(tw_client_connect(NULL, bytes, sizeof(bytes), 1), TW_CLIENT_ERROR_ARGUMENT);
+    assert_int_equal(tw_client_set_input(NULL, &input), TW_CLIENT_ERROR_ARGUMENT);
+    assert_int_equal(tw_client_token_decode(NULL, bytes, sizeof(bytes)), TW_CLIENT_ERROR_ARGUMENT);
+    assert_int_equal(tw_client_get_state(NULL), TW_CLIENT_IDLE);
+    assert_false(tw_client_poll_event(NULL, &event));
+    assert_int_equal(tw_client_get_connection_id(NULL), 0);
+    assert_null(tw_client_get_ephemeral(NULL));
+    assert_int_equal(tw_client_get_descriptor(NULL), -1);
+    assert_int_equal(tw_client_get_server_tick(NULL, 1), 0);
+    assert_int_equal(tw_client_get_entities(NULL, &entity, 1), 0);
+    assert_false(tw_client_get_entity(NULL, 1, &entity));
+
+    scene_start_valid(60, 5000);
+    tw_client_receive(scene.client, NULL, 10, 1);
+    tw_client_get_statistics(scene.client, NULL);
+    tw_client_get_self(scene.client, NULL);
+    assert_int_equal(tw_client_set_input(scene.client, NULL), TW_CLIENT_ERROR_ARGUMENT);
+    assert_false(tw_client_poll_event(scene.client, NULL));
+    assert_int_equal(tw_client_get_entities(scene.client, NULL, 1), 0);
+    assert_false(tw_client_get_entity(scene.client, 1, NULL));
+    /* What does not belong to this state does nothing. */
+    tw_client_update(scene.client, 1);
+    tw_client_receive(scene.client, bytes, sizeof(bytes), 1);
+    assert_false(tw_client_get_entity(scene.client, 1, &entity));
+    assert_int_equal(tw_client_get_server_tick(scene.client, 1), 0);
+    tw_client_get_statistics(scene.client, &statistics);
+    assert_int_equal(statistics.packets_received, 0);
+    assert_int_equal(statistics.packets_sent, 0);
+    tw_client_destroy(scene.client);
+}
+
 static void test_configuration_is_checked(void **state)
 {
     (void)state;
@@ -382,6 +430,7 @@ int main(void)
         cmocka_unit_test(test_garbage_is_counted),
         cmocka_unit_test(test_reconnects),
         cmocka_unit_test(test_calls_in_wrong_states),
+        cmocka_unit_test(test_null_is_harmless),
         cmocka_unit_test(test_configuration_is_checked),
         cmocka_unit_test(test_own_socket),
     };

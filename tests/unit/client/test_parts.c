@@ -74,6 +74,29 @@ static void test_senseless_pongs(void **state)
     assert_int_equal(clock.sample_count, 0);
 }
 
+/* The server's clock may start anywhere: no sum of two absolute times overflows. */
+static void test_clock_origins_far_apart(void **state)
+{
+    (void)state;
+    static const uint64_t origins[] = {
+        0, 1, INT64_MAX - 5000u, INT64_MAX, UINT64_C(1) << 63, UINT64_MAX - 5000u};
+    for (size_t i = 0; i < sizeof(origins) / sizeof(origins[0]); i++) {
+        for (size_t j = 0; j < sizeof(origins) / sizeof(origins[0]); j++) {
+            uint64_t local_us = origins[j] + 3000u;
+            struct tw_client_clock clock;
+            tw_client_clock_init(&clock, 60, origins[i], origins[j]);
+            assert_int_equal(clock.offset_us, (int64_t)(origins[i] - origins[j]));
+            struct tw_frame_pong pong = {.echo_us = local_us - 1000u,
+                                         .received_us = origins[i] + 2600u,
+                                         .sent_us = origins[i] + 2800u};
+            assert_true(tw_client_clock_pong(&clock, &pong, local_us));
+            assert_int_equal(clock.rtt_us, 800);
+            assert_int_equal(clock.offset_us, (int64_t)(origins[i] - origins[j] + 200u));
+            (void)tw_client_clock_input_tick(&clock, local_us);
+        }
+    }
+}
+
 static void test_best_pong_ages_out(void **state)
 {
     (void)state;
@@ -204,6 +227,7 @@ int main(void)
         cmocka_unit_test(test_token_text),
         cmocka_unit_test(test_tick_is_inverse_of_due_time),
         cmocka_unit_test(test_senseless_pongs),
+        cmocka_unit_test(test_clock_origins_far_apart),
         cmocka_unit_test(test_best_pong_ages_out),
         cmocka_unit_test(test_inputs_list),
         cmocka_unit_test(test_link_numbers_run_out),

@@ -261,6 +261,35 @@ static void test_silence_times_out(void **state)
     tw_client_destroy(client);
 }
 
+/* A frame's time may be older than the one a datagram was handed in with. */
+static void test_time_going_back_is_taken_for_standing_still(void **state)
+{
+    (void)state;
+    start();
+    tw_client_update(client, server.now_us - 900000u);
+    tw_client_update(client, 0);
+    assert_int_equal(tw_client_get_state(client), TW_CLIENT_CONNECTED);
+    uint64_t snapshots = statistics().snapshots;
+    fake_server_run(&server, client, SECOND_US);
+    assert_int_equal(tw_client_get_state(client), TW_CLIENT_CONNECTED);
+    assert_true(statistics().snapshots >= snapshots + 19u);
+    tw_client_destroy(client);
+}
+
+static void test_a_jump_of_time_ends_the_connection_once(void **state)
+{
+    (void)state;
+    start();
+    uint32_t sent = server.count_out;
+    for (uint32_t i = 1; i <= 3; i++)
+        tw_client_update(client, server.now_us + i * 3600u * SECOND_US);
+    assert_int_equal(tw_client_get_state(client), TW_CLIENT_CLOSED);
+    expect_end(TW_CLIENT_END_TIMEOUT, 0);
+    assert_int_equal(count_events(TW_CLIENT_EVENT_CLOSED), 0);
+    assert_in_range(server.count_out, sent, sent + 5u);
+    tw_client_destroy(client);
+}
+
 static void test_wrong_hash_is_reported(void **state)
 {
     (void)state;
@@ -323,6 +352,8 @@ int main(void)
         cmocka_unit_test(test_authenticated_nonsense_is_rejected_whole),
         cmocka_unit_test(test_server_closes),
         cmocka_unit_test(test_silence_times_out),
+        cmocka_unit_test(test_time_going_back_is_taken_for_standing_still),
+        cmocka_unit_test(test_a_jump_of_time_ends_the_connection_once),
         cmocka_unit_test(test_wrong_hash_is_reported),
         cmocka_unit_test(test_events_overflow),
         cmocka_unit_test(test_inputs_change),
