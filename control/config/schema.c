@@ -106,8 +106,9 @@ const struct tw_schema_key tw_schema_keys[] = {
 
     NUMBER(world, id, 1, UINT32_MAX, "1", "", "world number; stands in tokens"),
     NUMBER(world, seed, 0, UINT64_MAX, "1", "", "seed of everything random in the world"),
-    /* 2^31 units of 1/1024 m are 2,097,152 m; half of it leaves room for sums of positions. */
-    NUMBER(world, size_m, 64, 1048576, "1024", "m", "side of the square world"),
+    /* The simulation's own limits: a grid over 65,536 m takes 64 MB, squared distances of interest
+     * fit 40 bits up to 1,000 m, and at 10 ticks/s a step stays shorter than a body. */
+    NUMBER(world, size_m, 64, 65536, "1024", "m", "side of the square world"),
     NUMBER(world, players_max, 1, 65536, "1000", "players", "players at once"),
     NUMBER(world, entities_max, 1, (1u << TW_ENTITY_INDEX_BITS) - 1u, "16384", "entities",
            "entities at once, players included"),
@@ -116,14 +117,14 @@ const struct tw_schema_key tw_schema_keys[] = {
     NUMBER(world, npcs_moving_percent, 0, 100, "50", "%", "share of them that moves"),
     NUMBER(world, obstacles, 0, (1u << TW_ENTITY_INDEX_BITS) - 1u, "100", "entities",
            "static circles at start"),
-    NUMBER(world, aoi_enter_m, 1, 65536, "64", "m", "an entity nearer than this becomes visible"),
-    NUMBER(world, aoi_exit_m, 1, 65536, "72", "m",
+    NUMBER(world, aoi_enter_m, 1, 1000, "64", "m", "an entity nearer than this becomes visible"),
+    NUMBER(world, aoi_exit_m, 1, 1000, "72", "m",
            "a visible entity farther than this is no longer; at least aoi_enter_m"),
     NUMBER(world, view_max, 1, 4096, "256", "entities", "entities a client can see at once"),
-    NUMBER(world, tick_hz, 1, 240, "60", "1/s", "simulation ticks per second"),
+    NUMBER(world, tick_hz, 10, 240, "60", "1/s", "simulation ticks per second"),
     NUMBER(world, snapshot_hz, 1, 240, "20", "1/s",
            "snapshots per client and second; divides tick_hz"),
-    NUMBER(world, spawn_radius_m, 0, 524288, "0", "m",
+    NUMBER(world, spawn_radius_m, 0, 32768, "0", "m",
            "players appear this near to the centre; 0 = anywhere"),
 
     TEXT(control, agent_socket, 2, "/run/tickwire/agent.sock",

@@ -199,7 +199,7 @@ static void test_config_commands(void **state)
     assert_string_equal(json_string_value(json_object_get(engine, "name")), "e1");
     json_decref(value);
     assert_int_equal(run(fixture, "config reference"), 0);
-    assert_non_null(strstr(output, "| `tick_hz` | an integer from 1 to 240 | `60` | 1/s | "));
+    assert_non_null(strstr(output, "| `tick_hz` | an integer from 10 to 240 | `60` | 1/s | "));
 }
 
 /* A configuration error: one message, exit 2, nothing started, by daemon and command alike. */

@@ -44,7 +44,7 @@ static const struct fault_case fault_cases[] = {
      "18446744073709551615"},
     /* 9 a fraction is no integer */
     {"world:\n  tick_hz: 60.0\n",
-     "f.yaml:2: key `world.tick_hz`: found 60.0, expected an integer from 1 to 240"},
+     "f.yaml:2: key `world.tick_hz`: found 60.0, expected an integer from 10 to 240"},
     /* 10 repeated key, 11 repeated section */
     {"world:\n  tick_hz: 60\n  tick_hz: 30\n",
      "f.yaml:3: key `world.tick_hz`: given twice, expected once (first on line 2)"},
@@ -128,6 +128,14 @@ static const struct fault_case fault_cases[] = {
      "f.yaml:3: key `control.cli_socket`: same path as agent_socket, expected a path of its own"},
     {"engine:\n  sessions_max: 65537\n",
      "f.yaml:2: key `engine.sessions_max`: found 65537, expected an integer from 1 to 65536"},
+    {"world:\n  size_m: 65537\n",
+     "f.yaml:2: key `world.size_m`: found 65537, expected an integer from 64 to 65536"},
+    {"world:\n  aoi_enter_m: 1001\n",
+     "f.yaml:2: key `world.aoi_enter_m`: found 1001, expected an integer from 1 to 1000"},
+    {"world:\n  aoi_exit_m: 1001\n",
+     "f.yaml:2: key `world.aoi_exit_m`: found 1001, expected an integer from 1 to 1000"},
+    {"world:\n  tick_hz: 9\n  snapshot_hz: 9\n",
+     "f.yaml:2: key `world.tick_hz`: found 9, expected an integer from 10 to 240"},
     {"world:\n  entities_max: 16777216\n",
      "f.yaml:2: key `world.entities_max`: found 16777216, expected an integer from 1 to 16777215"},
 };
