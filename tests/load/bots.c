@@ -34,11 +34,14 @@ uint64_t tw_load_now_us(void)
 
 static bool open_ports(struct tw_load_bots *bots, uint32_t bots_per_port)
 {
-    bots->port_count = (bots->count + bots_per_port - 1u) / bots_per_port;
-    bots->ports = calloc(bots->port_count, sizeof(*bots->ports));
+    uint32_t port_count = (bots->count + bots_per_port - 1u) / bots_per_port;
+    bots->ports = calloc(port_count, sizeof(*bots->ports));
     bots->epoll = epoll_create1(EPOLL_CLOEXEC);
     if (!bots->ports || bots->epoll < 0)
         return false;
+    for (uint32_t i = 0; i < port_count; i++)
+        bots->ports[i].descriptor = -1;
+    bots->port_count = port_count;
     for (uint32_t i = 0; i < bots->port_count; i++) {
         struct tw_load_port *port = &bots->ports[i];
         port->first_bot = i * bots_per_port;
@@ -144,10 +147,11 @@ static void take_events(struct tw_load_bots *bots, struct tw_load_bot *bot)
                       tw_client_get_ephemeral(bot->client));
 }
 
-static void look_around(struct tw_load_bots *bots, struct tw_load_bot *bot)
+static void look_around(struct tw_load_bots *bots, struct tw_load_bot *bot, uint64_t now_us)
 {
     struct tw_client_statistics statistics;
     tw_client_get_statistics(bot->client, &statistics);
+    tw_load_agreement_look(&bot->agreement, &statistics, now_us);
     if (statistics.rtt_samples != bot->rtt_samples) {
         bot->rtt_samples = statistics.rtt_samples;
         uint32_t bucket = tw_histogram_bucket(statistics.rtt_us);
@@ -191,7 +195,7 @@ static void act(struct tw_load_bots *bots, struct tw_load_bot *bot, uint64_t now
         struct tw_client_input input;
         if (bot->walks && tw_load_walk_step(&bot->walk, now_us, &input))
             (void)tw_client_set_input(bot->client, &input);
-        look_around(bots, bot);
+        look_around(bots, bot, now_us);
     }
     tw_client_update(bot->client, now_us);
     take_events(bots, bot);
@@ -259,7 +263,7 @@ void tw_load_bots_leave(struct tw_load_bots *bots)
         struct tw_load_bot *bot = &bots->bots[i];
         enum tw_client_state state = tw_client_get_state(bot->client);
         if (state == TW_CLIENT_CONNECTED)
-            look_around(bots, bot);
+            look_around(bots, bot, tw_load_now_us());
         /* Who has not arrived by now has not connected: the reason stays "no answer". */
         bool arriving = state == TW_CLIENT_CONNECTING;
         tw_client_close(bot->client, tw_load_now_us());

@@ -7,6 +7,7 @@
 #ifndef TICKWIRE_TESTS_LOAD_BOTS_H
 #define TICKWIRE_TESTS_LOAD_BOTS_H
 
+#include "tests/load/agreement.h"
 #include "tests/load/options.h"
 #include "tests/load/port.h"
 #include "tests/load/walk.h"
@@ -33,6 +34,7 @@ struct tw_load_bot {
     uint32_t first_input_tick; /* first one known to be applied; 0: none yet */
     uint32_t last_input_tick;
     uint64_t rtt_samples;
+    struct tw_load_agreement agreement;
 };
 
 struct tw_load_round_trips {

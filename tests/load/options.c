@@ -26,8 +26,9 @@ static const char help_text[] =
     "  --loss P              drop P percent of datagrams both ways inside the bots\n"
     "  --expect-close        a server that stops counts as success\n"
     "\n"
-    "exit status: 0 all bots connected and stayed, and no view differed from the server's;\n"
-    "1 something failed, the summary says what; 2 usage\n";
+    "exit status: 0 all bots connected and stayed, no view differed from the server's, and none\n"
+    "missed the comparison though its snapshots were complete for 3 s; 1 something failed, the\n"
+    "summary says what; 2 usage\n";
 
 enum {
     OPTION_TOKENS = 256,

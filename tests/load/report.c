@@ -207,7 +207,7 @@ struct tally {
     uint64_t inputs_applied_min;
     uint64_t hashes_checked_min;
     double walker_moved_min_m;
-    uint32_t connected_ever, walkers;
+    uint32_t connected_ever, never_compared, walkers;
     uint32_t closed_by_server[TW_CLOSE_COUNT];
 };
 
@@ -226,6 +226,7 @@ static struct tally tally_up(const struct tw_load_bots *bots)
         if (statistics.hashes_checked < found.hashes_checked_min)
             found.hashes_checked_min = statistics.hashes_checked;
         found.connected_ever += bot->connected_ever;
+        found.never_compared += bot->connected_ever && statistics.hashes_checked == 0;
         found.walkers += bot->walks;
         if (bot->end == TW_CLIENT_END_REMOTE && bot->end_code < TW_CLOSE_COUNT)
             found.closed_by_server[bot->end_code]++;
@@ -266,14 +267,15 @@ static void print_summary_json(const struct tw_load_bots *bots, const struct tw_
            traffic->packets_sent, traffic->packets_received, traffic->bytes_sent,
            traffic->bytes_received, traffic->send_errors, overflow, traffic->lost_out,
            traffic->lost_in, traffic->nobody);
-    printf("\"inputs_sent\":%" PRIu64 ",\"inputs_applied\":%" PRIu64
-           ",\"inputs_applied_min\":%" PRIu64 ",\"snapshots\":%" PRIu64
-           ",\"snapshots_lost\":%" PRIu64 ",\"snapshots_incomplete\":%" PRIu64
-           ",\"rejected\":%" PRIu64 ",\"try_again\":%" PRIu64 ",\"hashes_checked\":%" PRIu64
-           ",\"hashes_checked_min\":%" PRIu64 ",\"hashes_wrong\":%" PRIu64 ",",
-           sums->inputs, sums->inputs_applied, tally->inputs_applied_min, sums->snapshots,
-           sums->snapshots_lost, sums->snapshots_incomplete, sums->rejected, bots->try_again,
-           sums->hashes_checked, tally->hashes_checked_min, sums->hashes_wrong);
+    printf(
+        "\"inputs_sent\":%" PRIu64 ",\"inputs_applied\":%" PRIu64 ",\"inputs_applied_min\":%" PRIu64
+        ",\"snapshots\":%" PRIu64 ",\"snapshots_lost\":%" PRIu64
+        ",\"snapshots_incomplete\":%" PRIu64 ",\"rejected\":%" PRIu64 ",\"try_again\":%" PRIu64
+        ",\"hashes_checked\":%" PRIu64 ",\"hashes_checked_min\":%" PRIu64
+        ",\"hashes_wrong\":%" PRIu64 ",\"bots_never_compared\":%u,",
+        sums->inputs, sums->inputs_applied, tally->inputs_applied_min, sums->snapshots,
+        sums->snapshots_lost, sums->snapshots_incomplete, sums->rejected, bots->try_again,
+        sums->hashes_checked, tally->hashes_checked_min, sums->hashes_wrong, tally->never_compared);
     printf("\"moved_m\":%.1f,\"walker_moved_min_m\":%.1f,\"rtt_p50_us\":%" PRIu64
            ",\"rtt_p99_us\":%" PRIu64 ",\"rtt_max_us\":%" PRIu64 "}\n",
            sums->moved_m, tally->walker_moved_min_m, tw_histogram_permille(bots->total.counts, 500),
@@ -293,6 +295,10 @@ static void print_summary_text(const struct tw_load_bots *bots, const struct tw_
            " checked, %" PRIu64 " wrong\n",
            sums->inputs_applied, tally->inputs_applied_min, sums->moved_m, sums->snapshots,
            sums->snapshots_lost, sums->hashes_checked, sums->hashes_wrong);
+    if (tally->never_compared > 0)
+        printf("%u bots never got a view hash: %" PRIu64
+               " of all snapshots had to leave something out\n",
+               tally->never_compared, sums->snapshots_incomplete);
     printf("round trip p50 %.2f ms, p99 %.2f ms, worst %.2f ms\n",
            (double)tw_histogram_permille(bots->total.counts, 500) / 1e3,
            (double)tw_histogram_permille(bots->total.counts, 990) / 1e3,
@@ -315,6 +321,8 @@ bool tw_load_report_summary(struct tw_load_bots *bots)
             add_bot_reason(&reasons, bot);
         if (statistics.hashes_wrong > 0)
             add_reason(&reasons, 1, "view differs from the server's");
+        if (bot->agreement.overdue)
+            add_reason(&reasons, 1, "no view hash for 3 s of complete snapshots");
     }
     if (bots->options->json)
         print_summary_json(bots, &sums, &tally, &reasons);

@@ -4,6 +4,7 @@
 #include "dataplane/client/clock.h"
 #include "dataplane/client/inputs.h"
 #include "dataplane/client/link.h"
+#include "tests/load/agreement.h"
 #include "tests/load/demux.h"
 #include "tests/unit/client/testing.h"
 #include "tickwire/bytes.h"
@@ -220,6 +221,44 @@ static void test_demux(void **state)
     assert_int_equal(tw_load_demux_find(&demux, packet, TW_HEADER_SIZE), 1);
 }
 
+/* 20 looks a second, one new snapshot each. */
+static void look_for(struct tw_load_agreement *agreement, struct tw_client_statistics *statistics,
+                     uint64_t *now_us, uint32_t looks)
+{
+    for (uint32_t i = 0; i < looks; i++) {
+        *now_us += 50000;
+        statistics->snapshots++;
+        tw_load_agreement_look(agreement, statistics, *now_us);
+    }
+}
+
+static void test_agreement_is_overdue_after_3_s(void **state)
+{
+    (void)state;
+    struct tw_client_statistics statistics = {0};
+    struct tw_load_agreement agreement = {0};
+    uint64_t now_us = 7000000;
+    look_for(&agreement, &statistics, &now_us, 60);
+    statistics.hashes_checked++;
+    look_for(&agreement, &statistics, &now_us, 60);
+    statistics.snapshots_incomplete++;
+    look_for(&agreement, &statistics, &now_us, 60);
+    statistics.snapshots_lost++;
+    look_for(&agreement, &statistics, &now_us, 60);
+    statistics.hashes_checked++;
+    look_for(&agreement, &statistics, &now_us, 1);
+    /* Silence and a stall, with what piled up: too few snapshots to tell. */
+    now_us += 60000000;
+    tw_load_agreement_look(&agreement, &statistics, now_us);
+    look_for(&agreement, &statistics, &now_us, 50);
+    assert_false(agreement.overdue);
+    look_for(&agreement, &statistics, &now_us, 10);
+    assert_true(agreement.overdue);
+    statistics.hashes_checked++;
+    look_for(&agreement, &statistics, &now_us, 1);
+    assert_true(agreement.overdue);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -233,6 +272,7 @@ int main(void)
         cmocka_unit_test(test_link_numbers_run_out),
         cmocka_unit_test(test_link_is_directional),
         cmocka_unit_test(test_demux),
+        cmocka_unit_test(test_agreement_is_overdue_after_3_s),
     };
     return cmocka_run_group_tests(tests, testing_setup, NULL);
 }
