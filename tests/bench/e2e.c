@@ -418,13 +418,15 @@ static void print_results(const struct tw_e2e_options *options, const struct tot
     print("jitter_p99", percentile_ms(&results->jitter, 990), "ms");
     print("aead_share", 100.0 * (double)(after->aead_ns - before->aead_ns) / (double)engine_ns,
           "%");
-    print("rss", resident_gb(), "GB");
     print("inputs", (double)(after->routed - before->routed) / seconds, "1/s");
     print("snapshots", (double)results->snapshots / seconds, "1/s");
     print("tick_p99", (double)tw_histogram_permille(tick_counts, 990) / 1e6, "ms");
     print("worker_busy", (double)(after->worker_ns - before->worker_ns) / seconds / 1e7, "%");
     print("generator_busy", (double)(after->clients_ns - before->clients_ns) / seconds / 1e7, "%");
     print("views_wrong", (double)results->views_wrong, "count");
+    snprintf(setup_text, sizeof(setup_text),
+             "engine and generator in one process, no control plane");
+    print("rss", resident_gb(), "GB");
     fprintf(stderr,
             "bench: %" PRIu64 " inputs sent, %" PRIu64 " snapshots, %" PRIu64 " missed, %" PRIu64
             " views checked, %" PRIu64 " wrong\n",
