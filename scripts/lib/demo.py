@@ -134,7 +134,9 @@ class Demo:
                   "packets_in": stats["rx_packets"], "packets_out": stats["port_tx_packets"],
                   "drops": drops_of(stats, None, self.kinds),
                   "hashes_checked": summary.get("hashes_checked"),
-                  "hashes_wrong": summary.get("hashes_wrong"), "ticks": stats["ticks"],
+                  "hashes_wrong": summary.get("hashes_wrong"),
+                  "bots_never_compared": summary.get("bots_never_compared"),
+                  "ticks": stats["ticks"],
                   "ticks_late": stats["ticks_late"], "ticks_skipped": stats["ticks_skipped"],
                   "rtt_p50_us": summary.get("rtt_p50_us"), "rtt_p99_us": summary.get("rtt_p99_us"),
                   "cpu_seconds_engine": round(process.cpu_seconds(host.engine.pid), 1)}
@@ -161,8 +163,11 @@ class Demo:
                   f"{result['ticks_skipped']} skipped; engine used "
                   f"{result['cpu_seconds_engine']} CPU-seconds\n"
                   "every packet is accounted for: bots = kernel = interface = port = ledger\n"
-                  f"every world agrees: {result['hashes_checked']} view hashes compared, "
-                  "0 differ", flush=True)
+                  f"every world compared agrees: {result['hashes_checked']} view hashes, 0 differ",
+                  flush=True)
+            if result["bots_never_compared"]:
+                print(f"{result['bots_never_compared']} players had nothing to compare: in this "
+                      "crowd no snapshot of theirs held all they see", flush=True)
         return 1 if failures else 0
 
 
