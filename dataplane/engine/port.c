@@ -2,7 +2,10 @@
 #include "dataplane/engine/port.h"
 
 #include "dataplane/engine/eal.h"
+#include "dataplane/engine/interface_drops.h"
 
+#include <assert.h>
+#include <net/if.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
@@ -87,6 +90,25 @@ static bool configure_queues(struct tw_port *port, const struct rte_eth_dev_info
     return true;
 }
 
+/* Packets for us that the kernel dropped at the interface: TAP sends them, AF_XDP receives them. */
+static uint64_t interface_dropped(const struct tw_port *port)
+{
+    struct tw_interface_drops drops;
+    if (port->interface[0] == '\0' || !tw_interface_drops_read(&drops, port->interface))
+        return 0;
+    return strcmp(port->driver, "net_tap") == 0 ? drops.sent : drops.received;
+}
+
+static void find_interface(struct tw_port *port, const struct rte_eth_dev_info *info)
+{
+    bool in_kernel =
+        strcmp(port->driver, "net_tap") == 0 || strcmp(port->driver, "net_af_xdp") == 0;
+    static_assert(sizeof(port->interface) >= IF_NAMESIZE, "any interface's name fits");
+    if (!in_kernel || info->if_index == 0 ||
+        if_indextoname(info->if_index, port->interface) == NULL)
+        port->interface[0] = '\0';
+}
+
 bool tw_port_open(struct tw_port *port, const char *device, const struct tw_topology *topology,
                   struct tw_port_error *error)
 {
@@ -104,6 +126,7 @@ bool tw_port_open(struct tw_port *port, const char *device, const struct tw_topo
         return fail(error, "port %s does not describe itself: %s", port->name,
                     rte_strerror(-result));
     snprintf(port->driver, sizeof(port->driver), "%s", info.driver_name);
+    find_interface(port, &info);
     int socket = rte_eth_dev_socket_id(port->id);
     port->socket = socket < 0 ? 0 : socket;
     uint32_t queues = usable_queues(port, &info);
@@ -131,6 +154,7 @@ bool tw_port_start(struct tw_port *port, struct tw_port_error *error)
         return fail(error, "port %s (%s) did not start: %s", port->name, port->driver,
                     rte_strerror(-result));
     port->started = true;
+    port->interface_dropped = interface_dropped(port);
     return true;
 }
 
@@ -145,6 +169,10 @@ void tw_port_read_stats(const struct tw_port *port, struct tw_port_stats *stats)
     stats->tx_packets = read.opackets;
     stats->tx_bytes = read.obytes;
     stats->missed = read.imissed;
+    uint64_t dropped = interface_dropped(port);
+    /* What the driver knows of is part of what the kernel counted. */
+    if (dropped > port->interface_dropped && dropped - port->interface_dropped > stats->missed)
+        stats->missed = dropped - port->interface_dropped;
     stats->errors = read.ierrors;
     stats->no_mbuf = read.rx_nombuf;
 }

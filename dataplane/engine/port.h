@@ -19,6 +19,8 @@ struct tw_port {
     uint8_t mac[6];
     char name[TW_CONFIG_NAME_SIZE];
     char driver[TW_CONFIG_NAME_SIZE];
+    char interface[16];         /* the kernel's end of a virtual port, "" if there is none */
+    uint64_t interface_dropped; /* there, before the start */
     struct rte_mempool *rx_pools[TW_WORKERS_MAX];
     struct rte_mempool *tx_pools[TW_WORKERS_MAX];
 };
@@ -27,7 +29,8 @@ struct tw_port_error {
     char message[256];
 };
 
-/* The port's own counters since start. */
+/* The port's own counters since start; `missed` also holds what the kernel dropped before a TAP or
+ * AF_XDP port could take it. */
 struct tw_port_stats {
     uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
     uint64_t missed, errors, no_mbuf;
