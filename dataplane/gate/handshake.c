@@ -176,7 +176,7 @@ static void send_welcome(struct tw_worker *worker, struct tw_pending_entry *entr
         .connection_id = tw_sessions_id(&worker->sessions, slot),
         .world = reply->world,
         .server_time_us = tw_worker_server_time_us(worker),
-        .tick = tw_worker_tick(worker),
+        .tick = worker->tick,
         .mtu = TW_DATAGRAM_MAX,
         .suite = reply->suite,
         .tick_hz = (uint8_t)world->tick_hz,

@@ -9,7 +9,7 @@
 #include <rte_ring.h>
 
 /* Bursts of one turn at most: shards and timers get their turn under any flood. */
-#define BURSTS_PER_TURN 4u
+#define BURSTS_PER_TURN 8u
 
 static enum tw_checksum_hint hint_of(uint64_t flags, uint64_t mask, uint64_t good, uint64_t bad)
 {
@@ -21,7 +21,7 @@ static enum tw_checksum_hint hint_of(uint64_t flags, uint64_t mask, uint64_t goo
 static void parse(struct tw_worker *worker, uint32_t i)
 {
     struct rte_mbuf *mbuf = worker->received[i];
-    struct tw_packet *packet = &worker->packets[i];
+    struct tw_packet *packet = &worker->burst.packets[i];
     struct tw_checksum_hints hints = {
         .ipv4 = hint_of(mbuf->ol_flags, RTE_MBUF_F_RX_IP_CKSUM_MASK, RTE_MBUF_F_RX_IP_CKSUM_GOOD,
                         RTE_MBUF_F_RX_IP_CKSUM_BAD),
@@ -46,7 +46,7 @@ static void send_in_place(struct tw_worker *worker, uint32_t i, uint32_t length)
 
 static void handle_arp(struct tw_worker *worker, uint32_t i)
 {
-    struct tw_packet *packet = &worker->packets[i];
+    struct tw_packet *packet = &worker->burst.packets[i];
     if (!tw_budget_take(&worker->budgets.arp, worker->budgets.arp_rate, worker->now_ns)) {
         packet->outcome = TW_OUTCOME_ARP_BUDGET;
         return;
@@ -65,7 +65,7 @@ static void handle_arp(struct tw_worker *worker, uint32_t i)
 
 static void handle_icmp(struct tw_worker *worker, uint32_t i)
 {
-    struct tw_packet *packet = &worker->packets[i];
+    struct tw_packet *packet = &worker->burst.packets[i];
     if (!tw_budget_take(&worker->budgets.icmp, worker->budgets.icmp_rate, worker->now_ns)) {
         packet->outcome = TW_OUTCOME_ICMP_BUDGET;
         return;
@@ -79,78 +79,99 @@ static void handle_icmp(struct tw_worker *worker, uint32_t i)
 /* True if the packet left for its owner; it ends in an outcome there. */
 static bool hand_over(struct tw_worker *worker, uint32_t i)
 {
-    uint32_t owner = tw_connection_worker(worker->packets[i].header.connection_id);
+    uint32_t owner = tw_connection_worker(worker->burst.packets[i].header.connection_id);
     struct rte_ring *ring = worker->config.handover_out[owner];
     if (ring && rte_ring_sp_enqueue(ring, worker->received[i]) == 0) {
         worker->received[i] = NULL;
         return true;
     }
-    worker->packets[i].outcome = TW_OUTCOME_WORKER_FOREIGN;
+    worker->burst.packets[i].outcome = TW_OUTCOME_WORKER_FOREIGN;
     return false;
 }
 
-/* Everything up to the cipher. Packets that are still open afterwards are worth opening. */
-static void admit(struct tw_worker *worker, uint32_t i)
+/* What needs no session of ours ends here; the rest goes on. */
+static void answer_stage(struct tw_worker *worker)
 {
-    struct tw_packet *packet = &worker->packets[i];
-    uint32_t owner = tw_connection_worker(packet->header.connection_id);
-    if (packet->outcome != TW_OUTCOME_OPEN)
-        return;
-    if (packet->kind == TW_PACKET_ARP)
-        handle_arp(worker, i);
-    else if (packet->kind == TW_PACKET_ICMP)
-        handle_icmp(worker, i);
-    else if (packet->header.connection_id == 0)
-        tw_handshake_receive(worker, packet);
-    else if (owner == worker->config.index)
-        tw_live_admit(&worker->live, packet, worker->now_ns);
-    else if (owner < worker->config.workers)
-        hand_over(worker, i);
-    else
-        packet->outcome = TW_OUTCOME_CONNECTION_UNKNOWN;
+    struct tw_burst *burst = &worker->burst;
+    uint32_t kept = 0;
+    for (uint32_t n = 0; n < burst->going_count; n++) {
+        uint8_t i = burst->going[n];
+        struct tw_packet *packet = &burst->packets[i];
+        uint32_t owner = tw_connection_worker(packet->header.connection_id);
+        if (packet->kind == TW_PACKET_ARP)
+            handle_arp(worker, i);
+        else if (packet->kind == TW_PACKET_ICMP)
+            handle_icmp(worker, i);
+        else if (packet->header.connection_id == 0)
+            tw_handshake_receive(worker, packet);
+        else if (owner >= worker->config.workers)
+            packet->outcome = TW_OUTCOME_CONNECTION_UNKNOWN;
+        else if (owner != worker->config.index && hand_over(worker, i))
+            continue; /* no longer ours to touch: it is decided where it went */
+        kept = tw_burst_pass(burst, kept, i);
+    }
+    burst->going_count = kept;
 }
 
-static void accept_packet(struct tw_worker *worker, struct tw_packet *packet)
+static void parse_stage(struct tw_worker *worker)
 {
-    tw_live_accept(&worker->live, packet, &worker->frames, worker->now_ns);
-    if (packet->outcome == TW_OUTCOME_ACCEPTED)
-        tw_route_frames(worker, packet->slot);
-    else if (worker->sessions.hot[packet->slot].malformed >
-             worker->config.config->limits.malformed_max)
-        tw_owed_close(worker, packet->slot, TW_CLOSE_MISBEHAVED, true);
-}
-
-/* packets[count] stand in worker->received. */
-static void run_stages(struct tw_worker *worker, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++)
-        rte_prefetch0(rte_pktmbuf_mtod(worker->received[i], void *));
-    for (uint32_t i = 0; i < count; i++) {
+    struct tw_burst *burst = &worker->burst;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < burst->count; i++) {
         parse(worker, i);
-        if (worker->packets[i].kind == TW_PACKET_UDP)
-            tw_live_prefetch(&worker->live, &worker->packets[i]);
+        if (burst->packets[i].kind == TW_PACKET_UDP)
+            tw_live_prefetch(&worker->live, &burst->packets[i]);
+        kept = tw_burst_pass(burst, kept, (uint8_t)i);
     }
-    for (uint32_t i = 0; i < count; i++) {
-        admit(worker, i);
-        if (!worker->received[i] && worker->packets[i].outcome == TW_OUTCOME_OPEN)
-            worker->packets[i].kind = TW_PACKET_NONE; /* handed over: no longer ours to touch */
-    }
-    tw_live_open(&worker->live, worker->packets, count, worker->now_ns);
-    for (uint32_t i = 0; i < count; i++) {
-        struct tw_packet *packet = &worker->packets[i];
-        if (packet->kind == TW_PACKET_UDP && packet->outcome == TW_OUTCOME_OPEN)
-            accept_packet(worker, packet);
+    burst->going_count = kept;
+}
+
+static void finish_stage(struct tw_worker *worker)
+{
+    struct tw_burst *burst = &worker->burst;
+    for (uint32_t i = 0; i < burst->count; i++) {
+        const struct tw_packet *packet = &burst->packets[i];
         if (packet->outcome != TW_OUTCOME_OPEN)
             tw_counter_add(&worker->config.counters->outcomes[packet->outcome], 1);
-        if (worker->received[i])
-            rte_pktmbuf_free(worker->received[i]);
     }
+    rte_pktmbuf_free_bulk(worker->received, burst->count);
+}
+
+/* count packets stand in worker->received. */
+static void run_stages(struct tw_worker *worker, uint32_t count)
+{
+    struct tw_burst *burst = &worker->burst;
+    struct tw_stage_cycles *cycles = &worker->stage_cycles;
+    const struct tw_live *live = &worker->live;
+    burst->count = count;
+    for (uint32_t i = 0; i < count; i++)
+        rte_prefetch0(rte_pktmbuf_mtod(worker->received[i], void *));
+    tw_stage_end(cycles, TW_STAGE_RECEIVE);
+    parse_stage(worker);
+    tw_stage_end(cycles, TW_STAGE_PARSE);
+    answer_stage(worker);
+    tw_stage_end(cycles, TW_STAGE_ANSWER);
+    tw_live_find(live, burst);
+    tw_stage_end(cycles, TW_STAGE_FIND);
+    tw_live_test(live, burst, worker->now_ns);
+    tw_stage_end(cycles, TW_STAGE_TEST);
+    tw_live_open(live, burst, worker->now_ns);
+    tw_stage_end(cycles, TW_STAGE_OPEN);
+    tw_live_commit(live, burst, worker->now_ns);
+    tw_stage_end(cycles, TW_STAGE_COMMIT);
+    tw_live_validate(live, burst);
+    tw_stage_end(cycles, TW_STAGE_VALIDATE);
+    tw_route_burst(worker, burst);
+    tw_stage_end(cycles, TW_STAGE_ROUTE);
+    finish_stage(worker);
+    tw_stage_end(cycles, TW_STAGE_FINISH);
 }
 
 static uint32_t receive_from_port(struct tw_worker *worker)
 {
     uint32_t total = 0;
     for (uint32_t burst = 0; worker->has_port && burst < BURSTS_PER_TURN; burst++) {
+        tw_stage_begin(&worker->stage_cycles);
         uint16_t count = rte_eth_rx_burst(worker->config.port_id, (uint16_t)worker->config.index,
                                           worker->received, TW_BURST_MAX);
         uint64_t bytes = 0;
@@ -173,6 +194,7 @@ static uint32_t receive_from_workers(struct tw_worker *worker)
         struct rte_ring *ring = worker->config.handover_in[from];
         if (!ring || from == worker->config.index)
             continue;
+        tw_stage_begin(&worker->stage_cycles);
         uint32_t count =
             rte_ring_sc_dequeue_burst(ring, (void **)worker->received, TW_BURST_MAX, NULL);
         run_stages(worker, count);

@@ -10,11 +10,13 @@ void tw_live_prefetch(const struct tw_live *live, const struct tw_packet *packet
         __builtin_prefetch(&live->sessions->hot[slot], 1);
 }
 
-/* What the replay test and the cipher touch first. */
-static void prefetch_body(const struct tw_session_body *body)
+/* What the replay test, the cipher's first look and all that follows it touch. The rest of a key is
+ * the back end's to load: it knows how far ahead. */
+static void prefetch_body(const struct tw_session_body *body, uint64_t sequence)
 {
-    __builtin_prefetch(&body->replay);
-    tw_aead_key_prefetch(&body->receive_key);
+    __builtin_prefetch(body, 1);
+    __builtin_prefetch(tw_replay_word(&body->replay, sequence), 1);
+    __builtin_prefetch(&body->receive_key);
 }
 
 static uint16_t check_session(const struct tw_live *live, struct tw_packet *packet)
@@ -56,23 +58,36 @@ static uint16_t outcome_of_replay(enum tw_replay_result result)
     return TW_OUTCOME_OPEN;
 }
 
-void tw_live_admit(const struct tw_live *live, struct tw_packet *packet, uint64_t now_ns)
+void tw_live_find(const struct tw_live *live, struct tw_burst *burst)
 {
-    packet->outcome = check_session(live, packet);
-    if (packet->outcome != TW_OUTCOME_OPEN)
-        return;
-    packet->outcome = check_header(&packet->header);
-    if (packet->outcome != TW_OUTCOME_OPEN)
-        return;
-    struct tw_session_body *body = &live->sessions->bodies[packet->slot];
-    packet->outcome = outcome_of_replay(tw_replay_test(&body->replay, packet->header.sequence));
-    if (packet->outcome != TW_OUTCOME_OPEN)
-        return;
-    struct tw_budget *budget = &live->sessions->hot[packet->slot].budget;
-    if (tw_budget_take(budget, live->session_rate, now_ns))
-        prefetch_body(body);
-    else
-        packet->outcome = TW_OUTCOME_SESSION_BUDGET;
+    uint32_t kept = 0;
+    for (uint32_t n = 0; n < burst->going_count; n++) {
+        uint8_t i = burst->going[n];
+        struct tw_packet *packet = &burst->packets[i];
+        packet->outcome = check_session(live, packet);
+        if (packet->outcome == TW_OUTCOME_OPEN)
+            packet->outcome = check_header(&packet->header);
+        if (packet->outcome == TW_OUTCOME_OPEN)
+            prefetch_body(&live->sessions->bodies[packet->slot], packet->header.sequence);
+        kept = tw_burst_pass(burst, kept, i);
+    }
+    burst->going_count = kept;
+}
+
+void tw_live_test(const struct tw_live *live, struct tw_burst *burst, uint64_t now_ns)
+{
+    uint32_t kept = 0;
+    for (uint32_t n = 0; n < burst->going_count; n++) {
+        uint8_t i = burst->going[n];
+        struct tw_packet *packet = &burst->packets[i];
+        const struct tw_replay *replay = &live->sessions->bodies[packet->slot].replay;
+        packet->outcome = outcome_of_replay(tw_replay_test(replay, packet->header.sequence));
+        if (packet->outcome == TW_OUTCOME_OPEN &&
+            !tw_budget_take(&live->sessions->hot[packet->slot].budget, live->session_rate, now_ns))
+            packet->outcome = TW_OUTCOME_SESSION_BUDGET;
+        kept = tw_burst_pass(burst, kept, i);
+    }
+    burst->going_count = kept;
 }
 
 static void reject_forged(const struct tw_live *live, struct tw_packet *packet, uint64_t now_ns)
@@ -82,29 +97,47 @@ static void reject_forged(const struct tw_live *live, struct tw_packet *packet, 
         tw_budget_return(&live->sessions->hot[packet->slot].budget, live->session_rate);
 }
 
-void tw_live_open(const struct tw_live *live, struct tw_packet *packets, uint32_t count,
-                  uint64_t now_ns)
+void tw_live_open(const struct tw_live *live, struct tw_burst *burst, uint64_t now_ns)
 {
     struct tw_aead_job jobs[TW_BURST_MAX];
-    uint32_t packet_of_job[TW_BURST_MAX];
-    uint32_t job_count = 0;
+    uint32_t count = burst->going_count, kept = 0;
     TW_ASSERT(count <= TW_BURST_MAX);
-    for (uint32_t i = 0; i < count; i++) {
-        if (packets[i].outcome != TW_OUTCOME_OPEN || packets[i].kind != TW_PACKET_UDP)
-            continue;
-        packet_of_job[job_count] = i;
-        jobs[job_count++] = (struct tw_aead_job){
-            .key = &live->sessions->bodies[packets[i].slot].receive_key,
-            .packet = packets[i].payload,
-            .length = packets[i].payload_length,
+    if (count == 0)
+        return;
+    for (uint32_t n = 0; n < count; n++) {
+        const struct tw_packet *packet = &burst->packets[burst->going[n]];
+        jobs[n] = (struct tw_aead_job){
+            .key = &live->sessions->bodies[packet->slot].receive_key,
+            .packet = packet->payload,
+            .length = packet->payload_length,
         };
     }
-    if (job_count > 0)
-        live->aead->open(jobs, job_count);
-    for (uint32_t job = 0; job < job_count; job++) {
-        if (!jobs[job].ok)
-            reject_forged(live, &packets[packet_of_job[job]], now_ns);
+    live->aead->open(jobs, count);
+    for (uint32_t n = 0; n < count; n++) {
+        uint8_t i = burst->going[n];
+        if (!jobs[n].ok)
+            reject_forged(live, &burst->packets[i], now_ns);
+        kept = tw_burst_pass(burst, kept, i);
     }
+    burst->going_count = kept;
+}
+
+/* Two copies in one burst both pass the test: the second one fails here. */
+void tw_live_commit(const struct tw_live *live, struct tw_burst *burst, uint64_t now_ns)
+{
+    uint32_t kept = 0;
+    for (uint32_t n = 0; n < burst->going_count; n++) {
+        uint8_t i = burst->going[n];
+        struct tw_packet *packet = &burst->packets[i];
+        struct tw_session_body *body = &live->sessions->bodies[packet->slot];
+        uint64_t newest = body->replay.newest;
+        packet->outcome =
+            outcome_of_replay(tw_replay_commit(&body->replay, packet->header.sequence));
+        if (body->replay.newest != newest)
+            body->newest_at_ns = now_ns;
+        kept = tw_burst_pass(burst, kept, i);
+    }
+    burst->going_count = kept;
 }
 
 static uint16_t outcome_of_frames(enum tw_frames_result result)
@@ -120,31 +153,16 @@ static uint16_t outcome_of_frames(enum tw_frames_result result)
     return TW_OUTCOME_ACCEPTED;
 }
 
-void tw_live_accept(const struct tw_live *live, struct tw_packet *packet,
-                    struct tw_client_frames *frames, uint64_t now_ns)
+void tw_live_validate(const struct tw_live *live, struct tw_burst *burst)
 {
-    struct tw_session *session = &live->sessions->hot[packet->slot];
-    struct tw_session_body *body = &live->sessions->bodies[packet->slot];
-    /* An earlier packet of the same burst may have closed the session or been a copy of this. */
-    if (session->state == TW_SESSION_CLOSING) {
-        packet->outcome = TW_OUTCOME_SESSION_CLOSING;
-        return;
+    for (uint32_t n = 0; n < burst->going_count; n++) {
+        uint8_t i = burst->going[n];
+        struct tw_packet *packet = &burst->packets[i];
+        struct tw_session *session = &live->sessions->hot[packet->slot];
+        session->due |= TW_DUE_ACK;
+        packet->outcome = outcome_of_frames(
+            tw_client_frames_decode(&burst->frames[i], packet->payload + TW_HEADER_SIZE,
+                                    (size_t)packet->payload_length - TW_PACKET_MIN));
+        session->malformed += packet->outcome != TW_OUTCOME_ACCEPTED;
     }
-    uint64_t newest = body->replay.newest;
-    packet->outcome = outcome_of_replay(tw_replay_commit(&body->replay, packet->header.sequence));
-    if (packet->outcome != TW_OUTCOME_OPEN)
-        return;
-    if (body->replay.newest != newest)
-        body->newest_at_ns = now_ns;
-    session->due |= TW_DUE_ACK;
-    packet->outcome = outcome_of_frames(
-        tw_client_frames_decode(frames, packet->payload + TW_HEADER_SIZE,
-                                (size_t)packet->payload_length - TW_HEADER_SIZE - TW_TAG_SIZE));
-    if (packet->outcome != TW_OUTCOME_ACCEPTED) {
-        session->malformed++;
-        return;
-    }
-    if (session->state == TW_SESSION_LIVE)
-        session->heard_ns = now_ns;
-    body->received_packets++;
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Stages of packets with a connection id, from header to decoded frames:
+ * Stages of packets with a connection id, from header to decoded frames; each runs over the burst's
+ * list of packets that are still going (burst.h):
  *
- *   admit:  session → path → flags → sequence → replay? → budget      (no cryptography)
- *   open:   AEAD over the burst                                       (the one costly step)
- *   accept: replay! → frames decoded and checked
+ *   find:     session, path, flags, sequence     test:   replay?, budget      (no cryptography)
+ *   open:     AEAD over the burst                                             (the one costly step)
+ *   commit:   replay!                            validate: frames decoded and checked
  *
  * The cheapest check comes first; a packet that fails changes nothing but budgets and counters. A
  * wrong tag never closes a session.
@@ -20,14 +21,11 @@
 #define TICKWIRE_DATAPLANE_GATE_LIVE_H
 
 #include "dataplane/gate/budget.h"
-#include "dataplane/gate/packet.h"
+#include "dataplane/gate/burst.h"
 #include "dataplane/gate/sessions.h"
 #include "dataplane/wire/aead.h"
-#include "dataplane/wire/frames.h"
 
 #include <stdint.h>
-
-#define TW_BURST_MAX 64u
 
 struct tw_live {
     struct tw_sessions *sessions;
@@ -37,20 +35,25 @@ struct tw_live {
     struct tw_budget_rate forged_rate;
 };
 
-/* Starts loading the session's first line; before admit of the same burst. */
+/* Starts loading the session's first line; before tw_live_find of the same burst. */
 void tw_live_prefetch(const struct tw_live *live, const struct tw_packet *packet);
 
-/* Leaves the outcome open, with `slot` set, when the packet is worth opening; then loads its keys.
- */
-void tw_live_admit(const struct tw_live *live, struct tw_packet *packet, uint64_t now_ns);
+/* Sets `slot` of the packets that name a session from its own address with a header that may be,
+ * and starts loading the rest of what comes before the cipher. All are of kind UDP, with a
+ * connection id of this worker. */
+void tw_live_find(const struct tw_live *live, struct tw_burst *burst);
 
-/* Opens in place the packets of packets[count] that are open and of kind UDP; count <=
- * TW_BURST_MAX. */
-void tw_live_open(const struct tw_live *live, struct tw_packet *packets, uint32_t count,
-                  uint64_t now_ns);
+/* Packet numbers not seen before, within the session's budget. */
+void tw_live_test(const struct tw_live *live, struct tw_burst *burst, uint64_t now_ns);
 
-/* Commits the packet number of an opened packet, then decodes its frames. */
-void tw_live_accept(const struct tw_live *live, struct tw_packet *packet,
-                    struct tw_client_frames *frames, uint64_t now_ns);
+/* Opens the packets in place. */
+void tw_live_open(const struct tw_live *live, struct tw_burst *burst, uint64_t now_ns);
+
+/* Records the packet numbers of opened packets. */
+void tw_live_commit(const struct tw_live *live, struct tw_burst *burst, uint64_t now_ns);
+
+/* Decodes all frames into burst->frames. Decides every packet; accepted or malformed, it is routed:
+ * a session may have to be closed for it. */
+void tw_live_validate(const struct tw_live *live, struct tw_burst *burst);
 
 #endif

@@ -1,54 +1,83 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dataplane/gate/worker_state.h"
 
+#include "tickwire/assert.h"
+
 #include <rte_ring.h>
 #include <rte_ring_elem.h>
 
-static struct tw_record make_record(const struct tw_worker *worker, uint32_t slot,
-                                    enum tw_record_type type)
+/* ---- records -----------------------------------------------------------------------------------
+ */
+
+static void flush_batch(struct tw_worker *worker, uint32_t shard)
 {
-    return (struct tw_record){
+    struct tw_record_batch *batch = &worker->records[shard];
+    if (batch->count == 0)
+        return;
+    unsigned int put =
+        rte_ring_sp_enqueue_bulk_elem(worker->config.shard_rings[shard].records, batch->records,
+                                      sizeof(batch->records[0]), batch->count, NULL);
+    TW_ASSERT(put == batch->count); /* there was room for each, and the shard only makes more */
+    batch->count = 0;
+}
+
+void tw_route_flush(struct tw_worker *worker)
+{
+    for (uint32_t shard = 0; shard < worker->config.shards; shard++)
+        flush_batch(worker, shard);
+}
+
+/* The session's next record, its head filled in; NULL if the shard's ring is full. */
+static struct tw_record *take_record(struct tw_worker *worker, uint32_t slot,
+                                     enum tw_record_type type)
+{
+    const struct tw_session *session = &worker->sessions.hot[slot];
+    struct tw_record_batch *batch = &worker->records[session->shard];
+    if (batch->count == TW_RECORD_BATCH)
+        flush_batch(worker, session->shard);
+    if (batch->room == 0) {
+        batch->room =
+            rte_ring_free_count(worker->config.shard_rings[session->shard].records) - batch->count;
+        if (batch->room == 0)
+            return NULL;
+    }
+    batch->room--;
+    struct tw_record *record = &batch->records[batch->count++];
+    *record = (struct tw_record){
         .type = (uint16_t)type,
         .worker = (uint16_t)worker->config.index,
         .slot = slot,
-        .route_epoch = worker->sessions.hot[slot].route_epoch,
+        .route_epoch = session->route_epoch,
         .world = worker->sessions.bodies[slot].world,
         .received_ns = worker->now_ns,
     };
-}
-
-static struct rte_ring *ring_of(const struct tw_worker *worker, uint32_t slot)
-{
-    return worker->config.shard_rings[worker->sessions.hot[slot].shard].records;
-}
-
-static bool put_record(const struct tw_worker *worker, uint32_t slot,
-                       const struct tw_record *record)
-{
-    return rte_ring_sp_enqueue_elem(ring_of(worker, slot), (void *)(uintptr_t)record,
-                                    sizeof(*record)) == 0;
+    return record;
 }
 
 bool tw_route_join(struct tw_worker *worker, uint32_t slot)
 {
-    struct tw_record record = make_record(worker, slot, TW_RECORD_JOIN);
-    record.join.account = worker->sessions.bodies[slot].account;
-    return put_record(worker, slot, &record);
+    struct tw_record *record = take_record(worker, slot, TW_RECORD_JOIN);
+    if (record)
+        record->join.account = worker->sessions.bodies[slot].account;
+    return record != NULL;
 }
 
 bool tw_route_leave(struct tw_worker *worker, uint32_t slot)
 {
-    struct tw_record record = make_record(worker, slot, TW_RECORD_LEAVE);
-    record.leave.reason = worker->sessions.hot[slot].close_reason;
-    return put_record(worker, slot, &record);
+    struct tw_record *record = take_record(worker, slot, TW_RECORD_LEAVE);
+    if (record)
+        record->leave.reason = worker->sessions.hot[slot].close_reason;
+    return record != NULL;
 }
+
+/* ---- frames ------------------------------------------------------------------------------------
+ */
 
 static enum tw_input_outcome route_input(struct tw_worker *worker, uint32_t slot, uint32_t tick,
                                          const struct tw_input *input)
 {
     struct tw_session_body *body = &worker->sessions.bodies[slot];
-    enum tw_input_outcome outcome =
-        tw_input_window_test(&body->inputs, tick, (uint32_t)tw_worker_tick(worker));
+    enum tw_input_outcome outcome = tw_input_window_test(&body->inputs, tick, worker->tick);
     if (outcome != TW_INPUT_ROUTED)
         return outcome;
     if (!tw_budget_take(&body->input_budget, worker->budgets.input_rate, worker->now_ns))
@@ -56,11 +85,11 @@ static enum tw_input_outcome route_input(struct tw_worker *worker, uint32_t slot
     /* Nothing of a session may overtake its join. */
     if ((worker->sessions.hot[slot].due & TW_DUE_JOIN) != 0)
         return TW_INPUT_RING_FULL;
-    struct tw_record record = make_record(worker, slot, TW_RECORD_INPUT);
-    record.input.tick = tick;
-    record.input.input = *input;
-    if (!put_record(worker, slot, &record))
+    struct tw_record *record = take_record(worker, slot, TW_RECORD_INPUT);
+    if (!record)
         return TW_INPUT_RING_FULL;
+    record->input.tick = tick;
+    record->input.input = *input;
     tw_input_window_mark(&body->inputs, tick);
     return TW_INPUT_ROUTED;
 }
@@ -81,12 +110,15 @@ static void route_inputs(struct tw_worker *worker, uint32_t slot,
 static void route_snapshot_ack(struct tw_worker *worker, uint32_t slot,
                                const struct tw_client_frames *frames)
 {
-    struct tw_record record = make_record(worker, slot, TW_RECORD_SNAPSHOT_ACK);
-    record.snapshot_ack.newest = frames->snapshot_newest;
-    record.snapshot_ack.bitmap = frames->snapshot_bitmap;
     bool join_waits = (worker->sessions.hot[slot].due & TW_DUE_JOIN) != 0;
-    if (join_waits || !put_record(worker, slot, &record))
+    struct tw_record *record =
+        join_waits ? NULL : take_record(worker, slot, TW_RECORD_SNAPSHOT_ACK);
+    if (!record) {
         tw_counter_add(&worker->config.counters->records_ring_full, 1);
+        return;
+    }
+    record->snapshot_ack.newest = frames->snapshot_newest;
+    record->snapshot_ack.bitmap = frames->snapshot_bitmap;
 }
 
 static void note_ping(struct tw_worker *worker, uint32_t slot, uint64_t time_us)
@@ -110,11 +142,14 @@ static void make_live(struct tw_worker *worker, uint32_t slot)
     tw_owed_settle(worker, slot);
 }
 
-void tw_route_frames(struct tw_worker *worker, uint32_t slot)
+static void route_frames(struct tw_worker *worker, uint32_t slot,
+                         const struct tw_client_frames *frames)
 {
-    const struct tw_client_frames *frames = &worker->frames;
-    if (worker->sessions.hot[slot].state == TW_SESSION_PENDING)
+    struct tw_session *session = &worker->sessions.hot[slot];
+    worker->sessions.bodies[slot].received_packets++;
+    if (session->state == TW_SESSION_PENDING)
         make_live(worker, slot);
+    session->heard_ns = worker->now_ns;
     if (frames->has_inputs)
         route_inputs(worker, slot, frames);
     if (frames->has_snapshot_ack)
@@ -124,4 +159,21 @@ void tw_route_frames(struct tw_worker *worker, uint32_t slot)
     /* frames->has_ack: nothing is sent again in this version, so nothing hangs on it. */
     if (frames->has_close)
         tw_owed_close(worker, slot, TW_CLOSE_BY_CLIENT, false);
+}
+
+void tw_route_burst(struct tw_worker *worker, struct tw_burst *burst)
+{
+    uint32_t malformed_max = worker->config.config->limits.malformed_max;
+    for (uint32_t n = 0; n < burst->going_count; n++) {
+        struct tw_packet *packet = &burst->packets[burst->going[n]];
+        const struct tw_session *session = &worker->sessions.hot[packet->slot];
+        /* An earlier packet of the same burst may have closed it. */
+        if (session->state == TW_SESSION_CLOSING)
+            packet->outcome = TW_OUTCOME_SESSION_CLOSING;
+        else if (packet->outcome == TW_OUTCOME_ACCEPTED)
+            route_frames(worker, packet->slot, &burst->frames[burst->going[n]]);
+        else if (session->malformed > malformed_max)
+            tw_owed_close(worker, packet->slot, TW_CLOSE_MISBEHAVED, true);
+    }
+    tw_route_flush(worker);
 }

@@ -20,6 +20,7 @@
 #include "tickwire/wire.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* A welcome that was lost three times still fits. */
@@ -66,22 +67,27 @@ struct tw_session {
 static_assert(sizeof(struct tw_session) == 64, "one cache line decides before cryptography");
 
 struct tw_session_body {
-    struct tw_aead_key receive_key;
-    struct tw_aead_key send_key;
-    struct tw_replay replay;
-    uint64_t send_sequence; /* of the next packet */
-    uint64_t newest_at_ns;  /* when the largest packet number arrived */
-    uint64_t ping_time_us;
-    uint64_t ping_received_us;
+    /* First line: what an opened packet reads and writes, up to its route. */
     struct tw_input_window inputs;
     struct tw_budget input_budget;
-    uint64_t account;
-    uint64_t installed_ns;
+    uint64_t newest_at_ns; /* when the largest packet number arrived */
     uint64_t received_packets;
-    uint64_t sent_packets;
+    uint64_t account;
     uint32_t world;
+    struct tw_replay
+        replay; /* its newest number ends the line, its ring of bits are the next four */
+    struct tw_aead_key receive_key;
+    struct tw_aead_key send_key;
+    /* Last line: what a packet that is sent reads and writes. */
+    uint64_t send_sequence; /* of the next packet */
+    uint64_t sent_packets;
+    uint64_t ping_time_us;
+    uint64_t ping_received_us;
+    uint64_t installed_ns;
     uint8_t token_id[TW_TOKEN_ID_SIZE];
 } __attribute__((aligned(64)));
+static_assert(offsetof(struct tw_session_body, replay) + offsetof(struct tw_replay, words) == 64,
+              "one line before the ring of bits");
 static_assert(sizeof(struct tw_session_body) == 2 * sizeof(struct tw_aead_key) + 384,
               "the size named above");
 

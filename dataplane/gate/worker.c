@@ -140,12 +140,15 @@ uint32_t tw_worker_turn(struct tw_worker *worker, uint64_t now_ns)
     if (now_ns - worker->now_ns >= ABSENCE_NS)
         worker->back_ns = now_ns;
     worker->now_ns = now_ns;
+    worker->tick = (uint32_t)(tw_worker_server_time_us(worker) *
+                              worker->config.config->world.tick_hz / 1000000u);
     worker->sent = 0;
     tw_commands_turn(worker);
     uint32_t received = tw_inward_turn(worker);
     tw_outward_turn(worker);
     tw_owed_turn(worker);
     tw_commands_housekeeping(worker);
+    tw_route_flush(worker);
     tw_transmit_flush(worker);
     tw_outward_refill(worker);
     return received + worker->sent;

@@ -15,6 +15,7 @@
 #define TICKWIRE_DATAPLANE_GATE_WORKER_STATE_H
 
 #include "dataplane/gate/budget.h"
+#include "dataplane/gate/burst.h"
 #include "dataplane/gate/live.h"
 #include "dataplane/gate/mailbox.h"
 #include "dataplane/gate/neighbours.h"
@@ -22,6 +23,7 @@
 #include "dataplane/gate/parse.h"
 #include "dataplane/gate/pending.h"
 #include "dataplane/gate/sessions.h"
+#include "dataplane/gate/stage_cycles.h"
 #include "dataplane/gate/udp_frame.h"
 #include "dataplane/gate/worker.h"
 #include "dataplane/wire/cookie.h"
@@ -64,6 +66,15 @@ struct tw_send_batch {
     uint16_t count;
 };
 
+/* Records on their way to one shard: into the ring all at once, for a ring's index costs the shard
+ * a cache line each time it moves. */
+#define TW_RECORD_BATCH 64u
+struct tw_record_batch {
+    uint32_t count;
+    uint32_t room; /* cells of the ring that are free for sure, beyond `count` */
+    struct tw_record records[TW_RECORD_BATCH];
+};
+
 /* Slots in order of arrival, each at most once: as many cells as sessions. */
 struct tw_slot_queue {
     uint32_t *slots;
@@ -89,6 +100,7 @@ struct tw_worker {
     struct tw_cookie_keys cookies;
     struct tw_address own_address;
     uint64_t now_ns;
+    uint32_t tick;            /* that runs now */
     uint64_t back_ns;         /* when it last came back after being held up for a second or more */
     uint64_t housekeeping_ns; /* next */
     bool has_port;
@@ -101,11 +113,12 @@ struct tw_worker {
     uint32_t *pongs; /* slots whose ping came in this turn */
     uint32_t pong_count;
     uint32_t sent; /* this turn */
-    struct tw_packet packets[TW_BURST_MAX];
-    struct rte_mbuf *received[TW_BURST_MAX]; /* NULL once passed on */
-    struct tw_client_frames frames;
+    struct tw_burst burst;
+    struct rte_mbuf *received[TW_BURST_MAX]; /* of burst.packets; NULL once passed on */
+    struct tw_stage_cycles stage_cycles;
     struct tw_seal_batch seal;
     struct tw_send_batch send;
+    struct tw_record_batch records[TW_SHARDS_MAX];
     struct tw_worker_event event;
     struct tw_worker_command command;
     void *session_memory;
@@ -114,16 +127,11 @@ struct tw_worker {
     _Atomic bool drained; /* worker: w, any: r */
 } __attribute__((aligned(64)));
 
-/* µs since tick 0, and the tick that runs now. */
+/* µs since tick 0 */
 static inline uint64_t tw_worker_server_time_us(const struct tw_worker *worker)
 {
     uint64_t epoch_ns = worker->config.epoch_ns;
     return worker->now_ns > epoch_ns ? (worker->now_ns - epoch_ns) / 1000u : 0;
-}
-
-static inline uint64_t tw_worker_tick(const struct tw_worker *worker)
-{
-    return tw_worker_server_time_us(worker) * worker->config.config->world.tick_hz / 1000000u;
 }
 
 /* ---- worker.c ---------------------------------------------------------------------------------
@@ -144,10 +152,14 @@ void tw_handshake_expire(struct tw_worker *worker);
 
 /* ---- route.c ----------------------------------------------------------------------------------
  */
-/* Applies worker->frames of an accepted packet. */
-void tw_route_frames(struct tw_worker *worker, uint32_t slot);
+/* Applies the frames of accepted packets, and closes sessions that sent one malformed packet too
+ * many. Records are in their rings when it returns. */
+void tw_route_burst(struct tw_worker *worker, struct tw_burst *burst);
+/* Single records, told apart by whether there was room; in their rings by tw_route_flush. */
 bool tw_route_join(struct tw_worker *worker, uint32_t slot) __attribute__((warn_unused_result));
 bool tw_route_leave(struct tw_worker *worker, uint32_t slot) __attribute__((warn_unused_result));
+
+void tw_route_flush(struct tw_worker *worker);
 
 /* ---- owed.c -----------------------------------------------------------------------------------
  */

@@ -28,6 +28,12 @@ struct tw_replay {
     uint64_t words[TW_REPLAY_WORDS];
 };
 
+/* The word that holds a packet number's bit, for whoever wants it loaded ahead. */
+static inline const uint64_t *tw_replay_word(const struct tw_replay *replay, uint64_t sequence)
+{
+    return &replay->words[sequence / 64u & (TW_REPLAY_WORDS - 1u)];
+}
+
 void tw_replay_init(struct tw_replay *replay);
 
 enum tw_replay_result tw_replay_test(const struct tw_replay *replay, uint64_t sequence);

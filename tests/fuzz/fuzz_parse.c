@@ -73,31 +73,35 @@ static void check_hello(const struct tw_packet *packet)
 /* Every stage in order; returns the outcome. */
 static uint16_t run(struct bench *bench, uint8_t *frame, size_t length, enum tw_checksum_hint hint)
 {
-    struct tw_packet packet = {.frame = frame, .frame_length = (uint32_t)length};
-    tw_packet_parse(&packet, &server, (struct tw_checksum_hints){hint, hint});
-    TW_ASSERT(packet.outcome <= TW_OUTCOME_OPEN);
-    if (packet.outcome != TW_OUTCOME_OPEN)
-        return packet.outcome;
-    if (packet.kind == TW_PACKET_ARP) {
-        TW_ASSERT(tw_arp_reply(&packet, &server) <= length);
+    static struct tw_burst burst;
+    struct tw_packet *packet = &burst.packets[0];
+    burst.going_count = 1;
+    burst.going[0] = 0;
+    *packet = (struct tw_packet){.frame = frame, .frame_length = (uint32_t)length};
+    tw_packet_parse(packet, &server, (struct tw_checksum_hints){hint, hint});
+    TW_ASSERT(packet->outcome <= TW_OUTCOME_OPEN);
+    if (packet->outcome != TW_OUTCOME_OPEN)
+        return packet->outcome;
+    if (packet->kind == TW_PACKET_ARP) {
+        TW_ASSERT(tw_arp_reply(packet, &server) <= length);
         return TW_OUTCOME_ARP_HANDLED;
     }
-    if (packet.kind == TW_PACKET_ICMP) {
-        TW_ASSERT(tw_icmp_reply(&packet, &server, client.mac) <= length);
+    if (packet->kind == TW_PACKET_ICMP) {
+        TW_ASSERT(tw_icmp_reply(packet, &server, client.mac) <= length);
         return TW_OUTCOME_ICMP_ANSWERED;
     }
-    TW_ASSERT(packet.payload + packet.payload_length <= frame + length);
-    if (packet.header.connection_id == 0) {
-        check_hello(&packet);
+    TW_ASSERT(packet->payload + packet->payload_length <= frame + length);
+    if (packet->header.connection_id == 0) {
+        check_hello(packet);
         return TW_OUTCOME_OPEN;
     }
-    struct tw_client_frames frames;
-    tw_live_admit(&bench->live, &packet, NOW_NS);
-    tw_live_open(&bench->live, &packet, 1, NOW_NS);
-    if (packet.outcome == TW_OUTCOME_OPEN)
-        tw_live_accept(&bench->live, &packet, &frames, NOW_NS);
-    TW_ASSERT(packet.outcome < TW_OUTCOME_COUNT);
-    return packet.outcome;
+    tw_live_find(&bench->live, &burst);
+    tw_live_test(&bench->live, &burst, NOW_NS);
+    tw_live_open(&bench->live, &burst, NOW_NS);
+    tw_live_commit(&bench->live, &burst, NOW_NS);
+    tw_live_validate(&bench->live, &burst);
+    TW_ASSERT(packet->outcome < TW_OUTCOME_COUNT);
+    return packet->outcome;
 }
 
 static void fuzz_raw(struct bench *bench, const uint8_t *data, size_t size, bool checksums_good)

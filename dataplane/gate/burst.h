@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A burst of packets on its way through the stages, and the list of those that are still going.
+ *
+ * Each stage runs over the whole list before the next one starts, so that what a packet needs from
+ * memory is on its way while others are worked on:
+ *
+ *   parse → answer → find → test → open → commit → validate → route → finish
+ *            │ ARP, ICMP, hello, another worker's
+ *
+ * A stage that decides a packet writes its outcome and leaves it out of the list it hands on; the
+ * order of arrival is kept. Owned by one worker; pure values, no DPDK.
+ */
+#ifndef TICKWIRE_DATAPLANE_GATE_BURST_H
+#define TICKWIRE_DATAPLANE_GATE_BURST_H
+
+#include "dataplane/gate/packet.h"
+#include "dataplane/wire/frames.h"
+
+#include <stdint.h>
+
+/* What a port hands over at once. The lines that 32 packets touch up to their cipher (frame,
+ * buffer, session, window) fill half of a first-level cache; twice as many gained nothing. */
+#define TW_BURST_MAX 32u
+
+struct tw_burst {
+    uint32_t count;
+    uint32_t going_count;
+    uint8_t going[TW_BURST_MAX]; /* indices into packets */
+    struct tw_packet packets[TW_BURST_MAX];
+    struct tw_client_frames frames[TW_BURST_MAX]; /* of packets[i], once it is validated */
+};
+
+/* Hands packet `index` on if nothing decided it. `kept` counts those handed on so far. */
+static inline uint32_t tw_burst_pass(struct tw_burst *burst, uint32_t kept, uint8_t index)
+{
+    burst->going[kept] = index;
+    return kept + (burst->packets[index].outcome == TW_OUTCOME_OPEN);
+}
+
+#endif
