@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dataplane/engine/engine.h"
 
+#include "dataplane/crypto/cookie_sha_ni.h"
 #include "dataplane/engine/clock.h"
 #include "dataplane/engine/eal.h"
 #include "dataplane/engine/shard_config.h"
@@ -89,6 +90,7 @@ static bool create_worker(struct tw_engine *engine, uint32_t index, struct tw_en
         .socket = engine->port.socket,
         .config = engine->config,
         .aead = engine->aead,
+        .cookie_hash = engine->cookie_hash,
         .rx_pool = engine->port.rx_pools[index],
         .tx_pool = engine->port.tx_pools[index],
         .events = tw_engine_events(engine, index),
@@ -167,6 +169,8 @@ bool tw_engine_begin(struct tw_engine *engine, const struct tw_config *config,
     engine->config = config;
     engine->topology = topology;
     engine->aead = tw_aead_select(aead_name(config->engine.aead), &engine->aead_report);
+    if (config->engine.aead != TW_AEAD_CHOICE_LIBSODIUM)
+        engine->cookie_hash = tw_cookie_hash_sha_ni();
     TW_ASSERT(engine->aead != NULL); /* every choice of the configuration is a known back end */
     randombytes_buf(&engine->boot_id, sizeof(engine->boot_id));
     struct tw_eal_error eal_error;

@@ -25,6 +25,7 @@ struct tw_engine {
     uint64_t epoch_ns; /* tick 0 */
     uint64_t boot_id;
     const struct tw_aead_backend *aead;
+    const struct tw_cookie_hash *cookie_hash; /* NULL: libsodium\'s */
     struct tw_aead_report aead_report;
     bool aead_threads;                             /* the worker lcores have started it */
     struct rte_ring *rings[TW_TOPOLOGY_RINGS_MAX]; /* as in the topology */

@@ -94,11 +94,12 @@ static void print_ready(const struct tw_engine *engine)
     uint32_t ip = engine->config->engine.address;
     printf("{\"event\":\"ready\",\"port\":\"%s\",\"driver\":\"%s\",\"hugepages\":%s,"
            "\"mac\":\"%02x:%02x:%02x:%02x:%02x:%02x\",\"address\":\"%u.%u.%u.%u:%u\","
-           "\"aead\":{\"aes256_gcm\":\"%s\",\"chacha20_poly1305\":\"%s\"}}\n",
+           "\"aead\":{\"aes256_gcm\":\"%s\",\"chacha20_poly1305\":\"%s\"},\"cookie\":\"%s\"}\n",
            engine->port.name, engine->port.driver, engine->hugepages ? "true" : "false", mac[0],
            mac[1], mac[2], mac[3], mac[4], mac[5], ip >> 24, ip >> 16 & 0xff, ip >> 8 & 0xff,
            ip & 0xff, engine->config->engine.udp_port, name_or_none(engine->aead_report.aes256_gcm),
-           name_or_none(engine->aead_report.chacha20_poly1305));
+           name_or_none(engine->aead_report.chacha20_poly1305),
+           engine->cookie_hash != NULL ? engine->cookie_hash->name : "libsodium");
     fflush(stdout);
 }
 

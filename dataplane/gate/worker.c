@@ -102,6 +102,7 @@ struct tw_worker *tw_worker_create(const struct tw_worker_config *config)
         return NULL;
     worker->config = *config;
     worker->has_port = rte_eth_dev_is_valid_port(config->port_id) != 0;
+    worker->cookies.hash = config->cookie_hash;
     init_rules(worker, &config->config->engine);
     init_budgets(worker, config->config);
     if (!init_tables(worker)) {

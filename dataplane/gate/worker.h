@@ -12,6 +12,7 @@
 #define TICKWIRE_DATAPLANE_GATE_WORKER_H
 
 #include "dataplane/wire/aead.h"
+#include "dataplane/wire/cookie.h"
 #include "tickwire/config.h"
 #include "tickwire/counters.h"
 #include "tickwire/ids.h"
@@ -40,6 +41,7 @@ struct tw_worker_config {
     int socket;                     /* NUMA node for its memory */
     const struct tw_config *config; /* outlives the worker */
     const struct tw_aead_backend *aead;
+    const struct tw_cookie_hash *cookie_hash; /* NULL: libsodium's */
     struct rte_mempool *rx_pool;
     struct rte_mempool *tx_pool; /* apart, so that a flood cannot starve answers */
     struct tw_worker_shard_rings shard_rings[TW_SHARDS_MAX];

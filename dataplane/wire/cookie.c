@@ -5,15 +5,45 @@
 #include "tickwire/bytes.h"
 
 #include <sodium.h>
+#include <string.h>
 
-/* address 16, port 2, ephemeral 32, slot 4. With SHA-256's 9 bytes of padding: one block. */
-#define COOKIE_INPUT 54u
-static_assert(COOKIE_INPUT + 9 <= 64, "one hash block after the key");
+static_assert(TW_COOKIE_INPUT + 9 <= 64, "one hash block after the key");
+static_assert(sizeof(crypto_auth_hmacsha256_state) <= TW_COOKIE_PREPARED_SIZE, "fits");
+
+static void sodium_prepare(uint8_t prepared[TW_COOKIE_PREPARED_SIZE],
+                           const uint8_t key[TW_KEY_SIZE])
+{
+    crypto_auth_hmacsha256_state state;
+    crypto_auth_hmacsha256_init(&state, key, TW_KEY_SIZE);
+    memcpy(prepared, &state, sizeof(state));
+    sodium_memzero(&state, sizeof(state));
+}
+
+static void sodium_mac(uint8_t mac[TW_HASH_SIZE], const uint8_t prepared[TW_COOKIE_PREPARED_SIZE],
+                       const uint8_t input[TW_COOKIE_INPUT])
+{
+    crypto_auth_hmacsha256_state state;
+    memcpy(&state, prepared, sizeof(state));
+    crypto_auth_hmacsha256_update(&state, input, TW_COOKIE_INPUT);
+    crypto_auth_hmacsha256_final(&state, mac); /* wipes it */
+}
+
+const struct tw_cookie_hash *tw_cookie_hash_sodium(void)
+{
+    static const struct tw_cookie_hash hash = {
+        .name = "libsodium", .prepare = sodium_prepare, .mac = sodium_mac};
+    return &hash;
+}
+
+static const struct tw_cookie_hash *hash_of(const struct tw_cookie_keys *keys)
+{
+    return keys->hash != NULL ? keys->hash : tw_cookie_hash_sodium();
+}
 
 void tw_cookie_rotate(struct tw_cookie_keys *keys, const uint8_t key[TW_KEY_SIZE], uint32_t slot)
 {
     keys->keys[1] = keys->keys[0];
-    memcpy(keys->keys[0].key, key, TW_KEY_SIZE);
+    hash_of(keys)->prepare(keys->keys[0].prepared, key);
     keys->keys[0].slot = slot;
     keys->keys[0].valid = true;
 }
@@ -22,13 +52,13 @@ static void cookie_hash(uint8_t cookie[TW_COOKIE_SIZE], const struct tw_cookie_k
                         int which, const struct tw_address *source,
                         const uint8_t ephemeral[TW_KEY_SIZE])
 {
-    uint8_t input[COOKIE_INPUT];
+    uint8_t input[TW_COOKIE_INPUT];
     memcpy(input, source->ip, 16);
     tw_store_u16(input + 16, source->port);
     memcpy(input + 18, ephemeral, TW_KEY_SIZE);
     tw_store_u32(input + 50, keys->keys[which].slot);
     uint8_t hash[TW_HASH_SIZE];
-    crypto_auth_hmacsha256(hash, input, sizeof(input), keys->keys[which].key);
+    hash_of(keys)->mac(hash, keys->keys[which].prepared, input);
     memcpy(cookie, hash, TW_COOKIE_SIZE);
 }
 

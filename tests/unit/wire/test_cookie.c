@@ -77,7 +77,7 @@ static void other_key_or_slot_fails(void **state)
     assert_false(check(&given));
     given.keys.keys[0].slot--;
     assert_true(check(&given));
-    given.keys.keys[0].key[31] ^= 1;
+    given.keys.keys[0].prepared[31] ^= 1;
     assert_false(check(&given));
 }
 
