@@ -7,9 +7,11 @@
 #include "tickwire/assert.h"
 #include "tickwire/shard.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <sched.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* A session gives at most one input and one snapshot acknowledgement a tick. */
@@ -37,6 +39,8 @@ static_assert(BUFFER_HEADERS + RX_BUFFER_SIZE <= SMALL_PAGE, "a buffer fits a pa
 #define HANDOVER_DEPTH 1024u
 #define SNAPSHOTS_MIN  256u
 
+#define ISOLATED_CORES "/sys/devices/system/cpu/isolated"
+
 static bool fail(struct tw_topology_error *error, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
@@ -57,6 +61,42 @@ static uint32_t power_of_two(uint32_t value)
     return power;
 }
 
+void tw_topology_cores_parse(bool cores[TW_TOPOLOGY_CORES_MAX], const char *list)
+{
+    while (isdigit((unsigned char)*list)) {
+        char *end;
+        unsigned long first = strtoul(list, &end, 10);
+        unsigned long last = first;
+        if (*end == '-')
+            last = strtoul(end + 1, &end, 10);
+        for (unsigned long core = first; core <= last && core < TW_TOPOLOGY_CORES_MAX; core++)
+            cores[core] = true;
+        list = end + (*end == ',');
+    }
+}
+
+/* `started` is restored: it tells where the kernel, or whoever started us, wants other threads. */
+static void probe_isolated(struct tw_topology_host *host, const cpu_set_t *started)
+{
+    char list[4096] = "";
+    FILE *file = fopen(ISOLATED_CORES, "re");
+    if (file == NULL)
+        return;
+    if (fgets(list, sizeof(list), file) == NULL)
+        list[0] = '\0';
+    fclose(file);
+    bool isolated[TW_TOPOLOGY_CORES_MAX] = {0};
+    tw_topology_cores_parse(isolated, list);
+    cpu_set_t all;
+    memset(&all, 0xff, sizeof(all));
+    /* The kernel keeps those of them that our control group allows. */
+    bool told = sched_setaffinity(0, sizeof(all), &all) == 0 &&
+                sched_getaffinity(0, sizeof(all), &all) == 0;
+    for (uint32_t core = 0; core < TW_TOPOLOGY_CORES_MAX && told; core++)
+        host->isolated[core] = isolated[core] && CPU_ISSET(core, &all);
+    sched_setaffinity(0, sizeof(*started), started);
+}
+
 void tw_topology_host_probe(struct tw_topology_host *host)
 {
     memset(host, 0, sizeof(*host));
@@ -66,6 +106,7 @@ void tw_topology_host_probe(struct tw_topology_host *host)
         return;
     for (uint32_t core = 0; core < TW_TOPOLOGY_CORES_MAX; core++)
         host->cores[core] = CPU_ISSET(core, &set);
+    probe_isolated(host, &set);
 }
 
 uint32_t tw_topology_worker(const struct tw_topology *topology, uint32_t worker)
@@ -303,7 +344,8 @@ static bool check_threads(const struct tw_topology *topology, const struct tw_to
 {
     for (uint32_t i = 0; i < topology->thread_count; i++) {
         const struct tw_topology_thread *thread = &topology->threads[i];
-        if (thread->core >= TW_TOPOLOGY_CORES_MAX || !host->cores[thread->core])
+        if (thread->core >= TW_TOPOLOGY_CORES_MAX ||
+            !(host->cores[thread->core] || host->isolated[thread->core]))
             return fail(error, "%s is to run on core %u, which this machine does not have",
                         thread->name, thread->core);
         for (uint32_t j = 0; j < i; j++) {

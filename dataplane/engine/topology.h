@@ -87,15 +87,20 @@ struct tw_topology {
 
 /* What the machine offers. */
 struct tw_topology_host {
-    bool cores[TW_TOPOLOGY_CORES_MAX]; /* usable by this process */
+    bool cores[TW_TOPOLOGY_CORES_MAX];    /* usable by this process */
+    bool isolated[TW_TOPOLOGY_CORES_MAX]; /* usable, too, by threads that are put there by name */
 };
 
 struct tw_topology_error {
     char message[256];
 };
 
-/* The cores this process may run on. */
+/* The cores this process was started on, and the isolated ones (isolcpus), on which the kernel
+ * starts nobody. */
 void tw_topology_host_probe(struct tw_topology_host *host);
+
+/* Sets cores[] by a list of the kernel's, "2-5,8"; anything else sets nothing further. */
+void tw_topology_cores_parse(bool cores[TW_TOPOLOGY_CORES_MAX], const char *list);
 
 /* Fills the table and validates it. False: *error says which rule is broken. */
 bool tw_topology_build(struct tw_topology *topology, const struct tw_config *config,

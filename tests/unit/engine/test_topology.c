@@ -234,6 +234,57 @@ static void test_unknown_core(void **state)
     refuses_config("main is to run on core 31");
 }
 
+static void test_isolated_cores_are_for_those_who_name_them(void **state)
+{
+    (void)state;
+    memset(host.cores, 0, sizeof(host.cores));
+    host.cores[0] = host.cores[1] = true;
+    tw_topology_cores_parse(host.isolated, "2-4,7\n");
+    build();
+    for (uint32_t i = 0; i < table.thread_count; i++)
+        assert_in_range(table.threads[i].core, 0, 1);
+    config.engine.worker_core_count = 2;
+    config.engine.worker_cores[0] = 2;
+    config.engine.worker_cores[1] = 7;
+    config.engine.shard_core_count = 1;
+    config.engine.shard_cores[0] = 4;
+    build();
+    config.engine.shard_cores[0] = 5;
+    refuses_config("shard0 is to run on core 5");
+}
+
+static void test_lists_of_cores(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *list;
+        uint32_t count, last;
+    } cases[] = {
+        {"", 0, 0},
+        {"\n", 0, 0},
+        {" (null)", 0, 0},
+        {"0", 1, 0},
+        {"3,5-6", 3, 6},
+        {"7-5", 0, 0},
+        {"2-", 0, 0},
+        {"1,,2", 1, 1},
+        {"1020-2000", 4, 1023},
+        {"99999999999999999999", 0, 0},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        bool cores[TW_TOPOLOGY_CORES_MAX] = {0};
+        tw_topology_cores_parse(cores, cases[i].list);
+        uint32_t count = 0, last = 0;
+        for (uint32_t core = 0; core < TW_TOPOLOGY_CORES_MAX; core++)
+            if (cores[core]) {
+                count++;
+                last = core;
+            }
+        if (count != cases[i].count || last != cases[i].last)
+            fail_msg("\"%s\": %u cores, the last %u", cases[i].list, count, last);
+    }
+}
+
 static void test_polling_needs_cores_of_its_own(void **state)
 {
     (void)state;
@@ -371,6 +422,8 @@ int main(void)
         cmocka_unit_test_setup(test_bad_counts, setup),
         cmocka_unit_test_setup(test_core_lists_must_match, setup),
         cmocka_unit_test_setup(test_unknown_core, setup),
+        cmocka_unit_test_setup(test_isolated_cores_are_for_those_who_name_them, setup),
+        cmocka_unit_test_setup(test_lists_of_cores, setup),
         cmocka_unit_test_setup(test_polling_needs_cores_of_its_own, setup),
         cmocka_unit_test_setup(test_memory_must_suffice, setup),
         cmocka_unit_test_setup(test_broken_rings, setup),
