@@ -10,7 +10,7 @@ suites, in the order they run:
 import os
 import sys
 
-from suites import client, determinism, e2e, fuzz, layers, sim, style, tsan, unit
+from suites import client, determinism, e2e, fuzz, host, layers, sim, style, tsan, unit
 from tools import report as report_module
 from tools import shell
 
@@ -23,6 +23,7 @@ SUITES = {
     "tsan": (tsan.run, "rings and agent link under ThreadSanitizer"),
     "fuzz": (fuzz.run, "libFuzzer on every parser of untrusted bytes"),
     "client": (client.run, "the client library alone: install, link, aarch64"),
+    "host": (host.run, "host setup on made-up machines"),
     "e2e": (e2e.run, "real processes, kernel UDP clients, virtual port"),
 }
 

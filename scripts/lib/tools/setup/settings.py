@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What host setup needs of tickwire.yaml; the tickwire command reads the file, so that there is
+one reader of configurations."""
+import dataclasses
+import json
+import re
+import shutil
+
+from .. import shell
+
+PCI = re.compile(r"(?:([0-9a-f]{4}):)?([0-9a-f]{2}:[0-9a-f]{2}\.[0-7])", re.IGNORECASE)
+
+
+class Unusable(Exception):
+    """No configuration, or a wrong one; the text is for people."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    device: str
+    main_core: int
+    worker_cores: tuple
+    shard_cores: tuple
+    workers: int
+    shards: int
+    memory_mb: int
+    hugepages: str
+    idle: str
+
+    @property
+    def pci(self):
+        """0000:3b:00.0, or None for a virtual device."""
+        match = PCI.fullmatch(self.device.split(",")[0])
+        return f"{match[1] or '0000'}:{match[2]}".lower() if match else None
+
+    @property
+    def kind(self):
+        """net_af_xdp of "net_af_xdp0,iface=eth1"."""
+        return self.device.split(",")[0].rstrip("0123456789")
+
+    @property
+    def interface(self):
+        """The kernel interface a virtual device names; None if it names none."""
+        match = re.search(r",iface=([^,]+)", self.device)
+        return match[1] if match else None
+
+    @property
+    def hot_cores(self):
+        """Cores that workers and shards were given by name."""
+        return set(self.worker_cores) | set(self.shard_cores)
+
+
+def from_json(text):
+    engine = json.loads(text)["engine"]
+    return Settings(
+        device=engine["device"], main_core=engine["main_core"],
+        worker_cores=tuple(engine["worker_cores"]), shard_cores=tuple(engine["shard_cores"]),
+        workers=engine["workers"], shards=engine["shards"], memory_mb=engine["memory_mb"],
+        hugepages=engine["hugepages"], idle=engine["idle"])
+
+
+def find_command():
+    """An installed or a built `tickwire`; None if there is neither."""
+    built = shell.ROOT / "build-release" / "control" / "tickwire"
+    return shutil.which("tickwire") or (str(built) if built.exists() else None)
+
+
+def load(path, command=None):
+    command = command or find_command()
+    if command is None:
+        raise Unusable("no tickwire command: install Tickwire, or build it (scripts/demo does), or "
+                       "name it with --tickwire")
+    status, output = shell.run([command, "--config", path, "--json", "config", "show"])
+    if status != 0:
+        try:
+            output = json.loads(output)["error"]["message"]
+        except (ValueError, KeyError, TypeError):
+            pass
+        raise Unusable(output.strip())
+    return from_json(output)
