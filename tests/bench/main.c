@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* tickwire-bench SUITE... [--quick] [--long] [--players N]: figures on standard output. */
+/* tickwire-bench SUITE [--quick] [--long] [--check] [--players N]: figures on standard output. */
 #include "tests/bench/e2e.h"
+#include "tests/bench/gate.h"
 
 #include <sodium.h>
 #include <stdbool.h>
@@ -8,44 +9,63 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum suite { SUITE_NONE, SUITE_E2E, SUITE_GATE };
+
+struct options {
+    enum suite suite;
+    struct tw_e2e_options e2e;
+    struct tw_gate_options gate;
+};
+
 static int usage(const char *what, const char *word)
 {
     fprintf(stderr,
-            "tickwire-bench: %s '%s'; known suites: e2e; options: --quick --long --check "
+            "tickwire-bench: %s '%s'; known suites: e2e gate; options: --quick --long --check "
             "--players N\n",
             what, word);
     return 2;
 }
 
+/* False if the word is unknown. */
+static bool take_word(struct options *options, const char *word)
+{
+    if (strcmp(word, "--quick") == 0) {
+        options->e2e.seconds = 8;
+        options->gate.length = TW_GATE_QUICK;
+    } else if (strcmp(word, "--long") == 0) {
+        options->e2e.seconds = 60;
+        options->gate.length = TW_GATE_LONG;
+    } else if (strcmp(word, "--check") == 0) {
+        /* No figure of e2e has a target yet: nothing can be missed there. */
+        options->gate.check = true;
+    } else if (strcmp(word, "e2e") == 0) {
+        options->suite = SUITE_E2E;
+    } else if (strcmp(word, "gate") == 0) {
+        options->suite = SUITE_GATE;
+    } else {
+        return false;
+    }
+    return true;
+}
+
 int main(int argc, char **argv)
 {
-    struct tw_e2e_options e2e = {.players = 1000, .seconds = 20};
-    bool chosen = false;
+    struct options options = {.e2e = {.players = 1000, .seconds = 20},
+                              .gate = {.length = TW_GATE_NORMAL}};
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--quick") == 0) {
-            e2e.seconds = 8;
-        } else if (strcmp(argv[i], "--long") == 0) {
-            e2e.seconds = 60;
-        } else if (strcmp(argv[i], "--check") == 0) {
-            /* No figure has a target yet: nothing can be missed. */
-            continue;
-        } else if (strcmp(argv[i], "--players") == 0 && i + 1 < argc) {
+        if (strcmp(argv[i], "--players") == 0 && i + 1 < argc) {
             char *end;
             unsigned long players = strtoul(argv[++i], &end, 10);
             if (*end != '\0' || players < 1 || players > 50000)
                 return usage("--players takes 1 to 50000, not", argv[i]);
-            e2e.players = (uint32_t)players;
-        } else if (argv[i][0] == '-') {
-            return usage("unknown option", argv[i]);
-        } else if (strcmp(argv[i], "e2e") == 0) {
-            chosen = true;
-        } else {
-            return usage("unknown suite", argv[i]);
+            options.e2e.players = (uint32_t)players;
+        } else if (!take_word(&options, argv[i])) {
+            return usage(argv[i][0] == '-' ? "unknown option" : "unknown suite", argv[i]);
         }
     }
-    if (!chosen)
+    if (options.suite == SUITE_NONE)
         return usage("missing suite", "");
     if (sodium_init() < 0)
         return 1;
-    return tw_e2e_run(&e2e);
+    return options.suite == SUITE_GATE ? tw_gate_run(&options.gate) : tw_e2e_run(&options.e2e);
 }

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Ten thousand clients as writers of frames: each has an address, keys and packet numbers of its
+ * own; passes over the crowd visit every client once, in a new random order each time. One pass is
+ * one tick: each packet carries the input of that tick and repeats of the three before it.
+ *
+ * Bytes only, no port and no clock. Sealed by libsodium, the reference. One thread.
+ */
+#ifndef TICKWIRE_TESTS_BENCH_GATE_CROWD_H
+#define TICKWIRE_TESTS_BENCH_GATE_CROWD_H
+
+#include "dataplane/gate/udp_frame.h"
+#include "dataplane/wire/aead.h"
+#include "tickwire/wire.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Frames of an input packet: four inputs, a snapshot acknowledgement, an acknowledgement. */
+#define GATE_INPUT_PLAINTEXT 64u
+#define GATE_FRAME_HEADERS   42u /* Ethernet, IPv4, UDP */
+#define GATE_FRAME_MAX       (GATE_FRAME_HEADERS + TW_DATAGRAM_MAX)
+#define GATE_SERVER_ADDRESS  UINT32_C(0xc6120001) /* 198.18.0.1 */
+#define GATE_SERVER_PORT     40000u
+#define GATE_GATEWAY_ADDRESS UINT32_C(0xc61200fe)
+
+enum gate_traffic {
+    GATE_TRAFFIC_INPUTS,  /* valid */
+    GATE_TRAFFIC_FORGED,  /* the same with one bit of the tag turned */
+    GATE_TRAFFIC_OFFPATH, /* forged, from another address */
+    GATE_TRAFFIC_UNKNOWN, /* the slot of a session, another generation; random bytes behind */
+    GATE_TRAFFIC_HELLO,   /* first hellos from random addresses */
+};
+
+struct gate_client {
+    struct tw_aead_key send_key; /* client → server */
+    uint8_t receive_secret[TW_KEY_SIZE];
+    uint64_t sequence; /* of the next packet */
+    uint32_t ip;
+    uint32_t connection_id;
+    uint32_t route_epoch; /* of its session, for the shard's buffers */
+    uint16_t port;
+};
+
+struct gate_crowd {
+    struct gate_client *clients;
+    uint32_t count;
+    uint32_t *order;
+    uint32_t next; /* in order[] */
+    uint32_t tick; /* of this pass */
+    uint32_t plaintext_size;
+    uint64_t random;
+    struct tw_parse_rules sender;
+    struct tw_udp_target server;
+    uint8_t hello[TW_HELLO_SIZE]; /* but for ephemeral key and CRC */
+};
+
+/* False if memory is short. */
+bool gate_crowd_init(struct gate_crowd *crowd, uint32_t count, const uint8_t server_mac[6])
+    __attribute__((warn_unused_result));
+void gate_crowd_fini(struct gate_crowd *crowd);
+
+/* The next client's keys of a session the server installed. */
+void gate_crowd_set_session(struct gate_crowd *crowd, uint32_t number, enum tw_suite suite,
+                            const uint8_t send_secret[TW_KEY_SIZE],
+                            const uint8_t receive_secret[TW_KEY_SIZE]);
+
+/* Starts a pass whose inputs are for `tick`. Bytes of plaintext other than GATE_INPUT_PLAINTEXT
+ * are authentic, but hold no frame that a client may send. */
+void gate_crowd_begin(struct gate_crowd *crowd, uint32_t tick, uint32_t plaintext_size);
+
+/* Number of the client whose turn it is. */
+uint32_t gate_crowd_next(struct gate_crowd *crowd);
+
+/* The next client's UDP payload into packet[TW_DATAGRAM_MAX]; its length. */
+uint32_t gate_crowd_write_packet(struct gate_crowd *crowd, struct gate_client *client,
+                                 uint8_t *packet);
+
+/* The next frame into frame[GATE_FRAME_MAX]; its length. */
+uint32_t gate_crowd_write_frame(struct gate_crowd *crowd, enum gate_traffic traffic,
+                                uint8_t *frame);
+
+/* One frame around payload[length], which stands in place, from this client. */
+uint32_t gate_crowd_wrap(struct gate_crowd *crowd, const struct gate_client *client, uint8_t *frame,
+                         uint32_t length);
+
+uint64_t gate_crowd_random(struct gate_crowd *crowd);
+
+#endif

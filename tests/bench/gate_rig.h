@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A shipped worker in a benchmark's hands: the real tw_worker_turn over a port made of two rings,
+ * pools and rings of the depths the engine's table gives for 10,000 sessions, time that only the
+ * benchmark moves, and a control plane and a shard that live in this file.
+ *
+ * Sessions are installed as real ones are: hello, cookie, hello 2, the control plane's reply, the
+ * first sealed packet. Only the public-key arithmetic of the two ends is left out: the secrets in
+ * the reply are random.
+ *
+ * Whatever cannot be, such as a packet that ends in another outcome than the row's own, ends the
+ * process: no figure of a broken run is printed. One thread, pinned by DPDK.
+ */
+#ifndef TICKWIRE_TESTS_BENCH_GATE_RIG_H
+#define TICKWIRE_TESTS_BENCH_GATE_RIG_H
+
+#include "dataplane/gate/worker.h"
+#include "tests/bench/gate_crowd.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Frames that are copied into buffers ahead and timed together. With their buffers they fill
+ * 1.3 MB: a core's second cache does not hold them, so a burst comes from the third, where a
+ * network card puts packets. */
+#define GATE_ROUND 4096u
+/* Rounds whose frames are sealed ahead together, so that between two rounds the benchmark touches
+ * no keys of its own and the worker's tables stay in the third cache as far as they fit. */
+#define GATE_ROUNDS_MAX 8u
+
+struct rte_mbuf;
+struct rte_mempool;
+struct rte_ring;
+
+struct gate_port {
+    uint16_t id;
+    bool hugepages;
+    struct rte_ring *to_worker, *from_worker; /* mbuf pointers */
+    struct rte_mempool *rx_pool, *tx_pool;
+};
+
+struct gate_rig {
+    const struct gate_port *port;
+    struct gate_crowd crowd;
+    struct tw_config config;
+    struct tw_worker_config worker_config;
+    struct tw_worker *worker;
+    struct tw_worker_counters *counters;
+    enum tw_suite suite;
+    uint64_t now_ns;           /* the worker's clock */
+    uint64_t tick_phase;       /* packets since the clock last stood on a tick */
+    enum gate_traffic traffic; /* of the frames made ahead */
+    uint32_t ahead_first, ahead_count;
+};
+
+/* Starts DPDK. Once per process, before anything else. */
+void gate_port_start(struct gate_port *port, const char *program);
+
+/* A worker with `sessions` live sessions. `number` tells rigs of one process apart. */
+void gate_rig_start(struct gate_rig *rig, const struct gate_port *port, uint32_t sessions,
+                    enum tw_suite suite, const struct tw_aead_backend *aead);
+void gate_rig_stop(struct gate_rig *rig);
+
+/* Before the first round of a row: a new pass, its inputs for the tick that comes next. */
+void gate_rig_begin(struct gate_rig *rig, uint32_t plaintext_size);
+
+/* Makes the frames of so many rounds ahead: GATE_ROUNDS_MAX, or 1 for traffic of long frames. */
+uint32_t gate_rig_make_ahead(struct gate_rig *rig, enum gate_traffic traffic);
+/* GATE_ROUND of these in, all of which end as this traffic must. Cycles of the worker's turns. */
+uint64_t gate_rig_receive(struct gate_rig *rig);
+
+/* GATE_ROUND snapshots of `size` bytes of frames from the shard, all of them sent. Cycles of the
+ * worker's turns. */
+uint64_t gate_rig_send(struct gate_rig *rig, uint16_t size);
+
+/* One input packet into an idle worker: cycles of the turn that puts it into the shard's ring. */
+uint64_t gate_rig_receive_one(struct gate_rig *rig);
+/* Cycles of a turn that finds nothing. */
+uint64_t gate_rig_idle_turn(struct gate_rig *rig);
+
+/* What the port alone costs: GATE_ROUND frames made ahead received and freed; sent. Cycles. */
+uint64_t gate_rig_port_receive(struct gate_rig *rig);
+uint64_t gate_rig_port_send(struct gate_rig *rig, uint16_t size);
+
+/* Sum of one kind of counter, for reports. */
+uint64_t gate_rig_outcome(const struct gate_rig *rig, enum tw_outcome outcome);
+
+#endif
