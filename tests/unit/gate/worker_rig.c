@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tests/unit/gate/worker_rig.h"
 
+#include "tests/unit/gate/allocations.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 
@@ -136,6 +138,7 @@ static void configure_worker(struct rig *rig, uint32_t i)
 void rig_start(struct rig *rig)
 {
     rig_number++;
+    allocations_init();
     rig->rx_pool = make_pool("rx", 2176);
     rig->tx_pool = make_pool("tx", RTE_PKTMBUF_HEADROOM + 1280);
     start_port(rig);
@@ -156,6 +159,7 @@ void rig_start(struct rig *rig)
         rig_command(rig, i, &neighbour);
     }
     rig_turn(rig, RIG_MS);
+    rig->dpdk_blocks = allocations_dpdk_blocks();
 }
 
 static void drain_mbufs(struct rte_ring *ring)
@@ -189,6 +193,7 @@ void rig_stop(struct rig *rig)
     rig_turn(rig, RIG_MS);
     rig_turn(rig, RIG_MS);
     check_ledger(rig);
+    assert_int_equal(allocations_dpdk_blocks(), rig->dpdk_blocks);
     for (uint32_t i = 0; i < rig->workers; i++) {
         struct tw_worker_config *config = &rig->worker_config[i];
         tw_worker_destroy(rig->worker[i]);
@@ -234,11 +239,19 @@ static void take_events(struct rig *rig, uint32_t worker)
     }
 }
 
+/* All memory is taken at start: a turn that asks for more fails every test that takes it. */
+static void turn_worker(struct rig *rig, uint32_t worker)
+{
+    allocations_watch();
+    tw_worker_turn(rig->worker[worker], rig->now_ns);
+    assert_int_equal(allocations_seen(), 0);
+}
+
 void rig_turn(struct rig *rig, uint64_t advance_ns)
 {
     rig->now_ns += advance_ns;
     for (uint32_t i = 0; i < rig->workers; i++)
-        tw_worker_turn(rig->worker[i], rig->now_ns);
+        turn_worker(rig, i);
     for (uint32_t i = 0; i < rig->workers; i++)
         take_events(rig, i);
 }

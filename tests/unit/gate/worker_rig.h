@@ -31,6 +31,7 @@ struct rig {
     uint16_t port;
     uint64_t epoch_ns, now_ns;
     uint64_t injected;
+    uint64_t dpdk_blocks;                          /* lent when the workers were made */
     struct tw_worker_event events[RIG_EVENTS_MAX]; /* all but HANDSHAKE, oldest first */
     uint32_t event_count;
     struct tw_worker_event handshake; /* newest HANDSHAKE event */
