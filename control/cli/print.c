@@ -38,6 +38,27 @@ static void print_section(const char *title, const json_t *object)
     tw_table_print(stdout, rows);
 }
 
+static void print_statistics(const json_t *stats)
+{
+    json_t *rows = json_pack("[[s, s, s, s, s, s, s]]", "PORT", "DRIVER", "MAC", "ADDRESS",
+                             "RECEIVED", "SENT", "MISSED");
+    size_t index;
+    json_t *port;
+    json_array_foreach(json_object_get(stats, "ports"), index, port)
+    {
+        (void)json_array_append_new(
+            rows, json_pack("[O, O, O, O, o, o, o]", json_object_get(port, "name"),
+                            json_object_get(port, "driver"), json_object_get(port, "mac"),
+                            json_object_get(port, "address"),
+                            tw_table_cell(json_object_get(port, "rx_packets")),
+                            tw_table_cell(json_object_get(port, "tx_packets")),
+                            tw_table_cell(json_object_get(port, "missed"))));
+    }
+    tw_table_print(stdout, rows);
+    fputc('\n', stdout);
+    print_section("STATISTICS", stats);
+}
+
 void tw_print_status(const struct tw_cli *cli, const json_t *result)
 {
     (void)cli;
@@ -46,7 +67,7 @@ void tw_print_status(const struct tw_cli *cli, const json_t *result)
     print_section("ENGINE", json_object_get(result, "engine"));
     fputc('\n', stdout);
     if (json_is_object(json_object_get(result, "stats")))
-        print_section("STATISTICS", json_object_get(result, "stats"));
+        print_statistics(json_object_get(result, "stats"));
     else
         puts("no statistics: no engine has reported yet");
 }

@@ -73,19 +73,60 @@ static bool check_engine(const struct tw_config_engine *engine, struct tw_check_
                         "core %u is a worker's too, expected different cores with idle: poll",
                         engine->shard_cores[i]);
     }
-    uint32_t mask =
-        engine->prefix_length == 32 ? UINT32_MAX : ~(UINT32_MAX >> engine->prefix_length);
-    if (engine->gateway != 0 && (engine->gateway & mask) != (engine->address & mask))
-        return fail(fault, "engine", "gateway", "address",
+    return true;
+}
+
+static bool check_ipv4(const char *section, const struct tw_config_port *port,
+                       struct tw_check_fault *fault)
+{
+    uint32_t mask = port->prefix_length == 32 ? UINT32_MAX : ~(UINT32_MAX >> port->prefix_length);
+    if (port->gateway != 0 && (port->gateway & mask) != (port->address & mask))
+        return fail(fault, section, "gateway", "address",
                     "not on the link, expected an address in the /%u of address",
-                    engine->prefix_length);
-    if (engine->gateway != 0 && engine->gateway == engine->address)
-        return fail(fault, "engine", "gateway", "address",
+                    port->prefix_length);
+    if (port->gateway != 0 && port->gateway == port->address)
+        return fail(fault, section, "gateway", "address",
                     "is the engine's own address, expected another host's");
-    uint32_t top = engine->address >> 24;
+    uint32_t top = port->address >> 24;
     if (top == 0 || top >= 224)
-        return fail(fault, "engine", "address", "address",
+        return fail(fault, section, "address", "device",
                     "not an address of a host, expected a unicast IPv4 address");
+    return true;
+}
+
+/* "net_tap0,iface=x" and "net_tap0,iface=y" are one device to DPDK. */
+static bool same_device(const char *a, const char *b)
+{
+    size_t length = strcspn(a, ",");
+    return length == strcspn(b, ",") && memcmp(a, b, length) == 0;
+}
+
+static bool check_ports(const struct tw_config_port ports[TW_PORTS_MAX],
+                        struct tw_check_fault *fault)
+{
+    static const char *const sections[TW_PORTS_MAX] = {"engine", "port2", "port3", "port4"};
+    for (uint32_t i = 0; i < TW_PORTS_MAX; i++) {
+        const struct tw_config_port *port = &ports[i];
+        if (port->device[0] == '\0') {
+            if (port->address != 0)
+                return fail(fault, sections[i], "device", "address",
+                            "not given, expected the device that has this address");
+            continue;
+        }
+        if (i > 0 && ports[i - 1].device[0] == '\0')
+            return fail(fault, sections[i], "device", "address",
+                        "names a port, but %s does not, expected no gap", sections[i - 1]);
+        if (!check_ipv4(sections[i], port, fault))
+            return false;
+        for (uint32_t other = 0; other < i; other++) {
+            if (same_device(ports[other].device, port->device))
+                return fail(fault, sections[i], "device", "address",
+                            "is the device of %s too, expected one of its own", sections[other]);
+            if (ports[other].address == port->address)
+                return fail(fault, sections[i], "address", "device",
+                            "is the address of %s too, expected one of its own", sections[other]);
+        }
+    }
     return true;
 }
 
@@ -102,6 +143,6 @@ static bool check_control(const struct tw_config_control *control, struct tw_che
 
 bool tw_config_check(const struct tw_config *config, struct tw_check_fault *fault)
 {
-    return check_engine(&config->engine, fault) && check_world(&config->world, fault) &&
-           check_control(&config->control, fault);
+    return check_engine(&config->engine, fault) && check_ports(config->ports, fault) &&
+           check_world(&config->world, fault) && check_control(&config->control, fault);
 }

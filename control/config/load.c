@@ -234,6 +234,19 @@ static bool load_section_body(struct loader *loader, const char *section)
     return ok && (is_empty || load_keys(loader, section));
 }
 
+static bool fail_section(struct loader *loader, const yaml_event_t *event)
+{
+    char found[FOUND_SIZE];
+    char names[160];
+    size_t used = 0;
+    names[0] = '\0';
+    for (size_t i = 0; i < tw_schema_section_count && used < sizeof(names); i++)
+        used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s", used ? ", " : "",
+                                 tw_schema_sections[i].name);
+    return fail(loader, line_of(event), "key `%s`: unknown section, expected one of %s",
+                found_text(event, found), names);
+}
+
 static bool load_section(struct loader *loader, const yaml_event_t *event)
 {
     char found[FOUND_SIZE];
@@ -243,9 +256,7 @@ static bool load_section(struct loader *loader, const yaml_event_t *event)
     int index =
         tw_schema_find_section((const char *)event->data.scalar.value, event->data.scalar.length);
     if (index < 0)
-        return fail(loader, line_of(event),
-                    "key `%s`: unknown section, expected engine, limits, world or control",
-                    found_text(event, found));
+        return fail_section(loader, event);
     const char *section = tw_schema_sections[index].name;
     if (loader->section_lines[index])
         return fail(loader, line_of(event),

@@ -23,7 +23,10 @@ static const struct tw_schema_choice suite_choices[] = {
     {NULL, 0}};
 
 const struct tw_schema_section tw_schema_sections[] = {
-    {"engine", "the engine process: port, cores, memory"},
+    {"engine", "the engine process: its first port, cores, memory"},
+    {"port2", "a second port, with an address of its own"},
+    {"port3", "a third port"},
+    {"port4", "a fourth port"},
     {"limits", "budgets of the packet path; packets per second, burst of the same size"},
     {"world", "the one world this engine simulates"},
     {"control", "the control plane: sockets, store, keys, tokens"},
@@ -49,10 +52,41 @@ const size_t tw_schema_section_count = sizeof(tw_schema_sections) / sizeof(tw_sc
         FIELD(part, member), .type = TW_SCHEMA_ENUM, .choices = (list), .default_text = (text),    \
                              .unit = "", .meaning = (about)                                        \
     }
-#define IPV4(part, member, least, text, about)                                                     \
+#define PORT_FIELD(in, number, member)                                                             \
+    .section = (in), .name = #member, .offset = offsetof(struct tw_config, ports[number].member),  \
+    .size = sizeof(((struct tw_config *)0)->ports[number].member)
+/* The keys of one port. `least` 0: the port may be left out. */
+#define PORT(in, number, least, device_text, address_text)                                         \
+    {PORT_FIELD(in, number, device),                                                               \
+     .type = TW_SCHEMA_STRING,                                                                     \
+     .min = (least),                                                                               \
+     .max = TW_CONFIG_TEXT_SIZE - 1,                                                               \
+     .default_text = (device_text),                                                                \
+     .unit = "",                                                                                   \
+     .meaning = "DPDK device: a PCI address or a virtual device with its arguments"},              \
+        {PORT_FIELD(in, number, address),                                                          \
+         .type = TW_SCHEMA_IPV4,                                                                   \
+         .min = (least),                                                                           \
+         .default_text = (address_text),                                                           \
+         .unit = "",                                                                               \
+         .meaning = "address clients send to"},                                                    \
+        {PORT_FIELD(in, number, prefix_length),                                                    \
+         .type = TW_SCHEMA_INTEGER,                                                                \
+         .min = 1,                                                                                 \
+         .max = 32,                                                                                \
+         .default_text = "24",                                                                     \
+         .unit = "bits",                                                                           \
+         .meaning = "on-link prefix; everything else goes to the gateway"},                        \
+        {PORT_FIELD(in, number, gateway),                                                          \
+         .type = TW_SCHEMA_IPV4,                                                                   \
+         .min = 0,                                                                                 \
+         .default_text = "none",                                                                   \
+         .unit = "",                                                                               \
+         .meaning = "next hop for addresses off the link, or none"},                               \
     {                                                                                              \
-        FIELD(part, member), .type = TW_SCHEMA_IPV4, .min = (least), .default_text = (text),       \
-                             .unit = "", .meaning = (about)                                        \
+        PORT_FIELD(in, number, udp_port), .type = TW_SCHEMA_INTEGER, .min = 1, .max = 65535,       \
+                                          .default_text = "40000", .unit = "",                     \
+                                          .meaning = "UDP port clients send to"                    \
     }
 /* Core numbers stay below 1,024: what DPDK and cpu_set_t can name. */
 #define CORES(part, member, count, about)                                                          \
@@ -64,15 +98,9 @@ const size_t tw_schema_section_count = sizeof(tw_schema_sections) / sizeof(tw_sc
 
 const struct tw_schema_key tw_schema_keys[] = {
     TEXT(engine, name, 1, "tickwire", "name of this engine; tokens are issued for exactly one"),
-    TEXT(engine, device, 1, "net_af_xdp0,iface=tw0",
-         "DPDK device: a PCI address or a virtual device with its arguments"),
-    IPV4(engine, address, 1, "198.18.0.1", "address clients send to"),
-    NUMBER(engine, prefix_length, 1, 32, "24", "bits",
-           "on-link prefix; everything else goes to the gateway"),
-    IPV4(engine, gateway, 0, "none", "next hop for addresses off the link, or none"),
-    NUMBER(engine, udp_port, 1, 65535, "40000", "", "UDP port clients send to"),
+    PORT("engine", 0, 1, "net_af_xdp0,iface=tw0", "198.18.0.1"),
     NUMBER(engine, workers, 1, TW_WORKERS_MAX, "1", "threads",
-           "packet workers, one queue pair each"),
+           "packet workers, one queue pair of each port"),
     NUMBER(engine, shards, 1, TW_SHARDS_MAX, "1", "threads", "simulation shards"),
     NUMBER(engine, main_core, 0, 1023, "0", "", "core of the engine's main thread"),
     CORES(engine, worker_cores, worker_core_count,
@@ -89,6 +117,10 @@ const struct tw_schema_key tw_schema_keys[] = {
            "backoff sleeps 50 us after 64 empty polls, 500 us without clients; poll never sleeps"),
     CHOICE(engine, aead, aead_choices, "auto",
            "packet cipher; auto takes the fastest that passes its self-test at start"),
+
+    PORT("port2", 1, 0, "", "none"),
+    PORT("port3", 2, 0, "", "none"),
+    PORT("port4", 3, 0, "", "none"),
 
     NUMBER(limits, stranger_pps, 1, 100000000, "20000", "packets/s",
            "per worker: hellos, before any cryptography"),

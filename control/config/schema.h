@@ -48,8 +48,8 @@ struct tw_schema_section {
     const char *meaning;
 };
 
-#define TW_SCHEMA_KEYS_MAX     64u
-#define TW_SCHEMA_SECTIONS_MAX 8u
+#define TW_SCHEMA_KEYS_MAX     128u
+#define TW_SCHEMA_SECTIONS_MAX 16u
 
 extern const struct tw_schema_key tw_schema_keys[];
 extern const size_t tw_schema_key_count;

@@ -46,8 +46,15 @@ static bool session_state_ok(const union tw_agent_message *message)
 static bool stats_ok(const union tw_agent_message *message)
 {
     const struct tw_agent_stats *stats = &message->stats;
-    return text_ok(stats->port_name, sizeof(stats->port_name)) &&
-           text_ok(stats->port_driver, sizeof(stats->port_driver));
+    if (stats->ports > TW_PORTS_MAX)
+        return false;
+    for (uint32_t i = 0; i < stats->ports; i++) {
+        const struct tw_agent_port *port = &stats->port[i];
+        if (!text_ok(port->name, sizeof(port->name)) ||
+            !text_ok(port->driver, sizeof(port->driver)))
+            return false;
+    }
+    return true;
 }
 
 static const struct {

@@ -46,6 +46,8 @@
     X(workers)                                                                                     \
     X(shards)
 
+#define ADDRESS_TEXT_SIZE 32u
+
 /* The rows of the ledgers' X-macro lists: name and meaning. */
 struct row {
     const char *name;
@@ -80,9 +82,41 @@ static json_t *outcomes_ledger(const uint64_t counts[TW_OUTCOME_COUNT])
     return object;
 }
 
+static const char *address_text(char out[ADDRESS_TEXT_SIZE], const struct tw_config_port *port)
+{
+    snprintf(out, ADDRESS_TEXT_SIZE, "%u.%u.%u.%u:%u", port->address >> 24,
+             port->address >> 16 & 255u, port->address >> 8 & 255u, port->address & 255u,
+             port->udp_port);
+    return out;
+}
+
 static const char *idle_name(uint32_t idle)
 {
     return idle == TW_IDLE_POLL ? "poll" : "backoff";
+}
+
+/* [{name, driver, mac, address, counters}] */
+static json_t *ports_json(const struct tw_daemon *daemon)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < daemon->stats.ports; i++) {
+        const struct tw_agent_port *port = &daemon->stats.port[i];
+        const uint8_t *mac = port->mac;
+        char mac_text[18];
+        char address[ADDRESS_TEXT_SIZE];
+        snprintf(mac_text, sizeof(mac_text), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1],
+                 mac[2], mac[3], mac[4], mac[5]);
+        json_t *object =
+            json_pack("{s:s, s:s, s:s, s:s}", "name", port->name, "driver", port->driver, "mac",
+                      mac_text, "address", address_text(address, &daemon->config.ports[i]));
+        set_u64(object, "rx_packets", port->rx_packets);
+        set_u64(object, "tx_packets", port->tx_packets);
+        set_u64(object, "missed", port->missed);
+        set_u64(object, "errors", port->errors);
+        set_u64(object, "no_mbuf", port->no_mbuf);
+        (void)json_array_append_new(list, object);
+    }
+    return list;
 }
 
 static json_t *stats_json(const struct tw_daemon *daemon)
@@ -99,8 +133,7 @@ static json_t *stats_json(const struct tw_daemon *daemon)
     char hash[17];
     snprintf(hash, sizeof(hash), "%016" PRIx64, stats->state_hash);
     (void)json_object_set_new(object, "state_hash", json_string(hash));
-    (void)json_object_set_new(object, "port_name", json_string(stats->port_name));
-    (void)json_object_set_new(object, "port_driver", json_string(stats->port_driver));
+    (void)json_object_set_new(object, "ports", ports_json(daemon));
     (void)json_object_set_new(object, "hugepages", json_boolean(stats->hugepages));
     (void)json_object_set_new(object, "idle", json_string(idle_name(stats->idle)));
     (void)json_object_set_new(object, "outcomes", outcomes_ledger(stats->outcomes));
@@ -122,11 +155,9 @@ static json_t *engine_json(const struct tw_daemon *daemon)
         set_u64(object, "world", daemon->engine_hello.world);
         set_u64(object, "started_unix_s", daemon->engine_hello.started_unix_s);
     }
-    const uint32_t address = daemon->config.engine.address;
-    char text[32];
-    snprintf(text, sizeof(text), "%u.%u.%u.%u:%u", address >> 24, address >> 16 & 255u,
-             address >> 8 & 255u, address & 255u, daemon->config.engine.udp_port);
-    (void)json_object_set_new(object, "address", json_string(text));
+    char text[ADDRESS_TEXT_SIZE];
+    (void)json_object_set_new(object, "address",
+                              json_string(address_text(text, &daemon->config.ports[0])));
     return object;
 }
 

@@ -40,21 +40,30 @@ static bool read_issue(struct tw_call *call, struct issue *issue)
     return call->error_code == NULL;
 }
 
+/* Every address by which the engine can be reached: a client tries them in this order. */
+static void list_addresses(const struct tw_daemon *daemon, struct tw_token *token)
+{
+    static_assert(TW_PORTS_MAX <= TW_TOKEN_ADDRESSES, "a token names every port");
+    for (uint32_t i = 0; i < tw_config_port_count(&daemon->config); i++) {
+        const struct tw_config_port *port = &daemon->config.ports[i];
+        token->addresses[token->address_count++] =
+            tw_address_from_ipv4(port->address, port->udp_port);
+    }
+}
+
 static void make_token(const struct tw_daemon *daemon, const struct issue *issue, uint64_t account,
                        char text[TOKEN_TEXT_SIZE])
 {
     uint64_t now = tw_clock_unix_s();
-    const struct tw_config_engine *engine = &daemon->config.engine;
     struct tw_token token = {
         .account = account,
         .world = (uint32_t)issue->world,
         .version = TW_PROTOCOL_VERSION,
         .suites = daemon->config.control.suites,
-        .address_count = 1,
         .expires_unix_s = now + (uint64_t)issue->validity_s,
         .issued_unix_s = now,
-        .addresses = {tw_address_from_ipv4(engine->address, engine->udp_port)},
     };
+    list_addresses(daemon, &token);
     struct tw_connect_token connect = {.version = token.version,
                                        .suites = token.suites,
                                        .address_count = token.address_count,

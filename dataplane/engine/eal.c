@@ -124,6 +124,24 @@ static void add_lcores(struct tw_eal_arguments *arguments, const struct tw_topol
     add(arguments, "--main-lcore=0");
 }
 
+/* With one device of PCI, DPDK takes those and no others; without, it must not look for any. */
+static void add_devices(struct tw_eal_arguments *arguments, const struct tw_config *config)
+{
+    uint32_t pci_count = 0;
+    for (uint32_t i = 0; i < tw_config_port_count(config); i++) {
+        const char *device = config->ports[i].device;
+        if (tw_eal_device_is_pci(device)) {
+            add(arguments, "-a");
+            add(arguments, "%s", device);
+            pci_count++;
+        } else if (device[0] != '\0') {
+            add(arguments, "--vdev=%s", device);
+        }
+    }
+    if (pci_count == 0)
+        add(arguments, "--no-pci");
+}
+
 void tw_eal_arguments_build(struct tw_eal_arguments *arguments, const struct tw_config *config,
                             const struct tw_topology *topology, bool hugepages,
                             const char *file_prefix)
@@ -131,14 +149,7 @@ void tw_eal_arguments_build(struct tw_eal_arguments *arguments, const struct tw_
     arguments->count = 0;
     add(arguments, "tickwire-engine");
     add_lcores(arguments, topology);
-    if (tw_eal_device_is_pci(config->engine.device)) {
-        add(arguments, "-a");
-        add(arguments, "%s", config->engine.device);
-    } else {
-        add(arguments, "--no-pci");
-        if (config->engine.device[0] != '\0')
-            add(arguments, "--vdev=%s", config->engine.device);
-    }
+    add_devices(arguments, config);
     /* The two exclude each other: no hugepages means no files to begin with. */
     if (hugepages)
         add(arguments, "--in-memory");
@@ -207,7 +218,7 @@ bool tw_eal_start(const struct tw_config *config, const struct tw_topology *topo
         char words[256];
         tw_eal_last_words(words, sizeof(words));
         snprintf(error->message, sizeof(error->message),
-                 "DPDK did not start on \"%.128s\": %s (%s)", config->engine.device,
+                 "DPDK did not start on \"%.128s\": %s (%s)", config->ports[0].device,
                  rte_strerror(rte_errno), words[0] ? words : "it logged nothing");
         remember_directory(prefix);
         remove_directory();

@@ -13,6 +13,7 @@
 
 #include "dataplane/engine/topology.h"
 
+/* 12 of our own, two for each port. */
 #define TW_EAL_ARGUMENTS_MAX 20u
 #define TW_EAL_ARGUMENT_SIZE 1024u
 

@@ -4,6 +4,7 @@
 #include "dataplane/crypto/cookie_sha_ni.h"
 #include "dataplane/engine/clock.h"
 #include "dataplane/engine/eal.h"
+#include "dataplane/engine/pools.h"
 #include "dataplane/engine/shard_config.h"
 #include "dataplane/wire/aead.h"
 #include "tickwire/assert.h"
@@ -68,8 +69,9 @@ static bool create_rings(struct tw_engine *engine, struct tw_engine_error *error
 {
     for (uint32_t i = 0; i < engine->topology->ring_count; i++) {
         const struct tw_topology_ring *wanted = &engine->topology->rings[i];
-        engine->rings[i] = rte_ring_create_elem(wanted->name, wanted->element_size, wanted->depth,
-                                                engine->port.socket, RING_F_SP_ENQ | RING_F_SC_DEQ);
+        engine->rings[i] =
+            rte_ring_create_elem(wanted->name, wanted->element_size, wanted->depth,
+                                 engine->ports[0].socket, RING_F_SP_ENQ | RING_F_SC_DEQ);
         if (engine->rings[i] == NULL)
             return fail(engine, error, "no memory for ring %s (%u elements of %u bytes): %s",
                         wanted->name, wanted->depth, wanted->element_size, rte_strerror(rte_errno));
@@ -80,26 +82,27 @@ static bool create_rings(struct tw_engine *engine, struct tw_engine_error *error
 static bool create_worker(struct tw_engine *engine, uint32_t index, struct tw_engine_error *error)
 {
     struct tw_worker_counters *counters =
-        rte_zmalloc_socket("counters", sizeof(*counters), 64, engine->port.socket);
+        rte_zmalloc_socket("counters", sizeof(*counters), 64, engine->ports[0].socket);
     engine->worker_counters[index] = counters;
     struct tw_worker_config config = {
         .index = index,
         .workers = engine->topology->workers,
         .shards = engine->topology->shards,
-        .port_id = engine->port.id,
-        .socket = engine->port.socket,
+        .socket = engine->ports[0].socket,
         .config = engine->config,
         .aead = engine->aead,
         .cookie_hash = engine->cookie_hash,
-        .rx_pool = engine->port.rx_pools[index],
-        .tx_pool = engine->port.tx_pools[index],
+        .tx_pool = engine->tx_pools[index],
         .events = tw_engine_events(engine, index),
         .commands = tw_engine_commands(engine, index),
         .counters = counters,
         .epoch_ns = engine->epoch_ns,
         .stop = &engine->stop,
     };
-    memcpy(config.mac, engine->port.mac, sizeof(config.mac));
+    for (uint32_t i = 0; i < engine->topology->ports; i++) {
+        config.ports[i].id = engine->ports[i].id;
+        memcpy(config.ports[i].mac, engine->ports[i].mac, sizeof(config.ports[i].mac));
+    }
     randombytes_buf(&config.seed, sizeof(config.seed));
     for (uint32_t shard = 0; shard < engine->topology->shards; shard++)
         config.shard_rings[shard] = shard_rings(engine, index, shard);
@@ -125,7 +128,7 @@ static bool create_worker(struct tw_engine *engine, uint32_t index, struct tw_en
 static bool create_shard(struct tw_engine *engine, uint32_t index, struct tw_engine_error *error)
 {
     struct tw_shard_counters *counters =
-        rte_zmalloc_socket("counters", sizeof(*counters), 64, engine->port.socket);
+        rte_zmalloc_socket("counters", sizeof(*counters), 64, engine->ports[0].socket);
     engine->shard_counters[index] = counters;
     struct tw_shard_loop_config config = {
         .shard = tw_shard_config_from(engine->config),
@@ -139,7 +142,7 @@ static bool create_shard(struct tw_engine *engine, uint32_t index, struct tw_eng
     size_t size = tw_shard_loop_footprint(&config);
     void *memory = NULL;
     if (counters != NULL && size != 0)
-        memory = rte_zmalloc_socket("shard", size, 64, engine->port.socket);
+        memory = rte_zmalloc_socket("shard", size, 64, engine->ports[0].socket);
     if (memory == NULL)
         return fail(engine, error, "no memory for shard %u (%zu MB): raise engine.memory_mb", index,
                     size >> 20);
@@ -180,12 +183,36 @@ bool tw_engine_begin(struct tw_engine *engine, const struct tw_config *config,
     return true;
 }
 
-bool tw_engine_build(struct tw_engine *engine, const char *device, struct tw_engine_error *error)
+static bool open_ports(struct tw_engine *engine, const char *first, struct tw_engine_error *error)
 {
-    struct tw_port_error port_error;
-    if (!tw_port_open(&engine->port, device, engine->topology, &port_error))
-        return fail(engine, error, "%s", port_error.message);
-    if (!create_rings(engine, error))
+    for (uint32_t i = 0; i < engine->topology->ports; i++) {
+        const char *device = i == 0 ? first : engine->config->ports[i].device;
+        struct tw_port_error port_error;
+        if (!tw_port_open(&engine->ports[i], i, device, engine->topology, &port_error))
+            return fail(engine, error, "%s", port_error.message);
+    }
+    return true;
+}
+
+static bool create_tx_pools(struct tw_engine *engine, struct tw_engine_error *error)
+{
+    for (uint32_t i = 0; i < engine->topology->pool_count; i++) {
+        const struct tw_topology_pool *wanted = &engine->topology->pools[i];
+        if (!wanted->transmit)
+            continue;
+        engine->tx_pools[wanted->worker] = tw_pool_create(wanted, engine->ports[0].socket);
+        if (engine->tx_pools[wanted->worker] == NULL)
+            return fail(engine, error, "no memory for pool %s (%u buffers of %u bytes): %s",
+                        wanted->name, wanted->buffers, wanted->buffer_size,
+                        rte_strerror(rte_errno));
+    }
+    return true;
+}
+
+bool tw_engine_build(struct tw_engine *engine, const char *first, struct tw_engine_error *error)
+{
+    if (!open_ports(engine, first, error) || !create_tx_pools(engine, error) ||
+        !create_rings(engine, error))
         return false;
     engine->epoch_ns = tw_clock_now_ns();
     for (uint32_t i = 0; i < engine->topology->shards; i++)
@@ -201,7 +228,7 @@ bool tw_engine_start(struct tw_engine *engine, const struct tw_config *config,
                      const struct tw_topology *topology, struct tw_engine_error *error)
 {
     return tw_engine_begin(engine, config, topology, error) &&
-           tw_engine_build(engine, config->engine.device, error);
+           tw_engine_build(engine, config->ports[0].device, error);
 }
 
 static int start_aead(void *argument)
@@ -246,9 +273,11 @@ bool tw_engine_launch(struct tw_engine *engine, struct tw_engine_error *error)
     if (!start_aead_threads(engine))
         return fail(engine, error, "no memory for the state of AEAD back end %s",
                     engine->aead->name);
-    struct tw_port_error port_error;
-    if (!tw_port_start(&engine->port, &port_error))
-        return fail(engine, error, "%s", port_error.message);
+    for (uint32_t i = 0; i < engine->topology->ports; i++) {
+        struct tw_port_error port_error;
+        if (!tw_port_start(&engine->ports[i], &port_error))
+            return fail(engine, error, "%s", port_error.message);
+    }
     engine->launched = true;
     int result = 0;
     for (uint32_t i = 0; i < engine->topology->shards && result == 0; i++) {
@@ -302,7 +331,8 @@ void tw_engine_stop(struct tw_engine *engine)
     if (!engine->eal_started)
         return;
     tw_engine_join(engine);
-    tw_port_stop(&engine->port);
+    for (uint32_t i = 0; i < engine->topology->ports; i++)
+        tw_port_stop(&engine->ports[i]);
     for (uint32_t i = 0; i < TW_WORKERS_MAX; i++) {
         if (engine->workers[i] != NULL)
             tw_worker_destroy(engine->workers[i]);
@@ -312,7 +342,8 @@ void tw_engine_stop(struct tw_engine *engine)
         rte_free(engine->shards[i]);
         rte_free(engine->shard_counters[i]);
     }
-    tw_port_close(&engine->port);
+    for (uint32_t i = 0; i < engine->topology->ports; i++)
+        tw_port_close(&engine->ports[i]);
     for (uint32_t i = 0; i < engine->topology->ring_count; i++)
         rte_ring_free(engine->rings[i]);
     tw_eal_stop();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The composition root below main: takes DPDK, rings, port, workers and shards from the topology
+ * The composition root below main: takes DPDK, rings, ports, workers and shards from the topology
  * table, launches the lcores, and takes everything down again.
  *
  *   tw_engine_start (prepares) → tw_engine_launch (live) → … → tw_engine_join → tw_engine_stop
@@ -19,7 +19,8 @@
 struct tw_engine {
     const struct tw_config *config;
     const struct tw_topology *topology;
-    struct tw_port port;
+    struct tw_port ports[TW_PORTS_MAX]; /* [topology->ports] */
+    struct rte_mempool *tx_pools[TW_WORKERS_MAX];
     bool eal_started, launched;
     bool hugepages;
     uint64_t epoch_ns; /* tick 0 */
@@ -41,14 +42,14 @@ struct tw_engine_error {
 };
 
 /* `config` and `topology` outlive the engine. On failure everything taken is given back. First
- * half: DPDK itself, with the device of the configuration if it names one. */
+ * half: DPDK itself, with the devices of the configuration. */
 bool tw_engine_begin(struct tw_engine *engine, const struct tw_config *config,
                      const struct tw_topology *topology, struct tw_engine_error *error)
     __attribute__((warn_unused_result));
 
-/* Second half: port, rings, shards, workers. `device` may be a port that was made in between, and
- * engine->aead may be replaced before. */
-bool tw_engine_build(struct tw_engine *engine, const char *device, struct tw_engine_error *error)
+/* Second half: ports, rings, shards, workers. `first` is the first port's device: it may be one
+ * that was made in between. engine->aead may be replaced before. */
+bool tw_engine_build(struct tw_engine *engine, const char *first, struct tw_engine_error *error)
     __attribute__((warn_unused_result));
 
 /* Both. */
@@ -56,7 +57,7 @@ bool tw_engine_start(struct tw_engine *engine, const struct tw_config *config,
                      const struct tw_topology *topology, struct tw_engine_error *error)
     __attribute__((warn_unused_result));
 
-/* Starts the port and the lcores. On failure as above. */
+/* Starts the ports and the lcores. On failure as above. */
 bool tw_engine_launch(struct tw_engine *engine, struct tw_engine_error *error)
     __attribute__((warn_unused_result));
 
@@ -67,7 +68,7 @@ struct rte_ring *tw_engine_commands(const struct tw_engine *engine, uint32_t wor
  * not end within 2 s ends the process: status 1 and its name. */
 void tw_engine_join(struct tw_engine *engine);
 
-/* Stops the port, gives everything back, ends DPDK. */
+/* Stops the ports, gives everything back, ends DPDK. */
 void tw_engine_stop(struct tw_engine *engine);
 
 #endif

@@ -88,16 +88,24 @@ static void print_refused(const struct tw_aead_report *report)
     }
 }
 
+static void print_port(const struct tw_port *port, const struct tw_config_port *config)
+{
+    const uint8_t *mac = port->mac;
+    uint32_t ip = config->address;
+    printf("%s{\"name\":\"%s\",\"driver\":\"%s\","
+           "\"mac\":\"%02x:%02x:%02x:%02x:%02x:%02x\",\"address\":\"%u.%u.%u.%u:%u\"}",
+           port->index == 0 ? "" : ",", port->name, port->driver, mac[0], mac[1], mac[2], mac[3],
+           mac[4], mac[5], ip >> 24, ip >> 16 & 0xff, ip >> 8 & 0xff, ip & 0xff, config->udp_port);
+}
+
 static void print_ready(const struct tw_engine *engine)
 {
-    const uint8_t *mac = engine->port.mac;
-    uint32_t ip = engine->config->engine.address;
-    printf("{\"event\":\"ready\",\"port\":\"%s\",\"driver\":\"%s\",\"hugepages\":%s,"
-           "\"mac\":\"%02x:%02x:%02x:%02x:%02x:%02x\",\"address\":\"%u.%u.%u.%u:%u\","
+    printf("{\"event\":\"ready\",\"ports\":[");
+    for (uint32_t i = 0; i < engine->topology->ports; i++)
+        print_port(&engine->ports[i], &engine->config->ports[i]);
+    printf("],\"hugepages\":%s,"
            "\"aead\":{\"aes256_gcm\":\"%s\",\"chacha20_poly1305\":\"%s\"},\"cookie\":\"%s\"}\n",
-           engine->port.name, engine->port.driver, engine->hugepages ? "true" : "false", mac[0],
-           mac[1], mac[2], mac[3], mac[4], mac[5], ip >> 24, ip >> 16 & 0xff, ip >> 8 & 0xff,
-           ip & 0xff, engine->config->engine.udp_port, name_or_none(engine->aead_report.aes256_gcm),
+           engine->hugepages ? "true" : "false", name_or_none(engine->aead_report.aes256_gcm),
            name_or_none(engine->aead_report.chacha20_poly1305),
            engine->cookie_hash != NULL ? engine->cookie_hash->name : "libsodium");
     fflush(stdout);

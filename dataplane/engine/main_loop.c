@@ -47,7 +47,7 @@ struct tw_main_loop {
     struct tw_agent_link link;
     uint64_t link_epoch; /* the link that is being or was resynced */
     bool told_linked;
-    struct tw_arp_table arp;
+    struct tw_arp_table arp[TW_PORTS_MAX]; /* by interface */
     struct tw_stats stats;
     uint8_t cookie_key[TW_KEY_SIZE];
     uint32_t cookie_slot;
@@ -94,14 +94,15 @@ static bool settle_mailbox(struct tw_main_loop *loop, uint32_t worker)
     return !box->owes_cookie && !box->owes_control && !box->owes_close;
 }
 
-static void settle_neighbours(struct tw_main_loop *loop)
+static void settle_neighbours(struct tw_main_loop *loop, uint8_t interface)
 {
-    for (uint32_t i = 0; i < loop->arp.count; i++) {
-        struct tw_arp_entry *entry = &loop->arp.entries[i];
+    for (uint32_t i = 0; i < loop->arp[interface].count; i++) {
+        struct tw_arp_entry *entry = &loop->arp[interface].entries[i];
         for (uint32_t worker = 0; worker < loop->workers && entry->owed != 0; worker++) {
             if ((entry->owed & 1u << worker) == 0)
                 continue;
             loop->command.neighbour.ipv4 = entry->ipv4;
+            loop->command.neighbour.interface = interface;
             memcpy(loop->command.neighbour.mac, entry->mac, sizeof(entry->mac));
             if (command(loop, worker, TW_COMMAND_NEIGHBOUR_SET))
                 entry->owed &= ~(1u << worker);
@@ -109,9 +110,10 @@ static void settle_neighbours(struct tw_main_loop *loop)
     }
 }
 
-static void arp_request(struct tw_main_loop *loop, uint32_t ipv4)
+static void arp_request(struct tw_main_loop *loop, uint8_t interface, uint32_t ipv4)
 {
     loop->command.neighbour.ipv4 = ipv4;
+    loop->command.neighbour.interface = interface;
     /* A full ring loses the question; it is asked again a second later. */
     (void)command(loop, 0, TW_COMMAND_ARP_REQUEST);
 }
@@ -172,11 +174,13 @@ static void handle_event(struct tw_main_loop *loop, uint32_t worker, uint64_t no
         finish_resync(loop, worker);
         break;
     case TW_EVENT_NEIGHBOUR_SEEN:
-        tw_arp_table_seen(&loop->arp, event->neighbour.ipv4, event->neighbour.mac, now_ns);
+        tw_arp_table_seen(&loop->arp[event->neighbour.interface], event->neighbour.ipv4,
+                          event->neighbour.mac, now_ns);
         break;
     case TW_EVENT_NEIGHBOUR_WANTED:
-        if (tw_arp_table_wanted(&loop->arp, event->neighbour.ipv4, now_ns))
-            arp_request(loop, event->neighbour.ipv4);
+        if (tw_arp_table_wanted(&loop->arp[event->neighbour.interface], event->neighbour.ipv4,
+                                now_ns))
+            arp_request(loop, event->neighbour.interface, event->neighbour.ipv4);
         break;
     }
 }
@@ -306,6 +310,14 @@ static void publish_stats(struct tw_main_loop *loop, uint64_t now_ns)
         tw_agent_protocol_push(loop->protocol, TW_AGENT_STATS, &loop->newest, sizeof(loop->newest));
 }
 
+static void refresh_neighbours(struct tw_main_loop *loop, uint8_t interface, uint64_t now_ns)
+{
+    uint32_t asks[ARP_ASKS];
+    uint32_t count = tw_arp_table_refresh(&loop->arp[interface], now_ns, asks, ARP_ASKS);
+    for (uint32_t i = 0; i < count; i++)
+        arp_request(loop, interface, asks[i]);
+}
+
 static void run_timers(struct tw_main_loop *loop, uint64_t now_ns)
 {
     if (now_ns >= loop->cookie_due_ns)
@@ -316,10 +328,8 @@ static void run_timers(struct tw_main_loop *loop, uint64_t now_ns)
     }
     if (now_ns >= loop->arp_due_ns) {
         loop->arp_due_ns = now_ns + ARP_NS;
-        uint32_t asks[ARP_ASKS];
-        uint32_t count = tw_arp_table_refresh(&loop->arp, now_ns, asks, ARP_ASKS);
-        for (uint32_t i = 0; i < count; i++)
-            arp_request(loop, asks[i]);
+        for (uint8_t interface = 0; interface < loop->engine->topology->ports; interface++)
+            refresh_neighbours(loop, interface, now_ns);
     }
 }
 
@@ -333,8 +343,8 @@ void tw_main_loop_turn(struct tw_main_loop *loop, uint64_t now_ns)
     bool settled = true;
     for (uint32_t worker = 0; worker < loop->workers; worker++)
         settled = settle_mailbox(loop, worker) && settled;
-    if (settled)
-        settle_neighbours(loop);
+    for (uint8_t interface = 0; settled && interface < loop->engine->topology->ports; interface++)
+        settle_neighbours(loop, interface);
     tw_agent_link_send(&loop->link, now_ns);
 }
 
@@ -346,7 +356,8 @@ static bool create_protocol(struct tw_main_loop *loop)
     uint64_t sessions = (uint64_t)config->engine.sessions_max * loop->workers;
     uint64_t requests = (uint64_t)config->limits.pending_max * loop->workers;
     struct tw_agent_protocol_config wanted = {
-        .hello = {.address = tw_address_from_ipv4(config->engine.address, config->engine.udp_port),
+        .hello = {.address =
+                      tw_address_from_ipv4(config->ports[0].address, config->ports[0].udp_port),
                   .pid = (uint32_t)getpid(),
                   .world = config->world.id,
                   .started_unix_s = (uint64_t)time(NULL),
@@ -383,8 +394,9 @@ struct tw_main_loop *tw_main_loop_create(struct tw_engine *engine)
     }
     const struct tw_config *config = engine->config;
     tw_agent_link_init(&loop->link, loop->protocol, config->control.agent_socket);
-    tw_arp_table_init(&loop->arp, config->engine.address, config->engine.prefix_length,
-                      loop->workers);
+    for (uint32_t i = 0; i < engine->topology->ports; i++)
+        tw_arp_table_init(&loop->arp[i], config->ports[i].address, config->ports[i].prefix_length,
+                          loop->workers);
     return loop;
 }
 
@@ -468,6 +480,14 @@ static bool is_flushed(const struct tw_main_loop *loop)
 static void print_final(const struct tw_main_loop *loop)
 {
     struct tw_agent_protocol_counters agent = tw_agent_protocol_counters(loop->protocol);
+    uint64_t changes = 0, refused_foreign = 0, refused_full = 0;
+    uint32_t known = 0;
+    for (uint32_t i = 0; i < loop->engine->topology->ports; i++) {
+        known += loop->arp[i].count;
+        changes += loop->arp[i].changes;
+        refused_foreign += loop->arp[i].refused_foreign;
+        refused_full += loop->arp[i].refused_full;
+    }
     char extra[512];
     snprintf(extra, sizeof(extra),
              ",\"agent\":{\"connects\":%" PRIu64 ",\"losses\":%" PRIu64 ",\"stalls\":%" PRIu64
@@ -475,8 +495,7 @@ static void print_final(const struct tw_main_loop *loop)
              "},\"neighbours\":{\"known\":%u,\"changes\":%" PRIu64 ",\"refused_foreign\":%" PRIu64
              ",\"refused_full\":%" PRIu64 "}",
              agent.connects, loop->link.losses, loop->link.stalls, agent.messages_dropped,
-             agent.odd_messages, agent.refused, loop->arp.count, loop->arp.changes,
-             loop->arp.refused_foreign, loop->arp.refused_full);
+             agent.odd_messages, agent.refused, known, changes, refused_foreign, refused_full);
     tw_stats_print(stdout, "final", &loop->newest, extra);
 }
 

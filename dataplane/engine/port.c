@@ -3,12 +3,12 @@
 
 #include "dataplane/engine/eal.h"
 #include "dataplane/engine/interface_drops.h"
+#include "dataplane/engine/pools.h"
 
 #include <assert.h>
 #include <net/if.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
-#include <rte_mbuf.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -29,16 +29,12 @@ static bool create_pools(struct tw_port *port, const struct tw_topology *topolog
 {
     for (uint32_t i = 0; i < topology->pool_count; i++) {
         const struct tw_topology_pool *wanted = &topology->pools[i];
-        uint32_t cache = TW_TOPOLOGY_POOL_CACHE;
-        struct rte_mempool *pool = rte_pktmbuf_pool_create(
-            wanted->name, wanted->buffers, cache, 0, (uint16_t)wanted->buffer_size, port->socket);
-        if (pool == NULL)
+        if (wanted->transmit || wanted->port != port->index)
+            continue;
+        port->rx_pools[wanted->worker] = tw_pool_create(wanted, port->socket);
+        if (port->rx_pools[wanted->worker] == NULL)
             return fail(error, "no memory for pool %s (%u buffers of %u bytes): %s", wanted->name,
                         wanted->buffers, wanted->buffer_size, rte_strerror(rte_errno));
-        if (wanted->transmit)
-            port->tx_pools[wanted->worker] = pool;
-        else
-            port->rx_pools[wanted->worker] = pool;
     }
     return true;
 }
@@ -109,10 +105,11 @@ static void find_interface(struct tw_port *port, const struct rte_eth_dev_info *
         port->interface[0] = '\0';
 }
 
-bool tw_port_open(struct tw_port *port, const char *device, const struct tw_topology *topology,
-                  struct tw_port_error *error)
+bool tw_port_open(struct tw_port *port, uint32_t index, const char *device,
+                  const struct tw_topology *topology, struct tw_port_error *error)
 {
     memset(port, 0, sizeof(*port));
+    port->index = index;
     tw_eal_device_name(port->name, device);
     if (rte_eth_dev_get_port_by_name(port->name, &port->id) != 0) {
         char words[160];

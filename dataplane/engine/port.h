@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The one DPDK port: found by the device's name, one queue pair per worker, started last.
+ * A DPDK port: found by the device's name, one queue pair per worker, started last.
  *
  * Main thread. Pools live as long as DPDK does. A failure gives one message that names what the
  * port can do.
@@ -14,6 +14,7 @@ struct rte_mempool;
 
 struct tw_port {
     uint16_t id;
+    uint32_t index; /* among the engine's */
     bool configured, started;
     int socket; /* NUMA node, 0 for virtual devices */
     uint8_t mac[6];
@@ -22,7 +23,6 @@ struct tw_port {
     char interface[16];         /* the kernel's end of a virtual port, "" if there is none */
     uint64_t interface_dropped; /* there, before the start */
     struct rte_mempool *rx_pools[TW_WORKERS_MAX];
-    struct rte_mempool *tx_pools[TW_WORKERS_MAX];
 };
 
 struct tw_port_error {
@@ -36,8 +36,9 @@ struct tw_port_stats {
     uint64_t missed, errors, no_mbuf;
 };
 
-bool tw_port_open(struct tw_port *port, const char *device, const struct tw_topology *topology,
-                  struct tw_port_error *error) __attribute__((warn_unused_result));
+bool tw_port_open(struct tw_port *port, uint32_t index, const char *device,
+                  const struct tw_topology *topology, struct tw_port_error *error)
+    __attribute__((warn_unused_result));
 bool tw_port_start(struct tw_port *port, struct tw_port_error *error)
     __attribute__((warn_unused_result));
 void tw_port_read_stats(const struct tw_port *port, struct tw_port_stats *stats);

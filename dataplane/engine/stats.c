@@ -43,6 +43,29 @@ static void add_shard(struct tw_agent_stats *out, const struct tw_shard_counters
     out->state_hash_tick = tw_counter_get(&counters->state_hash_tick);
 }
 
+/* Its own row, and its part of the sums. */
+static void add_port(struct tw_agent_stats *out, struct tw_agent_port *row,
+                     const struct tw_port *port)
+{
+    struct tw_port_stats stats;
+    tw_port_read_stats(port, &stats);
+    snprintf(row->name, sizeof(row->name), "%s", port->name);
+    snprintf(row->driver, sizeof(row->driver), "%s", port->driver);
+    memcpy(row->mac, port->mac, sizeof(row->mac));
+    row->rx_packets = stats.rx_packets;
+    row->tx_packets = stats.tx_packets;
+    row->missed = stats.missed;
+    row->errors = stats.errors;
+    row->no_mbuf = stats.no_mbuf;
+    out->port_rx_packets += stats.rx_packets;
+    out->port_rx_bytes += stats.rx_bytes;
+    out->port_tx_packets += stats.tx_packets;
+    out->port_tx_bytes += stats.tx_bytes;
+    out->port_missed += stats.missed;
+    out->port_errors += stats.errors;
+    out->port_no_mbuf += stats.no_mbuf;
+}
+
 static void take_percentiles(struct tw_stats *stats, const struct tw_engine *engine,
                              struct tw_agent_stats *out)
 {
@@ -75,17 +98,9 @@ void tw_stats_collect(struct tw_stats *stats, const struct tw_engine *engine, ui
             out->tick = tick;
     }
     take_percentiles(stats, engine, out);
-    struct tw_port_stats port;
-    tw_port_read_stats(&engine->port, &port);
-    out->port_rx_packets = port.rx_packets;
-    out->port_rx_bytes = port.rx_bytes;
-    out->port_tx_packets = port.tx_packets;
-    out->port_tx_bytes = port.tx_bytes;
-    out->port_missed = port.missed;
-    out->port_errors = port.errors;
-    out->port_no_mbuf = port.no_mbuf;
-    snprintf(out->port_name, sizeof(out->port_name), "%s", engine->port.name);
-    snprintf(out->port_driver, sizeof(out->port_driver), "%s", engine->port.driver);
+    out->ports = engine->topology->ports;
+    for (uint32_t i = 0; i < engine->topology->ports; i++)
+        add_port(out, &out->port[i], &engine->ports[i]);
     out->workers = engine->topology->workers;
     out->shards = engine->topology->shards;
     out->hugepages = engine->hugepages ? 1 : 0;

@@ -34,8 +34,9 @@ static_assert(BUFFER_HEADERS + RX_BUFFER_SIZE <= SMALL_PAGE, "a buffer fits a pa
  * checked. */
 #define SESSION_BYTES 3072u
 #define PENDING_BYTES 1024u
-/* Port queues, DPDK's own tables, heap headers. */
-#define BASE_BYTES     (UINT64_C(12) << 20)
+/* DPDK's own tables and heap headers; each port's queues. */
+#define BASE_BYTES     (UINT64_C(10) << 20)
+#define PORT_BYTES     (UINT64_C(2) << 20)
 #define HANDOVER_DEPTH 1024u
 #define SNAPSHOTS_MIN  256u
 
@@ -262,22 +263,25 @@ static void add_pools(struct tw_topology *topology, const struct tw_config *conf
     uint32_t lent = topology->shards * 5 * snapshot_depth(config);
     /* Every worker that frees another's buffers keeps up to one and a half caches of them. */
     uint32_t cached = topology->workers * (TW_TOPOLOGY_POOL_CACHE + TW_TOPOLOGY_POOL_CACHE / 2);
+    uint32_t received = TW_TOPOLOGY_RX_DESCRIPTORS + TW_TOPOLOGY_TX_DESCRIPTORS +
+                        (topology->workers - 1) * HANDOVER_DEPTH + cached;
     for (uint32_t worker = 0; worker < topology->workers; worker++) {
-        struct tw_topology_pool *pool = &topology->pools[topology->pool_count++];
-        snprintf(pool->name, sizeof(pool->name), "rx_%u", worker);
-        pool->worker = worker;
-        pool->transmit = false;
-        uint32_t wanted = TW_TOPOLOGY_RX_DESCRIPTORS + TW_TOPOLOGY_TX_DESCRIPTORS +
-                          (topology->workers - 1) * HANDOVER_DEPTH + cached;
-        pool->buffers = wanted < RX_POOL_MIN ? RX_POOL_MIN : power_of_two(wanted + 1) - 1;
-        pool->buffer_size = RX_BUFFER_SIZE;
-        pool->reason = "descriptors, hand-over, caches; AF_XDP holds 2,048 and copies sends";
-
+        struct tw_topology_pool *pool;
+        for (uint32_t port = 0; port < topology->ports; port++) {
+            pool = &topology->pools[topology->pool_count++];
+            snprintf(pool->name, sizeof(pool->name), "rx_%u_%u", worker, port);
+            pool->worker = worker;
+            pool->port = port;
+            pool->buffers = received < RX_POOL_MIN ? RX_POOL_MIN : power_of_two(received + 1) - 1;
+            pool->buffer_size = RX_BUFFER_SIZE;
+            pool->reason = "descriptors, hand-over, caches; AF_XDP holds 2,048 and copies sends";
+        }
         pool = &topology->pools[topology->pool_count++];
         snprintf(pool->name, sizeof(pool->name), "tx_%u", worker);
         pool->worker = worker;
         pool->transmit = true;
-        pool->buffers = power_of_two(lent + TW_TOPOLOGY_TX_DESCRIPTORS + 1024) - 1;
+        pool->buffers =
+            power_of_two(lent + topology->ports * TW_TOPOLOGY_TX_DESCRIPTORS + 1024) - 1;
         pool->buffer_size = TX_BUFFER_SIZE;
         pool->reason = "empty and full rings, as many as full at the shard, descriptors, answers";
     }
@@ -301,7 +305,8 @@ static void sum_memory(struct tw_topology *topology, const struct tw_config *con
     topology->session_bytes =
         (uint64_t)topology->workers * ((uint64_t)config->engine.sessions_max * SESSION_BYTES +
                                        (uint64_t)config->limits.pending_max * PENDING_BYTES);
-    uint64_t bytes = topology->shard_bytes + topology->session_bytes + BASE_BYTES;
+    uint64_t bytes =
+        topology->shard_bytes + topology->session_bytes + BASE_BYTES + topology->ports * PORT_BYTES;
     for (uint32_t i = 0; i < topology->ring_count; i++)
         bytes += (uint64_t)topology->rings[i].element_size * topology->rings[i].depth + 512;
     for (uint32_t i = 0; i < topology->pool_count; i++)
@@ -412,14 +417,15 @@ static bool check_rings(const struct tw_topology *topology, struct tw_topology_e
 
 static bool check_pools(const struct tw_topology *topology, struct tw_topology_error *error)
 {
-    if (topology->pool_count != topology->workers * 2)
+    if (topology->pool_count != topology->workers * (topology->ports + 1))
         return fail(error,
-                    "the table has %u pools, expected one to receive and one to send for "
-                    "each worker",
+                    "the table has %u pools, expected for each worker one to receive from each "
+                    "port and one to send",
                     topology->pool_count);
     for (uint32_t i = 0; i < topology->pool_count; i++) {
         const struct tw_topology_pool *pool = &topology->pools[i];
-        uint32_t least = pool->transmit ? TW_TOPOLOGY_TX_DESCRIPTORS : TW_TOPOLOGY_RX_DESCRIPTORS;
+        uint32_t least = pool->transmit ? topology->ports * TW_TOPOLOGY_TX_DESCRIPTORS
+                                        : TW_TOPOLOGY_RX_DESCRIPTORS;
         if (pool->buffers < least)
             return fail(error, "pool %s has %u buffers, fewer than its %u descriptors", pool->name,
                         pool->buffers, least);
@@ -452,6 +458,7 @@ bool tw_topology_build(struct tw_topology *topology, const struct tw_config *con
     memset(topology, 0, sizeof(*topology));
     if (!check_counts(config, error))
         return false;
+    topology->ports = tw_config_port_count(config);
     topology->workers = config->engine.workers;
     topology->shards = config->engine.shards;
     topology->idle = config->engine.idle;

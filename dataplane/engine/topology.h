@@ -24,7 +24,8 @@
 #define TW_TOPOLOGY_RINGS_MAX                                                                      \
     (TW_WORKERS_MAX * TW_SHARDS_MAX * 3u + TW_WORKERS_MAX * 2u +                                   \
      TW_WORKERS_MAX * (TW_WORKERS_MAX - 1u))
-#define TW_TOPOLOGY_POOLS_MAX (TW_WORKERS_MAX * 2u)
+/* Per worker: one to receive from each port, one to send. */
+#define TW_TOPOLOGY_POOLS_MAX (TW_WORKERS_MAX * (TW_PORTS_MAX + 1u))
 #define TW_TOPOLOGY_NAME_SIZE 28u   /* a DPDK ring name may have 28 characters */
 #define TW_TOPOLOGY_CORES_MAX 1024u /* what a cpu_set_t can name */
 
@@ -66,6 +67,7 @@ struct tw_topology_ring {
 struct tw_topology_pool {
     char name[TW_TOPOLOGY_NAME_SIZE];
     uint32_t worker;
+    uint32_t port; /* receives into it; a pool to send from serves all ports */
     bool transmit;
     uint32_t buffers;
     uint32_t buffer_size; /* data room, headroom included */
@@ -73,7 +75,7 @@ struct tw_topology_pool {
 };
 
 struct tw_topology {
-    uint32_t workers, shards;
+    uint32_t ports, workers, shards;
     uint32_t thread_count, ring_count, pool_count;
     struct tw_topology_thread threads[TW_TOPOLOGY_THREADS_MAX];
     struct tw_topology_ring rings[TW_TOPOLOGY_RINGS_MAX];

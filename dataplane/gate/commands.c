@@ -46,15 +46,16 @@ static void query(struct tw_worker *worker, const struct tw_worker_command *comm
         (void)!tw_owed_event(worker, TW_EVENT_SESSION);
 }
 
-static void send_arp_request(struct tw_worker *worker, uint32_t address)
+static void send_arp_request(struct tw_worker *worker, const struct tw_mailbox_neighbour *neighbour)
 {
     struct rte_mbuf *mbuf = tw_transmit_buffer(worker);
     if (!mbuf)
         return;
-    tw_arp_request_write(rte_pktmbuf_mtod(mbuf, uint8_t *), &worker->rules, address);
+    tw_arp_request_write(rte_pktmbuf_mtod(mbuf, uint8_t *),
+                         &worker->interfaces[neighbour->interface].rules, neighbour->ipv4);
     mbuf->data_len = TW_ARP_FRAME_SIZE;
     mbuf->pkt_len = TW_ARP_FRAME_SIZE;
-    tw_transmit_frame(worker, mbuf);
+    tw_transmit_frame(worker, neighbour->interface, mbuf);
 }
 
 static void obey(struct tw_worker *worker, const struct tw_worker_command *command)
@@ -67,10 +68,11 @@ static void obey(struct tw_worker *worker, const struct tw_worker_command *comma
         kick(worker, command);
         break;
     case TW_COMMAND_NEIGHBOUR_SET:
-        tw_neighbours_set(&worker->neighbours, command->neighbour.ipv4, command->neighbour.mac);
+        tw_neighbours_set(&worker->interfaces[command->neighbour.interface].neighbours,
+                          command->neighbour.ipv4, command->neighbour.mac);
         break;
     case TW_COMMAND_ARP_REQUEST:
-        send_arp_request(worker, command->neighbour.ipv4);
+        send_arp_request(worker, &command->neighbour);
         break;
     case TW_COMMAND_COOKIE_KEY:
         tw_cookie_rotate(&worker->cookies, command->cookie.key, command->cookie.slot);

@@ -16,12 +16,12 @@
  * client's next hello 2 starts afresh instead. */
 #define WELCOME_USABLE_NS (TW_SESSION_PENDING_NS - UINT64_C(1000000000))
 
-static void send_try_again(struct tw_worker *worker, const struct tw_address *to,
+static void send_try_again(struct tw_worker *worker, uint8_t interface, const struct tw_address *to,
                            const uint8_t *ephemeral, uint32_t after_ms)
 {
     uint8_t answer[TW_TRY_AGAIN_SIZE];
     tw_try_again_write(answer, ephemeral, after_ms, tw_crc32c_isal);
-    tw_transmit_answer(worker, to, answer, sizeof(answer));
+    tw_transmit_answer(worker, interface, to, answer, sizeof(answer));
 }
 
 /* ---- hello -------------------------------------------------------------------------------------
@@ -30,7 +30,7 @@ static void send_try_again(struct tw_worker *worker, const struct tw_address *to
 static enum tw_outcome try_again(struct tw_worker *worker, const struct tw_packet *packet,
                                  const struct tw_hello *hello, uint32_t after_ms)
 {
-    send_try_again(worker, &packet->source, hello->ephemeral, after_ms);
+    send_try_again(worker, packet->interface, &packet->source, hello->ephemeral, after_ms);
     return TW_OUTCOME_TRY_AGAIN_SENT;
 }
 
@@ -46,14 +46,14 @@ static enum tw_outcome answer_hello(struct tw_worker *worker, const struct tw_pa
         uint8_t answer[TW_COOKIE_PACKET];
         tw_cookie_make(cookie, &worker->cookies, &packet->source, hello.ephemeral);
         tw_cookie_packet_write(answer, hello.ephemeral, cookie, tw_crc32c_isal);
-        tw_transmit_answer(worker, &packet->source, answer, sizeof(answer));
+        tw_transmit_answer(worker, packet->interface, &packet->source, answer, sizeof(answer));
         return TW_OUTCOME_COOKIE_SENT;
     }
     case TW_HELLO_OTHER_VERSION: {
         uint8_t answer[TW_WRONG_VERSION_SIZE];
         tw_wrong_version_write(answer, hello.ephemeral, TW_PROTOCOL_VERSION, TW_PROTOCOL_VERSION,
                                tw_crc32c_isal);
-        tw_transmit_answer(worker, &packet->source, answer, sizeof(answer));
+        tw_transmit_answer(worker, packet->interface, &packet->source, answer, sizeof(answer));
         return TW_OUTCOME_VERSION_TOLD;
     }
     case TW_HELLO_CRC:
@@ -80,7 +80,8 @@ static enum tw_outcome answer_repeated(struct tw_worker *worker, const struct tw
     if (session->state == TW_SESSION_PENDING &&
         worker->now_ns - session->heard_ns >= WELCOME_USABLE_NS)
         return TW_OUTCOME_HANDSHAKE_PENDING;
-    tw_transmit_answer(worker, &packet->source, entry->welcome, sizeof(entry->welcome));
+    tw_transmit_answer(worker, packet->interface, &packet->source, entry->welcome,
+                       sizeof(entry->welcome));
     return TW_OUTCOME_WELCOME_RESENT;
 }
 
@@ -90,7 +91,7 @@ static bool relay(struct tw_worker *worker, const struct tw_packet *packet, uint
     struct tw_agent_handshake_request *request = &worker->event.handshake;
     request->request = tw_pending_request(&worker->pending, number);
     request->source = packet->source;
-    request->destination = worker->own_address;
+    request->destination = worker->interfaces[packet->interface].own_address;
     memcpy(request->hello2, packet->payload, sizeof(request->hello2));
     return tw_owed_event(worker, TW_EVENT_HANDSHAKE);
 }
@@ -106,6 +107,7 @@ static enum tw_outcome begin_handshake(struct tw_worker *worker, const struct tw
     struct tw_pending_entry *entry = &worker->pending.entries[number];
     memcpy(entry->ephemeral, hello->ephemeral, sizeof(entry->ephemeral));
     entry->source = packet->source;
+    entry->interface = packet->interface;
     entry->suites = hello->suites;
     if (!relay(worker, packet, number)) {
         tw_pending_end(&worker->pending, number);
@@ -185,7 +187,8 @@ static void send_welcome(struct tw_worker *worker, struct tw_pending_entry *entr
     tw_welcome_write(entry->welcome, &welcome, entry->ephemeral, reply->server_ephemeral, &secrets,
                      tw_crc32c_isal);
     sodium_memzero(&secrets, sizeof(secrets));
-    tw_transmit_answer(worker, &entry->source, entry->welcome, sizeof(entry->welcome));
+    tw_transmit_answer(worker, entry->interface, &entry->source, entry->welcome,
+                       sizeof(entry->welcome));
 }
 
 static void install(struct tw_worker *worker, uint32_t number, uint32_t slot,
@@ -196,6 +199,7 @@ static void install(struct tw_worker *worker, uint32_t number, uint32_t slot,
     struct tw_session *session = &worker->sessions.hot[slot];
     struct tw_session_body *body = &worker->sessions.bodies[slot];
     session->address = entry->source;
+    session->interface = entry->interface;
     session->shard = (uint16_t)(reply->world % worker->config.shards);
     session->heard_ns = worker->now_ns;
     session->handshake = number;
@@ -228,7 +232,7 @@ static enum tw_verdict welcome(struct tw_worker *worker, uint32_t number,
     }
     uint32_t slot = worker->closing_all ? TW_SESSION_NONE : tw_sessions_take(&worker->sessions);
     if (slot == TW_SESSION_NONE) {
-        send_try_again(worker, &entry->source, entry->ephemeral, AGAIN_FULL_MS);
+        send_try_again(worker, entry->interface, &entry->source, entry->ephemeral, AGAIN_FULL_MS);
         tw_pending_end(&worker->pending, number);
         return TW_VERDICT_SESSIONS_FULL;
     }
@@ -241,7 +245,8 @@ static enum tw_verdict refuse(struct tw_worker *worker, uint32_t number,
 {
     const struct tw_pending_entry *entry = &worker->pending.entries[number];
     if (reply->refused_size > 0 && reply->refused_size <= sizeof(reply->refused))
-        tw_transmit_answer(worker, &entry->source, reply->refused, reply->refused_size);
+        tw_transmit_answer(worker, entry->interface, &entry->source, reply->refused,
+                           reply->refused_size);
     tw_pending_end(&worker->pending, number);
     return reply->verdict < TW_VERDICT_COUNT ? reply->verdict : TW_VERDICT_CONTROL_GONE;
 }

@@ -3,6 +3,7 @@
 
 #include "dataplane/gate/arp.h"
 #include "dataplane/gate/icmp.h"
+#include "tickwire/assert.h"
 
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
@@ -30,7 +31,7 @@ static void parse(struct tw_worker *worker, uint32_t i)
     };
     packet->frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
     packet->frame_length = mbuf->data_len;
-    tw_packet_parse(packet, &worker->rules, hints);
+    tw_packet_parse(packet, &worker->interfaces[packet->interface].rules, hints);
 }
 
 /* Sends a frame back in its own buffer. */
@@ -41,7 +42,7 @@ static void send_in_place(struct tw_worker *worker, uint32_t i, uint32_t length)
     mbuf->data_len = (uint16_t)length;
     mbuf->pkt_len = length;
     mbuf->ol_flags = 0;
-    tw_transmit_frame(worker, mbuf);
+    tw_transmit_frame(worker, worker->burst.packets[i].interface, mbuf);
 }
 
 static void handle_arp(struct tw_worker *worker, uint32_t i)
@@ -54,13 +55,15 @@ static void handle_arp(struct tw_worker *worker, uint32_t i)
     if (packet->source_ipv4 != 0) {
         memset(&worker->event, 0, sizeof(worker->event));
         worker->event.neighbour.ipv4 = packet->source_ipv4;
+        worker->event.neighbour.interface = packet->interface;
         memcpy(worker->event.neighbour.mac, tw_arp_sender_mac(packet), TW_MAC_SIZE);
         /* Lost when the ring is full: it is seen again with the next ARP. */
         (void)!tw_owed_event(worker, TW_EVENT_NEIGHBOUR_SEEN);
     }
     packet->outcome = TW_OUTCOME_ARP_HANDLED;
     if (tw_arp_is_request(packet))
-        send_in_place(worker, i, tw_arp_reply(packet, &worker->rules));
+        send_in_place(worker, i,
+                      tw_arp_reply(packet, &worker->interfaces[packet->interface].rules));
 }
 
 static void handle_icmp(struct tw_worker *worker, uint32_t i)
@@ -71,9 +74,10 @@ static void handle_icmp(struct tw_worker *worker, uint32_t i)
         return;
     }
     packet->outcome = TW_OUTCOME_ICMP_ANSWERED;
-    const uint8_t *mac = tw_transmit_next_hop(worker, packet->source_ipv4);
+    const uint8_t *mac = tw_transmit_next_hop(worker, packet->interface, packet->source_ipv4);
     if (mac)
-        send_in_place(worker, i, tw_icmp_reply(packet, &worker->rules, mac));
+        send_in_place(worker, i,
+                      tw_icmp_reply(packet, &worker->interfaces[packet->interface].rules, mac));
 }
 
 /* True if the packet left for its owner; it ends in an outcome there. */
@@ -81,6 +85,8 @@ static bool hand_over(struct tw_worker *worker, uint32_t i)
 {
     uint32_t owner = tw_connection_worker(worker->burst.packets[i].header.connection_id);
     struct rte_ring *ring = worker->config.handover_out[owner];
+    /* The buffer alone crosses: it tells the owner where it came from. */
+    worker->received[i]->port = worker->interfaces[worker->burst.packets[i].interface].port_id;
     if (ring && rte_ring_sp_enqueue(ring, worker->received[i]) == 0) {
         worker->received[i] = NULL;
         return true;
@@ -137,7 +143,7 @@ static void finish_stage(struct tw_worker *worker)
     rte_pktmbuf_free_bulk(worker->received, burst->count);
 }
 
-/* count packets stand in worker->received. */
+/* count packets stand in worker->received, and know their interface. */
 static void run_stages(struct tw_worker *worker, uint32_t count)
 {
     struct tw_burst *burst = &worker->burst;
@@ -167,16 +173,19 @@ static void run_stages(struct tw_worker *worker, uint32_t count)
     tw_stage_end(cycles, TW_STAGE_FINISH);
 }
 
-static uint32_t receive_from_port(struct tw_worker *worker)
+static uint32_t receive_from_port(struct tw_worker *worker, uint8_t interface)
 {
     uint32_t total = 0;
-    for (uint32_t burst = 0; worker->has_port && burst < BURSTS_PER_TURN; burst++) {
+    uint16_t port_id = worker->interfaces[interface].port_id;
+    for (uint32_t burst = 0; burst < BURSTS_PER_TURN; burst++) {
         tw_stage_begin(&worker->stage_cycles);
-        uint16_t count = rte_eth_rx_burst(worker->config.port_id, (uint16_t)worker->config.index,
-                                          worker->received, TW_BURST_MAX);
+        uint16_t count = rte_eth_rx_burst(port_id, (uint16_t)worker->config.index, worker->received,
+                                          TW_BURST_MAX);
         uint64_t bytes = 0;
-        for (uint16_t i = 0; i < count; i++)
+        for (uint16_t i = 0; i < count; i++) {
             bytes += worker->received[i]->pkt_len;
+            worker->burst.packets[i].interface = interface;
+        }
         tw_counter_add(&worker->config.counters->rx_packets, count);
         tw_counter_add(&worker->config.counters->rx_bytes, bytes);
         run_stages(worker, count);
@@ -185,6 +194,15 @@ static uint32_t receive_from_port(struct tw_worker *worker)
             break;
     }
     return total;
+}
+
+static uint8_t interface_of_port(const struct tw_worker *worker, uint16_t port_id)
+{
+    uint8_t interface = 0;
+    while (interface < worker->interface_count && worker->interfaces[interface].port_id != port_id)
+        interface++;
+    TW_ASSERT(interface < worker->interface_count);
+    return interface;
 }
 
 static uint32_t receive_from_workers(struct tw_worker *worker)
@@ -197,6 +215,9 @@ static uint32_t receive_from_workers(struct tw_worker *worker)
         tw_stage_begin(&worker->stage_cycles);
         uint32_t count =
             rte_ring_sc_dequeue_burst(ring, (void **)worker->received, TW_BURST_MAX, NULL);
+        for (uint32_t i = 0; i < count; i++)
+            worker->burst.packets[i].interface =
+                interface_of_port(worker, worker->received[i]->port);
         run_stages(worker, count);
         total += count;
     }
@@ -205,5 +226,10 @@ static uint32_t receive_from_workers(struct tw_worker *worker)
 
 uint32_t tw_inward_turn(struct tw_worker *worker)
 {
-    return receive_from_port(worker) + receive_from_workers(worker);
+    uint32_t total = 0;
+    for (uint8_t interface = 0; interface < worker->interface_count; interface++) {
+        if (worker->interfaces[interface].has_port)
+            total += receive_from_port(worker, interface);
+    }
+    return total + receive_from_workers(worker);
 }

@@ -27,6 +27,12 @@ enum tw_event_type {
     TW_EVENT_NEIGHBOUR_WANTED = 7, /* next hop unknown: main asks for it, rate-limited */
 };
 
+struct tw_mailbox_neighbour {
+    uint32_t ipv4; /* host byte order */
+    uint8_t mac[TW_MAC_SIZE];
+    uint8_t interface;
+};
+
 struct tw_worker_event {
     uint16_t type; /* enum tw_event_type */
     uint16_t worker;
@@ -35,10 +41,7 @@ struct tw_worker_event {
     union {
         struct tw_agent_handshake_request handshake; /* header unset; request = worker's own id */
         struct tw_agent_session session;             /* header and event unset */
-        struct {
-            uint32_t ipv4; /* host byte order */
-            uint8_t mac[TW_MAC_SIZE];
-        } neighbour;
+        struct tw_mailbox_neighbour neighbour;
     };
 };
 
@@ -61,10 +64,7 @@ struct tw_worker_command {
     uint64_t query;
     union {
         struct tw_agent_handshake_reply reply; /* header unset */
-        struct {
-            uint32_t ipv4;
-            uint8_t mac[TW_MAC_SIZE];
-        } neighbour; /* NEIGHBOUR_SET; ARP_REQUEST uses ipv4 */
+        struct tw_mailbox_neighbour neighbour; /* NEIGHBOUR_SET; ARP_REQUEST: without MAC */
         struct {
             uint8_t key[TW_KEY_SIZE];
             uint32_t slot;

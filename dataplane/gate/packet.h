@@ -34,6 +34,7 @@ struct tw_packet {
     uint8_t network_offset;  /* of the ARP or IPv4 header in the frame: 14 or 18 */
     uint16_t network_length; /* of the IPv4 packet, Ethernet padding cut off */
     uint16_t payload_length; /* of the UDP payload */
+    uint8_t interface;       /* that received it, of the worker's */
     uint8_t *payload;
     uint32_t source_ipv4; /* host byte order */
     uint32_t slot;        /* of the session, once it is found */

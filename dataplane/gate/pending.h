@@ -39,6 +39,7 @@ struct tw_pending_entry {
     uint8_t fingerprint[TW_FINGERPRINT_SIZE];
     uint8_t ephemeral[TW_KEY_SIZE]; /* the client's */
     struct tw_address source;
+    uint8_t interface;     /* that received it */
     uint8_t state;         /* enum tw_pending_state */
     uint8_t suites;        /* offered by the client */
     uint32_t serial;       /* tells uses of this entry apart */

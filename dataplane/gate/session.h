@@ -63,6 +63,7 @@ struct tw_session {
     uint32_t handshake; /* entry in the handshake table */
     uint16_t close_reason;
     uint8_t closes_left;
+    uint8_t interface; /* by which it came, and by which it is answered */
 } __attribute__((aligned(64)));
 static_assert(sizeof(struct tw_session) == 64, "one cache line decides before cryptography");
 

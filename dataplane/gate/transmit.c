@@ -23,33 +23,37 @@ struct rte_mbuf *tw_transmit_buffer(struct tw_worker *worker)
     return mbuf;
 }
 
-const uint8_t *tw_transmit_next_hop(struct tw_worker *worker, uint32_t address)
+const uint8_t *tw_transmit_next_hop(struct tw_worker *worker, uint8_t interface, uint32_t address)
 {
-    uint32_t next_hop = tw_neighbours_next_hop(&worker->neighbours, address);
-    const uint8_t *mac = tw_neighbours_find(&worker->neighbours, next_hop);
+    struct tw_neighbours *neighbours = &worker->interfaces[interface].neighbours;
+    uint32_t next_hop = tw_neighbours_next_hop(neighbours, address);
+    const uint8_t *mac = tw_neighbours_find(neighbours, next_hop);
     if (mac)
         return mac;
     count_send(worker, TW_SEND_NO_NEIGHBOUR, 1);
-    if (tw_neighbours_may_ask(&worker->neighbours, next_hop, worker->now_ns)) {
+    if (tw_neighbours_may_ask(neighbours, next_hop, worker->now_ns)) {
         memset(&worker->event, 0, sizeof(worker->event));
         worker->event.neighbour.ipv4 = next_hop;
+        worker->event.neighbour.interface = interface;
         /* Lost when the ring is full: asked again a second later. */
         (void)!tw_owed_event(worker, TW_EVENT_NEIGHBOUR_WANTED);
     }
     return NULL;
 }
 
-static void flush_frames(struct tw_worker *worker)
+static void flush_frames(struct tw_worker *worker, struct tw_interface *interface)
 {
-    struct tw_send_batch *batch = &worker->send;
+    struct tw_send_batch *batch = &interface->send;
+    if (batch->count == 0)
+        return;
     uint16_t taken = 0;
     uint64_t bytes = 0;
     uint64_t lengths[TW_SEND_BATCH]; /* the driver frees what it takes */
     for (uint16_t i = 0; i < batch->count; i++)
         lengths[i] = batch->mbufs[i]->pkt_len;
-    if (worker->has_port && batch->count > 0)
-        taken = rte_eth_tx_burst(worker->config.port_id, (uint16_t)worker->config.index,
-                                 batch->mbufs, batch->count);
+    if (interface->has_port)
+        taken = rte_eth_tx_burst(interface->port_id, (uint16_t)worker->config.index, batch->mbufs,
+                                 batch->count);
     for (uint16_t i = 0; i < taken; i++)
         bytes += lengths[i];
     if (taken < batch->count)
@@ -61,48 +65,50 @@ static void flush_frames(struct tw_worker *worker)
     batch->count = 0;
 }
 
-void tw_transmit_frame(struct tw_worker *worker, struct rte_mbuf *mbuf)
+void tw_transmit_frame(struct tw_worker *worker, uint8_t interface, struct rte_mbuf *mbuf)
 {
-    worker->send.mbufs[worker->send.count++] = mbuf;
-    if (worker->send.count == TW_SEND_BATCH)
-        flush_frames(worker);
+    struct tw_send_batch *batch = &worker->interfaces[interface].send;
+    batch->mbufs[batch->count++] = mbuf;
+    if (batch->count == TW_SEND_BATCH)
+        flush_frames(worker, &worker->interfaces[interface]);
 }
 
 /* `payload_length` bytes stand at the data pointer; the headers go in front. */
-static void send_payload(struct tw_worker *worker, struct rte_mbuf *mbuf,
+static void send_payload(struct tw_worker *worker, uint8_t interface, struct rte_mbuf *mbuf,
                          const struct tw_udp_target *target, uint16_t payload_length)
 {
     TW_ASSERT(mbuf->data_off >= TW_FRAME_HEADERS_SIZE);
     mbuf->data_off = (uint16_t)(mbuf->data_off - TW_FRAME_HEADERS_SIZE);
     mbuf->data_len = (uint16_t)(TW_FRAME_HEADERS_SIZE + payload_length);
     mbuf->pkt_len = mbuf->data_len;
-    tw_udp_frame_write(rte_pktmbuf_mtod(mbuf, uint8_t *), &worker->rules, target, payload_length);
-    tw_transmit_frame(worker, mbuf);
+    tw_udp_frame_write(rte_pktmbuf_mtod(mbuf, uint8_t *), &worker->interfaces[interface].rules,
+                       target, payload_length);
+    tw_transmit_frame(worker, interface, mbuf);
 }
 
-static bool find_target(struct tw_worker *worker, const struct tw_address *to,
+static bool find_target(struct tw_worker *worker, uint8_t interface, const struct tw_address *to,
                         struct tw_udp_target *target)
 {
     target->address = tw_load_be32(to->ip + 12);
     target->port = to->port;
-    const uint8_t *mac = tw_transmit_next_hop(worker, target->address);
+    const uint8_t *mac = tw_transmit_next_hop(worker, interface, target->address);
     if (!mac)
         return false;
     memcpy(target->mac, mac, sizeof(target->mac));
     return true;
 }
 
-void tw_transmit_answer(struct tw_worker *worker, const struct tw_address *to,
+void tw_transmit_answer(struct tw_worker *worker, uint8_t interface, const struct tw_address *to,
                         const uint8_t *payload, uint16_t length)
 {
     struct tw_udp_target target;
-    if (!find_target(worker, to, &target))
+    if (!find_target(worker, interface, to, &target))
         return;
     struct rte_mbuf *mbuf = tw_transmit_buffer(worker);
     if (!mbuf)
         return;
     memcpy(rte_pktmbuf_mtod(mbuf, uint8_t *), payload, length);
-    send_payload(worker, mbuf, &target, length);
+    send_payload(worker, interface, mbuf, &target, length);
 }
 
 static void flush_seals(struct tw_worker *worker)
@@ -112,7 +118,8 @@ static void flush_seals(struct tw_worker *worker)
         return;
     worker->config.aead->seal(batch->jobs, batch->count);
     for (uint32_t i = 0; i < batch->count; i++)
-        send_payload(worker, batch->mbufs[i], &batch->targets[i], (uint16_t)batch->jobs[i].length);
+        send_payload(worker, batch->interfaces[i], batch->mbufs[i], &batch->targets[i],
+                     (uint16_t)batch->jobs[i].length);
     batch->count = 0;
 }
 
@@ -121,7 +128,8 @@ bool tw_transmit_sealed(struct tw_worker *worker, uint32_t slot, struct rte_mbuf
     struct tw_seal_batch *batch = &worker->seal;
     const struct tw_session *session = &worker->sessions.hot[slot];
     struct tw_session_body *body = &worker->sessions.bodies[slot];
-    if (!find_target(worker, &session->address, &batch->targets[batch->count])) {
+    if (!find_target(worker, session->interface, &session->address,
+                     &batch->targets[batch->count])) {
         rte_pktmbuf_free(mbuf);
         return false;
     }
@@ -139,6 +147,7 @@ bool tw_transmit_sealed(struct tw_worker *worker, uint32_t slot, struct rte_mbuf
         .length = TW_HEADER_SIZE + mbuf->data_len,
     };
     body->sent_packets++;
+    batch->interfaces[batch->count] = session->interface;
     batch->mbufs[batch->count++] = mbuf;
     if (batch->count == TW_SEAL_BATCH)
         flush_seals(worker);
@@ -148,5 +157,6 @@ bool tw_transmit_sealed(struct tw_worker *worker, uint32_t slot, struct rte_mbuf
 void tw_transmit_flush(struct tw_worker *worker)
 {
     flush_seals(worker);
-    flush_frames(worker);
+    for (uint32_t i = 0; i < worker->interface_count; i++)
+        flush_frames(worker, &worker->interfaces[i]);
 }

@@ -47,15 +47,15 @@ static void init_budgets(struct tw_worker *worker, const struct tw_config *confi
     tw_source_budgets_init(&worker->budgets.sources, key);
 }
 
-static void init_rules(struct tw_worker *worker, const struct tw_config_engine *engine)
+static void init_interfaces(struct tw_worker *worker)
 {
-    memcpy(worker->rules.mac, worker->config.mac, sizeof(worker->rules.mac));
-    worker->rules.address = engine->address;
-    worker->rules.prefix_length = engine->prefix_length;
-    worker->rules.udp_port = engine->udp_port;
-    worker->own_address = tw_address_from_ipv4(engine->address, engine->udp_port);
-    tw_neighbours_init(&worker->neighbours, engine->address, engine->prefix_length,
-                       engine->gateway);
+    worker->interface_count = tw_config_port_count(worker->config.config);
+    for (uint32_t i = 0; i < worker->interface_count; i++) {
+        const struct tw_worker_port *port = &worker->config.ports[i];
+        struct tw_interface *interface = &worker->interfaces[i];
+        tw_interface_init(interface, &worker->config.config->ports[i], port->id, port->mac);
+        interface->has_port = rte_eth_dev_is_valid_port(port->id) != 0;
+    }
 }
 
 /* False if memory is short. */
@@ -101,9 +101,8 @@ struct tw_worker *tw_worker_create(const struct tw_worker_config *config)
     if (!worker)
         return NULL;
     worker->config = *config;
-    worker->has_port = rte_eth_dev_is_valid_port(config->port_id) != 0;
     worker->cookies.hash = config->cookie_hash;
-    init_rules(worker, &config->config->engine);
+    init_interfaces(worker);
     init_budgets(worker, config->config);
     if (!init_tables(worker)) {
         tw_worker_destroy(worker);
@@ -171,9 +170,14 @@ static uint64_t monotonic_ns(void)
 /* net_tap learns of packets by a real-time signal; whoever started us blocked all of them. */
 static void unblock_tap_signals(const struct tw_worker *worker)
 {
-    struct rte_eth_dev_info info;
-    if (!worker->has_port || rte_eth_dev_info_get(worker->config.port_id, &info) != 0 ||
-        strcmp(info.driver_name, "net_tap") != 0)
+    bool has_tap = false;
+    for (uint32_t i = 0; i < worker->interface_count; i++) {
+        const struct tw_interface *interface = &worker->interfaces[i];
+        struct rte_eth_dev_info info;
+        if (interface->has_port && rte_eth_dev_info_get(interface->port_id, &info) == 0)
+            has_tap = has_tap || strcmp(info.driver_name, "net_tap") == 0;
+    }
+    if (!has_tap)
         return;
     sigset_t signals;
     sigemptyset(&signals);

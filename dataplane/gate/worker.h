@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A worker: one lcore that owns one queue pair of the port and the sessions whose hellos it saw.
+ * A worker: one lcore that owns one queue pair of each port and the sessions whose hellos it saw.
  *
  *   rx burst → parse → deny → session → path → replay? → open → replay! → validate → route
  *   housekeeping: commands, snapshots out (seal, send), timeouts, neighbour table, counters
@@ -25,6 +25,11 @@ struct rte_ring;
 struct rte_mempool;
 struct tw_worker;
 
+struct tw_worker_port {
+    uint16_t id; /* DPDK's number; one that does not exist receives and sends nothing */
+    uint8_t mac[6];
+};
+
 /* Rings are SP/SC, made by the engine from its topology table; see there for depths. */
 struct tw_worker_shard_rings {
     struct rte_ring *records; /* struct tw_record, worker → shard */
@@ -33,17 +38,15 @@ struct tw_worker_shard_rings {
 };
 
 struct tw_worker_config {
-    uint32_t index; /* 0..workers-1; also its queue number */
+    uint32_t index; /* 0..workers-1; also its queue number on each port */
     uint32_t workers;
     uint32_t shards;
-    uint16_t port_id;
-    uint8_t mac[6];
-    int socket;                     /* NUMA node for its memory */
-    const struct tw_config *config; /* outlives the worker */
+    struct tw_worker_port ports[TW_PORTS_MAX]; /* as many as the configuration has */
+    int socket;                                /* NUMA node for its memory */
+    const struct tw_config *config;            /* outlives the worker */
     const struct tw_aead_backend *aead;
     const struct tw_cookie_hash *cookie_hash; /* NULL: libsodium's */
-    struct rte_mempool *rx_pool;
-    struct rte_mempool *tx_pool; /* apart, so that a flood cannot starve answers */
+    struct rte_mempool *tx_pool;              /* apart, so that a flood cannot starve answers */
     struct tw_worker_shard_rings shard_rings[TW_SHARDS_MAX];
     struct rte_ring *events;                       /* struct tw_worker_event, worker → main */
     struct rte_ring *commands;                     /* struct tw_worker_command, main → worker */

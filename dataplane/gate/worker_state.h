@@ -16,9 +16,9 @@
 
 #include "dataplane/gate/budget.h"
 #include "dataplane/gate/burst.h"
+#include "dataplane/gate/interface.h"
 #include "dataplane/gate/live.h"
 #include "dataplane/gate/mailbox.h"
-#include "dataplane/gate/neighbours.h"
 #include "dataplane/gate/packet.h"
 #include "dataplane/gate/parse.h"
 #include "dataplane/gate/pending.h"
@@ -32,7 +32,6 @@
 struct rte_mbuf;
 
 #define TW_SEAL_BATCH 32u
-#define TW_SEND_BATCH 64u
 /* Sessions looked at per turn when there is more to do than that: a turn stays short. */
 #define TW_SESSIONS_PER_TURN 64u
 #define TW_HOUSEKEEPING_NS   UINT64_C(1000000)
@@ -58,12 +57,8 @@ struct tw_seal_batch {
     struct tw_aead_job jobs[TW_SEAL_BATCH];
     struct rte_mbuf *mbufs[TW_SEAL_BATCH];
     struct tw_udp_target targets[TW_SEAL_BATCH];
+    uint8_t interfaces[TW_SEAL_BATCH];
     uint32_t count;
-};
-
-struct tw_send_batch {
-    struct rte_mbuf *mbufs[TW_SEND_BATCH];
-    uint16_t count;
 };
 
 /* Records on their way to one shard: into the ring all at once, for a ring's index costs the shard
@@ -91,19 +86,16 @@ struct tw_walk {
 
 struct tw_worker {
     struct tw_worker_config config;
-    struct tw_parse_rules rules;
+    uint32_t interface_count;
     struct tw_sessions sessions;
     struct tw_pending pending;
     struct tw_live live;
-    struct tw_neighbours neighbours;
     struct tw_budgets budgets;
     struct tw_cookie_keys cookies;
-    struct tw_address own_address;
     uint64_t now_ns;
     uint32_t tick;            /* that runs now */
     uint64_t back_ns;         /* when it last came back after being held up for a second or more */
     uint64_t housekeeping_ns; /* next */
-    bool has_port;
     bool control_linked;
     bool closing_all;
     struct tw_walk close_walk;
@@ -117,10 +109,10 @@ struct tw_worker {
     struct rte_mbuf *received[TW_BURST_MAX]; /* of burst.packets; NULL once passed on */
     struct tw_stage_cycles stage_cycles;
     struct tw_seal_batch seal;
-    struct tw_send_batch send;
     struct tw_record_batch records[TW_SHARDS_MAX];
     struct tw_worker_event event;
     struct tw_worker_command command;
+    struct tw_interface interfaces[TW_PORTS_MAX];
     void *session_memory;
     size_t session_memory_size;
     void *pending_memory;
@@ -185,15 +177,15 @@ void tw_outward_refill(struct tw_worker *worker);
 /* NULL counts NO_BUFFER. Its data pointer is where a UDP payload of up to 1,200 bytes goes. */
 struct rte_mbuf *tw_transmit_buffer(struct tw_worker *worker);
 /* MAC address of the next hop, or NULL: counted, and the main thread is asked for it. */
-const uint8_t *tw_transmit_next_hop(struct tw_worker *worker, uint32_t address);
+const uint8_t *tw_transmit_next_hop(struct tw_worker *worker, uint8_t interface, uint32_t address);
 /* One clear-text datagram, copied. */
-void tw_transmit_answer(struct tw_worker *worker, const struct tw_address *to,
+void tw_transmit_answer(struct tw_worker *worker, uint8_t interface, const struct tw_address *to,
                         const uint8_t *payload, uint16_t length);
 /* mbuf: data pointer at the frames, data length theirs, headroom in front untouched. Adds header,
  * seals, sends; consumes the mbuf. False: the session's next hop is unknown. */
 bool tw_transmit_sealed(struct tw_worker *worker, uint32_t slot, struct rte_mbuf *mbuf);
 /* A whole frame, sent as it is. */
-void tw_transmit_frame(struct tw_worker *worker, struct rte_mbuf *mbuf);
+void tw_transmit_frame(struct tw_worker *worker, uint8_t interface, struct rte_mbuf *mbuf);
 void tw_transmit_flush(struct tw_worker *worker);
 
 /* ---- commands.c -------------------------------------------------------------------------------

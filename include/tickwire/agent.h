@@ -19,7 +19,7 @@
 
 #include <stdint.h>
 
-#define TW_AGENT_VERSION 1u
+#define TW_AGENT_VERSION 2u
 
 enum tw_agent_type {
     /* engine → control */
@@ -48,7 +48,7 @@ struct tw_agent_header {
 struct tw_agent_engine_hello {
     struct tw_agent_header header;
     char name[TW_CONFIG_NAME_SIZE];
-    struct tw_address address; /* where clients reach this engine */
+    struct tw_address address; /* where clients reach this engine, the first of its ports */
     uint32_t pid;
     uint32_t world;
     uint64_t started_unix_s;
@@ -134,6 +134,15 @@ struct tw_agent_control_hello {
     char message[TW_CONFIG_TEXT_SIZE];
 };
 
+/* One port since start. */
+struct tw_agent_port {
+    char name[TW_CONFIG_NAME_SIZE];
+    char driver[TW_CONFIG_NAME_SIZE];
+    uint8_t mac[6];
+    uint64_t rx_packets, tx_packets;
+    uint64_t missed, errors, no_mbuf;
+};
+
 /* Sums over all workers and shards since start; percentiles over the last second. */
 struct tw_agent_stats {
     struct tw_agent_header header;
@@ -145,7 +154,8 @@ struct tw_agent_stats {
     uint64_t sends[TW_SEND_COUNT];
     uint64_t verdicts[TW_VERDICT_COUNT];
     uint64_t rx_packets, rx_bytes, tx_bytes;
-    /* The port's own view; rx_packets + port_missed + port_errors must equal what it saw. */
+    /* The ports' own view, summed; rx_packets + port_missed + port_errors must equal what they saw.
+     */
     uint64_t port_rx_packets, port_rx_bytes, port_tx_packets, port_tx_bytes;
     uint64_t port_missed, port_errors, port_no_mbuf;
     uint64_t sessions_live, sessions_pending;
@@ -156,9 +166,8 @@ struct tw_agent_stats {
     uint64_t state_hash, state_hash_tick;
     uint64_t tick_p50_ns, tick_p99_ns, tick_max_ns;
     uint64_t events_lost; /* agent events that did not fit the queue: must be 0 */
-    char port_name[TW_CONFIG_NAME_SIZE];
-    char port_driver[TW_CONFIG_NAME_SIZE];
-    uint32_t workers, shards;
+    struct tw_agent_port port[TW_PORTS_MAX]; /* [ports] */
+    uint32_t ports, workers, shards;
     uint32_t hugepages; /* 1 = in use */
     uint32_t idle;      /* enum tw_idle */
 };

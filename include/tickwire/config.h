@@ -19,6 +19,9 @@
 #define TW_CONFIG_PATH_SIZE 108u /* sun_path */
 #define TW_CONFIG_TEXT_SIZE 256u
 #define TW_CONFIG_CORES_MAX 16u
+/* Ports of one engine. A token lists four addresses of its engine at most: nobody could be told of
+ * a fifth port. */
+#define TW_PORTS_MAX 4u
 
 enum tw_hugepages {
     TW_HUGEPAGES_AUTO, /* hugepages when free ones are found, else none */
@@ -39,14 +42,19 @@ enum tw_aead_choice {
     TW_AEAD_CHOICE_CHACHA_LANES, /* ChaCha20-Poly1305 only; AES-256-GCM by libsodium */
 };
 
-struct tw_config_engine {
-    char name[TW_CONFIG_NAME_SIZE];   /* audience of tokens */
+/* One DPDK port and the address clients reach it by. The first one's keys stand in section engine,
+ * the others' in port2, port3 and port4. */
+struct tw_config_port {
     char device[TW_CONFIG_TEXT_SIZE]; /* DPDK device: "net_af_xdp0,iface=tw0", "net_tap0,...", PCI
-                                         address */
+                                         address; "" = there is no such port */
     uint32_t address;                 /* IPv4, host byte order */
     uint8_t prefix_length;            /* on-link prefix; anything else goes to the gateway */
     uint32_t gateway;                 /* IPv4, host byte order; 0 = none */
     uint16_t udp_port;
+};
+
+struct tw_config_engine {
+    char name[TW_CONFIG_NAME_SIZE]; /* audience of tokens */
     uint32_t workers;
     uint32_t shards;
     uint32_t main_core;
@@ -102,6 +110,7 @@ struct tw_config_control {
 
 struct tw_config {
     struct tw_config_engine engine;
+    struct tw_config_port ports[TW_PORTS_MAX];
     struct tw_config_limits limits;
     struct tw_config_world world;
     struct tw_config_control control;
@@ -110,6 +119,15 @@ struct tw_config {
 struct tw_config_error {
     char message[512]; /* "file:line: what is wrong, what was expected" */
 };
+
+/* Ports in use. The first always is: its device may be made in the process itself. */
+static inline uint32_t tw_config_port_count(const struct tw_config *config)
+{
+    uint32_t count = 1;
+    while (count < TW_PORTS_MAX && config->ports[count].device[0] != '\0')
+        count++;
+    return count;
+}
 
 /* All defaults of the schema table. */
 void tw_config_defaults(struct tw_config *config);

@@ -189,10 +189,11 @@ static void make_config(uint32_t players)
 {
     tw_config_defaults(&bench.config);
     struct tw_config_engine *engine = &bench.config.engine;
-    engine->device[0] = '\0';
-    engine->address = UINT32_C(0xc6120001);
-    engine->prefix_length = 24;
-    engine->udp_port = SERVER_PORT;
+    struct tw_config_port *port = &bench.config.ports[0];
+    port->device[0] = '\0';
+    port->address = UINT32_C(0xc6120001);
+    port->prefix_length = 24;
+    port->udp_port = SERVER_PORT;
     engine->workers = 1;
     engine->shards = 1;
     engine->sessions_max = players + players / 8 + 16;
@@ -227,7 +228,7 @@ static bool make_tokens(uint32_t players)
         randombytes_buf(token.id, sizeof(token.id));
         randombytes_buf(token.psk, sizeof(token.psk));
         memcpy(token.audience, bench.audience, sizeof(token.audience));
-        token.addresses[0] = tw_address_from_ipv4(bench.config.engine.address, SERVER_PORT);
+        token.addresses[0] = tw_address_from_ipv4(bench.config.ports[0].address, SERVER_PORT);
         uint8_t nonce[TW_TOKEN_NONCE_SIZE];
         randombytes_buf(nonce, sizeof(nonce));
         struct tw_connect_token *connect = &bench.tokens[i];
@@ -260,12 +261,12 @@ static bool make_clients(uint32_t players)
         .tick_hz = bench.config.world.tick_hz,
         .snapshot_hz = bench.config.world.snapshot_hz,
         .epoch_ns = bench.engine.epoch_ns,
-        .server = tw_address_from_ipv4(bench.config.engine.address, SERVER_PORT),
+        .server = tw_address_from_ipv4(bench.config.ports[0].address, SERVER_PORT),
         .suites = bench.config.control.suites & tw_aead_sodium()->suites,
         .tokens = bench.tokens,
         .send = send_frame,
     };
-    memcpy(config.server_mac, bench.engine.port.mac, sizeof(config.server_mac));
+    memcpy(config.server_mac, bench.engine.ports[0].mac, sizeof(config.server_mac));
     bench.clients = tw_clients_create(&config);
     return bench.clients != NULL;
 }
@@ -293,7 +294,7 @@ static bool prepare(uint32_t players)
     bench.engine.aead = &timed_aead;
     struct tw_port_error port_error = {0};
     if (!tw_engine_build(&bench.engine, "net_ring_bench", &error) ||
-        !tw_port_start(&bench.engine.port, &port_error) || !make_clients(players)) {
+        !tw_port_start(&bench.engine.ports[0], &port_error) || !make_clients(players)) {
         fprintf(stderr, "bench: %s%s\n", error.message, port_error.message);
         return false;
     }

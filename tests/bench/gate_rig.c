@@ -386,10 +386,11 @@ static void make_config(struct gate_rig *rig, uint32_t sessions)
 {
     tw_config_defaults(&rig->config);
     struct tw_config_engine *engine = &rig->config.engine;
-    engine->address = GATE_SERVER_ADDRESS;
-    engine->prefix_length = 24;
-    engine->gateway = GATE_GATEWAY_ADDRESS;
-    engine->udp_port = GATE_SERVER_PORT;
+    struct tw_config_port *port = &rig->config.ports[0];
+    port->address = GATE_SERVER_ADDRESS;
+    port->prefix_length = 24;
+    port->gateway = GATE_GATEWAY_ADDRESS;
+    port->udp_port = GATE_SERVER_PORT;
     engine->workers = 1;
     engine->shards = 1;
     engine->sessions_max = sessions;
@@ -410,12 +411,11 @@ static void make_worker(struct gate_rig *rig, const struct tw_aead_backend *aead
     GATE_CHECK(rig->counters, "no memory for counters");
     config->workers = 1;
     config->shards = 1;
-    config->port_id = rig->port->id;
-    memcpy(config->mac, server_mac, sizeof(server_mac));
+    config->ports[0].id = rig->port->id;
+    memcpy(config->ports[0].mac, server_mac, sizeof(server_mac));
     config->socket = (int)rte_socket_id();
     config->config = &rig->config;
     config->aead = aead;
-    config->rx_pool = rig->port->rx_pool;
     config->tx_pool = rig->port->tx_pool;
     config->shard_rings[0].records = make_ring("records", sizeof(struct tw_record), RECORDS_DEPTH);
     config->shard_rings[0].empty = make_ring("empty", sizeof(struct tw_out_buffer), EMPTY_DEPTH);

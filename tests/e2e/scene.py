@@ -55,11 +55,11 @@ def wait_for(what, condition, timeout_s=10, step_s=0.1):
 class Player:
     """The Python client, driven from a test: its handshake and session, in the bots' namespace."""
 
-    def __init__(self, host, token_text, timeout_s=10):
+    def __init__(self, host, token_text, timeout_s=10, address=0):
         connect = python_client.protocol.ConnectToken.from_text(token_text)
         self.endpoint = python_client.Endpoint.__new__(python_client.Endpoint)
         self.endpoint.socket = host.port.bots.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.endpoint.socket.connect(connect.addresses[0])
+        self.endpoint.socket.connect(connect.addresses[address])
         self.endpoint.socket.setblocking(False)
         self.endpoint.sent = self.endpoint.received = 0
         self.handshake = python_client.Handshake(connect, self.endpoint, timeout_s)

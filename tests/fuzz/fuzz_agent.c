@@ -59,8 +59,12 @@ static void use(const union tw_agent_message *message, size_t size)
         use_session(message->header.type, &message->session);
         break;
     case TW_AGENT_STATS:
-        check_text(message->stats.port_name, sizeof(message->stats.port_name));
-        check_text(message->stats.port_driver, sizeof(message->stats.port_driver));
+        TW_ASSERT(message->stats.ports <= TW_PORTS_MAX);
+        for (uint32_t i = 0; i < message->stats.ports; i++) {
+            const struct tw_agent_port *port = &message->stats.port[i];
+            check_text(port->name, sizeof(port->name));
+            check_text(port->driver, sizeof(port->driver));
+        }
         break;
     case TW_AGENT_SESSION_STATE:
         TW_ASSERT(!message->session_state.found ||

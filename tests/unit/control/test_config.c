@@ -20,8 +20,9 @@ struct fault_case {
 
 static const struct fault_case fault_cases[] = {
     /* 1 unknown section */
-    {"\nenginee:\n  name: a\n",
-     "f.yaml:2: key `enginee`: unknown section, expected engine, limits, world or control"},
+    {"\nenginee:\n  name: a\n", "f.yaml:2: key `enginee`: unknown section, expected one of engine, "
+                                "port2, port3, port4, limits, "
+                                "world, control"},
     /* 2 unknown key: lists what there is */
     {"limits:\n  arp_pps: 5\n  arp_ppm: 5\n",
      "f.yaml:3: key `limits.arp_ppm`: unknown key, expected one of stranger_pps, source_pps, "
@@ -122,6 +123,19 @@ static const struct fault_case fault_cases[] = {
      "idle: poll"},
     {"engine:\n  gateway: 10.0.0.1\n", "f.yaml:2: key `engine.gateway`: not on the link, expected "
                                        "an address in the /24 of address"},
+    {"port2:\n  address: 10.0.0.1\n", "f.yaml:2: key `port2.device`: not given, expected the "
+                                      "device that has this address"},
+    {"port2:\n  device: net_tap1\n", "f.yaml:2: key `port2.address`: not an address of a host, "
+                                     "expected a unicast IPv4 address"},
+    {"port3:\n  address: 10.0.0.1\n  device: net_tap1\n",
+     "f.yaml:3: key `port3.device`: names a port, but port2 does not, expected no gap"},
+    {"engine:\n  device: net_tap0,iface=a\nport2:\n  device: net_tap0,iface=b\n"
+     "  address: 10.0.0.1\n",
+     "f.yaml:4: key `port2.device`: is the device of engine too, expected one of its own"},
+    {"port2:\n  device: net_tap1\n  address: 198.18.0.1\n",
+     "f.yaml:3: key `port2.address`: is the address of engine too, expected one of its own"},
+    {"port2:\n  device: net_tap1\n  address: 10.0.0.1\n  gateway: 10.0.1.1\n",
+     "f.yaml:4: key `port2.gateway`: not on the link, expected an address in the /24 of address"},
     {"engine:\n  address: 224.0.0.1\n", "f.yaml:2: key `engine.address`: not an address of a host, "
                                         "expected a unicast IPv4 address"},
     {"control:\n  agent_socket: /x\n  cli_socket: /x\n",
@@ -177,9 +191,9 @@ static void test_values(void **state)
                           "control:\n  suites:\n    - aes256_gcm\n",
                           &config));
     assert_string_equal(config.engine.name, "alpha one");
-    assert_int_equal(config.engine.address, 0x0a010203);
-    assert_int_equal(config.engine.gateway, 0x0a01fffe);
-    assert_int_equal(config.engine.prefix_length, 16);
+    assert_int_equal(config.ports[0].address, 0x0a010203);
+    assert_int_equal(config.ports[0].gateway, 0x0a01fffe);
+    assert_int_equal(config.ports[0].prefix_length, 16);
     assert_int_equal(config.engine.worker_core_count, 2);
     assert_int_equal(config.engine.worker_cores[1], 5);
     assert_int_equal(config.engine.memory_mb, 2048);
@@ -187,8 +201,24 @@ static void test_values(void **state)
     assert_true(config.world.seed == UINT64_C(0xdeadbeefcafe));
     assert_int_equal(config.control.suites, TW_SUITE_AES256_GCM);
     /* untouched ones keep their defaults */
-    assert_int_equal(config.engine.udp_port, 40000);
+    assert_int_equal(config.ports[0].udp_port, 40000);
     assert_int_equal(config.world.players_max, 1000);
+}
+
+static void test_further_ports(void **state)
+{
+    (void)state;
+    struct tw_config config;
+    assert_true(load_text("port2:\n  device: net_tap1\n  address: 10.1.2.3\n  udp_port: 9\n"
+                          "port3: {device: '0000:3b:00.1', address: 10.1.3.3}\n",
+                          &config));
+    assert_int_equal(tw_config_port_count(&config), 3);
+    assert_string_equal(config.ports[1].device, "net_tap1");
+    assert_int_equal(config.ports[1].address, 0x0a010203);
+    assert_int_equal(config.ports[1].udp_port, 9);
+    assert_int_equal(config.ports[2].udp_port, 40000);
+    assert_string_equal(config.ports[0].device, "net_af_xdp0,iface=tw0");
+    assert_string_equal(config.ports[3].device, "");
 }
 
 static void test_empty_documents_are_the_defaults(void **state)
@@ -271,6 +301,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_faults),
         cmocka_unit_test(test_values),
+        cmocka_unit_test(test_further_ports),
         cmocka_unit_test(test_empty_documents_are_the_defaults),
         cmocka_unit_test(test_example_file_holds_every_key_with_its_default),
         cmocka_unit_test(test_printed_configuration_loads_back),

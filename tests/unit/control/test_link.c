@@ -58,8 +58,11 @@ static void test_other_version_is_told_and_closed(void **state)
     struct tw_agent_control_hello answer =
         fixture_receive(engine, TW_AGENT_CONTROL_HELLO).control_hello;
     assert_int_equal(answer.accepted, 0);
-    assert_string_equal(answer.message, "agent version 2, expected 1: engine and control plane "
-                                        "must be of one release");
+    char expected[128];
+    snprintf(expected, sizeof(expected),
+             "agent version %u, expected %u: engine and control plane must be of one release",
+             TW_AGENT_VERSION + 1, TW_AGENT_VERSION);
+    assert_string_equal(answer.message, expected);
     assert_true(fixture_is_closed(engine));
     (void)close(engine);
 }
@@ -266,7 +269,10 @@ static void test_statistics_by_name(void **state)
     message.stats.rx_packets = 107;
     message.stats.port_missed = 11;
     message.stats.state_hash = UINT64_C(0xfedcba9876543210);
-    strcpy(message.stats.port_driver, "net_af_xdp");
+    message.stats.ports = 2;
+    strcpy(message.stats.port[0].driver, "net_af_xdp");
+    strcpy(message.stats.port[1].name, "net_tap1");
+    message.stats.port[1].rx_packets = 42;
     fixture_send(fixture->engine, &message, TW_AGENT_STATS, sizeof(message.stats));
     json_t *status = fixture_result(fixture, "status", NULL);
     while (json_is_null(json_object_get(status, "stats"))) {
@@ -288,7 +294,11 @@ static void test_statistics_by_name(void **state)
     assert_int_equal(number(stats, "shard_inputs", "late"), 1);
     assert_int_equal(number(stats, NULL, "port_missed"), 11);
     assert_string_equal(text_of(stats, "state_hash"), "fedcba9876543210");
-    assert_string_equal(text_of(stats, "port_driver"), "net_af_xdp");
+    const json_t *ports = json_object_get(stats, "ports");
+    assert_int_equal(json_array_size(ports), 2);
+    assert_string_equal(text_of(json_array_get(ports, 0), "driver"), "net_af_xdp");
+    assert_string_equal(text_of(json_array_get(ports, 1), "name"), "net_tap1");
+    assert_int_equal(number(json_array_get(ports, 1), NULL, "rx_packets"), 42);
     json_decref(status);
     json_t *drops = fixture_result(fixture, "drops", NULL);
     const json_t *ledgers = json_object_get(drops, "ledgers");

@@ -31,7 +31,7 @@ static int setup(void **state)
 
 static void set_device(const char *device)
 {
-    snprintf(config.engine.device, sizeof(config.engine.device), "%s", device);
+    snprintf(config.ports[0].device, sizeof(config.ports[0].device), "%s", device);
 }
 
 static bool has(const char *argument)
@@ -85,6 +85,23 @@ static void test_pci_device(void **state)
     assert_false(tw_eal_device_is_pci("0000;3b:00.1"));
 }
 
+/* All are created; with one of PCI among them, DPDK may look at PCI, at that one alone. */
+static void test_several_devices(void **state)
+{
+    (void)state;
+    set_device("net_tap0,iface=tw0");
+    strcpy(config.ports[1].device, "net_af_xdp1,iface=tw1");
+    tw_eal_arguments_build(&arguments, &config, &table, true, "p");
+    assert_true(has("--no-pci"));
+    assert_true(has("--vdev=net_tap0,iface=tw0"));
+    assert_true(has("--vdev=net_af_xdp1,iface=tw1"));
+    strcpy(config.ports[2].device, "0000:3b:00.1");
+    tw_eal_arguments_build(&arguments, &config, &table, true, "p");
+    assert_false(has("--no-pci"));
+    assert_true(has("--vdev=net_af_xdp1,iface=tw1"));
+    assert_true(has("0000:3b:00.1"));
+}
+
 static void test_device_name(void **state)
 {
     (void)state;
@@ -103,8 +120,10 @@ static void test_device_name(void **state)
 static void test_largest_configuration_fits(void **state)
 {
     (void)state;
-    memset(config.engine.device, 'd', sizeof(config.engine.device) - 1);
-    config.engine.device[sizeof(config.engine.device) - 1] = '\0';
+    for (uint32_t i = 0; i < TW_PORTS_MAX; i++) {
+        memset(config.ports[i].device, 'd', sizeof(config.ports[i].device) - 1);
+        config.ports[i].device[sizeof(config.ports[i].device) - 1] = '\0';
+    }
     table.thread_count = TW_TOPOLOGY_THREADS_MAX;
     for (uint32_t i = 0; i < table.thread_count; i++)
         table.threads[i] = (struct tw_topology_thread){.lcore = i, .core = 127};
@@ -174,6 +193,7 @@ int main(void)
         cmocka_unit_test_setup(test_virtual_device, setup),
         cmocka_unit_test_setup(test_hugepages, setup),
         cmocka_unit_test_setup(test_pci_device, setup),
+        cmocka_unit_test_setup(test_several_devices, setup),
         cmocka_unit_test_setup(test_device_name, setup),
         cmocka_unit_test_setup(test_largest_configuration_fits, setup),
         cmocka_unit_test(test_choice_of_hugepages),

@@ -592,7 +592,7 @@ static void test_neighbours_are_told_to_all_and_asked_for_once(void **state)
     (void)state;
     turn();
     drop_commands();
-    uint32_t address = config.engine.address + 5;
+    uint32_t address = config.ports[0].address + 5;
     struct tw_worker_event event = {.neighbour = {.ipv4 = address}};
     for (uint32_t i = 0; i < WORKERS; i++)
         assert_true(tell(i, TW_EVENT_NEIGHBOUR_WANTED, event));

@@ -191,6 +191,35 @@ static void test_memory_counts_whole_pages_without_hugepages(void **state)
     assert_int_equal(table.memory_bytes, either);
 }
 
+/* Each port receives into a pool of its own; what is sent by all comes from one. */
+static void test_ports_have_their_own_pools(void **state)
+{
+    (void)state;
+    config.engine.workers = 2;
+    config.engine.memory_mb = 1024;
+    build();
+    uint64_t one_port = table.memory_bytes;
+    uint32_t sent = table.pools[1].buffers;
+    for (uint32_t i = 1; i < 3; i++)
+        snprintf(config.ports[i].device, sizeof(config.ports[i].device), "net_tap%u", i);
+    build();
+    assert_int_equal(table.ports, 3);
+    assert_int_equal(table.pool_count, 2 * (3 + 1));
+    uint32_t seen = 0;
+    for (uint32_t i = 0; i < table.pool_count; i++) {
+        const struct tw_topology_pool *pool = &table.pools[i];
+        assert_int_equal(pool->worker, i / 4);
+        assert_int_equal(pool->transmit, i % 4 == 3);
+        if (!pool->transmit)
+            seen |= 1u << (pool->worker * 3 + pool->port);
+        else
+            assert_true(pool->buffers >= sent + 2 * TW_TOPOLOGY_TX_DESCRIPTORS ||
+                        pool->buffers >= 3 * TW_TOPOLOGY_TX_DESCRIPTORS);
+    }
+    assert_int_equal(seen, 0x3f);
+    assert_true(table.memory_bytes >= one_port + 4 * table.pools[0].buffers * UINT64_C(2048));
+}
+
 static void test_bad_counts(void **state)
 {
     (void)state;
@@ -376,7 +405,7 @@ static void test_broken_threads_and_pools(void **state)
     refuses_table("too small for a packet");
     build();
     table.pool_count--;
-    refuses_table("one to receive and one to send");
+    refuses_table("one to receive from each port and one to send");
 }
 
 static void test_largest_table_fits(void **state)
@@ -418,6 +447,7 @@ int main(void)
         cmocka_unit_test_setup(test_every_ring_has_one_producer_and_one_consumer, setup),
         cmocka_unit_test_setup(test_record_depth_is_four_ticks_of_all_sessions, setup),
         cmocka_unit_test_setup(test_pools_cover_what_can_pile_up, setup),
+        cmocka_unit_test_setup(test_ports_have_their_own_pools, setup),
         cmocka_unit_test_setup(test_memory_counts_whole_pages_without_hugepages, setup),
         cmocka_unit_test_setup(test_bad_counts, setup),
         cmocka_unit_test_setup(test_core_lists_must_match, setup),

@@ -51,6 +51,13 @@ void test_fix_udp(uint8_t *frame)
     tw_store_be16(frame + 40, checksum == 0 ? 0xffff : checksum);
 }
 
+void test_set_destination(uint8_t *frame, uint32_t address)
+{
+    tw_store_be32(frame + 30, address);
+    test_fix_ipv4(frame);
+    test_fix_udp(frame);
+}
+
 static void start(uint8_t *frame, uint16_t type)
 {
     memcpy(frame, test_server_mac, 6);

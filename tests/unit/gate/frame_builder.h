@@ -12,8 +12,10 @@
 #define TEST_FRAME_MAX      2048u
 #define TEST_SERVER_ADDRESS 0xc6120001u
 #define TEST_CLIENT_ADDRESS 0xc6120002u
-#define TEST_SERVER_PORT    7777u
-#define TEST_CLIENT_PORT    5000u
+/* The server's second port is 198.18.1.1 on another link. */
+#define TEST_SERVER_ADDRESS2 0xc6120101u
+#define TEST_SERVER_PORT     7777u
+#define TEST_CLIENT_PORT     5000u
 
 extern const uint8_t test_server_mac[6];
 extern const uint8_t test_client_mac[6];
@@ -29,6 +31,8 @@ size_t test_arp_frame(uint8_t *frame, uint16_t operation, uint32_t sender, uint3
 size_t test_icmp_frame(uint8_t *frame, uint32_t source, size_t length);
 /* Puts a VLAN tag into the frame; returns the new length. */
 size_t test_add_vlan(uint8_t *frame, size_t length);
+/* Sends the UDP frame (untagged) to another address. */
+void test_set_destination(uint8_t *frame, uint32_t address);
 /* Makes the IPv4 header checksum (untagged frame) right again. */
 void test_fix_ipv4(uint8_t *frame);
 /* Makes the UDP checksum (untagged frame) right again. */

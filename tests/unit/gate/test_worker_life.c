@@ -397,9 +397,9 @@ static void asks_for_unknown_neighbours(void **state)
     rig_client_hello(&rig, &far, 0);
     rig_turn(&rig, RIG_MS);
     assert_int_equal(rig_events(&rig, TW_EVENT_NEIGHBOUR_WANTED, &event), 2);
-    assert_int_equal(event.neighbour.ipv4, rig.config.engine.gateway);
+    assert_int_equal(event.neighbour.ipv4, rig.config.ports[0].gateway);
     struct tw_worker_command command = {.type = TW_COMMAND_NEIGHBOUR_SET,
-                                        .neighbour.ipv4 = rig.config.engine.gateway};
+                                        .neighbour.ipv4 = rig.config.ports[0].gateway};
     memcpy(command.neighbour.mac, test_client_mac, 6);
     rig_command(&rig, 0, &command);
     rig_client_hello(&rig, &far, 0);

@@ -56,13 +56,18 @@ void rig_make(struct rig *rig, uint32_t workers)
 {
     memset(rig, 0, sizeof(*rig));
     rig->workers = workers;
+    rig->ports = 1;
     rig->records_depth = RING_DEPTH;
     rig->events_depth = RING_DEPTH;
     struct tw_config *config = &rig->config;
-    config->engine.address = TEST_SERVER_ADDRESS;
-    config->engine.prefix_length = 24;
-    config->engine.gateway = TEST_SERVER_ADDRESS + 0xfd;
-    config->engine.udp_port = TEST_SERVER_PORT;
+    config->ports[0].address = TEST_SERVER_ADDRESS;
+    config->ports[0].prefix_length = 24;
+    config->ports[0].gateway = TEST_SERVER_ADDRESS + 0xfd;
+    config->ports[0].udp_port = TEST_SERVER_PORT;
+    config->ports[1] = (struct tw_config_port){.device = "second",
+                                               .address = TEST_SERVER_ADDRESS2,
+                                               .prefix_length = 24,
+                                               .udp_port = TEST_SERVER_PORT};
     config->engine.workers = workers;
     config->engine.sessions_max = 64;
     config->limits = (struct tw_config_limits){.stranger_pps = 1000,
@@ -84,26 +89,28 @@ void rig_make(struct rig *rig, uint32_t workers)
     randombytes_buf(rig->token_key.key, TW_KEY_SIZE);
 }
 
-static void start_port(struct rig *rig)
+static void start_port(struct rig *rig, uint32_t number)
 {
     char name[RTE_RING_NAMESIZE];
-    snprintf(name, sizeof(name), "port%u", rig_number);
+    struct rte_ring **rx = rig->port_rx[number], **tx = rig->port_tx[number];
+    snprintf(name, sizeof(name), "port%u_%u", rig_number, number);
     for (uint32_t i = 0; i < rig->workers; i++) {
-        rig->port_rx[i] = make_ring("prx", i, sizeof(void *), RING_DEPTH);
-        rig->port_tx[i] = make_ring("ptx", i, sizeof(void *), RING_DEPTH);
+        rx[i] = make_ring("prx", number * RIG_WORKERS_MAX + i, sizeof(void *), RING_DEPTH);
+        tx[i] = make_ring("ptx", number * RIG_WORKERS_MAX + i, sizeof(void *), RING_DEPTH);
     }
-    int port = rte_eth_from_rings(name, rig->port_rx, rig->workers, rig->port_tx, rig->workers, 0);
-    assert_true(port >= 0);
-    rig->port = (uint16_t)port;
+    int id = rte_eth_from_rings(name, rx, rig->workers, tx, rig->workers, 0);
+    assert_true(id >= 0);
+    uint16_t port = (uint16_t)id;
+    rig->port[number] = port;
     struct rte_eth_conf conf;
     memset(&conf, 0, sizeof(conf));
     uint16_t queues = (uint16_t)rig->workers;
-    assert_int_equal(rte_eth_dev_configure(rig->port, queues, queues, &conf), 0);
+    assert_int_equal(rte_eth_dev_configure(port, queues, queues, &conf), 0);
     for (uint16_t queue = 0; queue < queues; queue++) {
-        assert_int_equal(rte_eth_rx_queue_setup(rig->port, queue, 64, 0, NULL, rig->rx_pool), 0);
-        assert_int_equal(rte_eth_tx_queue_setup(rig->port, queue, 64, 0, NULL), 0);
+        assert_int_equal(rte_eth_rx_queue_setup(port, queue, 64, 0, NULL, rig->rx_pool), 0);
+        assert_int_equal(rte_eth_tx_queue_setup(port, queue, 64, 0, NULL), 0);
     }
-    assert_int_equal(rte_eth_dev_start(rig->port), 0);
+    assert_int_equal(rte_eth_dev_start(port), 0);
 }
 
 static void configure_worker(struct rig *rig, uint32_t i)
@@ -113,11 +120,12 @@ static void configure_worker(struct rig *rig, uint32_t i)
     config->index = i;
     config->workers = rig->workers;
     config->shards = 1;
-    config->port_id = rig->port;
-    memcpy(config->mac, test_server_mac, 6);
+    for (uint32_t port = 0; port < rig->ports; port++) {
+        config->ports[port].id = rig->port[port];
+        memcpy(config->ports[port].mac, test_server_mac, 6);
+    }
     config->config = &rig->config;
     config->aead = tw_aead_sodium();
-    config->rx_pool = rig->rx_pool;
     config->tx_pool = rig->tx_pool;
     config->shard_rings[0].records =
         make_ring("records", i, sizeof(struct tw_record), rig->records_depth);
@@ -141,7 +149,10 @@ void rig_start(struct rig *rig)
     allocations_init();
     rig->rx_pool = make_pool("rx", 2176);
     rig->tx_pool = make_pool("tx", RTE_PKTMBUF_HEADROOM + 1280);
-    start_port(rig);
+    if (rig->ports == 1)
+        rig->config.ports[1].device[0] = '\0';
+    for (uint32_t port = 0; port < rig->ports; port++)
+        start_port(rig, port);
     for (uint32_t i = 0; i < rig->workers; i++)
         configure_worker(rig, i);
     struct tw_worker_command cookie = {.type = TW_COMMAND_COOKIE_KEY};
@@ -197,7 +208,8 @@ void rig_stop(struct rig *rig)
     for (uint32_t i = 0; i < rig->workers; i++) {
         struct tw_worker_config *config = &rig->worker_config[i];
         tw_worker_destroy(rig->worker[i]);
-        drain_mbufs(rig->port_tx[i]);
+        for (uint32_t port = 0; port < rig->ports; port++)
+            drain_mbufs(rig->port_tx[port][i]);
         drain_buffers(config->shard_rings[0].empty);
         drain_buffers(config->shard_rings[0].full);
         rte_ring_free(config->shard_rings[0].records);
@@ -210,11 +222,13 @@ void rig_stop(struct rig *rig)
     }
     assert_int_equal(rte_mempool_avail_count(rig->rx_pool), POOL_SIZE);
     assert_int_equal(rte_mempool_avail_count(rig->tx_pool), POOL_SIZE);
-    rte_eth_dev_stop(rig->port);
-    rte_eth_dev_close(rig->port);
-    for (uint32_t i = 0; i < rig->workers; i++) {
-        rte_ring_free(rig->port_rx[i]);
-        rte_ring_free(rig->port_tx[i]);
+    for (uint32_t port = 0; port < rig->ports; port++) {
+        rte_eth_dev_stop(rig->port[port]);
+        rte_eth_dev_close(rig->port[port]);
+        for (uint32_t i = 0; i < rig->workers; i++) {
+            rte_ring_free(rig->port_rx[port][i]);
+            rte_ring_free(rig->port_tx[port][i]);
+        }
     }
     rte_mempool_free(rig->rx_pool);
     rte_mempool_free(rig->tx_pool);
@@ -258,18 +272,29 @@ void rig_turn(struct rig *rig, uint64_t advance_ns)
 
 void rig_inject(struct rig *rig, uint32_t queue, const uint8_t *frame, size_t length)
 {
+    rig_inject_at(rig, 0, queue, frame, length);
+}
+
+void rig_inject_at(struct rig *rig, uint32_t port, uint32_t queue, const uint8_t *frame,
+                   size_t length)
+{
     struct rte_mbuf *mbuf = rte_pktmbuf_alloc(rig->rx_pool);
     assert_non_null(mbuf);
     memcpy(rte_pktmbuf_append(mbuf, (uint16_t)length), frame, length);
-    assert_int_equal(rte_ring_sp_enqueue(rig->port_rx[queue], mbuf), 0);
+    assert_int_equal(rte_ring_sp_enqueue(rig->port_rx[port][queue], mbuf), 0);
     rig->injected++;
 }
 
 size_t rig_sent(struct rig *rig, uint8_t frame[TEST_FRAME_MAX])
 {
+    return rig_sent_by(rig, 0, frame);
+}
+
+size_t rig_sent_by(struct rig *rig, uint32_t port, uint8_t frame[TEST_FRAME_MAX])
+{
     void *taken = NULL;
     for (uint32_t i = 0; i < rig->workers && !taken; i++) {
-        if (rte_ring_sc_dequeue(rig->port_tx[i], &taken) != 0)
+        if (rte_ring_sc_dequeue(rig->port_tx[port][i], &taken) != 0)
             taken = NULL;
     }
     if (!taken)
@@ -391,18 +416,19 @@ void rig_client_make(struct rig *rig, struct rig_client *client, uint32_t ip, ui
                              .world = 1,
                              .version = TW_PROTOCOL_VERSION,
                              .suites = TW_SUITE_CHACHA20_POLY1305,
-                             .address_count = 1,
+                             .address_count = 2,
                              .expires_unix_s = 1060,
                              .issued_unix_s = 1000};
     token.addresses[0] = tw_address_from_ipv4(TEST_SERVER_ADDRESS, TEST_SERVER_PORT);
+    token.addresses[1] = tw_address_from_ipv4(TEST_SERVER_ADDRESS2, TEST_SERVER_PORT);
     randombytes_buf(token.id, sizeof(token.id));
     randombytes_buf(token.psk, sizeof(token.psk));
     tw_token_audience(token.audience, "rig");
     struct tw_connect_token connect = {.version = TW_PROTOCOL_VERSION,
                                        .suites = TW_SUITE_CHACHA20_POLY1305,
-                                       .address_count = 1,
+                                       .address_count = 2,
                                        .expires_unix_s = 1060};
-    connect.addresses[0] = token.addresses[0];
+    memcpy(connect.addresses, token.addresses, sizeof(connect.addresses));
     memcpy(connect.psk, token.psk, TW_KEY_SIZE);
     memcpy(connect.server_key, rig->static_public, TW_KEY_SIZE);
     uint8_t nonce[TW_TOKEN_NONCE_SIZE], secret[TW_KEY_SIZE];
@@ -413,20 +439,29 @@ void rig_client_make(struct rig *rig, struct rig_client *client, uint32_t ip, ui
                                          secret, tw_crc32c_portable));
 }
 
+static size_t client_frame(uint8_t *frame, const struct rig_client *client, const uint8_t *packet,
+                           size_t length)
+{
+    size_t size = test_udp_frame(frame, client->ip, client->port, packet, length);
+    if (client->interface == 1)
+        test_set_destination(frame, TEST_SERVER_ADDRESS2);
+    return size;
+}
+
 void rig_client_send(struct rig *rig, const struct rig_client *client, const uint8_t *packet,
                      size_t length)
 {
     uint8_t frame[TEST_FRAME_MAX];
-    size_t size = test_udp_frame(frame, client->ip, client->port, packet, length);
-    rig_inject(rig, 0, frame, size);
+    size_t size = client_frame(frame, client, packet, length);
+    rig_inject_at(rig, client->interface, 0, frame, size);
 }
 
 void rig_client_hello(struct rig *rig, struct rig_client *client, uint32_t queue)
 {
     uint8_t packet[TW_DATAGRAM_MAX], frame[TEST_FRAME_MAX];
     size_t length = tw_handshake_client_packet(&client->handshake, packet);
-    size_t size = test_udp_frame(frame, client->ip, client->port, packet, length);
-    rig_inject(rig, queue, frame, size);
+    size_t size = client_frame(frame, client, packet, length);
+    rig_inject_at(rig, client->interface, queue, frame, size);
 }
 
 static void welcome(struct rig_client *client, const uint8_t *packet)
@@ -465,12 +500,14 @@ static void receive_packet(struct rig_client *client, const struct tw_packet *pa
     client->pongs += client->frames.has_pong;
 }
 
-void rig_client_receive(struct rig *rig, struct rig_client *clients, uint32_t count)
+static void receive_from(struct rig *rig, uint32_t port, struct rig_client *clients, uint32_t count)
 {
     uint8_t frame[TEST_FRAME_MAX];
     size_t size;
-    while ((size = rig_sent(rig, frame)) > 0) {
+    while ((size = rig_sent_by(rig, port, frame)) > 0) {
         for (uint32_t i = 0; i < count; i++) {
+            if (clients[i].interface != port)
+                continue;
             struct tw_parse_rules rules = {
                 .address = clients[i].ip, .prefix_length = 24, .udp_port = clients[i].port};
             memcpy(rules.mac, test_client_mac, 6);
@@ -481,6 +518,12 @@ void rig_client_receive(struct rig *rig, struct rig_client *clients, uint32_t co
                 receive_packet(&clients[i], &packet);
         }
     }
+}
+
+void rig_client_receive(struct rig *rig, struct rig_client *clients, uint32_t count)
+{
+    for (uint32_t port = 0; port < rig->ports; port++)
+        receive_from(rig, port, clients, count);
 }
 
 void rig_client_join(struct rig *rig, struct rig_client *client)

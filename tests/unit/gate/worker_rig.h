@@ -15,20 +15,21 @@
 #include "tickwire/shard.h"
 
 #define RIG_WORKERS_MAX 2u
+#define RIG_PORTS_MAX   2u
 #define RIG_EVENTS_MAX  256u
 #define RIG_MS          UINT64_C(1000000)
 
 struct rig {
     struct tw_config config; /* changed before rig_start */
-    uint32_t workers;
+    uint32_t workers, ports; /* one port, unless changed before rig_start */
     uint32_t records_depth, events_depth;
     struct tw_worker *worker[RIG_WORKERS_MAX];
     struct tw_worker_counters *counters[RIG_WORKERS_MAX];
     struct tw_worker_config worker_config[RIG_WORKERS_MAX];
-    struct rte_ring *port_rx[RIG_WORKERS_MAX];
-    struct rte_ring *port_tx[RIG_WORKERS_MAX];
+    struct rte_ring *port_rx[RIG_PORTS_MAX][RIG_WORKERS_MAX];
+    struct rte_ring *port_tx[RIG_PORTS_MAX][RIG_WORKERS_MAX];
     struct rte_mempool *rx_pool, *tx_pool;
-    uint16_t port;
+    uint16_t port[RIG_PORTS_MAX];
     uint64_t epoch_ns, now_ns;
     uint64_t injected;
     uint64_t dpdk_blocks;                          /* lent when the workers were made */
@@ -44,6 +45,7 @@ struct rig {
 struct rig_client {
     uint32_t ip;
     uint16_t port;
+    uint32_t interface; /* by which its packets reach the engine: 0 unless changed */
     struct tw_handshake_client handshake;
     uint32_t id;
     uint64_t sequence; /* of the next packet */
@@ -69,9 +71,13 @@ void rig_stop(struct rig *rig);
 
 /* Moves time and gives each worker one turn; then takes all events. */
 void rig_turn(struct rig *rig, uint64_t advance_ns);
+/* A frame reaches a queue of the first port, or of any. */
 void rig_inject(struct rig *rig, uint32_t queue, const uint8_t *frame, size_t length);
-/* Next frame the port was given to send; 0 if none. */
+void rig_inject_at(struct rig *rig, uint32_t port, uint32_t queue, const uint8_t *frame,
+                   size_t length);
+/* Next frame the first port, or any, was given to send; 0 if none. */
 size_t rig_sent(struct rig *rig, uint8_t frame[TEST_FRAME_MAX]);
+size_t rig_sent_by(struct rig *rig, uint32_t port, uint8_t frame[TEST_FRAME_MAX]);
 void rig_command(struct rig *rig, uint32_t worker, const struct tw_worker_command *command);
 /* The control plane's answer to a HANDSHAKE event, without sending it. */
 struct tw_worker_command rig_answer(struct rig *rig, const struct tw_worker_event *event);
@@ -88,7 +94,7 @@ uint64_t rig_verdict(const struct rig *rig, enum tw_verdict verdict);
 void rig_client_make(struct rig *rig, struct rig_client *client, uint32_t ip, uint16_t port);
 /* Its current handshake packet to worker `queue`. */
 void rig_client_hello(struct rig *rig, struct rig_client *client, uint32_t queue);
-/* Every frame sent by the port goes to the client it is for; others are ignored. */
+/* Every frame sent by the ports goes to the client it is for; others are ignored. */
 void rig_client_receive(struct rig *rig, struct rig_client *clients, uint32_t count);
 /* hello … welcome; asserts that it worked. The session is pending. */
 void rig_client_join(struct rig *rig, struct rig_client *client);

@@ -15,6 +15,7 @@ class AfXdpPort:
     """veth pair: the engine's end is driven by net_af_xdp, the other end is the bots' kernel."""
 
     kind = "af_xdp"
+    settings = {}  # of the configuration, beside the first port's
     title = "veth + AF_XDP"
 
     def __init__(self, directory):
@@ -22,15 +23,7 @@ class AfXdpPort:
         try:
             self.engine = self._namespace(directory)
             self.bots = self._namespace(directory)
-            self.engine.run("ip", "link", "add", ENGINE_INTERFACE, "type", "veth", "peer", "name",
-                            BOTS_INTERFACE)
-            self.engine.run("ip", "link", "set", BOTS_INTERFACE, "netns", self.bots.pid)
-            self.engine.run("ip", "link", "set", ENGINE_INTERFACE, "up")
-            # veth hands packets over with unfinished checksums unless told to finish them.
-            self.bots.run("ethtool", "-K", BOTS_INTERFACE, "tx", "off")
-            self.bots.run("ip", "address", "add", f"{BOTS_ADDRESS}/{PREFIX_LENGTH}", "dev",
-                          BOTS_INTERFACE)
-            self.bots.run("ip", "link", "set", BOTS_INTERFACE, "up")
+            self._join(ENGINE_INTERFACE, BOTS_INTERFACE, BOTS_ADDRESS)
         except Exception:
             self.close()
             raise
@@ -39,6 +32,15 @@ class AfXdpPort:
         namespace = Namespace(f"{directory}/namespace.log")
         self.namespaces.append(namespace)
         return namespace
+
+    def _join(self, engine_end, bots_end, bots_address):
+        self.engine.run("ip", "link", "add", engine_end, "type", "veth", "peer", "name", bots_end)
+        self.engine.run("ip", "link", "set", bots_end, "netns", self.bots.pid)
+        self.engine.run("ip", "link", "set", engine_end, "up")
+        # veth hands packets over with unfinished checksums unless told to finish them.
+        self.bots.run("ethtool", "-K", bots_end, "tx", "off")
+        self.bots.run("ip", "address", "add", f"{bots_address}/{PREFIX_LENGTH}", "dev", bots_end)
+        self.bots.run("ip", "link", "set", bots_end, "up")
 
     @property
     def device(self):
@@ -53,10 +55,34 @@ class AfXdpPort:
         self.namespaces = []
 
 
+class TwoPorts(AfXdpPort):
+    """A second veth pair beside the first: engine 198.18.1.1, bots 198.18.1.2."""
+
+    title = "two veth + AF_XDP"
+    engine_address = "198.18.1.1"
+    bots_address = "198.18.1.2"
+    bots_interface = BOTS_INTERFACE + "2"
+
+    def __init__(self, directory):
+        super().__init__(directory)
+        try:
+            self._join(ENGINE_INTERFACE + "2", self.bots_interface, self.bots_address)
+        except Exception:
+            self.close()
+            raise
+
+    @property
+    def settings(self):
+        return {"port2.device": f"net_af_xdp1,iface={ENGINE_INTERFACE}2",
+                "port2.address": self.engine_address, "port2.prefix_length": PREFIX_LENGTH,
+                "port2.udp_port": 40000}
+
+
 class TapPort:
     """TAP: the engine makes the interface; bots and engine share one namespace."""
 
     kind = "tap"
+    settings = {}
     title = "TAP"
 
     def __init__(self, directory):
@@ -85,4 +111,4 @@ class TapPort:
         self.bots.close()
 
 
-PORTS = {"af_xdp": AfXdpPort, "tap": TapPort}
+PORTS = {"af_xdp": AfXdpPort, "tap": TapPort, "two": TwoPorts}

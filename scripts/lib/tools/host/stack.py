@@ -135,7 +135,7 @@ class Stack:
             "control.agent_socket": directory / "agent.sock",
             "control.cli_socket": directory / "control.sock",
             "control.database": directory / "control.db", "control.key_file": directory / "keys",
-            **settings}
+            **self.port.settings, **settings}
         sections = {}
         for name, value in values.items():
             section, key = name.split(".")

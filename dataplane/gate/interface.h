@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * One port as a worker sees it: the queue pair it serves there, the addresses it answers for, the
+ * next hops on that link, and the frames waiting to be sent.
+ *
+ * Packets and sessions name their interface by its number in the worker: what came in by one
+ * leaves by it, and another interface is another path. Owned by one worker.
+ */
+#ifndef TICKWIRE_DATAPLANE_GATE_INTERFACE_H
+#define TICKWIRE_DATAPLANE_GATE_INTERFACE_H
+
+#include "dataplane/gate/neighbours.h"
+#include "dataplane/gate/parse.h"
+#include "tickwire/address.h"
+#include "tickwire/config.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct rte_mbuf;
+
+#define TW_SEND_BATCH 64u
+
+struct tw_send_batch {
+    struct rte_mbuf *mbufs[TW_SEND_BATCH];
+    uint16_t count;
+};
+
+struct tw_interface {
+    uint16_t port_id; /* DPDK's number */
+    bool has_port;    /* false in tests that need none */
+    struct tw_parse_rules rules;
+    struct tw_address own_address;
+    struct tw_send_batch send;
+    struct tw_neighbours neighbours;
+};
+
+/* `interface` is zeroed memory. */
+void tw_interface_init(struct tw_interface *interface, const struct tw_config_port *config,
+                       uint16_t port_id, const uint8_t mac[6]);
+
+#endif

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A worker that serves two ports: what came in by one is answered by it, and by no other. */
+#include "tests/unit/gate/worker_rig.h"
+
+#include "dataplane/gate/arp.h"
+#include "dataplane/gate/network_bytes.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#define CLIENT2 (TEST_SERVER_ADDRESS2 + 1)
+
+static struct rig rig;
+
+static void start(uint32_t workers)
+{
+    rig_make(&rig, workers);
+    rig.ports = 2;
+    rig_start(&rig);
+}
+
+static void know(uint8_t interface, uint32_t address)
+{
+    struct tw_worker_command command = {.type = TW_COMMAND_NEIGHBOUR_SET,
+                                        .neighbour = {.ipv4 = address, .interface = interface}};
+    memcpy(command.neighbour.mac, test_client_mac, 6);
+    for (uint32_t i = 0; i < rig.workers; i++)
+        rig_command(&rig, i, &command);
+}
+
+static void make_client(struct rig_client *client, uint32_t interface, uint32_t ip)
+{
+    rig_client_make(&rig, client, ip, 6000);
+    client->interface = interface;
+    rig_client_join(&rig, client);
+    rig_client_send_ping(&rig, client, 1);
+    rig_turn(&rig, RIG_MS);
+    rig_client_receive(&rig, client, 1);
+    assert_int_equal(client->pongs, 1);
+}
+
+static void each_port_has_sessions_of_its_own(void **state)
+{
+    (void)state;
+    struct rig_client clients[2];
+    uint8_t frame[TEST_FRAME_MAX];
+    start(1);
+    know(1, CLIENT2);
+    make_client(&clients[0], 0, TEST_CLIENT_ADDRESS);
+    make_client(&clients[1], 1, CLIENT2);
+    /* Nothing went out by the wrong port: rig_client_receive took all there was. */
+    assert_int_equal(rig_sent_by(&rig, 0, frame), 0);
+    assert_int_equal(rig_sent_by(&rig, 1, frame), 0);
+    assert_int_equal(rig_send(&rig, TW_SEND_NO_NEIGHBOUR), 0);
+    rig_stop(&rig);
+}
+
+/* Right id, right source, right key, but by the other port: another path. */
+static void another_port_is_another_path(void **state)
+{
+    (void)state;
+    struct rig_client client;
+    start(1);
+    make_client(&client, 0, TEST_CLIENT_ADDRESS);
+    client.interface = 1;
+    rig_client_send_ping(&rig, &client, 2);
+    rig_turn(&rig, RIG_MS);
+    /* 198.18.0.2 is no neighbour of the second link, but may reach it through a router. */
+    assert_int_equal(rig_outcome(&rig, TW_OUTCOME_PATH_UNKNOWN), 1);
+    client.interface = 0;
+    rig_client_send_ping(&rig, &client, 3);
+    rig_turn(&rig, RIG_MS);
+    rig_client_receive(&rig, &client, 1);
+    assert_int_equal(client.pongs, 2);
+    rig_stop(&rig);
+}
+
+/* The address of one port is not answered for on the other. */
+static void ports_answer_for_their_own_address(void **state)
+{
+    (void)state;
+    uint8_t frame[TEST_FRAME_MAX];
+    start(1);
+    size_t size = test_arp_frame(frame, 1, CLIENT2, TEST_SERVER_ADDRESS2);
+    rig_inject_at(&rig, 0, 0, frame, size);
+    rig_inject_at(&rig, 1, 0, frame, size);
+    rig_turn(&rig, RIG_MS);
+    assert_int_equal(rig_outcome(&rig, TW_OUTCOME_ARP_FOREIGN), 1);
+    assert_int_equal(rig_outcome(&rig, TW_OUTCOME_ARP_HANDLED), 1);
+    struct tw_worker_event event;
+    assert_int_equal(rig_events(&rig, TW_EVENT_NEIGHBOUR_SEEN, &event), 1);
+    assert_int_equal(event.neighbour.interface, 1);
+    assert_int_equal(event.neighbour.ipv4, CLIENT2);
+    assert_int_equal(rig_sent_by(&rig, 0, frame), 0);
+    assert_int_equal(rig_sent_by(&rig, 1, frame), TW_ARP_FRAME_SIZE);
+    assert_int_equal(tw_load_be32(frame + 28), TEST_SERVER_ADDRESS2);
+    /* Questions of our own go out where they belong. */
+    struct tw_worker_command ask = {.type = TW_COMMAND_ARP_REQUEST,
+                                    .neighbour = {.ipv4 = CLIENT2 + 5, .interface = 1}};
+    rig_command(&rig, 0, &ask);
+    rig_turn(&rig, RIG_MS);
+    assert_int_equal(rig_sent_by(&rig, 0, frame), 0);
+    assert_int_equal(rig_sent_by(&rig, 1, frame), TW_ARP_FRAME_SIZE);
+    assert_int_equal(tw_load_be32(frame + 38), CLIENT2 + 5);
+    rig_stop(&rig);
+}
+
+/* The next hop is wanted on the port that has it. */
+static void unknown_next_hops_name_their_port(void **state)
+{
+    (void)state;
+    struct rig_client client;
+    struct tw_worker_event event;
+    start(1);
+    rig_client_make(&rig, &client, CLIENT2, 6000);
+    client.interface = 1;
+    rig_client_hello(&rig, &client, 0);
+    rig_turn(&rig, RIG_MS);
+    assert_int_equal(rig_events(&rig, TW_EVENT_NEIGHBOUR_WANTED, &event), 1);
+    assert_int_equal(event.neighbour.interface, 1);
+    assert_int_equal(event.neighbour.ipv4, CLIENT2);
+    rig_stop(&rig);
+}
+
+/* A packet of the second port lands on the other worker and still finds its session. */
+static void hand_over_keeps_the_port(void **state)
+{
+    (void)state;
+    struct rig_client client;
+    uint8_t packet[TW_DATAGRAM_MAX], frame[TEST_FRAME_MAX];
+    static const uint8_t ping[] = {TW_FRAME_PING, 8, 0, 1, 2, 3, 4, 5, 6, 7, 8};
+    start(2);
+    know(1, CLIENT2);
+    make_client(&client, 1, CLIENT2);
+    for (uint32_t port = 0; port < 2; port++) {
+        size_t size = rig_client_seal(&client, 100 + port, ping, sizeof(ping), packet);
+        size = test_udp_frame(frame, client.ip, client.port, packet, size);
+        if (port == 1)
+            test_set_destination(frame, TEST_SERVER_ADDRESS2);
+        rig_inject_at(&rig, port, 1, frame, size);
+    }
+    rig_turn(&rig, RIG_MS);
+    rig_turn(&rig, RIG_MS);
+    assert_int_equal(rig_outcome(&rig, TW_OUTCOME_PATH_UNKNOWN), 1);
+    assert_int_equal(rig_outcome(&rig, TW_OUTCOME_ACCEPTED), 2);
+    rig_client_receive(&rig, &client, 1);
+    assert_int_equal(client.pongs, 2);
+    rig_stop(&rig);
+}
+
+int main(int argc, char **argv)
+{
+    (void)argc;
+    if (!rig_init_eal(argv[0]))
+        return 1;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_port_has_sessions_of_its_own),
+        cmocka_unit_test(another_port_is_another_path),
+        cmocka_unit_test(ports_answer_for_their_own_address),
+        cmocka_unit_test(unknown_next_hops_name_their_port),
+        cmocka_unit_test(hand_over_keeps_the_port),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
