@@ -2,11 +2,7 @@
 /*
  * A shipped worker in a benchmark's hands: the real tw_worker_turn over a port made of two rings,
  * pools and rings of the depths the engine's table gives for 10,000 sessions, time that only the
- * benchmark moves, and a control plane and a shard that live in this file.
- *
- * Sessions are installed as real ones are: hello, cookie, hello 2, the control plane's reply, the
- * first sealed packet. Only the public-key arithmetic of the two ends is left out: the secrets in
- * the reply are random.
+ * benchmark moves, and a shard that this file plays.
  *
  * Whatever cannot be, such as a packet that ends in another outcome than the row's own, ends the
  * process: no figure of a broken run is printed. One thread, pinned by DPDK.
@@ -16,6 +12,7 @@
 
 #include "dataplane/gate/worker.h"
 #include "tests/bench/gate_crowd.h"
+#include "tests/bench/gate_port.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -28,15 +25,18 @@
  * no keys of its own and the worker's tables stay in the third cache as far as they fit. */
 #define GATE_ROUNDS_MAX 8u
 
-struct rte_mbuf;
-struct rte_mempool;
-struct rte_ring;
+#define GATE_TICK_HZ 60u
+#define GATE_TICK_NS (UINT64_C(1000000000) / GATE_TICK_HZ)
+/* A turn takes four bursts; time moves on by what so many clients send meanwhile. */
+#define GATE_TURN_PACKETS 256u
 
-struct gate_port {
-    uint16_t id;
-    bool hugepages;
-    struct rte_ring *to_worker, *from_worker; /* mbuf pointers */
-    struct rte_mempool *rx_pool, *tx_pool;
+struct rte_mbuf;
+struct tw_worker_command;
+
+/* What is compared. */
+struct gate_ciphers {
+    const struct tw_aead_backend *aead;
+    const struct tw_cookie_hash *cookie_hash; /* NULL: libsodium's */
 };
 
 struct gate_rig {
@@ -53,12 +53,9 @@ struct gate_rig {
     uint32_t ahead_first, ahead_count;
 };
 
-/* Starts DPDK. Once per process, before anything else. */
-void gate_port_start(struct gate_port *port, const char *program);
-
-/* A worker with `sessions` live sessions. `number` tells rigs of one process apart. */
+/* A worker with `sessions` live sessions. */
 void gate_rig_start(struct gate_rig *rig, const struct gate_port *port, uint32_t sessions,
-                    enum tw_suite suite, const struct tw_aead_backend *aead);
+                    enum tw_suite suite, const struct gate_ciphers *ciphers);
 void gate_rig_stop(struct gate_rig *rig);
 
 /* Before the first round of a row: a new pass, its inputs for the tick that comes next. */
@@ -82,7 +79,21 @@ uint64_t gate_rig_idle_turn(struct gate_rig *rig);
 uint64_t gate_rig_port_receive(struct gate_rig *rig);
 uint64_t gate_rig_port_send(struct gate_rig *rig, uint16_t size);
 
-/* Sum of one kind of counter, for reports. */
+/* ---- pieces of the above, for gate_join.c ---- */
+
+/* Cycles of one turn, `advance_ns` after the last one. */
+uint64_t gate_rig_turn(struct gate_rig *rig, uint64_t advance_ns);
+/* Time that passes while so many packets come, when each client sends one per tick. */
+uint64_t gate_rig_packets_ns(struct gate_rig *rig, uint32_t packets);
+void gate_rig_command(struct gate_rig *rig, const struct tw_worker_command *command);
+/* An empty receive buffer; it goes to the port with a frame of `length` bytes in it. */
+struct rte_mbuf *gate_rig_take_buffer(struct gate_rig *rig);
+void gate_rig_inject(struct gate_rig *rig, struct rte_mbuf *mbuf, uint32_t length);
+void gate_rig_inject_from(struct gate_rig *rig, enum gate_traffic traffic);
+/* At most `count` of the frames that the worker sent; how many. */
+uint32_t gate_rig_take_sent(struct gate_rig *rig, struct rte_mbuf **mbufs, uint32_t count);
+/* What the shard and the main thread were told. */
+void gate_rig_discard_records(struct gate_rig *rig);
 uint64_t gate_rig_outcome(const struct gate_rig *rig, enum tw_outcome outcome);
 
 #endif
