@@ -5,8 +5,8 @@
  * Each stage runs over the whole list before the next one starts, so that what a packet needs from
  * memory is on its way while others are worked on:
  *
- *   parse → answer → find → test → open → commit → validate → route → finish
- *            │ ARP, ICMP, hello, another worker's
+ *   parse → filter → answer → find → test → open → commit → validate → route → finish
+ *                     │ ARP, ICMP, hello, another worker's
  *
  * A stage that decides a packet writes its outcome and leaves it out of the list it hands on; the
  * order of arrival is kept. Owned by one worker; pure values, no DPDK.

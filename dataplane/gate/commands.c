@@ -90,6 +90,9 @@ static void obey(struct tw_worker *worker, const struct tw_worker_command *comma
     case TW_COMMAND_QUERY:
         query(worker, command);
         break;
+    case TW_COMMAND_FILTER:
+        tw_filter_use(&worker->filter, command->filter);
+        break;
     }
 }
 

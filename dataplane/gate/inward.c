@@ -155,6 +155,8 @@ static void run_stages(struct tw_worker *worker, uint32_t count)
     tw_stage_end(cycles, TW_STAGE_RECEIVE);
     parse_stage(worker);
     tw_stage_end(cycles, TW_STAGE_PARSE);
+    tw_filter_stage_admit(worker);
+    tw_stage_end(cycles, TW_STAGE_FILTER);
     answer_stage(worker);
     tw_stage_end(cycles, TW_STAGE_ANSWER);
     tw_live_find(live, burst);
@@ -170,6 +172,7 @@ static void run_stages(struct tw_worker *worker, uint32_t count)
     tw_route_burst(worker, burst);
     tw_stage_end(cycles, TW_STAGE_ROUTE);
     finish_stage(worker);
+    tw_filter_stage_report(worker);
     tw_stage_end(cycles, TW_STAGE_FINISH);
 }
 

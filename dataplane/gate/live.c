@@ -30,8 +30,7 @@ static uint16_t check_session(const struct tw_live *live, struct tw_packet *pack
         break;
     }
     const struct tw_session *session = &live->sessions->hot[packet->slot];
-    if (!tw_address_equal(&session->address, &packet->source) ||
-        session->interface != packet->interface)
+    if (!tw_live_is_on_path(session, packet))
         return TW_OUTCOME_PATH_UNKNOWN;
     return session->state == TW_SESSION_CLOSING ? TW_OUTCOME_SESSION_CLOSING : TW_OUTCOME_OPEN;
 }

@@ -35,6 +35,14 @@ struct tw_live {
     struct tw_budget_rate forged_rate;
 };
 
+/* True if the packet comes from where the session's client was found to be. */
+static inline bool tw_live_is_on_path(const struct tw_session *session,
+                                      const struct tw_packet *packet)
+{
+    return tw_address_equal(&session->address, &packet->source) &&
+           session->interface == packet->interface;
+}
+
 /* Starts loading the session's first line; before tw_live_find of the same burst. */
 void tw_live_prefetch(const struct tw_live *live, const struct tw_packet *packet);
 

@@ -17,6 +17,8 @@
 
 #define TW_MAC_SIZE 6u
 
+struct tw_filter_table;
+
 enum tw_event_type {
     TW_EVENT_HANDSHAKE = 1, /* a hello 2 with a valid cookie, for the control plane */
     TW_EVENT_CONFIRMED = 2, /* a pending session became live */
@@ -55,6 +57,7 @@ enum tw_command_type {
     TW_COMMAND_CLOSE_ALL = 7,     /* orderly stop: tell every client, then finish */
     TW_COMMAND_RESYNC = 8,        /* report every live session */
     TW_COMMAND_QUERY = 9,
+    TW_COMMAND_FILTER = 10, /* a new table; the one before is given back by `filter_version` */
 };
 
 struct tw_worker_command {
@@ -72,6 +75,7 @@ struct tw_worker_command {
         struct {
             uint32_t linked;
         } control;
+        const struct tw_filter_table *filter; /* main's; immutable until it is given back */
     };
 };
 

@@ -36,9 +36,9 @@ struct tw_packet {
     uint16_t payload_length; /* of the UDP payload */
     uint8_t interface;       /* that received it, of the worker's */
     uint8_t *payload;
-    uint32_t source_ipv4; /* host byte order */
-    uint32_t slot;        /* of the session, once it is found */
-    struct tw_address source;
+    uint32_t source_ipv4;     /* host byte order */
+    uint32_t slot;            /* of the session, once it is found */
+    struct tw_address source; /* all zero until the IP header was found good */
     struct tw_header header;
 };
 

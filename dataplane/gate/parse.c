@@ -100,7 +100,7 @@ static uint16_t parse_udp(struct tw_packet *packet, const struct tw_parse_rules 
         return TW_OUTCOME_PAYLOAD_SMALL;
     if (packet->payload_length > TW_DATAGRAM_MAX)
         return TW_OUTCOME_PAYLOAD_OVERSIZED;
-    packet->source = tw_address_from_ipv4(packet->source_ipv4, source_port);
+    packet->source.port = source_port;
     packet->header = tw_header_read(packet->payload);
     packet->kind = TW_PACKET_UDP;
     return TW_OUTCOME_OPEN;
@@ -126,7 +126,10 @@ static uint16_t check_ipv4_header(struct tw_packet *packet, const struct tw_pars
     if (tw_load_be32(ipv4 + TW_IPV4_DESTINATION) != rules->address)
         return TW_OUTCOME_IPV4_FOREIGN;
     packet->source_ipv4 = tw_load_be32(ipv4 + TW_IPV4_SOURCE);
-    return source_is_usable(rules, packet->source_ipv4) ? TW_OUTCOME_OPEN : TW_OUTCOME_IPV4_SOURCE;
+    if (!source_is_usable(rules, packet->source_ipv4))
+        return TW_OUTCOME_IPV4_SOURCE;
+    packet->source = tw_address_from_ipv4(packet->source_ipv4, 0);
+    return TW_OUTCOME_OPEN;
 }
 
 static uint16_t parse_ipv4(struct tw_packet *packet, const struct tw_parse_rules *rules,
@@ -182,5 +185,6 @@ void tw_packet_parse(struct tw_packet *packet, const struct tw_parse_rules *rule
     packet->source_ipv4 = 0;
     packet->slot = UINT32_MAX;
     packet->header = (struct tw_header){0};
+    packet->source = (struct tw_address){0};
     packet->outcome = parse_ethernet(packet, rules, hints);
 }

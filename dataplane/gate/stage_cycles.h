@@ -15,6 +15,7 @@
 #define TW_STAGES(X)                                                                             \
     X(RECEIVE,  "receive")  /* from the port, first bytes asked for */                           \
     X(PARSE,    "parse")                                                                         \
+    X(FILTER,   "filter")                                                                        \
     X(ANSWER,   "answer")   /* ARP, ICMP, hellos, other workers' packets */                      \
     X(FIND,     "find")     /* session, path, header */                                          \
     X(TEST,     "test")     /* replay?, budget */                                                \

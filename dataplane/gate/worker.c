@@ -69,16 +69,21 @@ static bool init_tables(struct tw_worker *worker)
         rte_zmalloc_socket("sessions", worker->session_memory_size, 64, config->socket);
     worker->pending_memory = rte_zmalloc_socket(
         "handshakes", tw_pending_footprint(handshakes, sessions), 64, config->socket);
+    worker->filter_memory =
+        rte_zmalloc_socket("filters", tw_filter_footprint(), 64, config->socket);
     worker->owed.slots =
         rte_zmalloc_socket("owed", sessions * sizeof(uint32_t), 64, config->socket);
     worker->pongs = rte_zmalloc_socket("pongs", sessions * sizeof(uint32_t), 64, config->socket);
-    if (!worker->session_memory || !worker->pending_memory || !worker->owed.slots || !worker->pongs)
+    if (!worker->session_memory || !worker->pending_memory || !worker->filter_memory ||
+        !worker->owed.slots || !worker->pongs)
         return false;
     tw_sessions_init(&worker->sessions, worker->session_memory, sessions, config->index,
                      config->seed);
     uint8_t key[16];
     randombytes_buf(key, sizeof(key));
     tw_pending_init(&worker->pending, worker->pending_memory, handshakes, sessions, key);
+    randombytes_buf(key, sizeof(key));
+    tw_filter_init(&worker->filter, worker->filter_memory, key, config->counters);
     return true;
 }
 
@@ -127,6 +132,7 @@ void tw_worker_destroy(struct tw_worker *worker)
     sodium_memzero(&worker->cookies, sizeof(worker->cookies));
     rte_free(worker->session_memory);
     rte_free(worker->pending_memory);
+    rte_free(worker->filter_memory);
     rte_free(worker->owed.slots);
     rte_free(worker->pongs);
     rte_free(worker);

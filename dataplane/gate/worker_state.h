@@ -6,6 +6,7 @@
  *   handshake.c  hello, hello 2, replies           route.c      decoded frames → shard records
  *   owed.c       what waits for room; closing      outward.c    shard buffers, pongs → sealed
  *   transmit.c   seal batch, headers, tx burst     commands.c   from the main thread, timeouts
+ *   filter_stage.c  packets as views for filters
  *
  * Written by its lcore alone, but for `drained`. Ledger: over all workers, the sum of outcomes
  * equals the sum of rx_packets, less what lies in hand-over rings at that moment: a packet handed
@@ -16,6 +17,7 @@
 
 #include "dataplane/gate/budget.h"
 #include "dataplane/gate/burst.h"
+#include "dataplane/gate/filter.h"
 #include "dataplane/gate/interface.h"
 #include "dataplane/gate/live.h"
 #include "dataplane/gate/mailbox.h"
@@ -90,6 +92,7 @@ struct tw_worker {
     struct tw_sessions sessions;
     struct tw_pending pending;
     struct tw_live live;
+    struct tw_filter filter;
     struct tw_budgets budgets;
     struct tw_cookie_keys cookies;
     uint64_t now_ns;
@@ -116,6 +119,7 @@ struct tw_worker {
     void *session_memory;
     size_t session_memory_size;
     void *pending_memory;
+    void *filter_memory;
     _Atomic bool drained; /* worker: w, any: r */
 } __attribute__((aligned(64)));
 
@@ -134,6 +138,13 @@ long tw_worker_pause_ns(const struct tw_worker *worker, uint32_t empty_turns);
 /* ---- inward.c ---------------------------------------------------------------------------------
  */
 uint32_t tw_inward_turn(struct tw_worker *worker);
+
+/* ---- filter_stage.c ---------------------------------------------------------------------------
+ */
+/* Right after parse: drops what the rules say. */
+void tw_filter_stage_admit(struct tw_worker *worker);
+/* After the last stage: remembers who sent malformed packets. */
+void tw_filter_stage_report(struct tw_worker *worker);
 
 /* ---- handshake.c ------------------------------------------------------------------------------
  */

@@ -10,6 +10,7 @@
 #define TICKWIRE_COUNTERS_H
 
 #include "tickwire/drop_reasons.h"
+#include "tickwire/filter.h"
 
 #include <stdatomic.h>
 #include <stddef.h>
@@ -88,6 +89,14 @@ static inline uint64_t tw_histogram_permille(const uint32_t *counts, uint32_t pe
     return 0;
 }
 
+/* Of the rule in one slot of the filter table, since the worker learnt of that rule. */
+struct tw_filter_counters {
+    tw_counter packets; /* it was asked about */
+    tw_counter bytes;   /* of these, whole frames */
+    tw_counter dropped; /* of the packets */
+    tw_counter denials; /* that it began by itself: sources, or its prefix */
+};
+
 /* Owner and only writer: the worker's lcore. */
 struct tw_worker_counters {
     tw_counter outcomes[TW_OUTCOME_COUNT]; /* per received packet; sum = rx_packets */
@@ -103,6 +112,8 @@ struct tw_worker_counters {
     tw_counter sessions_pending;  /* gauge */
     tw_counter polls_empty;
     tw_counter polls_busy;
+    tw_counter filter_version; /* of the filter table in use; earlier ones are let go of */
+    struct tw_filter_counters filters[TW_FILTER_RULES_MAX]; /* by slot */
 } __attribute__((aligned(64)));
 
 /* Owner and only writer: the shard's lcore. */

@@ -48,6 +48,10 @@ enum tw_outcome_kind {
     X(UDP_CHECKSUM,        "udp_checksum",        DROPPED,  "bad UDP checksum")                                      \
     X(PAYLOAD_SMALL,       "payload_small",       DROPPED,  "payload shorter than header and tag")                   \
     X(PAYLOAD_OVERSIZED,   "payload_oversized",   DROPPED,  "payload above 1,200 bytes")                             \
+    X(FILTER_DENIED,       "filter_denied",       DROPPED, "a filter rule denies the source's prefix")               \
+    X(FILTER_OFFENDER,     "filter_offender",     DROPPED, "source or prefix denied for a while, see malformed rules")\
+    X(FILTER_HARD,         "filter_hard",         DROPPED, "above the hard limit of a filter rule")                  \
+    X(FILTER_SOFT,         "filter_soft",         DROPPED, "stranger's packet above a filter rule's soft limit")     \
     X(HANDSHAKE_TYPE,      "handshake_type",      DROPPED,  "connection id 0 with a type no client sends")           \
     X(HANDSHAKE_MALFORMED, "handshake_malformed", DROPPED,  "handshake packet of wrong size or with nonzero padding")\
     X(STRANGER_BUDGET,     "stranger_budget",     DROPPED,  "hello or hello 2 above the budget for strangers")       \

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The worker's packets as views for the filters, and their offences back. */
+#include "dataplane/gate/worker_state.h"
+
+static enum tw_filter_class class_of(const struct tw_worker *worker, const struct tw_packet *packet)
+{
+    uint32_t id = packet->header.connection_id;
+    uint32_t owner = tw_connection_worker(id);
+    uint32_t slot;
+    if (packet->kind != TW_PACKET_UDP || id == 0 || owner >= worker->config.workers)
+        return TW_FILTER_STRANGER;
+    if (owner != worker->config.index)
+        return TW_FILTER_FOREIGN;
+    bool known = tw_sessions_find(&worker->sessions, id, &slot) == TW_SESSIONS_FOUND &&
+                 tw_live_is_on_path(&worker->sessions.hot[slot], packet);
+    return known ? TW_FILTER_KNOWN : TW_FILTER_STRANGER;
+}
+
+void tw_filter_stage_admit(struct tw_worker *worker)
+{
+    struct tw_burst *burst = &worker->burst;
+    struct tw_filter_view views[TW_BURST_MAX];
+    struct tw_packet *viewed[TW_BURST_MAX];
+    uint32_t view_count = 0, kept = 0;
+    if (!tw_filter_is_active(&worker->filter))
+        return;
+    for (uint32_t n = 0; n < burst->going_count; n++) {
+        struct tw_packet *packet = &burst->packets[burst->going[n]];
+        if (packet->kind != TW_PACKET_UDP && packet->kind != TW_PACKET_ICMP)
+            continue; /* without it nobody finds anybody on the local network */
+        viewed[view_count] = packet;
+        views[view_count++] = (struct tw_filter_view){
+            .ip = packet->source.ip,
+            .length = packet->frame_length,
+            .class = (uint16_t)class_of(worker, packet),
+            .outcome = packet->outcome,
+        };
+    }
+    tw_filter_admit(&worker->filter, views, view_count, worker->now_ns);
+    for (uint32_t n = 0; n < view_count; n++)
+        viewed[n]->outcome = views[n].outcome;
+    for (uint32_t n = 0; n < burst->going_count; n++)
+        kept = tw_burst_pass(burst, kept, burst->going[n]);
+    burst->going_count = kept;
+}
+
+void tw_filter_stage_report(struct tw_worker *worker)
+{
+    const struct tw_burst *burst = &worker->burst;
+    if (!tw_filter_is_active(&worker->filter) || worker->filter.table->malformed_count == 0)
+        return;
+    for (uint32_t i = 0; i < burst->count; i++) {
+        const struct tw_packet *packet = &burst->packets[i];
+        if (tw_filter_is_offence(packet->outcome))
+            tw_filter_report(&worker->filter, packet->source.ip, worker->now_ns);
+    }
+}

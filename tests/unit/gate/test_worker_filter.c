@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A whole worker under filter rules: who is dropped, who plays on, what the counters say. */
+#include "tests/unit/gate/worker_rig.h"
+
+#include "dataplane/gate/filter.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct tw_filter_table tables[4];
+static struct tw_filter_rule rules[TW_FILTER_RULES_MAX];
+static uint64_t version;
+
+static struct tw_filter_rule *rule(uint32_t slot, enum tw_filter_kind kind, uint32_t length)
+{
+    struct tw_address address =
+        tw_address_from_ipv4(length == 0 ? 0 : TEST_CLIENT_ADDRESS & ~0u << (32u - length), 0);
+    rules[slot] = (struct tw_filter_rule){.id = slot + 1u,
+                                          .kind = (uint8_t)kind,
+                                          .prefix_length = (uint8_t)(TW_FILTER_IPV4_BITS + length)};
+    memcpy(rules[slot].ip, address.ip, sizeof(address.ip));
+    return &rules[slot];
+}
+
+static void use(struct rig *rig)
+{
+    struct tw_filter_table *table = &tables[++version % 4];
+    struct tw_worker_command command = {.type = TW_COMMAND_FILTER, .filter = table};
+    tw_filter_table_build(table, rules, version);
+    for (uint32_t i = 0; i < rig->workers; i++)
+        rig_command(rig, i, &command);
+    rig_turn(rig, 1);
+    for (uint32_t i = 0; i < rig->workers; i++)
+        assert_int_equal(tw_counter_get(&rig->counters[i]->filter_version), version);
+}
+
+static uint64_t packets_of(const struct rig *rig, uint32_t slot)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < rig->workers; i++)
+        sum += tw_counter_get(&rig->counters[i]->filters[slot].packets);
+    return sum;
+}
+
+static uint64_t dropped_by(const struct rig *rig, uint32_t slot)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < rig->workers; i++)
+        sum += tw_counter_get(&rig->counters[i]->filters[slot].dropped);
+    return sum;
+}
+
+static void start(struct rig *rig, struct rig_client *client, uint32_t workers)
+{
+    memset(rules, 0, sizeof(rules));
+    rig_make(rig, workers);
+    rig_start(rig);
+    rig_client_make(rig, client, TEST_CLIENT_ADDRESS, TEST_CLIENT_PORT);
+    rig_client_join(rig, client);
+    rig_client_send_ping(rig, client, 1);
+    rig_turn(rig, RIG_MS);
+    assert_int_equal(rig_outcome(rig, TW_OUTCOME_ACCEPTED), 1);
+}
+
+static void ping(struct rig *rig, struct rig_client *client, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        rig_client_send_ping(rig, client, i + 2);
+    rig_turn(rig, RIG_MS);
+}
+
+static void denied_prefix_gets_nothing_but_arp(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct rig_client client, stranger;
+    uint8_t frame[TEST_FRAME_MAX];
+    start(&rig, &client, 1);
+    rig_client_make(&rig, &stranger, TEST_CLIENT_ADDRESS, TEST_CLIENT_PORT + 1);
+    rule(0, TW_FILTER_DENY, 24);
+    use(&rig);
+    ping(&rig, &client, 5);
+    rig_client_hello(&rig, &stranger, 0);
+    size_t echo = test_icmp_frame(frame, TEST_CLIENT_ADDRESS, 40);
+    rig_inject(&rig, 0, frame, echo);
+    size_t arp = test_arp_frame(frame, 1, TEST_CLIENT_ADDRESS, TEST_SERVER_ADDRESS);
+    rig_inject(&rig, 0, frame, arp);
+    rig_turn(&rig, RIG_MS);
+    assert_int_equal(rig_outcome(&rig, TW_OUTCOME_FILTER_DENIED), 7);
+    assert_int_equal(rig_outcome(&rig, TW_OUTCOME_ARP_HANDLED), 1);
+    assert_int_equal(dropped_by(&rig, 0), 7);
+    assert_int_equal(packets_of(&rig, 0), 7);
+    /* One host of it may. */
+    rule(1, TW_FILTER_ALLOW, 32);
+    use(&rig);
+    ping(&rig, &client, 3);
+    assert_int_equal(rig_outcome(&rig, TW_OUTCOME_ACCEPTED), 4);
+    assert_int_equal(packets_of(&rig, 1), 3);
+    assert_int_equal(dropped_by(&rig, 0), 7);
+    /* No rules: as if there had never been any. */
+    memset(rules, 0, sizeof(rules));
+    use(&rig);
+    ping(&rig, &client, 2);
+    assert_int_equal(rig_outcome(&rig, TW_OUTCOME_ACCEPTED), 6);
+    rig_stop(&rig);
+}
+
+static void strangers_go_first_players_last(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct rig_client client, stranger;
+    start(&rig, &client, 1);
+    rule(0, TW_FILTER_LIMIT, 24)->pps = (struct tw_filter_level){10, 20};
+    use(&rig);
+    rig_client_make(&rig, &stranger, TEST_CLIENT_ADDRESS, TEST_CLIENT_PORT + 1);
+    for (int i = 0; i < 30; i++)
+        rig_client_hello(&rig, &stranger, 0);
+    rig_turn(&rig, 1);
+    assert_int_equal(rig_outcome(&rig, TW_OUTCOME_FILTER_SOFT), 20);
+    ping(&rig, &client, 15);
+    assert_int_equal(rig_outcome(&rig, TW_OUTCOME_ACCEPTED), 1 + 10);
+    assert_int_equal(rig_outcome(&rig, TW_OUTCOME_FILTER_HARD), 5);
+    /* The right id from another port is a stranger's. */
+    client.port++;
+    ping(&rig, &client, 1);
+    assert_int_equal(rig_outcome(&rig, TW_OUTCOME_FILTER_HARD), 6);
+    rig_turn(&rig, 100 * RIG_MS);
+    ping(&rig, &client, 1);
+    assert_int_equal(rig_outcome(&rig, TW_OUTCOME_PATH_UNKNOWN), 1);
+    assert_int_equal(packets_of(&rig, 0), 47);
+    assert_int_equal(dropped_by(&rig, 0), 26);
+    rig_stop(&rig);
+}
+
+/* Broken packets under a player's address: the address is denied, the player plays on. */
+static void spoofed_garbage_denies_strangers_only(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct rig_client client, stranger;
+    uint8_t garbage[64] = {1, 2, 3, 4, [9] = 0xff}, frame[TEST_FRAME_MAX];
+    start(&rig, &client, 1);
+    struct tw_filter_rule *malformed = rule(0, TW_FILTER_MALFORMED, 0);
+    malformed->per_source = 1;
+    malformed->above_pps = 10;
+    malformed->for_s = 60;
+    use(&rig);
+    size_t length = test_udp_frame(frame, TEST_CLIENT_ADDRESS, 9, garbage, 20); /* too small */
+    for (int i = 0; i < 10; i++)
+        rig_inject(&rig, 0, frame, length);
+    rig_turn(&rig, RIG_MS);
+    rig_client_make(&rig, &stranger, TEST_CLIENT_ADDRESS, TEST_CLIENT_PORT + 1);
+    rig_client_hello(&rig, &stranger, 0);
+    rig_turn(&rig, RIG_MS);
+    assert_int_equal(rig_outcome(&rig, TW_OUTCOME_FILTER_OFFENDER), 0);
+    rig_inject(&rig, 0, frame, length);
+    rig_turn(&rig, RIG_MS);
+    rig_client_hello(&rig, &stranger, 0);
+    rig_turn(&rig, RIG_MS);
+    assert_int_equal(rig_outcome(&rig, TW_OUTCOME_FILTER_OFFENDER), 1);
+    assert_int_equal(tw_counter_get(&rig.counters[0]->filters[0].denials), 1);
+    ping(&rig, &client, 20);
+    assert_int_equal(rig_outcome(&rig, TW_OUTCOME_ACCEPTED), 21);
+    rig_stop(&rig);
+}
+
+/* Wrong tags under a live session's id and address: its own packets still pass. */
+static void forged_tags_do_not_deny_their_victim(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct rig_client client;
+    uint8_t packet[TW_DATAGRAM_MAX], text[8] = {0};
+    start(&rig, &client, 1);
+    struct tw_filter_rule *malformed = rule(0, TW_FILTER_MALFORMED, 24);
+    malformed->above_pps = 3;
+    malformed->for_s = 60;
+    use(&rig);
+    for (uint64_t i = 0; i < 20; i++) {
+        size_t length = rig_client_seal(&client, 1000 + i, text, sizeof(text), packet);
+        packet[length - 1] ^= 1;
+        rig_client_send(&rig, &client, packet, length);
+    }
+    rig_turn(&rig, RIG_MS);
+    assert_int_equal(rig_outcome(&rig, TW_OUTCOME_TAG_WRONG), 20);
+    assert_int_equal(tw_counter_get(&rig.counters[0]->filters[0].denials), 1);
+    ping(&rig, &client, 10);
+    assert_int_equal(rig_outcome(&rig, TW_OUTCOME_ACCEPTED), 11);
+    assert_int_equal(dropped_by(&rig, 0), 0);
+    rig_stop(&rig);
+}
+
+/* A session's packets that arrive at another worker: denied where they come in, all else where the
+ * session is, and each counted once. */
+static void handed_over_packets_count_once(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct rig_client client;
+    uint8_t packet[TW_DATAGRAM_MAX], frame[TEST_FRAME_MAX], ping_frame[TW_DATAGRAM_MAX];
+    start(&rig, &client, 2);
+    rule(0, TW_FILTER_LIMIT, 24)->pps = (struct tw_filter_level){100, 100};
+    rule(1, TW_FILTER_ALLOW, 0);
+    use(&rig);
+    memset(ping_frame, 0, sizeof(ping_frame));
+    for (uint64_t i = 0; i < 5; i++) {
+        ping_frame[0] = 0xff; /* no such frame: authenticated, and malformed */
+        size_t length = rig_client_seal(&client, 100 + i, ping_frame, 8, packet);
+        size_t size = test_udp_frame(frame, client.ip, client.port, packet, length);
+        rig_inject(&rig, 1 - tw_connection_worker(client.id), frame, size);
+        rig_turn(&rig, RIG_MS);
+        rig_turn(&rig, RIG_MS);
+        if (i == 1) {
+            rule(1, TW_FILTER_DENY, 16);
+            rules[1].id = 77;
+            use(&rig);
+        }
+    }
+    assert_int_equal(rig_outcome(&rig, TW_OUTCOME_FRAME_MALFORMED), 2);
+    assert_int_equal(rig_outcome(&rig, TW_OUTCOME_FILTER_DENIED), 3);
+    assert_int_equal(packets_of(&rig, 0), 2);
+    assert_int_equal(packets_of(&rig, 1), 3);
+    rig_stop(&rig);
+}
+
+int main(int argc, char **argv)
+{
+    (void)argc;
+    if (!rig_init_eal(argv[0]))
+        return 1;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(denied_prefix_gets_nothing_but_arp),
+        cmocka_unit_test(strangers_go_first_players_last),
+        cmocka_unit_test(spoofed_garbage_denies_strangers_only),
+        cmocka_unit_test(forged_tags_do_not_deny_their_victim),
+        cmocka_unit_test(handed_over_packets_count_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
