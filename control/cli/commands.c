@@ -95,7 +95,10 @@ const size_t tw_cli_command_count = sizeof(tw_cli_commands) / sizeof(tw_cli_comm
 
 void tw_cli_help(FILE *out)
 {
-    fputs("usage: tickwire [--socket PATH] [--config FILE] [--json] COMMAND\n\ncommands:\n", out);
+    fputs("usage: tickwire [--socket PATH] [--config FILE] [--json] COMMAND\n\n"
+          "Asks and tells the control plane of a Tickwire host.\n\n"
+          "commands:\n",
+          out);
     for (size_t i = 0; i < tw_cli_command_count; i++) {
         const struct tw_cli_command *command = &tw_cli_commands[i];
         fprintf(out, "  %s%s%s", command->group, command->verb ? " " : "",

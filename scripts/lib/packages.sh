@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Installs the Debian packages that the named purposes need and that are missing.
 #
-#   packages.sh PURPOSE...     purposes: python build run host test fuzz aarch64 fresh
+#   packages.sh PURPOSE...     purposes: python build run host units test fuzz aarch64 fresh
 #
 # Says what it installs; asks for root by sudo when it has to; touches nothing when nothing is
 # missing. TICKWIRE_NO_INSTALL=1 turns the installation into an error that names the packages.
@@ -15,12 +15,14 @@ packages_of() {
         libipsec-mb-dev libsqlite3-dev libyaml-dev libjansson-dev libcmocka-dev ;;
     run) echo python3 iproute2 ethtool util-linux ;;
     host) echo dpdk iproute2 kmod ;;
+    units) echo systemd ;;
     test) echo git clang clang-format shellcheck iproute2 ethtool util-linux ;;
     fuzz) echo clang libclang-rt-14-dev ;;
     aarch64) echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user ;;
     fresh) echo debootstrap ;;
     *)
-        echo "packages.sh: unknown purpose '$1' (python build run host test fuzz aarch64 fresh)" >&2
+        echo "packages.sh: unknown purpose '$1'; known: python build run host units test fuzz" \
+            "aarch64 fresh" >&2
         exit 2
         ;;
     esac

@@ -23,7 +23,7 @@ SUITES = {
     "tsan": (tsan.run, "rings and agent link under ThreadSanitizer"),
     "fuzz": (fuzz.run, "libFuzzer on every parser of untrusted bytes"),
     "client": (client.run, "the client library alone: install, link, aarch64"),
-    "host": (host.run, "host setup on made-up machines"),
+    "host": (host.run, "host setup on made-up machines; systemd units, what is installed"),
     "e2e": (e2e.run, "real processes, kernel UDP clients, virtual port"),
 }
 

@@ -9,11 +9,13 @@ from tools.setup import machine, settings
 
 CARD = "0000:3b:00.0"
 SETTINGS = settings.Settings(
-    device=CARD, main_core=0, worker_cores=(2, 3), shard_cores=(4,), workers=2, shards=1,
-    memory_mb=4096, hugepages="auto", idle="poll")
+    devices=(settings.Device(CARD),), main_core=0, worker_cores=(2, 3), shard_cores=(4,),
+    workers=2, shards=1, memory_mb=4096, hugepages="auto", idle="poll")
 
 
-def with_settings(**changes):
+def with_settings(device=None, **changes):
+    if device:
+        changes["devices"] = tuple(settings.Device(text) for text in device.split())
     return dataclasses.replace(SETTINGS, **changes)
 
 

@@ -18,6 +18,8 @@ import host_setup  # noqa: E402
 from made_up import CARD, SETTINGS, Host, with_settings  # noqa: E402
 from tools import checks, shell  # noqa: E402
 from tools.setup import changes, findings, machine  # noqa: E402
+from tools.setup import device as module  # noqa: E402
+from tools.setup.settings import Device  # noqa: E402
 
 THERE = "00000000", "00000000"  # the default route
 LAN = "0000A8C0", "0000FFFF"    # 192.168.0.0/16
@@ -261,7 +263,7 @@ def test_binding_a_free_card():
         equal("forced", "--force" in commands_of(forced)[0], True)
         equal("undo", found.actions[0].undo, ("dpdk-devbind.py", "--bind=ice", CARD))
         equal("module", commands_of(examine(host)["vfio-pci"]), [("modprobe", "vfio-pci")])
-        equal("short address", with_settings(device="3b:00.0,a=1").pci, CARD)
+        equal("short address", with_settings(device="3b:00.0,a=1").devices[0].pci, CARD)
 
 
 def test_bound_cards():
@@ -368,6 +370,40 @@ def test_a_card_that_is_not_there():
         assert found.state == findings.ADVICE and CARD in found.advice, found
 
 
+def test_the_unit_gets_the_rights_of_the_port():
+    drop_in = "/etc/systemd/system/tickwire-engine.service.d/port.conf"
+    xdp = with_settings(device="net_af_xdp0,iface=eth1")
+    with Host() as host:
+        host.card().routes(("eth0", *THERE))
+        assert "systemd unit" not in examine(host), "not installed"
+        host.write("/usr/lib/systemd/system/tickwire-engine.service", "[Service]")
+        equal("vfio", state(host, "systemd unit"), findings.OK)
+        order = []
+
+        def commands(command):
+            order.append((command[0], host.machine.exists(drop_in)))
+            return 0, ""
+        work = changes.Changes(host.machine, lambda text: None, commands)
+        work.apply([examine(host, xdp)["systemd unit"]])
+        assert "CAP_NET_ADMIN" in host.read(drop_in), host.read(drop_in)
+        equal("done", state(host, "systemd unit", xdp), findings.OK)
+        equal("too much for vfio", state(host, "systemd unit"), findings.CHANGE)
+        work.undo()
+        equal("order", order, [("systemctl", True), ("systemctl", False)])
+        work.apply([examine(host, xdp)["systemd unit"]])
+        work.apply([examine(host)["systemd unit"]])
+        assert not host.machine.exists(drop_in), "taken away"
+    for device, driver, wanted in ((CARD, "mlx5_core", "mlx5.conf"), (CARD, "ice", None),
+                                   ("net_tap0,iface=a", "ice", "tap.conf"),
+                                   ("net_memif0", "ice", None)):
+        with Host() as host:
+            host.card(driver=driver)
+            equal(device, module.privileges(host.machine, Device(device)), wanted)
+    with Host() as host:
+        host.card(grouped=False)
+        equal("unsafe", module.privileges(host.machine, Device(CARD), True), "no-iommu.conf")
+
+
 # ---- AF_XDP --------------------------------------------------------------------------------------
 
 
@@ -388,6 +424,17 @@ def test_af_xdp():
         equal("old kernel", state(host, "locked memory", wanted), findings.NOTE)
         host.interface("eth1", queues=2)
         equal("queues", state(host, "queues", wanted), findings.OK)
+
+
+def test_several_ports():
+    wanted = with_settings(device=f"{CARD} net_af_xdp0,iface=eth5 net_tap0,iface=t")
+    with Host() as host:
+        host.card()
+        host.write("/usr/lib/systemd/system/tickwire-engine.service", "[Service]")
+        found = examine(host, wanted)
+        for name in (f"binding of {CARD}", "device of net_af_xdp0", "device of net_tap0"):
+            assert name in found, sorted(found)
+        equal("rights of both", found["systemd unit"].wanted, "af-xdp.conf + tap.conf")
 
 
 # ---- the command ---------------------------------------------------------------------------------

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a dedicated host needs beside the programs: scripts/host-setup, on made-up machines."""
-from tools import checks, meson
+"""What a dedicated host needs beside the programs: scripts/host-setup on made-up machines, and
+what is installed: systemd units, manual pages."""
+from tools import checks, meson, shell
 
 
 def run(report, _long_run):
+    shell.packages("units")
     directory = meson.build(report, "clang", "clang", ("-Dbuildtype=debugoptimized",),
                             {"CC": "clang"})
     if directory:
         checks.run(report, "host-setup", "tests/host/test_host_setup.py",
                    [directory / "control" / "tickwire"])
+        checks.run(report, "units", "tests/host/test_units.py", [directory])

@@ -33,11 +33,13 @@ class Stack:
     made_directories = []  # of all stacks of this process: a test looks that all are gone
     made_processes = []
 
-    def __init__(self, build, *, port="af_xdp", huge=True, settings=None, log=lambda text: None):
+    def __init__(self, build, *, port="af_xdp", huge=True, settings=None, wrappers=None,
+                 log=lambda text: None):
         self.build = pathlib.Path(build)
         self.port_kind = port
         self.want_huge = huge
         self.settings = settings or {}
+        self.wrappers = wrappers or {}  # words to put before the command of "engine" or "control"
         self.log = log
         self.directory = self.port = self.hugepages = self.engine = self.control = None
         self.extras = []
@@ -80,7 +82,7 @@ class Stack:
             raise Failure("tickwire-engine ended at start\n" + self.engine.log())
 
     def spawn(self, what, *arguments, namespace=None, **options):
-        command = [self.executable(what), *arguments]
+        command = [*self.wrappers.get(what, []), self.executable(what), *arguments]
         if namespace is not None:
             command = namespace.command(*command)
         process = Process(command, self.directory / f"{what}.log", **options)

@@ -5,7 +5,7 @@ import json
 import os
 
 from .. import shell
-from .findings import Run, Write
+from .findings import Remove, Run, Write
 
 RECORD = "/var/lib/tickwire/host-setup.json"
 # What the kernel says to interrupts and the like that cannot be moved.
@@ -41,6 +41,9 @@ class Changes:
         if isinstance(action, Write):
             done = self._write(action.path, action.text, action.optional)
             entry = {"write": action.path, "old": action.old}
+        elif isinstance(action, Remove):
+            self.machine.path(action.path).unlink(missing_ok=True)
+            done, entry = True, {"write": action.path, "old": action.old}
         else:
             done = not action.command or self._run(action.command)
             entry = {"run": list(action.undo)}

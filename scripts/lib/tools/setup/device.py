@@ -1,33 +1,81 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The port's device: IOMMU, vfio-pci, binding of a card; interface and queues for AF_XDP."""
+"""The port's device: IOMMU, vfio-pci, binding of a card; interface and queues for AF_XDP; what the
+engine's systemd unit must be allowed for it."""
+import dataclasses
+
+from .. import shell
 from .cores import placement
-from .findings import NOTE, OK, REFUSED, Finding, Run, Write, judge
+from .findings import NOTE, OK, REFUSED, Finding, Remove, Run, Write, judge
 
 PCI = "/sys/bus/pci/devices"
 NOIOMMU = "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode"
 VFIO = "/sys/bus/pci/drivers/vfio-pci"
 # Cards that DPDK drives through their kernel driver, which keeps the interface: never rebound.
 BIFURCATED = {"mlx5_core", "mlx4_core", "mana"}
+UNIT_DIRECTORIES = ("/usr/lib/systemd/system", "/usr/local/lib/systemd/system",
+                    "/etc/systemd/system")
+DROP_IN = "/etc/systemd/system/tickwire-engine.service.d/port.conf"
+PRIVILEGES = shell.ROOT / "packaging" / "systemd" / "engine"
 USER_DRIVERS = {"vfio-pci", "igb_uio", "uio_pci_generic"}
 # net_af_xdp's busy polling wants the interrupt put off this long.
 DEFER_IRQS, FLUSH_TIMEOUT_NS = "2", "200000"
 
 
 def check(machine, settings, force=False, allow_noiommu=False):
-    if settings.pci:
-        yield from card(machine, settings, force, allow_noiommu)
-    elif settings.kind == "net_af_xdp":
-        yield from af_xdp(machine, settings)
+    for device in settings.devices:
+        for finding in one(machine, settings, device, force, allow_noiommu):
+            if len(settings.devices) > 1:
+                finding = dataclasses.replace(finding, name=f"{finding.name} of {device.name}")
+            yield finding
+    if any(machine.exists(f"{place}/tickwire-engine.service") for place in UNIT_DIRECTORIES):
+        yield unit(machine, settings, allow_noiommu)
+
+
+def one(machine, settings, device, force, allow_noiommu):
+    if device.pci:
+        yield from card(machine, settings, device.pci, force, allow_noiommu)
+    elif device.kind == "net_af_xdp":
+        yield from af_xdp(machine, settings, device.interface)
     else:
-        yield Finding("device", NOTE, f"{settings.device}: a virtual device", "",
+        yield Finding("device", NOTE, f"{device.text}: a virtual device", "",
                       "nothing to bind; no IOMMU is needed")
+
+
+# ---- rights --------------------------------------------------------------------------------------
+
+
+def privileges(machine, device, allow_noiommu=False):
+    """The drop-in of packaging/systemd/engine that a port needs; None if it needs nothing."""
+    if device.pci:
+        base = f"{PCI}/{device.pci}"
+        if machine.link(f"{base}/driver") in BIFURCATED:
+            return "mlx5.conf"
+        without = machine.link(f"{base}/iommu_group") is None
+        return "no-iommu.conf" if without and (allow_noiommu or machine.text(NOIOMMU) == "Y") \
+            else None
+    return {"net_af_xdp": "af-xdp.conf", "net_tap": "tap.conf"}.get(device.kind)
+
+
+def unit(machine, settings, allow_noiommu):
+    names = sorted({name for device in settings.devices
+                    if (name := privileges(machine, device, allow_noiommu))})
+    wanted = "\n".join((PRIVILEGES / name).read_text() for name in names).rstrip("\n") or None
+    there = machine.text(DROP_IN)
+    reload = ("systemctl", "daemon-reload")
+    # In this order the reload comes last both ways.
+    actions = [Run((), reload), Write(DROP_IN, wanted + "\n", there) if wanted else
+               Remove(DROP_IN, there), Run(reload)]
+    told = " + ".join(names) or "no rights"
+    found = told if there == wanted else "other rights" if there else "no rights"
+    return judge("systemd unit", there == wanted, found, told,
+                 "the unit gives the engine what a card behind vfio needs: nothing; other ports "
+                 "need a drop-in", actions)
 
 
 # ---- cards ---------------------------------------------------------------------------------------
 
 
-def card(machine, settings, force, allow_noiommu):
-    address = settings.pci
+def card(machine, settings, address, force, allow_noiommu):
     base = f"{PCI}/{address}"
     if not machine.exists(base):
         present = [name for name in machine.names(PCI)
@@ -128,8 +176,7 @@ def _bind(address, driver, force):
 # ---- AF_XDP --------------------------------------------------------------------------------------
 
 
-def af_xdp(machine, settings):
-    interface = settings.interface
+def af_xdp(machine, settings, interface):
     base = f"/sys/class/net/{interface}"
     if interface is None or not machine.exists(base):
         yield judge("device", False, f"interface {interface or '(none named)'} is not there",
@@ -141,7 +188,7 @@ def af_xdp(machine, settings):
                 "AF_XDP takes packets from a kernel interface",
                 [Run(("ip", "link", "set", interface, "up"),
                      ("ip", "link", "set", interface, "down"))])
-    yield queues(machine, settings, base)
+    yield queues(machine, settings, interface)
     yield mtu(machine, base)
     yield from kernel_limits(machine)
     if machine.exists(f"{base}/device"):
@@ -150,9 +197,9 @@ def af_xdp(machine, settings):
         yield busy_polling(machine, base)
 
 
-def queues(machine, settings, base):
-    count = sum(name.startswith("rx-") for name in machine.names(f"{base}/queues"))
-    interface = settings.interface
+def queues(machine, settings, interface):
+    base = f"/sys/class/net/{interface}/queues"
+    count = sum(name.startswith("rx-") for name in machine.names(base))
     return judge("queues", count >= settings.workers, f"{count} receive queues",
                  f"{settings.workers}, one per worker",
                  "packets of a queue that no worker serves go to the kernel",

@@ -19,7 +19,19 @@ class Write:
     optional: bool = False
 
     def __str__(self):
-        return f"write \"{self.text.strip()}\" to {self.path}"
+        lines = self.text.strip().splitlines()
+        what = f"\"{lines[0]}\"" if len(lines) == 1 else f"{len(lines)} lines"
+        return f"write {what} to {self.path}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Remove:
+    """A file of ours that is not wanted any more."""
+    path: str
+    old: str
+
+    def __str__(self):
+        return f"remove {self.path}"
 
 
 @dataclasses.dataclass(frozen=True)

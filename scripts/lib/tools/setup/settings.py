@@ -16,8 +16,35 @@ class Unusable(Exception):
 
 
 @dataclasses.dataclass(frozen=True)
+class Device:
+    """What DPDK is told of one port: a PCI address or a virtual device, with arguments."""
+    text: str
+
+    @property
+    def name(self):
+        return self.text.split(",")[0]
+
+    @property
+    def pci(self):
+        """0000:3b:00.0, or None for a virtual device."""
+        match = PCI.fullmatch(self.name)
+        return f"{match[1] or '0000'}:{match[2]}".lower() if match else None
+
+    @property
+    def kind(self):
+        """net_af_xdp of "net_af_xdp0,iface=eth1"."""
+        return self.name.rstrip("0123456789")
+
+    @property
+    def interface(self):
+        """The kernel interface a virtual device names; None if it names none."""
+        match = re.search(r",iface=([^,]+)", self.text)
+        return match[1] if match else None
+
+
+@dataclasses.dataclass(frozen=True)
 class Settings:
-    device: str
+    devices: tuple
     main_core: int
     worker_cores: tuple
     shard_cores: tuple
@@ -28,32 +55,17 @@ class Settings:
     idle: str
 
     @property
-    def pci(self):
-        """0000:3b:00.0, or None for a virtual device."""
-        match = PCI.fullmatch(self.device.split(",")[0])
-        return f"{match[1] or '0000'}:{match[2]}".lower() if match else None
-
-    @property
-    def kind(self):
-        """net_af_xdp of "net_af_xdp0,iface=eth1"."""
-        return self.device.split(",")[0].rstrip("0123456789")
-
-    @property
-    def interface(self):
-        """The kernel interface a virtual device names; None if it names none."""
-        match = re.search(r",iface=([^,]+)", self.device)
-        return match[1] if match else None
-
-    @property
     def hot_cores(self):
         """Cores that workers and shards were given by name."""
         return set(self.worker_cores) | set(self.shard_cores)
 
 
 def from_json(text):
-    engine = json.loads(text)["engine"]
+    config = json.loads(text)
+    engine = config["engine"]
+    texts = [config[section]["device"] for section in ("engine", "port2", "port3", "port4")]
     return Settings(
-        device=engine["device"], main_core=engine["main_core"],
+        devices=tuple(Device(text) for text in texts if text), main_core=engine["main_core"],
         worker_cores=tuple(engine["worker_cores"]), shard_cores=tuple(engine["shard_cores"]),
         workers=engine["workers"], shards=engine["shards"], memory_mb=engine["memory_mb"],
         hugepages=engine["hugepages"], idle=engine["idle"])
