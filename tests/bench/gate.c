@@ -4,8 +4,11 @@
 #include "dataplane/crypto/aead_select.h"
 #include "dataplane/crypto/cookie_sha_ni.h"
 #include "tests/bench/gate_fail.h"
+#include "tests/bench/gate_growth.h"
 #include "tests/bench/gate_rig.h"
 #include "tests/bench/gate_rows.h"
+#include "tests/bench/gate_socket.h"
+#include "tests/bench/output.h"
 
 #include <string.h>
 
@@ -35,6 +38,40 @@ static void describe(struct gate_pair *pair, const struct gate_port *port, const
              port->hugepages ? "hugepages" : "no hugepages");
 }
 
+static void print_comparison(const char *direction, const char *suite, double socket_ns,
+                             double gate_ns)
+{
+    bool received = strcmp(direction, "rx") == 0;
+    char metric[96];
+    snprintf(metric, sizeof(metric), "gate.socket_baseline.%s.%s", direction, suite);
+    tw_bench_print(metric, 1e3 / socket_ns, "Mpps",
+                   received
+                       ? "one core: the kernel's delivery, recvmmsg of 64, libsodium, replay "
+                         "window, frames decoded; loopback, no driver"
+                       : "one core: libsodium, sendmmsg of 64 into a device that drops, 300-byte "
+                         "snapshots; no driver");
+    snprintf(metric, sizeof(metric), "gate.%s.%s.vs_socket", direction, suite);
+    tw_bench_print(metric, socket_ns / gate_ns, "x", "packets per core, against that server");
+}
+
+static void compare_with_sockets(const struct gate_pair *pair, enum tw_suite suite,
+                                 struct gate_cost received, struct gate_cost sent)
+{
+    static bool prepared;
+    prepared = prepared || gate_socket_prepare();
+    if (!prepared) {
+        fprintf(stderr, "gate: no namespace of our own: the server on sockets is not measured\n");
+        return;
+    }
+    struct gate_socket_cost cost = gate_socket_measure(suite, SESSIONS, pair->repetitions);
+    print_comparison("rx", pair->suite_name, cost.deliver_ns + cost.receive_ns, received.median_ns);
+    print_comparison("tx", pair->suite_name, cost.send_ns, sent.median_ns);
+    fprintf(stderr,
+            "gate: server on sockets, %s: delivery %.0f ns, from the socket %.0f ns, sending %.0f "
+            "ns\n",
+            pair->suite_name, cost.deliver_ns, cost.receive_ns, cost.send_ns);
+}
+
 static bool run_suite(const struct gate_port *port, enum tw_suite suite,
                       const struct gate_ciphers *ciphers, const struct tw_aead_report *report,
                       uint32_t repetitions)
@@ -50,9 +87,9 @@ static bool run_suite(const struct gate_port *port, enum tw_suite suite,
     describe(&pair, port, aes ? report->aes256_gcm : report->chacha20_poly1305);
     gate_rig_start(&shipped, port, SESSIONS, suite, ciphers);
     gate_rig_start(&reference, port, SESSIONS, suite, &libsodium);
-    gate_rows_received(&pair);
+    struct gate_cost received = gate_rows_received(&pair);
     gate_rows_forged(&pair);
-    gate_rows_sent(&pair);
+    struct gate_cost sent = gate_rows_sent(&pair);
     if (aes) {
         gate_rows_strangers(&pair);
         gate_rows_lone_packet(&pair);
@@ -60,6 +97,7 @@ static bool run_suite(const struct gate_port *port, enum tw_suite suite,
     }
     gate_rig_stop(&shipped);
     gate_rig_stop(&reference);
+    compare_with_sockets(&pair, suite, received, sent);
     return pair.all_met;
 }
 
@@ -67,7 +105,7 @@ int tw_gate_run(const struct tw_gate_options *options)
 {
     static struct gate_port port;
     struct tw_aead_report report;
-    gate_port_start(&port, "tickwire-bench");
+    gate_port_start(&port, "tickwire-bench", true);
     struct gate_ciphers ciphers = {.aead = tw_aead_select(TW_AEAD_AUTO, &report),
                                    .cookie_hash = tw_cookie_hash_sha_ni()};
     uint32_t repetitions = repetitions_of[options->length];
@@ -77,5 +115,11 @@ int tw_gate_run(const struct tw_gate_options *options)
     else
         fprintf(stderr, "gate: this CPU has no AES-256-GCM: its rows are missing\n");
     all_met &= run_suite(&port, TW_SUITE_CHACHA20_POLY1305, &ciphers, &report, repetitions);
+    struct gate_growth growth = {.port = &port,
+                                 .ciphers = &ciphers,
+                                 .aes = report.aes256_gcm != NULL,
+                                 .repetitions = repetitions / 4};
+    if (options->length != TW_GATE_QUICK)
+        gate_growth_print(&growth);
     return options->check && !all_met ? 1 : 0;
 }

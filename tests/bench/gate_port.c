@@ -79,10 +79,10 @@ static uint32_t free_hugepages_mb(void)
     return pages * 2;
 }
 
-static void start_eal(struct gate_port *port, const char *program)
+static void start_eal(struct gate_port *port, const char *program, bool hugepages)
 {
     char name[64], core[16], memory[16];
-    port->hugepages = free_hugepages_mb() >= MEMORY_MB;
+    port->hugepages = hugepages && free_hugepages_mb() >= MEMORY_MB;
     snprintf(name, sizeof(name), "%s", program);
     snprintf(core, sizeof(core), "%u", last_core());
     snprintf(memory, sizeof(memory), "%u", MEMORY_MB);
@@ -92,9 +92,9 @@ static void start_eal(struct gate_port *port, const char *program)
     GATE_CHECK(rte_eal_init(11, arguments) >= 0, "DPDK did not start");
 }
 
-void gate_port_start(struct gate_port *port, const char *program)
+void gate_port_start(struct gate_port *port, const char *program, bool hugepages)
 {
-    start_eal(port, program);
+    start_eal(port, program, hugepages);
     int socket = (int)rte_socket_id();
     port->to_worker = gate_ring_make("in", sizeof(void *), PORT_DEPTH);
     port->from_worker = gate_ring_make("out", sizeof(void *), PORT_DEPTH);

@@ -20,8 +20,8 @@ struct gate_port {
     struct rte_mempool *rx_pool, *tx_pool;
 };
 
-/* Starts DPDK. Once per process, before anything else. */
-void gate_port_start(struct gate_port *port, const char *program);
+/* Starts DPDK, on hugepages if they are wanted and free. Once per process, before anything else. */
+void gate_port_start(struct gate_port *port, const char *program, bool hugepages);
 
 /* A ring whose pages were all touched. */
 struct rte_ring *gate_ring_make(const char *kind, uint32_t size, uint32_t depth);

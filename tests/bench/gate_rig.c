@@ -317,6 +317,7 @@ uint64_t gate_rig_receive(struct gate_rig *rig)
 static void write_snapshot(struct gate_rig *rig, struct tw_out_buffer *buffer, uint16_t size)
 {
     const struct gate_client *client = &rig->crowd.clients[gate_crowd_next(&rig->crowd)];
+    size = size < buffer->capacity ? size : buffer->capacity;
     buffer->bytes[0] = TW_FRAME_SNAPSHOT;
     tw_store_u16(buffer->bytes + 1, (uint16_t)(size - TW_FRAME_HEADER_SIZE));
     memset(buffer->bytes + TW_FRAME_HEADER_SIZE, 0x5a, size - TW_FRAME_HEADER_SIZE);
@@ -378,10 +379,13 @@ uint64_t gate_rig_idle_turn(struct gate_rig *rig)
 
 uint64_t gate_rig_receive_one(struct gate_rig *rig)
 {
-    const struct rte_ring *records = rig->worker_config.shard_rings[0].records;
+    struct rte_ring *records = rig->worker_config.shard_rings[0].records;
+    struct tw_record record;
     gate_rig_inject_from(rig, GATE_TRAFFIC_INPUTS);
     uint64_t cycles = gate_rig_turn(rig, gate_rig_packets_ns(rig, 1));
-    GATE_CHECK(rte_ring_count(records) > 0, "no record came");
+    GATE_CHECK(rte_ring_sc_dequeue_elem(records, &record, sizeof(record)) == 0 &&
+                   record.type == TW_RECORD_INPUT,
+               "the input did not reach the shard's ring");
     gate_rig_discard_records(rig);
     return cycles;
 }

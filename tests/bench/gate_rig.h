@@ -66,8 +66,8 @@ uint32_t gate_rig_make_ahead(struct gate_rig *rig, enum gate_traffic traffic);
 /* GATE_ROUND of these in, all of which end as this traffic must. Cycles of the worker's turns. */
 uint64_t gate_rig_receive(struct gate_rig *rig);
 
-/* GATE_ROUND snapshots of `size` bytes of frames from the shard, all of them sent. Cycles of the
- * worker's turns. */
+/* GATE_ROUND snapshots of `size` bytes of frames from the shard (or as many as a buffer holds), all
+ * of them sent. Cycles of the worker's turns. */
 uint64_t gate_rig_send(struct gate_rig *rig, uint16_t size);
 
 /* One input packet into an idle worker: cycles of the turn that puts it into the shard's ring. */

@@ -148,7 +148,7 @@ static void print_row(struct gate_pair *pair, const struct row *row, struct gate
             reference.minimum_ns);
 }
 
-static void run_row(struct gate_pair *pair, const struct row *row)
+static struct gate_cost run_row(struct gate_pair *pair, const struct row *row)
 {
     warm_up(pair->shipped, row->job);
     warm_up(pair->reference, row->job);
@@ -160,7 +160,9 @@ static void run_row(struct gate_pair *pair, const struct row *row)
         run_block(pair->reference, row->job, &reference_samples);
     }
     print_lanes(row->name, lanes);
-    print_row(pair, row, cost_of(&shipped_samples), cost_of(&reference_samples));
+    struct gate_cost shipped = cost_of(&shipped_samples);
+    print_row(pair, row, shipped, cost_of(&reference_samples));
+    return shipped;
 }
 
 static bool is_aes(const struct gate_pair *pair)
@@ -168,11 +170,12 @@ static bool is_aes(const struct gate_pair *pair)
     return pair->shipped->suite == TW_SUITE_AES256_GCM;
 }
 
-static void run_named(struct gate_pair *pair, const char *kind, struct job job, double target_mpps)
+static struct gate_cost run_named(struct gate_pair *pair, const char *kind, struct job job,
+                                  double target_mpps)
 {
     char name[64];
     snprintf(name, sizeof(name), "%s.%s", kind, pair->suite_name);
-    run_row(pair, &(struct row){.name = name, .job = job, .target_mpps = target_mpps});
+    return run_row(pair, &(struct row){.name = name, .job = job, .target_mpps = target_mpps});
 }
 
 static struct job receive(enum gate_traffic traffic)
@@ -180,9 +183,9 @@ static struct job receive(enum gate_traffic traffic)
     return (struct job){.kind = JOB_RECEIVE, .traffic = traffic, .size = GATE_INPUT_PLAINTEXT};
 }
 
-void gate_rows_received(struct gate_pair *pair)
+struct gate_cost gate_rows_received(struct gate_pair *pair)
 {
-    run_named(pair, "rx", receive(GATE_TRAFFIC_INPUTS), is_aes(pair) ? 12 : 5);
+    return run_named(pair, "rx", receive(GATE_TRAFFIC_INPUTS), is_aes(pair) ? 12 : 5);
 }
 
 void gate_rows_forged(struct gate_pair *pair)
@@ -193,10 +196,10 @@ void gate_rows_forged(struct gate_pair *pair)
         run_named(pair, "rx.forged", receive(GATE_TRAFFIC_FORGED), 0);
 }
 
-void gate_rows_sent(struct gate_pair *pair)
+struct gate_cost gate_rows_sent(struct gate_pair *pair)
 {
-    run_named(pair, "tx", (struct job){.kind = JOB_SEND, .size = SNAPSHOT_SIZE},
-              is_aes(pair) ? 9 : 3);
+    return run_named(pair, "tx", (struct job){.kind = JOB_SEND, .size = SNAPSHOT_SIZE},
+                     is_aes(pair) ? 9 : 3);
 }
 
 void gate_rows_strangers(struct gate_pair *pair)

@@ -26,10 +26,10 @@ struct gate_pair {
     bool all_met;
 };
 
-/* Rows of the pair's suite. */
-void gate_rows_received(struct gate_pair *pair);
+/* Rows of the pair's suite; what a packet costs the shipped back end. */
+struct gate_cost gate_rows_received(struct gate_pair *pair);
 void gate_rows_forged(struct gate_pair *pair);
-void gate_rows_sent(struct gate_pair *pair);
+struct gate_cost gate_rows_sent(struct gate_pair *pair);
 /* Rows that no cipher is part of, and the port alone. */
 void gate_rows_strangers(struct gate_pair *pair);
 void gate_rows_port(struct gate_pair *pair);

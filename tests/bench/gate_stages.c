@@ -125,7 +125,7 @@ int main(int argc, char **argv)
     struct tw_aead_report report;
     uint32_t rounds = argc > 1 && strcmp(argv[1], "--quick") == 0 ? 70 : 700;
     GATE_CHECK(sodium_init() >= 0, "libsodium does not start");
-    gate_port_start(&port, argv[0]);
+    gate_port_start(&port, argv[0], true);
     struct gate_ciphers ciphers = {.aead = tw_aead_select(TW_AEAD_AUTO, &report),
                                    .cookie_hash = tw_cookie_hash_sha_ni()};
     if (report.aes256_gcm)
