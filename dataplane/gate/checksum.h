@@ -8,20 +8,56 @@
 #ifndef TICKWIRE_DATAPLANE_GATE_CHECKSUM_H
 #define TICKWIRE_DATAPLANE_GATE_CHECKSUM_H
 
+#include "dataplane/gate/network_bytes.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* Adds bytes[length]; all but the last call of one sum need an even length. */
 uint64_t tw_checksum_add(uint64_t sum, const uint8_t *bytes, size_t length);
 
 /* Folded and complemented; 0 over data that holds its own right checksum. */
-uint16_t tw_checksum_finish(uint64_t sum);
+static inline uint16_t tw_checksum_finish(uint64_t sum)
+{
+    sum = (sum & UINT32_MAX) + (sum >> 32);
+    sum = (sum & UINT32_MAX) + (sum >> 32);
+    sum = (sum & UINT16_MAX) + (sum >> 16);
+    sum = (sum & UINT16_MAX) + (sum >> 16);
+    return (uint16_t)~sum;
+}
 
 /* Stores a finished checksum into bytes[2]. */
-void tw_checksum_store(uint8_t *bytes, uint16_t checksum);
+static inline void tw_checksum_store(uint8_t *bytes, uint16_t checksum)
+{
+    memcpy(bytes, &checksum, sizeof(checksum));
+}
+
+/* Sum of so many 32-bit words: for headers, whose size is known. */
+static inline uint64_t tw_checksum_words(const uint8_t *bytes, uint32_t count)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t word;
+        memcpy(&word, bytes + i * sizeof(word), sizeof(word));
+        sum += word;
+    }
+    return sum;
+}
+
+/* Sum of an IPv4 header without options. */
+static inline uint64_t tw_checksum_ipv4_header(const uint8_t *ipv4)
+{
+    return tw_checksum_words(ipv4, TW_IPV4_SIZE / 4u);
+}
 
 /* Sum of the pseudo header of the datagram in `ipv4`, whose UDP part has `udp_length` bytes. */
-uint64_t tw_checksum_pseudo_header(const uint8_t *ipv4, uint16_t udp_length);
+static inline uint64_t tw_checksum_pseudo_header(const uint8_t *ipv4, uint16_t udp_length)
+{
+    /* Zero, protocol, length, as they would lie in memory. */
+    uint32_t tail = TW_PROTOCOL_UDP << 8 | (uint32_t)__builtin_bswap16(udp_length) << 16;
+    return tw_checksum_words(ipv4 + TW_IPV4_SOURCE, 2) + tail;
+}
 
 #endif

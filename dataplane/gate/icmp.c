@@ -17,8 +17,7 @@ uint32_t tw_icmp_reply(struct tw_packet *packet, const struct tw_parse_rules *ru
     tw_store_be32(ipv4 + TW_IPV4_SOURCE, rules->address);
     ipv4[TW_IPV4_TIME_TO_LIVE] = 64;
     memset(ipv4 + TW_IPV4_CHECKSUM, 0, 2);
-    tw_checksum_store(ipv4 + TW_IPV4_CHECKSUM,
-                      tw_checksum_finish(tw_checksum_add(0, ipv4, TW_IPV4_SIZE)));
+    tw_checksum_store(ipv4 + TW_IPV4_CHECKSUM, tw_checksum_finish(tw_checksum_ipv4_header(ipv4)));
 
     uint8_t *icmp = ipv4 + TW_IPV4_SIZE;
     size_t length = packet->network_length - TW_IPV4_SIZE;

@@ -118,8 +118,7 @@ static uint16_t check_ipv4_header(struct tw_packet *packet, const struct tw_pars
     if (packet->network_length > available)
         return TW_OUTCOME_IPV4_TRUNCATED;
     if (hint == TW_CHECKSUM_BAD ||
-        (hint == TW_CHECKSUM_UNKNOWN &&
-         tw_checksum_finish(tw_checksum_add(0, ipv4, TW_IPV4_SIZE)) != 0))
+        (hint == TW_CHECKSUM_UNKNOWN && tw_checksum_finish(tw_checksum_ipv4_header(ipv4)) != 0))
         return TW_OUTCOME_IPV4_CHECKSUM;
     if ((tw_load_be16(ipv4 + TW_IPV4_FRAGMENT) & TW_IPV4_FRAGMENT_MASK) != 0)
         return TW_OUTCOME_IPV4_FRAGMENT;

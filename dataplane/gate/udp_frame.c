@@ -20,8 +20,7 @@ void tw_udp_frame_write(uint8_t *frame, const struct tw_parse_rules *rules,
     ipv4[TW_IPV4_PROTOCOL] = TW_PROTOCOL_UDP;
     tw_store_be32(ipv4 + TW_IPV4_SOURCE, rules->address);
     tw_store_be32(ipv4 + TW_IPV4_DESTINATION, target->address);
-    tw_checksum_store(ipv4 + TW_IPV4_CHECKSUM,
-                      tw_checksum_finish(tw_checksum_add(0, ipv4, TW_IPV4_SIZE)));
+    tw_checksum_store(ipv4 + TW_IPV4_CHECKSUM, tw_checksum_finish(tw_checksum_ipv4_header(ipv4)));
 
     uint8_t *udp = ipv4 + TW_IPV4_SIZE;
     tw_store_be16(udp + TW_UDP_SOURCE_PORT, rules->udp_port);

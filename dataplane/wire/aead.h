@@ -27,7 +27,8 @@
 /*
  * 16 cache lines; both keys of 10,000 sessions are 20 MB. The first line holds all that
  * ChaCha20-Poly1305 needs, the first four the round keys of AES; what follows them stands on a
- * cache line's border.
+ * cache line's border. A back end loads the lines it needs ahead of their use; the caller may have
+ * asked for the first one.
  */
 struct tw_aead_key {
     uint8_t iv[TW_IV_SIZE] __attribute__((aligned(64)));
@@ -71,16 +72,6 @@ void tw_aead_thread_end(const struct tw_aead_backend *backend);
 const struct tw_aead_backend *tw_aead_sodium(void);
 
 void tw_aead_key_wipe(struct tw_aead_key *key);
-
-/* Starts loading what a short packet touches of its key: IV, ChaCha20 key or round keys, the low
- * powers of the hash key, which stand last. Longer packets stream the other powers themselves. */
-static inline void tw_aead_key_prefetch(const struct tw_aead_key *key)
-{
-    for (size_t at = 0; at < 256; at += 64)
-        __builtin_prefetch((const uint8_t *)key + at);
-    __builtin_prefetch(key->expanded + TW_AEAD_EXPANDED_SIZE - 128);
-    __builtin_prefetch(key->expanded + TW_AEAD_EXPANDED_SIZE - 64);
-}
 
 /* nonce[12] for a packet number under this key. */
 void tw_aead_nonce(uint8_t nonce[TW_IV_SIZE], const uint8_t iv[TW_IV_SIZE], uint64_t sequence);

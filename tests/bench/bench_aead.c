@@ -126,7 +126,7 @@ static double run_burst(const struct contender *contender, const uint32_t *sessi
     }
     double start = now_ns();
     for (uint32_t i = 0; i < BURST; i++)
-        tw_aead_key_prefetch(jobs[i].key);
+        __builtin_prefetch(jobs[i].key);
     if (sealing)
         contender->backend->seal(jobs, BURST);
     else
