@@ -36,8 +36,8 @@ struct tw_client {
     struct tw_address server;
     struct tw_input input;
     uint64_t now_us;            /* latest time handed in */
-    int descriptor;             /* own socket, or -1 */
-    uint8_t descriptor_address; /* address index it is connected to */
+    int descriptor; /* own socket, or -1 */
+    struct tw_address descriptor_server;
     uint8_t ephemeral[TW_KEY_SIZE];
     uint8_t packet[TW_DATAGRAM_MAX];
 };
@@ -111,13 +111,16 @@ static bool own_socket(const struct tw_client *client)
     return client->config.transport.send == NULL;
 }
 
-static bool open_socket(struct tw_client *client, uint8_t address)
+/* False: the one that was open stays. */
+static bool open_socket(struct tw_client *client, const struct tw_address *server)
 {
+    int descriptor = tw_client_socket_open(server);
+    if (descriptor < 0)
+        return false;
     tw_client_socket_close(client->descriptor);
-    client->descriptor =
-        tw_client_socket_open(&client->connection.handshake.connect.addresses[address]);
-    client->descriptor_address = address;
-    return client->descriptor >= 0;
+    client->descriptor = descriptor;
+    client->descriptor_server = *server;
+    return true;
 }
 
 static void send_packet(struct tw_client *client, const uint8_t *packet, size_t size)
@@ -198,7 +201,7 @@ static int start_connection(struct tw_client *client, const struct tw_connect_to
     if (!started)
         return TW_CLIENT_ERROR_TOKEN;
     client->server = *tw_client_connection_address(&client->connection);
-    if (own_socket(client) && !open_socket(client, 0))
+    if (own_socket(client) && !open_socket(client, &client->server))
         return TW_CLIENT_ERROR_SOCKET;
     return TW_CLIENT_OK;
 }
@@ -263,8 +266,8 @@ static void update_connecting(struct tw_client *client, uint64_t now_us)
         break;
     case TW_CLIENT_DUE_SEND:
         client->server = *tw_client_connection_address(connection);
-        if (own_socket(client) && client->descriptor_address != connection->address)
-            open_socket(client, connection->address);
+        if (own_socket(client) && !tw_address_equal(&client->descriptor_server, &client->server))
+            (void)open_socket(client, &client->server); /* tried again with the next packet */
         send_packet(client, client->packet, size);
         break;
     case TW_CLIENT_DUE_END:
@@ -384,6 +387,20 @@ void tw_client_update(struct tw_client *client, uint64_t now_us)
         update_connecting(client, now_us);
     else if (client->state == TW_CLIENT_CONNECTED)
         update_connected(client, now_us);
+}
+
+int tw_client_rebind(struct tw_client *client, uint64_t now_us)
+{
+    if (!client)
+        return TW_CLIENT_ERROR_ARGUMENT;
+    if (client->state != TW_CLIENT_CONNECTING && client->state != TW_CLIENT_CONNECTED)
+        return TW_CLIENT_ERROR_STATE;
+    now_us = advance_time(client, now_us);
+    if (own_socket(client) && !open_socket(client, &client->server))
+        return TW_CLIENT_ERROR_SOCKET;
+    if (client->state == TW_CLIENT_CONNECTING)
+        tw_client_connection_restart(&client->connection, now_us);
+    return TW_CLIENT_OK;
 }
 
 void tw_client_close(struct tw_client *client, uint64_t now_us)

@@ -88,6 +88,12 @@ enum tw_client_connection_due tw_client_connection_update(struct tw_client_conne
     return TW_CLIENT_DUE_SEND;
 }
 
+void tw_client_connection_restart(struct tw_client_connection *connection, uint64_t now_us)
+{
+    start_over(connection);
+    connection->next_send_us = now_us;
+}
+
 static void wait_as_told(struct tw_client_connection *connection, uint64_t now_us)
 {
     uint32_t after_ms = connection->handshake.after_ms;

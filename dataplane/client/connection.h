@@ -71,6 +71,9 @@ enum tw_handshake_news tw_client_connection_receive(struct tw_client_connection 
                                                     const uint8_t *packet, size_t length,
                                                     uint64_t now_us);
 
+/* Our own address changed: a cookie for the old one is worth nothing. Starts with a hello, now. */
+void tw_client_connection_restart(struct tw_client_connection *connection, uint64_t now_us);
+
 const struct tw_address *tw_client_connection_address(
     const struct tw_client_connection *connection);
 

@@ -26,6 +26,23 @@ void tw_client_link_wipe(struct tw_client_link *link)
     sodium_memzero(link, sizeof(*link));
 }
 
+void tw_client_link_name(struct tw_client_link *link, uint32_t connection_id)
+{
+    link->connection_id = connection_id;
+    link->previous_id = connection_id;
+}
+
+void tw_client_link_rename(struct tw_client_link *link, uint32_t connection_id, uint64_t sequence)
+{
+    if (sequence <= link->renamed_by)
+        return;
+    link->renamed_by = sequence;
+    if (connection_id == link->connection_id)
+        return;
+    link->previous_id = link->connection_id;
+    link->connection_id = connection_id;
+}
+
 uint64_t tw_client_link_left(const struct tw_client_link *link)
 {
     return link->next_sequence >= TW_SEALED_MAX ? 0 : TW_SEALED_MAX - link->next_sequence;
@@ -51,7 +68,7 @@ enum tw_client_link_result tw_client_link_open(struct tw_client_link *link, uint
     if (length < TW_PACKET_MIN || length > TW_DATAGRAM_MAX)
         return TW_CLIENT_LINK_MALFORMED;
     struct tw_header header = tw_header_read(packet);
-    if (header.connection_id != link->connection_id)
+    if (header.connection_id != link->connection_id && header.connection_id != link->previous_id)
         return TW_CLIENT_LINK_FOREIGN;
     /* This version sends one channel and never leaves phase 0. */
     if (header.channel != TW_CHANNEL_STATE || header.flags != 0)

@@ -28,7 +28,9 @@ enum tw_client_link_result {
 struct tw_client_link {
     struct tw_aead_key seal_key, open_key;
     const struct tw_aead_backend *backend;
-    uint32_t connection_id;
+    uint32_t connection_id; /* of what is sent */
+    uint32_t previous_id;   /* still accepted after a rename; else as connection_id */
+    uint64_t renamed_by;    /* number of the packet that renamed last: an older one has no say */
     uint64_t next_sequence;
     struct tw_replay replay;
     uint64_t newest_received_us; /* when the packet with the largest number arrived */
@@ -41,6 +43,12 @@ void tw_client_link_init(struct tw_client_link *link, const struct tw_aead_backe
                          const struct tw_session_secrets *secrets, enum tw_suite suite,
                          enum tw_client_link_side side);
 void tw_client_link_wipe(struct tw_client_link *link);
+
+/* The id to begin with. */
+void tw_client_link_name(struct tw_client_link *link, uint32_t connection_id);
+/* Another id, told by the opened packet `sequence`. The server uses the old one until it has heard
+ * the new one, so both are accepted. */
+void tw_client_link_rename(struct tw_client_link *link, uint32_t connection_id, uint64_t sequence);
 
 /* Packets that may still be sealed. */
 uint64_t tw_client_link_left(const struct tw_client_link *link);

@@ -16,7 +16,7 @@ bool tw_client_session_init(struct tw_client_session *session,
     sodium_memzero(session, sizeof(*session));
     tw_client_link_init(&session->link, config->backend, config->secrets,
                         (enum tw_suite)welcome->suite, TW_CLIENT_LINK_CLIENT);
-    session->link.connection_id = welcome->connection_id;
+    tw_client_link_name(&session->link, welcome->connection_id);
     tw_client_clock_init(&session->clock, welcome->tick_hz, welcome->server_time_us, now_us);
     tw_client_inputs_init(&session->inputs);
     session->inputs.current = config->input;
@@ -70,6 +70,18 @@ static void apply_pong(struct tw_client_session *session, const struct tw_frame_
     session->statistics->rtt_samples++;
 }
 
+/* A server asks whether we are where our packets come from, and may give us another name. */
+static void apply_path(struct tw_client_session *session, const struct tw_server_frames *frames,
+                       uint64_t sequence)
+{
+    if (frames->has_challenge) {
+        session->response_due = true;
+        memcpy(session->challenge, frames->challenge, sizeof(session->challenge));
+    }
+    if (frames->has_rename)
+        tw_client_link_rename(&session->link, frames->connection_id, sequence);
+}
+
 bool tw_client_session_receive(struct tw_client_session *session, uint8_t *packet, size_t length,
                                uint64_t now_us)
 {
@@ -96,6 +108,7 @@ bool tw_client_session_receive(struct tw_client_session *session, uint8_t *packe
     }
     if (frames.has_pong)
         apply_pong(session, &frames.pong, now_us);
+    apply_path(session, &frames, tw_header_read(packet).sequence);
     if (frames.has_close) {
         session->closed = true;
         session->close_reason = frames.close_reason;
@@ -120,7 +133,7 @@ size_t tw_client_session_write(struct tw_client_session *session, uint8_t *out, 
                                              tw_client_clock_input_tick(&session->clock, now_us));
     /* No new tick for longer than one lasts: the clock was set back. Go on repeating. */
     bool idle = now_us - session->sent_us >= session->tick_us + session->tick_us / 2u;
-    if (made == 0 && !idle)
+    if (made == 0 && !idle && !session->response_due)
         return 0;
 
     struct tw_writer writer = tw_writer_make(out + TW_HEADER_SIZE, TW_DATAGRAM_MAX - TW_PACKET_MIN);
@@ -139,6 +152,9 @@ size_t tw_client_session_write(struct tw_client_session *session, uint8_t *out, 
     if (tw_client_link_acknowledgement(&session->link, &ack, now_us))
         tw_frame_write_ack(&writer, &ack);
     write_ping(session, &writer, now_us);
+    if (session->response_due)
+        tw_frame_write_response(&writer, session->challenge);
+    session->response_due = false;
 
     size_t plaintext_size = TW_DATAGRAM_MAX - TW_PACKET_MIN - tw_writer_left(&writer);
     if (plaintext_size == 0)

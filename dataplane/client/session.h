@@ -38,6 +38,8 @@ struct tw_client_session {
     uint64_t sent_us;  /* newest packet sent; 0: none yet */
     uint64_t next_ping_us;
     uint32_t pings;
+    bool response_due; /* to the newest challenge */
+    uint8_t challenge[TW_CHALLENGE_SIZE];
     bool closed;           /* the server said close */
     uint16_t close_reason; /* enum tw_close_reason */
 };

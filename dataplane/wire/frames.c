@@ -15,7 +15,7 @@ static bool frame_next(struct tw_reader *reader, struct frame *frame, uint32_t *
     frame->type = tw_read_u8(reader);
     frame->size = tw_read_u16(reader);
     frame->body = tw_read_bytes(reader, frame->size);
-    if (reader->failed || frame->type == 0 || frame->type > TW_FRAME_SNAPSHOT)
+    if (reader->failed || frame->type == 0 || frame->type >= TW_FRAME_TYPE_END)
         return false;
     uint32_t bit = 1u << frame->type;
     if (*seen & bit)
@@ -92,9 +92,29 @@ static enum tw_frames_result ack_decode(struct tw_frame_ack *ack, bool *has,
     return ack->largest != 0 ? TW_FRAMES_OK : TW_FRAMES_RANGE;
 }
 
-static enum tw_frames_result client_frame_decode(struct tw_client_frames *frames,
-                                                 const struct frame *frame)
+static enum tw_frames_result challenge_decode(uint8_t bytes[TW_CHALLENGE_SIZE], bool *has,
+                                              const struct frame *frame)
 {
+    if (frame->size != TW_CHALLENGE_SIZE)
+        return TW_FRAMES_MALFORMED;
+    *has = true;
+    memcpy(bytes, frame->body, TW_CHALLENGE_SIZE);
+    return TW_FRAMES_OK;
+}
+
+static enum tw_frames_result rename_decode(struct tw_server_frames *frames,
+                                           const struct frame *frame)
+{
+    if (frame->size != TW_RENAME_SIZE)
+        return TW_FRAMES_MALFORMED;
+    frames->has_rename = true;
+    frames->connection_id = tw_load_u32(frame->body + TW_RENAME_CONNECTION_ID);
+    return frames->connection_id != 0 ? TW_FRAMES_OK : TW_FRAMES_RANGE;
+}
+
+static enum tw_frames_result client_frame_decode(void *out, const struct frame *frame)
+{
+    struct tw_client_frames *frames = out;
     switch (frame->type) {
     case TW_FRAME_INPUTS:
         return inputs_decode(frames, frame);
@@ -110,33 +130,16 @@ static enum tw_frames_result client_frame_decode(struct tw_client_frames *frames
         return close_decode(&frames->close_reason, &frames->has_close, frame);
     case TW_FRAME_ACK:
         return ack_decode(&frames->ack, &frames->has_ack, frame);
+    case TW_FRAME_RESPONSE:
+        return challenge_decode(frames->response, &frames->has_response, frame);
     default:
         return TW_FRAMES_MALFORMED;
     }
 }
 
-enum tw_frames_result tw_client_frames_decode(struct tw_client_frames *frames,
-                                              const uint8_t *plaintext, size_t length)
+static enum tw_frames_result server_frame_decode(void *out, const struct frame *frame)
 {
-    memset(frames, 0, sizeof(*frames));
-    if (length == 0)
-        return TW_FRAMES_MALFORMED;
-    struct tw_reader reader = tw_reader_make(plaintext, length);
-    uint32_t seen = 0;
-    while (tw_reader_left(&reader) > 0) {
-        struct frame frame;
-        if (!frame_next(&reader, &frame, &seen))
-            return TW_FRAMES_MALFORMED;
-        enum tw_frames_result result = client_frame_decode(frames, &frame);
-        if (result != TW_FRAMES_OK)
-            return result;
-    }
-    return TW_FRAMES_OK;
-}
-
-static enum tw_frames_result server_frame_decode(struct tw_server_frames *frames,
-                                                 const struct frame *frame)
-{
+    struct tw_server_frames *frames = out;
     switch (frame->type) {
     case TW_FRAME_PONG:
         if (frame->size != TW_PONG_SIZE)
@@ -157,15 +160,20 @@ static enum tw_frames_result server_frame_decode(struct tw_server_frames *frames
         frames->snapshot = frame->body;
         frames->snapshot_size = frame->size;
         return TW_FRAMES_OK;
+    case TW_FRAME_CHALLENGE:
+        return challenge_decode(frames->challenge, &frames->has_challenge, frame);
+    case TW_FRAME_RENAME:
+        return rename_decode(frames, frame);
     default:
         return TW_FRAMES_MALFORMED;
     }
 }
 
-enum tw_frames_result tw_server_frames_decode(struct tw_server_frames *frames,
-                                              const uint8_t *plaintext, size_t length)
+typedef enum tw_frames_result (*frame_decoder)(void *out, const struct frame *frame);
+
+static inline enum tw_frames_result frames_decode(void *out, frame_decoder decode,
+                                                  const uint8_t *plaintext, size_t length)
 {
-    memset(frames, 0, sizeof(*frames));
     if (length == 0)
         return TW_FRAMES_MALFORMED;
     struct tw_reader reader = tw_reader_make(plaintext, length);
@@ -174,11 +182,25 @@ enum tw_frames_result tw_server_frames_decode(struct tw_server_frames *frames,
         struct frame frame;
         if (!frame_next(&reader, &frame, &seen))
             return TW_FRAMES_MALFORMED;
-        enum tw_frames_result result = server_frame_decode(frames, &frame);
+        enum tw_frames_result result = decode(out, &frame);
         if (result != TW_FRAMES_OK)
             return result;
     }
     return TW_FRAMES_OK;
+}
+
+enum tw_frames_result tw_client_frames_decode(struct tw_client_frames *frames,
+                                              const uint8_t *plaintext, size_t length)
+{
+    memset(frames, 0, sizeof(*frames));
+    return frames_decode(frames, client_frame_decode, plaintext, length);
+}
+
+enum tw_frames_result tw_server_frames_decode(struct tw_server_frames *frames,
+                                              const uint8_t *plaintext, size_t length)
+{
+    memset(frames, 0, sizeof(*frames));
+    return frames_decode(frames, server_frame_decode, plaintext, length);
 }
 
 /* Room for a whole frame or none of it; returns the body. */
@@ -252,4 +274,28 @@ void tw_frame_write_ack(struct tw_writer *writer, const struct tw_frame_ack *ack
     tw_store_u64(body + TW_ACK_LARGEST, ack->largest);
     tw_store_u64(body + TW_ACK_BITMAP, ack->bitmap);
     tw_store_u16(body + TW_ACK_DELAY_US, ack->delay_us);
+}
+
+static void write_challenge(struct tw_writer *writer, enum tw_frame_type type, const uint8_t *bytes)
+{
+    uint8_t *body = frame_start(writer, type, TW_CHALLENGE_SIZE);
+    if (body != NULL)
+        memcpy(body, bytes, TW_CHALLENGE_SIZE);
+}
+
+void tw_frame_write_challenge(struct tw_writer *writer, const uint8_t bytes[TW_CHALLENGE_SIZE])
+{
+    write_challenge(writer, TW_FRAME_CHALLENGE, bytes);
+}
+
+void tw_frame_write_response(struct tw_writer *writer, const uint8_t bytes[TW_CHALLENGE_SIZE])
+{
+    write_challenge(writer, TW_FRAME_RESPONSE, bytes);
+}
+
+void tw_frame_write_rename(struct tw_writer *writer, uint32_t connection_id)
+{
+    uint8_t *body = frame_start(writer, TW_FRAME_RENAME, TW_RENAME_SIZE);
+    if (body != NULL)
+        tw_store_u32(body + TW_RENAME_CONNECTION_ID, connection_id);
 }

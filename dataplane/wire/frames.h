@@ -37,7 +37,7 @@ struct tw_frame_pong {
 
 /* Each kind of frame at most once per packet; has_* tell which came. */
 struct tw_client_frames { /* client → server */
-    bool has_inputs, has_snapshot_ack, has_ping, has_close, has_ack;
+    bool has_inputs, has_snapshot_ack, has_ping, has_close, has_ack, has_response;
     uint8_t input_count; /* inputs[0] is the newest, for newest_tick; then one tick less each */
     uint32_t newest_tick;
     struct tw_input inputs[TW_INPUTS_MAX];
@@ -45,15 +45,18 @@ struct tw_client_frames { /* client → server */
     uint64_t ping_time_us;
     uint16_t close_reason;
     struct tw_frame_ack ack;
+    uint8_t response[TW_CHALLENGE_SIZE];
 };
 
 struct tw_server_frames { /* server → client */
-    bool has_snapshot, has_pong, has_close, has_ack;
+    bool has_snapshot, has_pong, has_close, has_ack, has_challenge, has_rename;
     const uint8_t *snapshot; /* body, inside the packet */
     uint16_t snapshot_size;
     struct tw_frame_pong pong;
     uint16_t close_reason;
     struct tw_frame_ack ack;
+    uint8_t challenge[TW_CHALLENGE_SIZE];
+    uint32_t connection_id; /* of a rename */
 };
 
 /* plaintext[length]: the packet between header and tag. */
@@ -71,5 +74,8 @@ void tw_frame_write_ping(struct tw_writer *writer, uint64_t time_us);
 void tw_frame_write_pong(struct tw_writer *writer, const struct tw_frame_pong *pong);
 void tw_frame_write_close(struct tw_writer *writer, uint16_t reason);
 void tw_frame_write_ack(struct tw_writer *writer, const struct tw_frame_ack *ack);
+void tw_frame_write_challenge(struct tw_writer *writer, const uint8_t bytes[TW_CHALLENGE_SIZE]);
+void tw_frame_write_response(struct tw_writer *writer, const uint8_t bytes[TW_CHALLENGE_SIZE]);
+void tw_frame_write_rename(struct tw_writer *writer, uint32_t connection_id);
 
 #endif

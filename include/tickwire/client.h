@@ -174,13 +174,21 @@ TW_CLIENT_API void tw_client_receive(struct tw_client *client, const uint8_t *by
 TW_CLIENT_API int tw_client_set_input(struct tw_client *client,
                                       const struct tw_client_input *input);
 
+/* After the device's network changed: opens a new socket, from whatever address the system gives it
+ * now, and goes on with the same session. The server moves it there once it has checked the way
+ * (about two round trips), without a new handshake; an attempt that still connects starts over.
+ * With a caller's transport, which has its own sockets to change, only the latter. The descriptor
+ * changes. ERROR_SOCKET: the old socket stays. ERROR_STATE: neither connecting nor connected. */
+TW_CLIENT_API int tw_client_rebind(struct tw_client *client, uint64_t now_us);
+
 /* Says goodbye to the server (three datagrams) and closes. */
 TW_CLIENT_API void tw_client_close(struct tw_client *client, uint64_t now_us);
 
 TW_CLIENT_API enum tw_client_state tw_client_get_state(const struct tw_client *client);
 /* Next event; false when there is none. */
 TW_CLIENT_API bool tw_client_poll_event(struct tw_client *client, struct tw_client_event *event);
-/* Connection id (0 before the welcome). A shared socket routes datagrams by it. */
+/* Connection id (0 before the welcome). A shared socket routes datagrams by it. It may change during
+ * a session; datagrams with the one before it still arrive for a while. */
 TW_CLIENT_API uint32_t tw_client_get_connection_id(const struct tw_client *client);
 /* The 32-byte ephemeral key of the current handshake: routes handshake answers on a shared socket.
  */

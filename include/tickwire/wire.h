@@ -217,6 +217,10 @@ enum tw_frame_type {
     TW_FRAME_CLOSE = 5,        /* both */
     TW_FRAME_ACK = 6,          /* both */
     TW_FRAME_SNAPSHOT = 7,     /* s→c */
+    TW_FRAME_CHALLENGE = 8,    /* s→c, to a candidate path and nowhere else */
+    TW_FRAME_RESPONSE = 9,     /* c→s, over the path on which the challenge came */
+    TW_FRAME_RENAME = 10,      /* s→c, another connection id from now on */
+    TW_FRAME_TYPE_END = 11,
 };
 
 /* inputs: u32 newest tick, u8 count, count x input, newest first, ticks descending by 1 */
@@ -250,6 +254,12 @@ enum tw_frame_type {
 #define TW_ACK_BITMAP   8u  /* u64, bit i = largest-1-i arrived */
 #define TW_ACK_DELAY_US 16u /* u16, saturating */
 #define TW_ACK_SIZE     18u
+
+/* challenge and response: as many random bytes as nobody guesses within a candidate's life */
+#define TW_CHALLENGE_SIZE 8u
+
+#define TW_RENAME_CONNECTION_ID 0u /* u32, not 0 */
+#define TW_RENAME_SIZE          4u
 
 enum tw_close_reason {
     TW_CLOSE_NONE = 0,

@@ -58,10 +58,10 @@ class Player:
     def __init__(self, host, token_text, timeout_s=10, address=0):
         connect = python_client.protocol.ConnectToken.from_text(token_text)
         self.endpoint = python_client.Endpoint.__new__(python_client.Endpoint)
-        self.endpoint.socket = host.port.bots.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.endpoint.socket.connect(connect.addresses[address])
-        self.endpoint.socket.setblocking(False)
+        self.endpoint.address = connect.addresses[address]
+        self.endpoint.new_socket = lambda: host.port.bots.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.endpoint.sent = self.endpoint.received = 0
+        self.endpoint.rebind()
         self.handshake = python_client.Handshake(connect, self.endpoint, timeout_s)
         self.session = None
 

@@ -40,6 +40,8 @@ static void client(const uint8_t *plain, size_t size)
         check_ack(&frames.ack);
         tw_frame_write_ack(&writer, &frames.ack);
     }
+    if (frames.has_response)
+        tw_frame_write_response(&writer, frames.response);
     TW_ASSERT(!writer.failed && (size_t)(writer.next - bytes) == size);
     TW_ASSERT(tw_client_frames_decode(&again, bytes, size) == TW_FRAMES_OK);
     TW_ASSERT(memcmp(&frames, &again, sizeof(frames)) == 0);
@@ -60,6 +62,12 @@ static void server(const uint8_t *plain, size_t size)
     if (frames.has_ack) {
         check_ack(&frames.ack);
         tw_frame_write_ack(&writer, &frames.ack);
+    }
+    if (frames.has_challenge)
+        tw_frame_write_challenge(&writer, frames.challenge);
+    if (frames.has_rename) {
+        TW_ASSERT(frames.connection_id != 0);
+        tw_frame_write_rename(&writer, frames.connection_id);
     }
     if (frames.has_snapshot) {
         TW_ASSERT(frames.snapshot >= plain && frames.snapshot_size >= TW_SNAPSHOT_FIXED_SIZE);

@@ -21,7 +21,8 @@ REPLAY_WINDOW = 1024
 MASK64 = (1 << 64) - 1
 
 HELLO, COOKIE, HELLO2, WELCOME, TRY_AGAIN, WRONG_VERSION, REFUSED = range(1, 8)
-INPUTS, SNAPSHOT_ACK, PING, PONG, CLOSE, ACK, SNAPSHOT = range(1, 8)
+(INPUTS, SNAPSHOT_ACK, PING, PONG, CLOSE, ACK, SNAPSHOT, CHALLENGE, RESPONSE,
+ RENAME) = range(1, 11)
 
 
 class Malformed(Exception):
@@ -276,7 +277,20 @@ def frame_ack(largest, bitmap, delay_us):
     return frame(ACK, struct.pack("<QQH", largest, bitmap, min(delay_us, 0xFFFF)))
 
 
-SERVER_FRAMES = {PONG: "<QQQ", CLOSE: "<H", ACK: "<QQH", SNAPSHOT: None}
+def frame_challenge(data):
+    return frame(CHALLENGE, data)
+
+
+def frame_response(data):
+    return frame(RESPONSE, data)
+
+
+def frame_rename(connection_id):
+    return frame(RENAME, struct.pack("<I", connection_id))
+
+
+SERVER_FRAMES = {PONG: "<QQQ", CLOSE: "<H", ACK: "<QQH", SNAPSHOT: None, CHALLENGE: "<8s",
+                 RENAME: "<I"}
 
 
 def parse_server_frames(plaintext):
@@ -299,4 +313,6 @@ def parse_server_frames(plaintext):
         raise Malformed("no frame")
     if ACK in frames and frames[ACK][0] == 0:
         raise Malformed("ack of packet 0")
+    if RENAME in frames and frames[RENAME][0] == 0:
+        raise Malformed("connection id 0")
     return frames

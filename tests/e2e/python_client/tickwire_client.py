@@ -100,10 +100,16 @@ class Endpoint:
 
     def __init__(self, address):
         family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-        self.socket = socket.socket(family, socket.SOCK_DGRAM)
-        self.socket.connect(address)
-        self.socket.setblocking(False)
+        self.address = address
+        self.new_socket = lambda: socket.socket(family, socket.SOCK_DGRAM)
         self.sent = self.received = 0
+        self.rebind()
+
+    def rebind(self):
+        """Goes on from another port."""
+        self.socket = self.new_socket()
+        self.socket.connect(self.address)
+        self.socket.setblocking(False)
 
     def send(self, packet):
         try:
@@ -149,7 +155,10 @@ class Clock:
 class Session:
     def __init__(self, endpoint, welcome, keys, walking):
         self.endpoint = endpoint
-        self.connection_id = welcome.connection_id
+        self.connection_id = self.previous_id = welcome.connection_id
+        self.renamed_by = 0
+        self.challenge = None
+        self.challenges = 0
         self.seal_key = protocol.PacketKey(keys.client_to_server, welcome.suite)
         self.open_key = protocol.PacketKey(keys.server_to_client, welcome.suite)
         self.sequence = 0
@@ -175,7 +184,7 @@ class Session:
             connection_id, channel, flags, sequence = protocol.parse_header(packet)
             if connection_id == 0:
                 return  # a repeated welcome
-            if connection_id != self.connection_id or channel != 0 or flags != 0:
+            if connection_id not in (self.connection_id, self.previous_id) or channel != 0 or flags != 0:
                 raise Malformed("not for this session")
             if not self.replay.fresh(sequence):
                 raise Malformed("replayed")
@@ -186,11 +195,16 @@ class Session:
                 self.newest_at_us = now_us()
             self.replay.commit(sequence)
             self.heard = time.monotonic()
-            self.apply(protocol.parse_server_frames(plaintext))
+            self.apply(protocol.parse_server_frames(plaintext), sequence)
         except Malformed:
             self.rejected += 1
 
-    def apply(self, frames):
+    def apply(self, frames, sequence):
+        if protocol.CHALLENGE in frames:
+            self.challenge, = frames[protocol.CHALLENGE]
+            self.challenges += 1
+        if protocol.RENAME in frames:
+            self.rename(*frames[protocol.RENAME], sequence)
         if protocol.SNAPSHOT in frames:
             before = self.view.own
             self.snapshots += self.view.apply(replicated.parse_snapshot(frames[protocol.SNAPSHOT]))
@@ -202,6 +216,18 @@ class Session:
             self.clock.pong(*frames[protocol.PONG])
         if protocol.CLOSE in frames:
             self.close_reason = frames[protocol.CLOSE][0]
+
+    def rename(self, connection_id, sequence):
+        if sequence <= self.renamed_by:
+            return
+        self.renamed_by = sequence
+        if connection_id != self.connection_id:
+            self.previous_id, self.connection_id = self.connection_id, connection_id
+
+    def answer_challenge(self):
+        if self.challenge is not None:
+            self.send(protocol.frame_response(self.challenge))
+            self.challenge = None
 
     def _advance(self, one_input):
         target = self.clock.input_tick()
@@ -250,6 +276,7 @@ class Session:
             packet = self.endpoint.receive(max(0, next_tick - time.monotonic()))
             if packet is not None:
                 self.receive(packet)
+            self.answer_challenge()
 
     def close(self):
         for _ in range(3):

@@ -180,6 +180,15 @@ def _check_packets(c):
             c.same(name, key.seal(connection_id, sequence, plaintext))
 
 
+def _check_paths(c):
+    for name, kind, write in (("challenge", protocol.CHALLENGE, protocol.frame_challenge),
+                              ("rename", protocol.RENAME, protocol.frame_rename)):
+        frames = protocol.parse_server_frames(c.get(f"{name} plaintext"))
+        c.same(f"{name} plaintext", write(*frames[kind]))
+    bytes_asked = protocol.parse_server_frames(c.get("challenge plaintext"))[protocol.CHALLENGE][0]
+    c.same("response plaintext", protocol.frame_response(bytes_asked))
+
+
 def _hash(data):
     return struct.pack("<Q", replicated.hash_bytes(data))
 
@@ -216,6 +225,7 @@ def check(path):
         _check_answers(c, connect, keys)
         _check_packets(c)
         _check_snapshot(c)
+        _check_paths(c)
     except (KeyError, protocol.Malformed, struct.error) as error:
         c.faults.append(f"{type(error).__name__}: {error}")
     left = set(vectors) - c.checked - c.skipped - INPUTS

@@ -212,7 +212,7 @@ static void admit(struct fake_server *server, const struct tw_hello *hello)
                      tw_crc32c_portable);
     tw_client_link_init(&server->link, tw_aead_sodium(), &secrets, (enum tw_suite)suite,
                         TW_CLIENT_LINK_SERVER);
-    server->link.connection_id = server->connection_id;
+    tw_client_link_name(&server->link, server->connection_id);
     server->welcomed = true;
     server->snapshot_number = 0;
     server->snapshot_acked = 0;
@@ -321,6 +321,10 @@ static void send_snapshot(struct fake_server *server)
     write_snapshot(server, &writer);
     frame[0] = TW_FRAME_SNAPSHOT;
     tw_store_u16(frame + 1, (uint16_t)(writer.next - body));
+    if (server->challenge[0] != 0)
+        tw_frame_write_challenge(&writer, server->challenge);
+    if (server->rename_to != 0)
+        tw_frame_write_rename(&writer, server->rename_to);
     seal_and_send(server, packet, &writer);
 }
 
@@ -338,10 +342,12 @@ static void take_inputs(struct fake_server *server, const struct tw_client_frame
 static void receive_sealed(struct fake_server *server, uint8_t *bytes, uint32_t size)
 {
     struct tw_client_frames frames;
+    uint32_t connection_id = tw_load_u32(bytes + TW_HEADER_CONNECTION_ID);
     if (!server->welcomed ||
         tw_client_link_open(&server->link, bytes, size, server->now_us) != TW_CLIENT_LINK_OK)
         return;
     server->sealed++;
+    server->heard_id = connection_id;
     if (tw_client_frames_decode(&frames, bytes + TW_HEADER_SIZE, size - TW_PACKET_MIN) !=
         TW_FRAMES_OK) {
         server->malformed++;
@@ -352,6 +358,10 @@ static void receive_sealed(struct fake_server *server, uint8_t *bytes, uint32_t 
     if (frames.has_snapshot_ack && frames.snapshot_newest > server->snapshot_acked)
         server->snapshot_acked = frames.snapshot_newest;
     server->acks += frames.has_ack;
+    if (frames.has_response) {
+        server->responses++;
+        memcpy(server->response, frames.response, sizeof(server->response));
+    }
     if (frames.has_close) {
         server->closes++;
         server->close_reason = frames.close_reason;

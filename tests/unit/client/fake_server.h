@@ -48,6 +48,8 @@ struct fake_server {
     enum tw_refusal refuse;
     bool silent;
     bool wrong_hash;
+    uint8_t challenge[TW_CHALLENGE_SIZE]; /* in every snapshot, unless 0 comes first */
+    uint32_t rename_to;                   /* in every snapshot, unless 0 */
     bool endless_enters; /* every snapshot has FAKE_ENTITIES new entities */
     /* the server */
     struct tw_token_key token_key;
@@ -66,6 +68,8 @@ struct fake_server {
     /* what the server saw */
     uint32_t hellos, hello2s, sealed, closes, acks, pings, malformed;
     uint16_t close_reason;
+    uint32_t responses, heard_id; /* heard_id: of the newest packet that opened */
+    uint8_t response[TW_CHALLENGE_SIZE];
     uint32_t last_input_tick, first_input_tick;
     struct tw_input newest_input;
     uint8_t inputs[FAKE_TICKS_MAX];       /* copies seen of the input of a tick */

@@ -4,6 +4,8 @@
 #include "tests/unit/client/testing.h"
 #include "tickwire/bytes.h"
 
+#include <netinet/in.h>
+
 #define SECOND_US UINT64_C(1000000)
 
 struct scene {
@@ -410,6 +412,55 @@ static void test_own_socket(void **state)
     tw_client_destroy(client);
 }
 
+static uint16_t own_port(const struct tw_client *client)
+{
+    struct sockaddr_in own = {0};
+    socklen_t size = sizeof(own);
+    int descriptor = tw_client_get_descriptor(client);
+    assert_int_equal(getsockname(descriptor, (struct sockaddr *)&own, &size), 0);
+    return own.sin_port;
+}
+
+/* The own socket changes while it is still open: so the port does, too. */
+static void test_rebind_opens_another_socket(void **state)
+{
+    (void)state;
+    scene_start_valid(60, 5000);
+    tw_client_destroy(scene.client);
+    struct tw_client_config config = tw_client_config_default();
+    struct tw_client *client = tw_client_create(&config);
+    assert_int_equal(tw_client_rebind(NULL, 0), TW_CLIENT_ERROR_ARGUMENT);
+    assert_int_equal(tw_client_rebind(client, 0), TW_CLIENT_ERROR_STATE);
+    struct tw_address nobody = tw_address_from_ipv4(0x7f000001u, 9);
+    memcpy(scene.token + TW_CONNECT_ADDRESS_LIST, nobody.ip, sizeof(nobody.ip));
+    tw_store_u16(scene.token + TW_CONNECT_ADDRESS_LIST + 16, nobody.port);
+    assert_int_equal(tw_client_connect(client, scene.token, sizeof(scene.token), 1000),
+                     TW_CLIENT_OK);
+    uint16_t port = own_port(client);
+    assert_int_equal(tw_client_rebind(client, 2000), TW_CLIENT_OK);
+    assert_true(own_port(client) != port);
+    tw_client_destroy(client);
+}
+
+/* A cookie belongs to an address: whoever moves while connecting begins again, and gets in. */
+static void test_rebind_while_connecting(void **state)
+{
+    (void)state;
+    scene_start();
+    scene.server.delay_in_us = 20000;
+    fake_server_run(&scene.server, scene.client, 30000);
+    assert_int_equal(tw_client_get_state(scene.client), TW_CLIENT_CONNECTING);
+    uint32_t hellos = scene.server.hellos;
+    assert_int_equal(tw_client_rebind(scene.client, scene.server.now_us), TW_CLIENT_OK);
+    fake_server_run(&scene.server, scene.client, SECOND_US);
+    assert_int_equal(scene.server.hellos, hellos + 1);
+    assert_int_equal(tw_client_get_state(scene.client), TW_CLIENT_CONNECTED);
+    assert_int_equal(tw_client_rebind(scene.client, scene.server.now_us), TW_CLIENT_OK);
+    fake_server_run(&scene.server, scene.client, SECOND_US);
+    assert_int_equal(tw_client_get_state(scene.client), TW_CLIENT_CONNECTED);
+    tw_client_destroy(scene.client);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -433,6 +484,8 @@ int main(void)
         cmocka_unit_test(test_null_is_harmless),
         cmocka_unit_test(test_configuration_is_checked),
         cmocka_unit_test(test_own_socket),
+        cmocka_unit_test(test_rebind_opens_another_socket),
+        cmocka_unit_test(test_rebind_while_connecting),
     };
     return cmocka_run_group_tests(tests, testing_setup, NULL);
 }

@@ -197,6 +197,24 @@ static void test_link_is_directional(void **state)
     assert_int_equal(ack.delay_us, UINT16_MAX);
 }
 
+static void test_link_renames(void **state)
+{
+    (void)state;
+    static struct tw_client_link link;
+    memset(&link, 0, sizeof(link));
+    tw_client_link_name(&link, 5);
+    tw_client_link_rename(&link, 6, 10);
+    assert_int_equal(link.connection_id, 6);
+    assert_int_equal(link.previous_id, 5);
+    tw_client_link_rename(&link, 6, 11); /* said again */
+    assert_int_equal(link.previous_id, 5);
+    tw_client_link_rename(&link, 7, 20);
+    tw_client_link_rename(&link, 6, 12); /* late: it was sent before the other */
+    tw_client_link_rename(&link, 6, 20);
+    assert_int_equal(link.connection_id, 7);
+    assert_int_equal(link.previous_id, 6);
+}
+
 static void test_demux(void **state)
 {
     (void)state;
@@ -271,6 +289,7 @@ int main(void)
         cmocka_unit_test(test_inputs_list),
         cmocka_unit_test(test_link_numbers_run_out),
         cmocka_unit_test(test_link_is_directional),
+        cmocka_unit_test(test_link_renames),
         cmocka_unit_test(test_demux),
         cmocka_unit_test(test_agreement_is_overdue_after_3_s),
     };

@@ -338,6 +338,51 @@ static void test_inputs_change(void **state)
     tw_client_destroy(client);
 }
 
+static void test_challenges_are_answered_at_once(void **state)
+{
+    (void)state;
+    static const uint8_t challenge[TW_CHALLENGE_SIZE] = {7, 0, 1, 2, 3, 4, 5, 255};
+    start();
+    assert_int_equal(server.responses, 0);
+    uint32_t sealed = server.sealed;
+    memcpy(server.challenge, challenge, sizeof(challenge));
+    fake_server_run(&server, client, SECOND_US);
+    /* 20 snapshots a second, each with a challenge; not one packet more than with the inputs plus
+     * one for each of them. */
+    assert_in_range(server.responses, 17, 20);
+    assert_memory_equal(server.response, challenge, sizeof(challenge));
+    assert_in_range(server.sealed - sealed, 58, 82);
+    server.challenge[0] = 0;
+    fake_server_run(&server, client, SECOND_US / 10);
+    uint32_t responses = server.responses;
+    fake_server_run(&server, client, SECOND_US);
+    assert_int_equal(server.responses, responses); /* each is answered once */
+    tw_client_destroy(client);
+}
+
+static void test_another_connection_id(void **state)
+{
+    (void)state;
+    start();
+    uint32_t old_id = server.connection_id, new_id = 0x51010203u;
+    assert_int_equal(server.heard_id, old_id);
+    server.link.previous_id = new_id; /* the server takes both */
+    server.rename_to = new_id;
+    fake_server_run(&server, client, SECOND_US);
+    assert_int_equal(server.heard_id, new_id);
+    assert_int_equal(tw_client_get_connection_id(client), new_id);
+    /* The server goes on under the old name until it heard the new one, then under the new. */
+    uint64_t snapshots = statistics().snapshots;
+    assert_true(snapshots > 30);
+    server.rename_to = 0;
+    server.link.connection_id = new_id;
+    fake_server_run(&server, client, SECOND_US);
+    assert_true(statistics().snapshots > snapshots + 15);
+    assert_int_equal(statistics().packets_rejected, 0);
+    assert_int_equal(tw_client_get_state(client), TW_CLIENT_CONNECTED);
+    tw_client_destroy(client);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -357,6 +402,8 @@ int main(void)
         cmocka_unit_test(test_wrong_hash_is_reported),
         cmocka_unit_test(test_events_overflow),
         cmocka_unit_test(test_inputs_change),
+        cmocka_unit_test(test_challenges_are_answered_at_once),
+        cmocka_unit_test(test_another_connection_id),
     };
     return cmocka_run_group_tests(tests, testing_setup, NULL);
 }

@@ -20,6 +20,8 @@ static enum tw_frames_result server_decode(const uint8_t *bytes, size_t size)
 #define SERVER(...)                                                                                \
     server_decode((const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__}))
 
+static const uint8_t challenge[TW_CHALLENGE_SIZE] = {0, 255, 2, 3, 4, 5, 6, 7};
+
 static void every_client_frame(struct tw_writer *writer)
 {
     struct tw_input inputs[TW_INPUTS_MAX];
@@ -35,6 +37,7 @@ static void every_client_frame(struct tw_writer *writer)
     tw_frame_write_ping(writer, UINT64_MAX - 1);
     tw_frame_write_close(writer, TW_CLOSE_BY_CLIENT);
     tw_frame_write_ack(writer, &ack);
+    tw_frame_write_response(writer, challenge);
 }
 
 static void client_round_trip(void **state)
@@ -46,10 +49,11 @@ static void client_round_trip(void **state)
     assert_false(writer.failed);
     struct tw_client_frames frames;
     size_t size = (size_t)(writer.next - bytes);
-    assert_int_equal(size, 3 + 5 + 48 + 3 + 8 + 3 + 8 + 3 + 2 + 3 + 18);
+    assert_int_equal(size, 3 + 5 + 48 + 3 + 8 + 3 + 8 + 3 + 2 + 3 + 18 + 3 + 8);
     assert_int_equal(tw_client_frames_decode(&frames, bytes, size), TW_FRAMES_OK);
     assert_true(frames.has_inputs && frames.has_snapshot_ack && frames.has_ping &&
-                frames.has_close && frames.has_ack);
+                frames.has_close && frames.has_ack && frames.has_response);
+    assert_memory_equal(frames.response, challenge, sizeof(challenge));
     assert_int_equal(frames.newest_tick, 0xfffffffe);
     assert_int_equal(frames.input_count, 8);
     for (int i = 0; i < 8; i++) {
@@ -79,6 +83,8 @@ static void server_round_trip(void **state)
     tw_write_bytes(&writer, body, sizeof(body));
     tw_frame_write_close(&writer, TW_CLOSE_REPLACED);
     tw_frame_write_ack(&writer, &ack);
+    tw_frame_write_challenge(&writer, challenge);
+    tw_frame_write_rename(&writer, 0x80000001u);
     assert_false(writer.failed);
     struct tw_server_frames frames;
     assert_int_equal(tw_server_frames_decode(&frames, bytes, (size_t)(writer.next - bytes)),
@@ -90,6 +96,9 @@ static void server_round_trip(void **state)
     assert_memory_equal(frames.snapshot, body, sizeof(body));
     assert_int_equal(frames.close_reason, TW_CLOSE_REPLACED);
     assert_true(frames.ack.largest == 1 && frames.ack.bitmap == 0);
+    assert_true(frames.has_challenge && frames.has_rename);
+    assert_memory_equal(frames.challenge, challenge, sizeof(challenge));
+    assert_int_equal(frames.connection_id, 0x80000001u);
 }
 
 /* Whatever prefix of a valid packet is cut off, nothing but whole frames passes. */
@@ -101,7 +110,8 @@ static void every_truncation(void **state)
     every_client_frame(&writer);
     size_t size = (size_t)(writer.next - bytes);
     for (size_t cut = 0; cut <= size; cut++) {
-        bool border = cut == 56 || cut == 67 || cut == 78 || cut == 83 || cut == size;
+        bool border = cut == 56 || cut == 67 || cut == 78 || cut == 83 || cut == 104 ||
+                      cut == size;
         assert_int_equal(client_decode(bytes, cut), border ? TW_FRAMES_OK : TW_FRAMES_MALFORMED);
     }
 }
@@ -112,11 +122,12 @@ static void empty_or_unknown(void **state)
     assert_int_equal(client_decode((const uint8_t *)"", 0), TW_FRAMES_MALFORMED);
     assert_int_equal(server_decode((const uint8_t *)"", 0), TW_FRAMES_MALFORMED);
     assert_int_equal(CLIENT(0, 0, 0), TW_FRAMES_MALFORMED);
-    assert_int_equal(CLIENT(8, 0, 0), TW_FRAMES_MALFORMED);
+    assert_int_equal(CLIENT(11, 0, 0), TW_FRAMES_MALFORMED);
     assert_int_equal(CLIENT(32, 0, 0), TW_FRAMES_MALFORMED);
     assert_int_equal(CLIENT(255, 0, 0), TW_FRAMES_MALFORMED);
     assert_int_equal(SERVER(0, 0, 0), TW_FRAMES_MALFORMED);
-    assert_int_equal(SERVER(8, 0, 0), TW_FRAMES_MALFORMED);
+    assert_int_equal(SERVER(11, 0, 0), TW_FRAMES_MALFORMED);
+    assert_int_equal(SERVER(10, 4, 0, 0, 0, 0, 0), TW_FRAMES_RANGE);
     assert_int_equal(SERVER(39, 0, 0), TW_FRAMES_MALFORMED);
 }
 
@@ -132,6 +143,9 @@ static void other_direction(void **state)
     assert_int_equal(SERVER(3, 8, 0, 1, 2, 3, 4, 5, 6, 7, 8), TW_FRAMES_MALFORMED);
     assert_int_equal(CLIENT(3, 8, 0, 1, 2, 3, 4, 5, 6, 7, 8), TW_FRAMES_OK);
     assert_int_equal(SERVER(2, 8, 0, 1, 0, 0, 0, 0, 0, 0, 0), TW_FRAMES_MALFORMED);
+    assert_int_equal(SERVER(9, 8, 0, 1, 0, 0, 0, 0, 0, 0, 0), TW_FRAMES_MALFORMED);
+    assert_int_equal(CLIENT(8, 8, 0, 1, 0, 0, 0, 0, 0, 0, 0), TW_FRAMES_MALFORMED);
+    assert_int_equal(CLIENT(10, 4, 0, 1, 0, 0, 0), TW_FRAMES_MALFORMED);
     assert_int_equal(SERVER(1, 11, 0, 9, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0), TW_FRAMES_MALFORMED);
 }
 
@@ -158,6 +172,9 @@ static void wrong_lengths(void **state)
         {TW_FRAME_PONG, TW_PONG_SIZE, false, true},
         {TW_FRAME_CLOSE, TW_CLOSE_SIZE, true, true},
         {TW_FRAME_ACK, TW_ACK_SIZE, true, true},
+        {TW_FRAME_CHALLENGE, TW_CHALLENGE_SIZE, false, true},
+        {TW_FRAME_RESPONSE, TW_CHALLENGE_SIZE, true, false},
+        {TW_FRAME_RENAME, TW_RENAME_SIZE, false, true},
     };
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         for (int change = -1; change <= 1; change++) {

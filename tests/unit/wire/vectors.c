@@ -278,6 +278,24 @@ static void add_plaintexts(struct vectors *vectors)
     vector_add(vectors, group, "close plaintext", plain, (size_t)(writer.next - plain));
 }
 
+static void add_path_frames(struct vectors *vectors)
+{
+    const char *group = "paths";
+    static const uint8_t challenge[TW_CHALLENGE_SIZE] = {1, 2, 3, 4, 5, 6, 7, 8};
+    uint8_t plain[TW_PLAINTEXT_MAX];
+    struct tw_writer writer = tw_writer_make(plain, sizeof(plain));
+    tw_frame_write_challenge(&writer, challenge);
+    vector_add(vectors, group, "challenge plaintext", plain, (size_t)(writer.next - plain));
+
+    writer = tw_writer_make(plain, sizeof(plain));
+    tw_frame_write_response(&writer, challenge);
+    vector_add(vectors, group, "response plaintext", plain, (size_t)(writer.next - plain));
+
+    writer = tw_writer_make(plain, sizeof(plain));
+    tw_frame_write_rename(&writer, 0x51010203u);
+    vector_add(vectors, group, "rename plaintext", plain, (size_t)(writer.next - plain));
+}
+
 static void add_packets(struct vectors *vectors, enum tw_suite suite, const char *const names[3])
 {
     static const struct {
@@ -420,4 +438,5 @@ void vectors_build(struct vectors *vectors)
         add_packets(vectors, TW_SUITE_AES256_GCM, aes);
     add_hashes(vectors);
     add_snapshot(vectors);
+    add_path_frames(vectors);
 }
