@@ -85,8 +85,9 @@ static void print_ledger(const struct tw_cli *cli, const char *title, const json
                                                     tw_table_cell(json_object_get(row, "count")),
                                                     json_object_get(row, "meaning")));
     }
-    (void)json_array_append_new(
-        rows, json_pack("[s, o, s]", "(sum)", tw_table_cell(json_object_get(ledger, "sum")), ""));
+    const json_t *sum = json_object_get(ledger, "sum");
+    if (sum)
+        (void)json_array_append_new(rows, json_pack("[s, o, s]", "(sum)", tw_table_cell(sum), ""));
     tw_table_print(stdout, rows);
     fputc('\n', stdout);
 }
@@ -99,6 +100,7 @@ void tw_print_drops(const struct tw_cli *cli, const json_t *result)
     print_ledger(cli, "INPUTS AT THE SHARD", json_object_get(ledgers, "shard_inputs"));
     print_ledger(cli, "HANDSHAKES", json_object_get(ledgers, "handshakes"));
     print_ledger(cli, "SENT PACKETS", json_object_get(ledgers, "sends"));
+    print_ledger(cli, "ROAMING", json_object_get(ledgers, "roaming"));
     print_section("PORT", result);
 }
 

@@ -35,8 +35,8 @@ struct tw_client {
     enum tw_client_state state;
     struct tw_address server;
     struct tw_input input;
-    uint64_t now_us;            /* latest time handed in */
-    int descriptor; /* own socket, or -1 */
+    uint64_t now_us; /* latest time handed in */
+    int descriptor;  /* own socket, or -1 */
     struct tw_address descriptor_server;
     uint8_t ephemeral[TW_KEY_SIZE];
     uint8_t packet[TW_DATAGRAM_MAX];

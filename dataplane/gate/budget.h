@@ -27,6 +27,14 @@ struct tw_budget_rate {
 /* `burst` packets at once, `per_second` in the long run; either 0 permits nothing. */
 struct tw_budget_rate tw_budget_rate_make(uint64_t per_second, uint64_t burst);
 
+/* True if there is at least one packet's worth. */
+static inline bool tw_budget_has(const struct tw_budget *budget, struct tw_budget_rate rate,
+                                 uint64_t now_ns)
+{
+    uint64_t full_at_ns = budget->full_at_ns > now_ns ? budget->full_at_ns : now_ns;
+    return full_at_ns - now_ns + rate.interval_ns <= rate.burst_ns;
+}
+
 /* Takes one packet's worth; false if there is none. */
 static inline bool tw_budget_take(struct tw_budget *budget, struct tw_budget_rate rate,
                                   uint64_t now_ns)

@@ -200,7 +200,7 @@ static void install(struct tw_worker *worker, uint32_t number, uint32_t slot,
     struct tw_session_body *body = &worker->sessions.bodies[slot];
     session->address = entry->source;
     session->interface = entry->interface;
-    session->shard = (uint16_t)(reply->world % worker->config.shards);
+    session->shard = (uint8_t)(reply->world % worker->config.shards);
     session->heard_ns = worker->now_ns;
     session->handshake = number;
     tw_packet_key_expand(&body->receive_key, aead, reply->suite, reply->secret_client_to_server);

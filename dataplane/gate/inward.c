@@ -171,7 +171,7 @@ static void run_stages(struct tw_worker *worker, uint32_t count)
     tw_stage_end(cycles, TW_STAGE_FILTER);
     answer_stage(worker);
     tw_stage_end(cycles, TW_STAGE_ANSWER);
-    tw_live_find(live, burst);
+    tw_live_find(live, burst, worker->now_ns);
     tw_stage_end(cycles, TW_STAGE_FIND);
     tw_live_test(live, burst, worker->now_ns);
     tw_stage_end(cycles, TW_STAGE_TEST);

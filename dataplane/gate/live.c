@@ -19,7 +19,28 @@ static void prefetch_body(const struct tw_session_body *body, uint64_t sequence)
     __builtin_prefetch(&body->receive_key);
 }
 
-static uint16_t check_session(const struct tw_live *live, struct tw_packet *packet)
+/* From another address than the session's. */
+static uint16_t check_path(const struct tw_live *live, struct tw_packet *packet, uint64_t now_ns)
+{
+    const struct tw_session *session = &live->sessions->hot[packet->slot];
+    struct tw_session_body *body = &live->sessions->bodies[packet->slot];
+    struct tw_path_end source = {packet->source, packet->interface};
+    if (session->candidate && tw_path_is_candidate(&body->path, &source, now_ns)) {
+        packet->path = TW_PATH_CANDIDATE;
+        return TW_OUTCOME_OPEN;
+    }
+    /* The body is not looked at, so not loaded, once the budget is used up. */
+    if (session->state == TW_SESSION_CLOSING ||
+        !tw_budget_has(live->path_budget, live->path_rate, now_ns) ||
+        !tw_path_try(&body->path, now_ns))
+        return TW_OUTCOME_PATH_UNKNOWN;
+    (void)tw_budget_take(live->path_budget, live->path_rate, now_ns);
+    packet->path = TW_PATH_FRESH;
+    return packet->header.sequence > body->replay.newest ? TW_OUTCOME_OPEN
+                                                         : TW_OUTCOME_PATH_UNKNOWN;
+}
+
+static uint16_t check_session(const struct tw_live *live, struct tw_packet *packet, uint64_t now_ns)
 {
     switch (tw_sessions_find(live->sessions, packet->header.connection_id, &packet->slot)) {
     case TW_SESSIONS_UNKNOWN:
@@ -30,8 +51,12 @@ static uint16_t check_session(const struct tw_live *live, struct tw_packet *pack
         break;
     }
     const struct tw_session *session = &live->sessions->hot[packet->slot];
-    if (!tw_live_is_on_path(session, packet))
-        return TW_OUTCOME_PATH_UNKNOWN;
+    packet->path = TW_PATH_CURRENT;
+    if (!tw_live_is_on_path(session, packet)) {
+        uint16_t outcome = check_path(live, packet, now_ns);
+        if (outcome != TW_OUTCOME_OPEN)
+            return outcome;
+    }
     return session->state == TW_SESSION_CLOSING ? TW_OUTCOME_SESSION_CLOSING : TW_OUTCOME_OPEN;
 }
 
@@ -58,13 +83,13 @@ static uint16_t outcome_of_replay(enum tw_replay_result result)
     return TW_OUTCOME_OPEN;
 }
 
-void tw_live_find(const struct tw_live *live, struct tw_burst *burst)
+void tw_live_find(const struct tw_live *live, struct tw_burst *burst, uint64_t now_ns)
 {
     uint32_t kept = 0;
     for (uint32_t n = 0; n < burst->going_count; n++) {
         uint8_t i = burst->going[n];
         struct tw_packet *packet = &burst->packets[i];
-        packet->outcome = check_session(live, packet);
+        packet->outcome = check_session(live, packet, now_ns);
         if (packet->outcome == TW_OUTCOME_OPEN)
             packet->outcome = check_header(&packet->header);
         if (packet->outcome == TW_OUTCOME_OPEN)
@@ -82,7 +107,7 @@ void tw_live_test(const struct tw_live *live, struct tw_burst *burst, uint64_t n
         struct tw_packet *packet = &burst->packets[i];
         const struct tw_replay *replay = &live->sessions->bodies[packet->slot].replay;
         packet->outcome = outcome_of_replay(tw_replay_test(replay, packet->header.sequence));
-        if (packet->outcome == TW_OUTCOME_OPEN &&
+        if (packet->outcome == TW_OUTCOME_OPEN && packet->path != TW_PATH_FRESH &&
             !tw_budget_take(&live->sessions->hot[packet->slot].budget, live->session_rate, now_ns))
             packet->outcome = TW_OUTCOME_SESSION_BUDGET;
         kept = tw_burst_pass(burst, kept, i);
@@ -93,7 +118,8 @@ void tw_live_test(const struct tw_live *live, struct tw_burst *burst, uint64_t n
 static void reject_forged(const struct tw_live *live, struct tw_packet *packet, uint64_t now_ns)
 {
     packet->outcome = TW_OUTCOME_TAG_WRONG;
-    if (tw_budget_take(live->forged_budget, live->forged_rate, now_ns))
+    if (packet->path != TW_PATH_FRESH &&
+        tw_budget_take(live->forged_budget, live->forged_rate, now_ns))
         tw_budget_return(&live->sessions->hot[packet->slot].budget, live->session_rate);
 }
 
@@ -131,8 +157,11 @@ void tw_live_commit(const struct tw_live *live, struct tw_burst *burst, uint64_t
         struct tw_packet *packet = &burst->packets[i];
         struct tw_session_body *body = &live->sessions->bodies[packet->slot];
         uint64_t newest = body->replay.newest;
-        packet->outcome =
-            outcome_of_replay(tw_replay_commit(&body->replay, packet->header.sequence));
+        if (packet->path == TW_PATH_FRESH && packet->header.sequence <= newest)
+            packet->outcome = TW_OUTCOME_PATH_UNKNOWN; /* overtaken within the burst */
+        else
+            packet->outcome =
+                outcome_of_replay(tw_replay_commit(&body->replay, packet->header.sequence));
         if (body->replay.newest != newest)
             body->newest_at_ns = now_ns;
         kept = tw_burst_pass(burst, kept, i);

@@ -15,6 +15,10 @@
  * given back, up to `forged_rate` for all sessions of the worker, which bounds the cryptography
  * forgers get. Above that rate forgers and the client share the session's budget.
  *
+ * A packet from another address than its session's is opened only if it is newer than all before
+ * it, within a small budget of the worker and a smaller one of the session, which it does not
+ * touch otherwise; beyond that it costs the look at the session's first line and no more.
+ *
  * Pure over the session table; time is an argument; run by the worker that owns the table.
  */
 #ifndef TICKWIRE_DATAPLANE_GATE_LIVE_H
@@ -33,6 +37,8 @@ struct tw_live {
     struct tw_budget_rate session_rate;
     struct tw_budget *forged_budget;
     struct tw_budget_rate forged_rate;
+    struct tw_budget *path_budget; /* packets from elsewhere that are opened */
+    struct tw_budget_rate path_rate;
 };
 
 /* True if the packet comes from where the session's client was found to be. */
@@ -46,10 +52,10 @@ static inline bool tw_live_is_on_path(const struct tw_session *session,
 /* Starts loading the session's first line; before tw_live_find of the same burst. */
 void tw_live_prefetch(const struct tw_live *live, const struct tw_packet *packet);
 
-/* Sets `slot` of the packets that name a session from its own address with a header that may be,
- * and starts loading the rest of what comes before the cipher. All are of kind UDP, with a
- * connection id of this worker. */
-void tw_live_find(const struct tw_live *live, struct tw_burst *burst);
+/* Sets `slot` and `path` of the packets that name a session from its own address, or from one that
+ * may become its own, with a header that may be; starts loading the rest of what comes before the
+ * cipher. All are of kind UDP, with a connection id of this worker. */
+void tw_live_find(const struct tw_live *live, struct tw_burst *burst, uint64_t now_ns);
 
 /* Packet numbers not seen before, within the session's budget. */
 void tw_live_test(const struct tw_live *live, struct tw_burst *burst, uint64_t now_ns);

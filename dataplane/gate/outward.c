@@ -56,7 +56,7 @@ static bool finish_and_send(struct tw_worker *worker, uint32_t slot, struct rte_
     return tw_transmit_sealed(worker, slot, mbuf);
 }
 
-static bool numbers_left(struct tw_worker *worker, uint32_t slot)
+bool tw_outward_numbers_left(struct tw_worker *worker, uint32_t slot)
 {
     if (worker->sessions.bodies[slot].send_sequence < TW_SEALED_MAX - CLOSE_RESERVE)
         return true;
@@ -80,7 +80,7 @@ static void take_buffer(struct tw_worker *worker, const struct tw_out_buffer *bu
     TW_ASSERT(mbuf && buffer->bytes == rte_pktmbuf_mtod(mbuf, uint8_t *));
     if (buffer->kind == TW_OUT_SNAPSHOT) {
         TW_ASSERT(buffer->length > 0 && buffer->length <= TW_SHARD_CAPACITY);
-        if (session && numbers_left(worker, buffer->slot)) {
+        if (session && tw_outward_numbers_left(worker, buffer->slot)) {
             if (finish_and_send(worker, buffer->slot, mbuf, buffer->length))
                 tw_counter_add(&worker->config.counters->snapshots, 1);
             return;
@@ -118,7 +118,7 @@ static void send_pongs(struct tw_worker *worker)
         uint32_t slot = worker->pongs[i];
         struct tw_session *session = &worker->sessions.hot[slot];
         if (session->state != TW_SESSION_LIVE || (session->due & TW_DUE_PONG) == 0 ||
-            !numbers_left(worker, slot))
+            !tw_outward_numbers_left(worker, slot))
             continue;
         struct rte_mbuf *mbuf = tw_transmit_buffer(worker);
         if (mbuf)

@@ -31,6 +31,7 @@ struct tw_packet {
     uint32_t frame_length;
     uint16_t outcome;        /* enum tw_outcome or TW_OUTCOME_OPEN */
     uint8_t kind;            /* enum tw_packet_kind */
+    uint8_t path;            /* enum tw_path_kind, once the session is found */
     uint8_t network_offset;  /* of the ARP or IPv4 header in the frame: 14 or 18 */
     uint16_t network_length; /* of the IPv4 packet, Ethernet padding cut off */
     uint16_t payload_length; /* of the UDP payload */

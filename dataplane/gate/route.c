@@ -161,6 +161,14 @@ static void route_frames(struct tw_worker *worker, uint32_t slot,
         tw_owed_close(worker, slot, TW_CLOSE_BY_CLIENT, false);
 }
 
+static void accept(struct tw_worker *worker, const struct tw_packet *packet,
+                   const struct tw_client_frames *frames)
+{
+    route_frames(worker, packet->slot, frames);
+    if (packet->path != TW_PATH_CURRENT)
+        tw_roam_packet(worker, packet, frames);
+}
+
 void tw_route_burst(struct tw_worker *worker, struct tw_burst *burst)
 {
     uint32_t malformed_max = worker->config.config->limits.malformed_max;
@@ -171,7 +179,7 @@ void tw_route_burst(struct tw_worker *worker, struct tw_burst *burst)
         if (session->state == TW_SESSION_CLOSING)
             packet->outcome = TW_OUTCOME_SESSION_CLOSING;
         else if (packet->outcome == TW_OUTCOME_ACCEPTED)
-            route_frames(worker, packet->slot, &burst->frames[burst->going[n]]);
+            accept(worker, packet, &burst->frames[burst->going[n]]);
         else if (session->malformed > malformed_max)
             tw_owed_close(worker, packet->slot, TW_CLOSE_MISBEHAVED, true);
     }

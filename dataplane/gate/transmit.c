@@ -125,11 +125,17 @@ static void flush_seals(struct tw_worker *worker)
 
 bool tw_transmit_sealed(struct tw_worker *worker, uint32_t slot, struct rte_mbuf *mbuf)
 {
-    struct tw_seal_batch *batch = &worker->seal;
     const struct tw_session *session = &worker->sessions.hot[slot];
+    struct tw_path_end to = {session->address, session->interface};
+    return tw_transmit_sealed_to(worker, slot, mbuf, &to);
+}
+
+bool tw_transmit_sealed_to(struct tw_worker *worker, uint32_t slot, struct rte_mbuf *mbuf,
+                           const struct tw_path_end *to)
+{
+    struct tw_seal_batch *batch = &worker->seal;
     struct tw_session_body *body = &worker->sessions.bodies[slot];
-    if (!find_target(worker, session->interface, &session->address,
-                     &batch->targets[batch->count])) {
+    if (!find_target(worker, to->interface, &to->address, &batch->targets[batch->count])) {
         rte_pktmbuf_free(mbuf);
         return false;
     }
@@ -147,7 +153,7 @@ bool tw_transmit_sealed(struct tw_worker *worker, uint32_t slot, struct rte_mbuf
         .length = TW_HEADER_SIZE + mbuf->data_len,
     };
     body->sent_packets++;
-    batch->interfaces[batch->count] = session->interface;
+    batch->interfaces[batch->count] = to->interface;
     batch->mbufs[batch->count++] = mbuf;
     if (batch->count == TW_SEAL_BATCH)
         flush_seals(worker);

@@ -36,6 +36,7 @@ static void init_budgets(struct tw_worker *worker, const struct tw_config *confi
 {
     const struct tw_config_limits *limits = &config->limits;
     worker->budgets.stranger_rate = per_second(limits->stranger_pps);
+    worker->budgets.path_rate = tw_budget_rate_make(TW_PATH_TRIES_PER_S, TW_PATH_TRIES_BURST);
     worker->budgets.arp_rate = per_second(limits->arp_pps);
     worker->budgets.icmp_rate = per_second(limits->icmp_pps);
     worker->budgets.source_rate = per_second(limits->source_pps);
@@ -119,6 +120,8 @@ struct tw_worker *tw_worker_create(const struct tw_worker_config *config)
         .session_rate = worker->budgets.session_rate,
         .forged_budget = &worker->budgets.forged,
         .forged_rate = worker->budgets.stranger_rate,
+        .path_budget = &worker->budgets.path,
+        .path_rate = worker->budgets.path_rate,
     };
     return worker;
 }

@@ -7,6 +7,7 @@
  *   owed.c       what waits for room; closing      outward.c    shard buffers, pongs → sealed
  *   transmit.c   seal batch, headers, tx burst     commands.c   from the main thread, timeouts
  *   filter_stage.c  packets as views for filters
+ *   roam.c       sessions that change address
  *
  * Written by its lcore alone, but for `drained`. Ledger: over all workers, the sum of outcomes
  * equals the sum of rx_packets, less what lies in hand-over rings at that moment: a packet handed
@@ -48,8 +49,8 @@ static_assert(TW_HEADER_SIZE + TW_SHARD_CAPACITY + TW_ACK_FRAME_SIZE + TW_PONG_F
               "a full buffer with both frames still fits a datagram");
 
 struct tw_budgets {
-    struct tw_budget stranger, forged, arp, icmp;
-    struct tw_budget_rate stranger_rate, arp_rate, icmp_rate;
+    struct tw_budget stranger, forged, path, arp, icmp;
+    struct tw_budget_rate stranger_rate, path_rate, arp_rate, icmp_rate;
     struct tw_budget_rate source_rate, session_rate, input_rate;
     struct tw_source_budgets sources;
 };
@@ -164,6 +165,12 @@ bool tw_route_leave(struct tw_worker *worker, uint32_t slot) __attribute__((warn
 
 void tw_route_flush(struct tw_worker *worker);
 
+/* ---- roam.c -----------------------------------------------------------------------------------
+ */
+/* An accepted packet that did not come from its session's address. */
+void tw_roam_packet(struct tw_worker *worker, const struct tw_packet *packet,
+                    const struct tw_client_frames *frames);
+
 /* ---- owed.c -----------------------------------------------------------------------------------
  */
 bool tw_owed_event(struct tw_worker *worker, enum tw_event_type type)
@@ -180,6 +187,8 @@ void tw_owed_turn(struct tw_worker *worker);
 /* ---- outward.c --------------------------------------------------------------------------------
  */
 void tw_outward_turn(struct tw_worker *worker);
+/* False: the session closes for lack of packet numbers. */
+bool tw_outward_numbers_left(struct tw_worker *worker, uint32_t slot);
 void tw_outward_close_frame(struct tw_worker *worker, uint32_t slot);
 void tw_outward_refill(struct tw_worker *worker);
 
@@ -195,6 +204,9 @@ void tw_transmit_answer(struct tw_worker *worker, uint8_t interface, const struc
 /* mbuf: data pointer at the frames, data length theirs, headroom in front untouched. Adds header,
  * seals, sends; consumes the mbuf. False: the session's next hop is unknown. */
 bool tw_transmit_sealed(struct tw_worker *worker, uint32_t slot, struct rte_mbuf *mbuf);
+/* The same, elsewhere than to the session's address. */
+bool tw_transmit_sealed_to(struct tw_worker *worker, uint32_t slot, struct rte_mbuf *mbuf,
+                           const struct tw_path_end *to);
 /* A whole frame, sent as it is. */
 void tw_transmit_frame(struct tw_worker *worker, uint8_t interface, struct rte_mbuf *mbuf);
 void tw_transmit_flush(struct tw_worker *worker);

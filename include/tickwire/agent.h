@@ -153,6 +153,7 @@ struct tw_agent_stats {
     uint64_t shard_inputs[TW_SHARD_INPUT_COUNT];
     uint64_t sends[TW_SEND_COUNT];
     uint64_t verdicts[TW_VERDICT_COUNT];
+    uint64_t roaming[TW_ROAMING_COUNT];
     uint64_t rx_packets, rx_bytes, tx_bytes;
     /* The ports' own view, summed; rx_packets + port_missed + port_errors must equal what they saw.
      */

@@ -187,8 +187,8 @@ TW_CLIENT_API void tw_client_close(struct tw_client *client, uint64_t now_us);
 TW_CLIENT_API enum tw_client_state tw_client_get_state(const struct tw_client *client);
 /* Next event; false when there is none. */
 TW_CLIENT_API bool tw_client_poll_event(struct tw_client *client, struct tw_client_event *event);
-/* Connection id (0 before the welcome). A shared socket routes datagrams by it. It may change during
- * a session; datagrams with the one before it still arrive for a while. */
+/* Connection id (0 before the welcome). A shared socket routes datagrams by it. It may change
+ * during a session; datagrams with the one before it still arrive for a while. */
 TW_CLIENT_API uint32_t tw_client_get_connection_id(const struct tw_client *client);
 /* The 32-byte ephemeral key of the current handshake: routes handshake answers on a shared socket.
  */

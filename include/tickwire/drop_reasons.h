@@ -62,7 +62,7 @@ enum tw_outcome_kind {
     X(HANDSHAKE_PENDING,   "handshake_pending",   DROPPED,  "identical hello 2: being answered, or about to expire") \
     X(CONNECTION_UNKNOWN,  "connection_unknown",  DROPPED,  "connection id names no live session")                   \
     X(GENERATION_STALE,    "generation_stale",    DROPPED,  "connection id of an earlier session in this slot")      \
-    X(PATH_UNKNOWN,        "path_unknown",        DROPPED,  "known session, other source address")                   \
+    X(PATH_UNKNOWN,        "path_unknown",        DROPPED,  "known session, other source address, not worth opening")\
     X(SESSION_BUDGET,      "session_budget",      DROPPED,  "session above its packet rate")                         \
     X(HEADER_FLAGS,        "header_flags",        DROPPED,  "unknown flag, wrong key phase or unknown channel")      \
     X(SEQUENCE_INVALID,    "sequence_invalid",    DROPPED,  "packet number 0 or beyond the life of a key")           \
@@ -136,6 +136,11 @@ static const struct tw_outcome_info tw_outcome_info[TW_OUTCOME_COUNT] __attribut
     X(NO_NEIGHBOUR,  "no_neighbour",  "next hop's MAC address not known yet")               \
     X(PORT_FULL,     "port_full",     "the port's queue did not take it")                   \
     X(SESSION_GONE,  "session_gone",  "session ended while the packet was on its way")
+/* What happened to sessions whose packets came from elsewhere: no ledger, each counts on its own. */
+#define TW_ROAMING(X)                                                                       \
+    X(OPENED,        "opened",        "a candidate path was opened")                        \
+    X(CHALLENGED,    "challenged",    "a challenge was sent to a candidate path")           \
+    X(VALIDATED,     "validated",     "a candidate answered: the session's new address")
 /* clang-format on */
 
 #define TW_X(suffix, name, meaning) TW_INPUT_##suffix,
@@ -150,6 +155,9 @@ enum tw_verdict { TW_VERDICTS(TW_X) TW_VERDICT_COUNT };
 #define TW_X(suffix, name, meaning) TW_SEND_##suffix,
 enum tw_send_outcome { TW_SEND_OUTCOMES(TW_X) TW_SEND_COUNT };
 #undef TW_X
+#define TW_X(suffix, name, meaning) TW_ROAMING_##suffix,
+enum tw_roaming { TW_ROAMING(TW_X) TW_ROAMING_COUNT };
+#undef TW_X
 
 #define TW_X(suffix, name, meaning) name,
 static const char *const tw_input_outcome_name[]
@@ -158,6 +166,7 @@ static const char *const tw_shard_input_outcome_name[]
     __attribute__((unused)) = {TW_SHARD_INPUT_OUTCOMES(TW_X)};
 static const char *const tw_verdict_name[] __attribute__((unused)) = {TW_VERDICTS(TW_X)};
 static const char *const tw_send_outcome_name[] __attribute__((unused)) = {TW_SEND_OUTCOMES(TW_X)};
+static const char *const tw_roaming_name[] __attribute__((unused)) = {TW_ROAMING(TW_X)};
 #undef TW_X
 
 #endif

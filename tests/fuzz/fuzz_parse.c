@@ -30,7 +30,7 @@ static const struct tw_parse_rules client = {
 
 struct bench {
     struct tw_sessions sessions;
-    struct tw_budget forged;
+    struct tw_budget forged, path;
     struct tw_live live;
     uint32_t slot;
     uint32_t id;
@@ -56,6 +56,8 @@ static void install(struct bench *bench)
                                    .aead = tw_aead_sodium(),
                                    .forged_budget = &bench->forged,
                                    .forged_rate = tw_budget_rate_make(1000, 1000),
+                                   .path_budget = &bench->path,
+                                   .path_rate = tw_budget_rate_make(1000, 1000),
                                    .session_rate = tw_budget_rate_make(1000, 1000)};
 }
 
@@ -95,7 +97,7 @@ static uint16_t run(struct bench *bench, uint8_t *frame, size_t length, enum tw_
         check_hello(packet);
         return TW_OUTCOME_OPEN;
     }
-    tw_live_find(&bench->live, &burst);
+    tw_live_find(&bench->live, &burst, NOW_NS);
     tw_live_test(&bench->live, &burst, NOW_NS);
     tw_live_open(&bench->live, &burst, NOW_NS);
     tw_live_commit(&bench->live, &burst, NOW_NS);

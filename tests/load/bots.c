@@ -32,6 +32,14 @@ uint64_t tw_load_now_us(void)
 
 /* ---- making ---------------------------------------------------------------------------------- */
 
+static bool open_port(struct tw_load_bots *bots, uint32_t index)
+{
+    struct tw_load_port *port = &bots->ports[index];
+    struct epoll_event event = {.events = EPOLLIN, .data = {.u32 = index}};
+    return tw_load_port_open(port, bots->bots[port->first_bot].token + TW_CONNECT_ADDRESS_LIST) &&
+           epoll_ctl(bots->epoll, EPOLL_CTL_ADD, port->descriptor, &event) == 0;
+}
+
 static bool open_ports(struct tw_load_bots *bots, uint32_t bots_per_port)
 {
     uint32_t port_count = (bots->count + bots_per_port - 1u) / bots_per_port;
@@ -47,9 +55,7 @@ static bool open_ports(struct tw_load_bots *bots, uint32_t bots_per_port)
         port->first_bot = i * bots_per_port;
         port->traffic = &bots->traffic;
         port->loss = &bots->loss;
-        struct epoll_event event = {.events = EPOLLIN, .data = {.u32 = i}};
-        if (!tw_load_port_open(port, bots->bots[port->first_bot].token + TW_CONNECT_ADDRESS_LIST) ||
-            epoll_ctl(bots->epoll, EPOLL_CTL_ADD, port->descriptor, &event) != 0)
+        if (!open_port(bots, i))
             return false;
     }
     return true;
@@ -86,6 +92,7 @@ struct tw_load_bots *tw_load_bots_create(const struct tw_load_options *options,
     bots->count = count;
     bots->loss = (struct tw_load_loss){.random = options->seed, .percent = options->loss_percent};
     bots->started_us = tw_load_now_us();
+    bots->rebind_at_us = bots->started_us + options->rebind_s * US_PER_S;
     bots->bots = calloc(count, sizeof(*bots->bots));
     uint32_t bots_per_port = count <= TW_LOAD_OWN_SOCKETS_MAX ? 1u : TW_LOAD_BOTS_PER_SOCKET;
     bool made = bots->bots != NULL;
@@ -170,6 +177,7 @@ static void look_around(struct tw_load_bots *bots, struct tw_load_bot *bot, uint
     if (bot->seen.handle != 0 && bot->seen.handle == self.handle)
         bot->moved_m +=
             hypot((double)self.x - bot->seen.x, (double)self.y - bot->seen.y) / TW_UNITS_PER_METRE;
+    bot->entity_changes += bot->seen.handle != 0 && bot->seen.handle != self.handle;
     bot->seen = self;
 }
 
@@ -243,10 +251,25 @@ static void wait_and_receive(struct tw_load_bots *bots)
         receive(bots, &bots->ports[events[i].data.u32]);
 }
 
+/* All at once, as behind a router that forgets what it knew. What was on the way is lost. */
+static void rebind(struct tw_load_bots *bots)
+{
+    bots->rebind_at_us += bots->options->rebind_s * US_PER_S;
+    flush(bots);
+    for (uint32_t i = 0; i < bots->port_count; i++) {
+        tw_load_port_close(&bots->ports[i]);
+        bots->rebinds += open_port(bots, i);
+    }
+    for (uint32_t i = 0; i < bots->count; i++)
+        (void)tw_client_rebind(bots->bots[i].client, tw_load_now_us());
+}
+
 void tw_load_bots_turn(struct tw_load_bots *bots)
 {
     wait_and_receive(bots);
     uint64_t now_us = tw_load_now_us();
+    if (bots->options->rebind_s != 0 && now_us >= bots->rebind_at_us)
+        rebind(bots);
     if (now_us >= bots->next_pass_us) {
         bots->next_pass_us = now_us + PASS_US;
         uint32_t groups = (bots->count + BOTS_PER_PASS - 1u) / BOTS_PER_PASS;

@@ -31,6 +31,7 @@ struct tw_load_bot {
     struct tw_load_walk walk;
     struct tw_client_self seen; /* own entity when last looked at */
     double moved_m;
+    uint32_t entity_changes;   /* times that the own entity became another */
     uint32_t first_input_tick; /* first one known to be applied; 0: none yet */
     uint32_t last_input_tick;
     uint64_t rtt_samples;
@@ -56,6 +57,8 @@ struct tw_load_bots {
     uint64_t started_us;
     uint64_t next_pass_us;
     uint32_t passes;
+    uint64_t rebind_at_us; /* next */
+    uint32_t rebinds;      /* of ports, ever */
     int epoll;
     bool leaving;     /* we close, not they */
     bool interrupted; /* by a signal */

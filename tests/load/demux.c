@@ -12,6 +12,8 @@ void tw_load_demux_set(struct tw_load_demux *demux, uint32_t index, uint32_t con
     TW_ASSERT(index < TW_LOAD_BOTS_PER_SOCKET);
     if (index >= demux->count)
         demux->count = index + 1u;
+    if (connection_id != demux->connection_ids[index])
+        demux->previous_ids[index] = demux->connection_ids[index];
     demux->connection_ids[index] = connection_id;
     memcpy(demux->ephemerals[index], ephemeral, TW_KEY_SIZE);
 }
@@ -23,7 +25,8 @@ uint32_t tw_load_demux_find(const struct tw_load_demux *demux, const uint8_t *by
     uint32_t connection_id = tw_load_u32(bytes + TW_HEADER_CONNECTION_ID);
     if (connection_id != 0) {
         for (uint32_t i = 0; i < demux->count; i++) {
-            if (demux->connection_ids[i] == connection_id)
+            if (demux->connection_ids[i] == connection_id ||
+                demux->previous_ids[i] == connection_id)
                 return i;
         }
         return TW_LOAD_NOBODY;

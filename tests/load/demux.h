@@ -18,6 +18,7 @@
 struct tw_load_demux {
     uint32_t count;
     uint32_t connection_ids[TW_LOAD_BOTS_PER_SOCKET]; /* 0: not connected */
+    uint32_t previous_ids[TW_LOAD_BOTS_PER_SOCKET];   /* before a rename; 0: none */
     uint8_t ephemerals[TW_LOAD_BOTS_PER_SOCKET][TW_KEY_SIZE];
 };
 

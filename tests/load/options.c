@@ -24,6 +24,7 @@ static const char help_text[] =
     "  --timeout S           silence that ends a connection (default 10)\n"
     "  --entities N          size of a bot's view (default 1024)\n"
     "  --loss P              drop P percent of datagrams both ways inside the bots\n"
+    "  --rebind S            every S seconds each bot goes on from another port\n"
     "  --expect-close        a server that stops counts as success\n"
     "\n"
     "exit status: 0 all bots connected and stayed, no view differed from the server's, and none\n"
@@ -43,6 +44,7 @@ enum {
     OPTION_TIMEOUT,
     OPTION_ENTITIES,
     OPTION_LOSS,
+    OPTION_REBIND,
     OPTION_EXPECT_CLOSE,
     OPTION_HELP
 };
@@ -60,6 +62,7 @@ static const struct option long_options[] = {
     {"timeout", required_argument, NULL, OPTION_TIMEOUT},
     {"entities", required_argument, NULL, OPTION_ENTITIES},
     {"loss", required_argument, NULL, OPTION_LOSS},
+    {"rebind", required_argument, NULL, OPTION_REBIND},
     {"expect-close", no_argument, NULL, OPTION_EXPECT_CLOSE},
     {"help", no_argument, NULL, OPTION_HELP},
     {NULL, 0, NULL, 0},
@@ -133,6 +136,8 @@ static bool apply(struct tw_load_options *options, int option)
         return number32("entities", 1, 4096, &options->entities_max);
     case OPTION_LOSS:
         return number32("loss", 0, 90, &options->loss_percent);
+    case OPTION_REBIND:
+        return number32("rebind", 1, 3600, &options->rebind_s);
     case OPTION_EXPECT_CLOSE:
         options->expect_close = true;
         return true;

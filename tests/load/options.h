@@ -25,6 +25,7 @@ struct tw_load_options {
     uint32_t timeout_s;
     uint32_t entities_max;
     uint32_t loss_percent;
+    uint32_t rebind_s; /* 0: never */
     uint64_t seed;
     bool json;
     bool expect_close;

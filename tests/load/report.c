@@ -207,7 +207,7 @@ struct tally {
     uint64_t inputs_applied_min;
     uint64_t hashes_checked_min;
     double walker_moved_min_m;
-    uint32_t connected_ever, never_compared, walkers;
+    uint32_t connected_ever, never_compared, walkers, entity_changes;
     uint32_t closed_by_server[TW_CLOSE_COUNT];
 };
 
@@ -228,6 +228,7 @@ static struct tally tally_up(const struct tw_load_bots *bots)
         found.connected_ever += bot->connected_ever;
         found.never_compared += bot->connected_ever && statistics.hashes_checked == 0;
         found.walkers += bot->walks;
+        found.entity_changes += bot->entity_changes;
         if (bot->end == TW_CLIENT_END_REMOTE && bot->end_code < TW_CLOSE_COUNT)
             found.closed_by_server[bot->end_code]++;
         if (bot->walks && bot->moved_m < found.walker_moved_min_m)
@@ -276,6 +277,7 @@ static void print_summary_json(const struct tw_load_bots *bots, const struct tw_
         sums->inputs, sums->inputs_applied, tally->inputs_applied_min, sums->snapshots,
         sums->snapshots_lost, sums->snapshots_incomplete, sums->rejected, bots->try_again,
         sums->hashes_checked, tally->hashes_checked_min, sums->hashes_wrong, tally->never_compared);
+    printf("\"rebinds\":%u,\"entity_changes\":%u,", bots->rebinds, tally->entity_changes);
     printf("\"moved_m\":%.1f,\"walker_moved_min_m\":%.1f,\"rtt_p50_us\":%" PRIu64
            ",\"rtt_p99_us\":%" PRIu64 ",\"rtt_max_us\":%" PRIu64 "}\n",
            sums->moved_m, tally->walker_moved_min_m, tw_histogram_permille(bots->total.counts, 500),

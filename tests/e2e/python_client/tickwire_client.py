@@ -184,7 +184,8 @@ class Session:
             connection_id, channel, flags, sequence = protocol.parse_header(packet)
             if connection_id == 0:
                 return  # a repeated welcome
-            if connection_id not in (self.connection_id, self.previous_id) or channel != 0 or flags != 0:
+            if (connection_id not in (self.connection_id, self.previous_id) or channel != 0
+                    or flags != 0):
                 raise Malformed("not for this session")
             if not self.replay.fresh(sequence):
                 raise Malformed("replayed")

@@ -18,7 +18,7 @@
 
 struct given {
     struct tw_sessions sessions;
-    struct tw_budget forged;
+    struct tw_budget forged, path;
     struct tw_live live;
     struct tw_burst burst;
     void *memory;
@@ -52,6 +52,8 @@ static int setup(void **state)
         .session_rate = tw_budget_rate_make(1, RATE),
         .forged_budget = &given->forged,
         .forged_rate = tw_budget_rate_make(1, 2),
+        .path_budget = &given->path,
+        .path_rate = tw_budget_rate_make(1, 2),
     };
     *state = given;
     return 0;
@@ -99,7 +101,7 @@ static void begin(struct given *given)
 
 static void run(struct given *given)
 {
-    tw_live_find(&given->live, &given->burst);
+    tw_live_find(&given->live, &given->burst, NOW_NS);
     tw_live_test(&given->live, &given->burst, NOW_NS);
     tw_live_open(&given->live, &given->burst, NOW_NS);
     tw_live_commit(&given->live, &given->burst, NOW_NS);
@@ -111,7 +113,9 @@ static void find_hands_on_what_it_knows_in_order(void **state)
     struct given *given = *state;
     begin(given);
     add(given, 0, 1);
-    add(given, 1, 1)->source.port++;
+    struct tw_replay *replay = &given->sessions.bodies[given->slots[1]].replay;
+    assert_int_equal(tw_replay_commit(replay, 2), TW_REPLAY_FRESH);
+    add(given, 1, 1)->source.port++; /* not newer than all before it */
     add(given, 2, 1)->header.connection_id ^= 1u << (TW_SLOT_BITS + TW_WORKER_BITS);
     add(given, 3, 1)->header.connection_id = tw_connection_id(0, SESSIONS, 1);
     add(given, 3, 1)->header.flags = 0x80;
@@ -121,7 +125,7 @@ static void find_hands_on_what_it_knows_in_order(void **state)
     add(given, 3, 1);
     tw_sessions_set_state(&given->sessions, given->slots[2], TW_SESSION_CLOSING);
     add(given, 2, 1);
-    tw_live_find(&given->live, &given->burst);
+    tw_live_find(&given->live, &given->burst, NOW_NS);
     static const uint16_t wanted[] = {TW_OUTCOME_OPEN,
                                       TW_OUTCOME_PATH_UNKNOWN,
                                       TW_OUTCOME_GENERATION_STALE,
@@ -140,6 +144,49 @@ static void find_hands_on_what_it_knows_in_order(void **state)
     assert_int_equal(given->burst.packets[8].slot, given->slots[3]);
 }
 
+/* Each session gets one look in 10 ms, all together what the worker's budget gives. */
+static void packets_from_elsewhere_have_a_budget_of_their_own(void **state)
+{
+    struct given *given = *state;
+    begin(given);
+    add(given, 0, 9)->source.port++;
+    add(given, 0, 10)->source.port++;
+    add(given, 1, 9)->interface = 1;
+    add(given, 2, 9)->source.port++;
+    add(given, 2, 9);
+    tw_live_find(&given->live, &given->burst, NOW_NS);
+    assert_int_equal(given->burst.packets[0].path, TW_PATH_FRESH);
+    assert_int_equal(given->burst.packets[0].outcome, TW_OUTCOME_OPEN);
+    assert_int_equal(given->burst.packets[1].outcome, TW_OUTCOME_PATH_UNKNOWN);
+    assert_int_equal(given->burst.packets[2].path, TW_PATH_FRESH);
+    assert_int_equal(given->burst.packets[2].outcome, TW_OUTCOME_OPEN);
+    assert_int_equal(given->burst.packets[3].outcome, TW_OUTCOME_PATH_UNKNOWN);
+    assert_int_equal(given->burst.packets[4].path, TW_PATH_CURRENT);
+    /* They cost their session nothing, whether they open or not. */
+    struct tw_budget before = given->sessions.hot[given->slots[0]].budget;
+    given->burst.packets[0].payload[20] ^= 1;
+    tw_live_test(&given->live, &given->burst, NOW_NS);
+    tw_live_open(&given->live, &given->burst, NOW_NS);
+    assert_int_equal(given->burst.packets[0].outcome, TW_OUTCOME_TAG_WRONG);
+    assert_int_equal(given->burst.packets[2].outcome, TW_OUTCOME_OPEN);
+    assert_memory_equal(&given->sessions.hot[given->slots[0]].budget, &before, sizeof(before));
+    assert_int_equal(given->sessions.hot[given->slots[1]].budget.full_at_ns, 0);
+}
+
+/* Overtaken in its own burst by a packet over the session's path: not the newest any more. */
+static void commit_opens_nothing_for_an_old_number(void **state)
+{
+    struct given *given = *state;
+    begin(given);
+    add(given, 0, 20);
+    add(given, 0, 19)->source.port++;
+    add(given, 0, 18);
+    run(given);
+    assert_int_equal(given->burst.packets[0].outcome, TW_OUTCOME_ACCEPTED);
+    assert_int_equal(given->burst.packets[1].outcome, TW_OUTCOME_PATH_UNKNOWN);
+    assert_int_equal(given->burst.packets[2].outcome, TW_OUTCOME_ACCEPTED);
+}
+
 static void test_asks_the_window_before_the_budget(void **state)
 {
     struct given *given = *state;
@@ -151,7 +198,7 @@ static void test_asks_the_window_before_the_budget(void **state)
     add(given, 0, 5000 - TW_REPLAY_WINDOW);
     for (uint32_t i = 0; i < RATE + 1; i++)
         add(given, 0, 5001 + i);
-    tw_live_find(&given->live, &given->burst);
+    tw_live_find(&given->live, &given->burst, NOW_NS);
     tw_live_test(&given->live, &given->burst, NOW_NS);
     for (uint32_t i = 0; i < 10; i++)
         assert_int_equal(given->burst.packets[i].outcome, TW_OUTCOME_REPLAY_DUPLICATE);
@@ -256,6 +303,8 @@ int main(void)
         TEST(find_hands_on_what_it_knows_in_order),
         TEST(test_asks_the_window_before_the_budget),
         TEST(open_refuses_each_damaged_byte_alone),
+        TEST(packets_from_elsewhere_have_a_budget_of_their_own),
+        TEST(commit_opens_nothing_for_an_old_number),
         TEST(forged_packets_are_charged_above_their_rate_only),
         TEST(a_copy_in_the_same_burst_fails_when_it_is_recorded),
         TEST(validate_decodes_each_packet_into_its_own_frames),

@@ -223,11 +223,14 @@ static void bad_packets_have_their_own_end(void **state)
     expect(&rig, &client, packet, size, TW_OUTCOME_CONNECTION_UNKNOWN);
     tw_store_u32(packet, client.id ^ 5u << TW_SLOT_BITS);
     expect(&rig, &client, packet, size, TW_OUTCOME_CONNECTION_UNKNOWN);
-    tw_store_u32(packet, client.id);
-    client.port++;
+    size = rig_client_seal(&client, 1998, ping, sizeof(ping), packet);
+    client.port++; /* its number is not newer than all before it */
     expect(&rig, &client, packet, size, TW_OUTCOME_PATH_UNKNOWN);
     client.port--;
-    /* None of it was believed: the packet still passes. */
+    /* None of it was believed: the packets still pass. */
+    size = rig_client_seal(&client, 2002, ping, sizeof(ping), packet);
+    expect(&rig, &client, packet, size, TW_OUTCOME_ACCEPTED);
+    size = rig_client_seal(&client, 1998, ping, sizeof(ping), packet);
     expect(&rig, &client, packet, size, TW_OUTCOME_ACCEPTED);
     expect(&rig, &client, packet, TW_PACKET_MIN - 1, TW_OUTCOME_PAYLOAD_SMALL);
     assert_int_equal(rig_events(&rig, TW_EVENT_CLOSED, NULL), 0);

@@ -4,6 +4,7 @@
 
 #include "dataplane/gate/arp.h"
 #include "dataplane/gate/network_bytes.h"
+#include "dataplane/gate/path.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -63,18 +64,37 @@ static void another_port_is_another_path(void **state)
 {
     (void)state;
     struct rig_client client;
-    start(1);
+    uint8_t plaintext[16], frame[TEST_FRAME_MAX];
+    rig_make(&rig, 1);
+    rig.ports = 2;
+    rig.config.ports[1].gateway = CLIENT2; /* 198.18.0.2 is no neighbour of the second link */
+    rig_start(&rig);
+    know(1, CLIENT2);
     make_client(&client, 0, TEST_CLIENT_ADDRESS);
     client.interface = 1;
     rig_client_send_ping(&rig, &client, 2);
     rig_turn(&rig, RIG_MS);
-    /* 198.18.0.2 is no neighbour of the second link, but may reach it through a router. */
-    assert_int_equal(rig_outcome(&rig, TW_OUTCOME_PATH_UNKNOWN), 1);
-    client.interface = 0;
+    /* The challenge goes there, the pong where the session is. */
+    size_t size = rig_sent_by(&rig, 1, frame);
+    assert_int_equal(size, TW_FRAME_HEADERS_SIZE + TW_PATH_CHALLENGE_PACKET);
+    assert_int_equal(rig_sent_by(&rig, 1, frame), 0);
+    assert_true(rig_sent_by(&rig, 0, frame) > size);
+    for (int i = 0; i < 200; i++) {
+        rig_turn(&rig, RIG_MS);
+        assert_int_equal(rig_sent_by(&rig, 1, frame), 0);
+    }
     rig_client_send_ping(&rig, &client, 3);
     rig_turn(&rig, RIG_MS);
     rig_client_receive(&rig, &client, 1);
-    assert_int_equal(client.pongs, 2);
+    assert_int_equal(client.challenges, 1);
+    /* Proven, everything goes by the other port. */
+    struct tw_writer writer = tw_writer_make(plaintext, sizeof(plaintext));
+    tw_frame_write_response(&writer, client.challenge);
+    rig_client_send_frames(&rig, &client, plaintext, (size_t)(writer.next - plaintext));
+    rig_client_send_ping(&rig, &client, 4);
+    rig_turn(&rig, RIG_MS);
+    assert_int_equal(rig_sent_by(&rig, 0, frame), 0);
+    assert_true(rig_sent_by(&rig, 1, frame) > 0);
     rig_stop(&rig);
 }
 
@@ -136,7 +156,8 @@ static void hand_over_keeps_the_port(void **state)
     know(1, CLIENT2);
     make_client(&client, 1, CLIENT2);
     for (uint32_t port = 0; port < 2; port++) {
-        size_t size = rig_client_seal(&client, 100 + port, ping, sizeof(ping), packet);
+        /* The first is too old to open a path by the port that it takes. */
+        size_t size = rig_client_seal(&client, port == 0 ? 1 : 101, ping, sizeof(ping), packet);
         size = test_udp_frame(frame, client.ip, client.port, packet, size);
         if (port == 1)
             test_set_destination(frame, TEST_SERVER_ADDRESS2);

@@ -498,6 +498,9 @@ static void receive_packet(struct rig_client *client, const struct tw_packet *pa
     client->received++;
     client->closes += client->frames.has_close;
     client->pongs += client->frames.has_pong;
+    client->challenges += client->frames.has_challenge;
+    if (client->frames.has_challenge)
+        memcpy(client->challenge, client->frames.challenge, sizeof(client->challenge));
 }
 
 static void receive_from(struct rig *rig, uint32_t port, struct rig_client *clients, uint32_t count)

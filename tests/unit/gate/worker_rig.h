@@ -57,7 +57,8 @@ struct rig_client {
     enum tw_handshake_news news;
     uint32_t received; /* sealed packets that opened */
     uint32_t clear;    /* handshake packets */
-    uint32_t closes, pongs;
+    uint32_t closes, pongs, challenges;
+    uint8_t challenge[TW_CHALLENGE_SIZE]; /* newest */
 };
 
 /* Once per process, before anything else. */

@@ -110,8 +110,7 @@ static void every_truncation(void **state)
     every_client_frame(&writer);
     size_t size = (size_t)(writer.next - bytes);
     for (size_t cut = 0; cut <= size; cut++) {
-        bool border = cut == 56 || cut == 67 || cut == 78 || cut == 83 || cut == 104 ||
-                      cut == size;
+        bool border = cut == 56 || cut == 67 || cut == 78 || cut == 83 || cut == 104 || cut == size;
         assert_int_equal(client_decode(bytes, cut), border ? TW_FRAMES_OK : TW_FRAMES_MALFORMED);
     }
 }

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A session's candidate path: an address from which authenticated packets came, and which is to be
+ * proven before anything but a challenge is sent there (RFC 9000 section 9 does the same).
+ *
+ *   none ──newest packet from elsewhere──► open ──right answer from there──► the session's address
+ *    ▲                                      │ └── another newest packet from elsewhere, 1 s later
+ * ─┐ └───────────── 3 s ────────────────────┘                  (the candidate is replaced)
+ * ◄───────┘
+ *
+ * Towards the candidate goes at most three times what came from there, counted in packets and in
+ * bytes of payload, so that it holds whatever the headers are: an address that a client only
+ * pretends to have is not worth flooding this way. Pure; time and the random bytes are arguments;
+ * one per session, in its body.
+ */
+#ifndef TICKWIRE_DATAPLANE_GATE_PATH_H
+#define TICKWIRE_DATAPLANE_GATE_PATH_H
+
+#include "tickwire/address.h"
+#include "tickwire/wire.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Room for several losses on the slowest way that a game is playable on. */
+#define TW_PATH_LIFE_NS UINT64_C(3000000000)
+/* One new candidate a second: more often nobody changes networks. */
+#define TW_PATH_INTERVAL_NS UINT64_C(1000000000)
+#define TW_PATH_REPEAT_NS   UINT64_C(200000000)
+/* Attempts to open a packet from elsewhere: whoever forges them in one session's name gets no more
+ * than a tenth of what the worker spends on all. */
+#define TW_PATH_TRY_NS        UINT64_C(10000000)
+#define TW_PATH_TRIES_PER_S   1000u
+#define TW_PATH_TRIES_BURST   64u
+#define TW_PATH_AMPLIFICATION 3u
+
+/* A packet with nothing but a challenge. */
+#define TW_PATH_CHALLENGE_PACKET (TW_PACKET_MIN + TW_FRAME_HEADER_SIZE + TW_CHALLENGE_SIZE)
+
+/* Where a packet came from, and by which of our interfaces. */
+struct tw_path_end {
+    struct tw_address address;
+    uint8_t interface;
+};
+
+struct tw_path {
+    struct tw_path_end end;
+    bool open;
+    uint8_t challenge[TW_CHALLENGE_SIZE];
+    uint32_t received_packets;
+    uint32_t sent_packets;
+    uint64_t received_bytes; /* of payload */
+    uint64_t opened_ns;      /* newest candidate; 0: there was none */
+    uint64_t challenged_ns;  /* newest challenge; 0: none to this candidate */
+    uint64_t tried_ns;       /* newest attempt to open a packet from elsewhere; 0: none */
+};
+
+/* How a packet's source stands to its session. */
+enum tw_path_kind {
+    TW_PATH_CURRENT = 0, /* the session's address */
+    TW_PATH_CANDIDATE,
+    TW_PATH_FRESH, /* neither; would open a candidate if it authenticates */
+};
+
+static inline bool tw_path_end_equal(const struct tw_path_end *a, const struct tw_path_end *b)
+{
+    return a->interface == b->interface && tw_address_equal(&a->address, &b->address);
+}
+
+bool tw_path_is_candidate(const struct tw_path *path, const struct tw_path_end *source,
+                          uint64_t now_ns);
+
+/* Whether a new candidate could be opened now. */
+bool tw_path_may_open(const struct tw_path *path, uint64_t now_ns);
+
+/* Whether to spend cryptography on a packet from elsewhere; if so, it is noted. */
+bool tw_path_try(struct tw_path *path, uint64_t now_ns);
+
+/* Any older candidate is forgotten. */
+void tw_path_open(struct tw_path *path, const struct tw_path_end *source,
+                  const uint8_t challenge[TW_CHALLENGE_SIZE], uint64_t now_ns);
+
+/* A packet from the candidate authenticated. */
+void tw_path_received(struct tw_path *path, uint32_t payload_length);
+
+/* True: a challenge is to be sent, and is counted as sent. */
+bool tw_path_take_challenge(struct tw_path *path, uint64_t now_ns);
+
+/* A response from `source`. True, once: that address is proven, and the candidate is over. */
+bool tw_path_answer(struct tw_path *path, const struct tw_path_end *source,
+                    const uint8_t response[TW_CHALLENGE_SIZE], uint64_t now_ns);
+
+#endif
