@@ -13,7 +13,8 @@ enum tw_gate_length { TW_GATE_QUICK, TW_GATE_NORMAL, TW_GATE_LONG };
 
 struct tw_gate_options {
     enum tw_gate_length length;
-    bool check; /* exit status 1 if a target is missed */
+    bool check;       /* exit status 1 if a target is missed */
+    const char *only; /* NULL, or the one row that is measured, named without "gate." */
 };
 
 /* Exit status: 0 it ran, 1 it could not or (check) missed a target. */

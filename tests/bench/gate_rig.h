@@ -49,6 +49,7 @@ struct gate_rig {
     enum tw_suite suite;
     uint64_t now_ns;           /* the worker's clock */
     uint64_t tick_phase;       /* packets since the clock last stood on a tick */
+    uint64_t cycles;           /* of all turns so far, by the clock of the CPU */
     enum gate_traffic traffic; /* of the frames made ahead */
     uint32_t ahead_first, ahead_count;
 };
@@ -63,11 +64,13 @@ void gate_rig_begin(struct gate_rig *rig, uint32_t plaintext_size);
 
 /* Makes the frames of so many rounds ahead: GATE_ROUNDS_MAX, or 1 for traffic of long frames. */
 uint32_t gate_rig_make_ahead(struct gate_rig *rig, enum gate_traffic traffic);
-/* GATE_ROUND of these in, all of which end as this traffic must. Cycles of the worker's turns. */
+/* GATE_ROUND of these in, all of which end as this traffic must. Returns, as all of the following,
+ * ns that this thread had the core for the worker's turns: what other processes took is not in it.
+ */
 uint64_t gate_rig_receive(struct gate_rig *rig);
 
 /* GATE_ROUND snapshots of `size` bytes of frames from the shard (or as many as a buffer holds), all
- * of them sent. Cycles of the worker's turns. */
+ * of them sent. */
 uint64_t gate_rig_send(struct gate_rig *rig, uint16_t size);
 
 /* One input packet into an idle worker: cycles of the turn that puts it into the shard's ring. */
@@ -75,7 +78,7 @@ uint64_t gate_rig_receive_one(struct gate_rig *rig);
 /* Cycles of a turn that finds nothing. */
 uint64_t gate_rig_idle_turn(struct gate_rig *rig);
 
-/* What the port alone costs: GATE_ROUND frames made ahead received and freed; sent. Cycles. */
+/* What the port alone costs: GATE_ROUND frames made ahead received and freed; sent. */
 uint64_t gate_rig_port_receive(struct gate_rig *rig);
 uint64_t gate_rig_port_send(struct gate_rig *rig, uint16_t size);
 

@@ -58,7 +58,7 @@ static void run_block(struct gate_rig *rig, struct job job, struct samples *samp
     bool receives = job.kind == JOB_RECEIVE || job.kind == JOB_PORT_RECEIVE;
     uint32_t rounds = receives ? gate_rig_make_ahead(rig, job.traffic) : GATE_ROUNDS_MAX;
     for (uint32_t i = 0; i < rounds; i++) {
-        double ns = cycles_to_ns(run_round(rig, job)) / GATE_ROUND;
+        double ns = (double)run_round(rig, job) / GATE_ROUND;
         if ((i > 0 || rounds == 1) && samples->count < GATE_REPETITIONS_MAX)
             samples->ns[samples->count++] = ns;
     }
@@ -148,8 +148,15 @@ static void print_row(struct gate_pair *pair, const struct row *row, struct gate
             reference.minimum_ns);
 }
 
+static bool is_wanted(const struct gate_pair *pair, const char *name)
+{
+    return pair->only == NULL || strcmp(pair->only, name) == 0;
+}
+
 static struct gate_cost run_row(struct gate_pair *pair, const struct row *row)
 {
+    if (!is_wanted(pair, row->name))
+        return (struct gate_cost){0};
     warm_up(pair->shipped, row->job);
     warm_up(pair->reference, row->job);
     struct tw_chacha_lanes_statistics *lanes = tw_chacha_lanes_statistics();
@@ -215,6 +222,8 @@ void gate_rows_strangers(struct gate_pair *pair)
 
 void gate_rows_port(struct gate_pair *pair)
 {
+    if (!is_wanted(pair, "port"))
+        return;
     struct gate_cost received =
         measure(pair->shipped, pair->repetitions,
                 (struct job){.kind = JOB_PORT_RECEIVE, .traffic = GATE_TRAFFIC_UNKNOWN});
@@ -232,6 +241,8 @@ void gate_rows_port(struct gate_pair *pair)
 void gate_rows_lone_packet(struct gate_pair *pair)
 {
     static uint32_t counts[TW_HISTOGRAM_BUCKETS];
+    if (!is_wanted(pair, "lone_packet"))
+        return;
     struct gate_rig *rig = pair->shipped;
     uint32_t samples = pair->repetitions * LONE_PER_REPETITION;
     uint64_t idle = UINT64_MAX;

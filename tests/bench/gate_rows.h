@@ -22,11 +22,12 @@ struct gate_pair {
     struct gate_rig *shipped, *reference;
     uint32_t repetitions;   /* 5..GATE_REPETITIONS_MAX */
     const char *suite_name; /* as in metrics: aes256gcm, chacha20poly1305 */
+    const char *only;       /* NULL, or the one row that is measured, for profilers */
     char setup[640];
     bool all_met;
 };
 
-/* Rows of the pair's suite; what a packet costs the shipped back end. */
+/* Rows of the pair's suite; what a packet costs the shipped back end, 0 if not measured. */
 struct gate_cost gate_rows_received(struct gate_pair *pair);
 void gate_rows_forged(struct gate_pair *pair);
 struct gate_cost gate_rows_sent(struct gate_pair *pair);

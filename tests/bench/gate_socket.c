@@ -20,11 +20,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ROUND           1024u
-#define BURST           64u
-#define WARM_UP_ROUNDS  16u
-#define REPETITIONS_MAX 2048u
-#define SNAPSHOT_SIZE   300u
+#define ROUND          1024u
+#define BURST          64u
+#define WARM_UP_ROUNDS 16u
+#define BURSTS_MAX     (2048u * ROUND / BURST)
+#define SNAPSHOT_SIZE  300u
 #define BUFFER_BYTES                                                                               \
     (16 << 20) /* a round of small packets is under 2 MB of the kernel's memory                    \
                 */
@@ -39,12 +39,18 @@ struct server_session {
     struct sockaddr_in address;
 };
 
+struct samples {
+    double ns[BURSTS_MAX]; /* per packet of a burst */
+    uint32_t count;
+};
+
 struct server {
     struct gate_crowd crowd;
     struct server_session *sessions;
     int server_socket, client_socket;
     struct sockaddr_in server_address, client_address, sink_address;
     uint64_t accepted;
+    struct samples into_sink, to_server, received, sent;
 };
 
 /* Packets of a burst, and what the kernel needs to know about them. */
@@ -145,6 +151,12 @@ static double now_ns(void)
     return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
 }
 
+static void take_sample(struct samples *samples, double start_ns)
+{
+    if (samples->count < BURSTS_MAX)
+        samples->ns[samples->count++] = (now_ns() - start_ns) / BURST;
+}
+
 /* ---- the server's two directions ---------------------------------------------------------------
  */
 
@@ -205,10 +217,10 @@ static void take_burst(struct server *server, uint32_t count)
     }
 }
 
-/* Input packets from the clients to somebody; ns for all. */
-static double send_inputs(struct server *server, const struct sockaddr_in *to)
+/* Input packets from the clients to somebody. */
+static void send_inputs(struct server *server, const struct sockaddr_in *to,
+                        struct samples *samples)
 {
-    double spent_ns = 0;
     for (uint32_t sent = 0; sent < ROUND; sent += BURST) {
         for (uint32_t i = 0; i < BURST; i++) {
             struct gate_client *client = &server->crowd.clients[gate_crowd_next(&server->crowd)];
@@ -217,34 +229,30 @@ static double send_inputs(struct server *server, const struct sockaddr_in *to)
         double start_ns = now_ns();
         GATE_CHECK(sendmmsg(server->client_socket, burst.messages, BURST, 0) == (int)BURST,
                    "sendmmsg: %s", strerror(errno));
-        spent_ns += now_ns() - start_ns;
+        take_sample(samples, start_ns);
     }
-    return spent_ns;
 }
 
-static double receive_inputs(struct server *server)
+static void receive_inputs(struct server *server)
 {
     uint64_t accepted = server->accepted;
-    double start_ns = now_ns();
-    for (uint32_t received = 0; received < ROUND;) {
+    for (uint32_t received = 0; received < ROUND; received += BURST) {
+        double start_ns = now_ns();
         for (uint32_t i = 0; i < BURST; i++)
             point_at(i, TW_DATAGRAM_MAX, &server->server_address);
         int count = recvmmsg(server->server_socket, burst.messages, BURST, MSG_DONTWAIT, NULL);
-        GATE_CHECK(count > 0, "the kernel lost packets: %u of %u came", received, ROUND);
-        take_burst(server, (uint32_t)count);
-        received += (uint32_t)count;
+        GATE_CHECK(count == (int)BURST, "the kernel lost packets: %u of %u came", received, ROUND);
+        take_burst(server, BURST);
+        take_sample(&server->received, start_ns);
     }
-    double spent_ns = now_ns() - start_ns;
     GATE_CHECK(server->accepted - accepted == ROUND, "the server on sockets refused packets");
-    return spent_ns;
 }
 
-static struct gate_socket_cost receive_round(struct server *server)
+static void receive_round(struct server *server)
 {
-    double into_sink_ns = send_inputs(server, &server->sink_address);
-    double to_server_ns = send_inputs(server, &server->server_address);
-    return (struct gate_socket_cost){.deliver_ns = (to_server_ns - into_sink_ns) / ROUND,
-                                     .receive_ns = receive_inputs(server) / ROUND};
+    send_inputs(server, &server->sink_address, &server->into_sink);
+    send_inputs(server, &server->server_address, &server->to_server);
+    receive_inputs(server);
 }
 
 static void write_snapshot(struct server *server, uint32_t number, uint8_t *packet)
@@ -260,7 +268,7 @@ static void write_snapshot(struct server *server, uint32_t number, uint8_t *pack
            SNAPSHOT_SIZE - TW_FRAME_HEADER_SIZE);
 }
 
-static double send_burst(struct server *server)
+static void send_burst(struct server *server)
 {
     struct tw_aead_job jobs[BURST];
     for (uint32_t i = 0; i < BURST; i++) {
@@ -278,21 +286,17 @@ static double send_burst(struct server *server)
         point_at(i, jobs[i].length, &server->sink_address);
     GATE_CHECK(sendmmsg(server->server_socket, burst.messages, BURST, 0) == (int)BURST,
                "sendmmsg: %s", strerror(errno));
-    return now_ns() - start_ns;
+    take_sample(&server->sent, start_ns);
 }
 
-static struct gate_socket_cost send_round(struct server *server)
+static void send_round(struct server *server)
 {
-    struct gate_socket_cost cost = {0};
     for (uint32_t sent = 0; sent < ROUND; sent += BURST)
-        cost.send_ns += send_burst(server) / ROUND;
-    return cost;
+        send_burst(server);
 }
 
 /* ---- figures -----------------------------------------------------------------------------------
  */
-
-static double samples[3][REPETITIONS_MAX];
 
 static int compare(const void *left, const void *right)
 {
@@ -300,30 +304,27 @@ static int compare(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-static double median_of(double *values, uint32_t count)
+static double median_of(struct samples *samples)
 {
-    qsort(values, count, sizeof(values[0]), compare);
-    return values[count / 2];
+    qsort(samples->ns, samples->count, sizeof(samples->ns[0]), compare);
+    return samples->ns[samples->count / 2];
 }
 
 struct gate_socket_cost gate_socket_measure(enum tw_suite suite, uint32_t sessions,
                                             uint32_t repetitions)
 {
     static struct server server;
-    uint32_t count = repetitions < REPETITIONS_MAX ? repetitions : REPETITIONS_MAX;
     start(&server, suite, sessions);
-    for (uint32_t i = 0; i < WARM_UP_ROUNDS; i++) {
+    for (uint32_t i = 0; i < WARM_UP_ROUNDS + repetitions; i++) {
+        if (i == WARM_UP_ROUNDS)
+            server.into_sink.count = server.to_server.count = server.received.count =
+                server.sent.count = 0;
         receive_round(&server);
         send_round(&server);
     }
-    for (uint32_t i = 0; i < count; i++) {
-        struct gate_socket_cost received = receive_round(&server);
-        samples[0][i] = received.deliver_ns;
-        samples[1][i] = received.receive_ns;
-        samples[2][i] = send_round(&server).send_ns;
-    }
     stop(&server);
-    return (struct gate_socket_cost){.deliver_ns = median_of(samples[0], count),
-                                     .receive_ns = median_of(samples[1], count),
-                                     .send_ns = median_of(samples[2], count)};
+    double to_server_ns = median_of(&server.to_server);
+    return (struct gate_socket_cost){.deliver_ns = to_server_ns - median_of(&server.into_sink),
+                                     .receive_ns = median_of(&server.received),
+                                     .send_ns = median_of(&server.sent)};
 }

@@ -40,7 +40,9 @@ static void run_round(struct gate_rig *rig, uint32_t number)
 {
     struct tw_stage_cycles *cycles = &rig->worker->stage_cycles;
     memset(cycles->spent, 0, sizeof(cycles->spent));
-    uint64_t rest = gate_rig_receive(rig);
+    uint64_t before = rig->cycles;
+    gate_rig_receive(rig);
+    uint64_t rest = rig->cycles - before;
     for (uint32_t stage = 0; stage < TW_STAGE_COUNT; stage++) {
         samples[stage][number] = (double)cycles->spent[stage] / GATE_ROUND;
         rest -= cycles->spent[stage];
@@ -131,6 +133,7 @@ int main(int argc, char **argv)
     if (report.aes256_gcm)
         run_suite(&port, TW_SUITE_AES256_GCM, &ciphers, rounds);
     run_suite(&port, TW_SUITE_CHACHA20_POLY1305, &ciphers, rounds);
+    fprintf(stderr, "stages: %s\n", port.hugepages ? "hugepages" : "no hugepages");
     print_table();
     return 0;
 }

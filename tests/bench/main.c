@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* tickwire-bench SUITE [--quick] [--long] [--check] [--players N]: figures on standard output. */
+/* tickwire-bench SUITE [--quick] [--long] [--check] [--players N] [--row NAME]: figures on standard
+ * output. --row measures one row of suite gate alone, for profilers. */
 #include "tests/bench/e2e.h"
 #include "tests/bench/gate.h"
 
@@ -21,7 +22,7 @@ static int usage(const char *what, const char *word)
 {
     fprintf(stderr,
             "tickwire-bench: %s '%s'; known suites: e2e gate; options: --quick --long --check "
-            "--players N\n",
+            "--players N --row NAME\n",
             what, word);
     return 2;
 }
@@ -59,6 +60,8 @@ int main(int argc, char **argv)
             if (*end != '\0' || players < 1 || players > 50000)
                 return usage("--players takes 1 to 50000, not", argv[i]);
             options.e2e.players = (uint32_t)players;
+        } else if (strcmp(argv[i], "--row") == 0 && i + 1 < argc) {
+            options.gate.only = argv[++i];
         } else if (!take_word(&options, argv[i])) {
             return usage(argv[i][0] == '-' ? "unknown option" : "unknown suite", argv[i]);
         }
