@@ -65,6 +65,9 @@ extern const size_t tw_cli_command_count;
 /* Sends one request. On TW_EXIT_OK *result is the caller's; else the error was reported. */
 enum tw_exit tw_cli_request(const struct tw_cli *cli, const char *command, json_t *arguments,
                             json_t **result);
+/* The same, but an error with this code is not reported: *again is set. */
+enum tw_exit tw_cli_request_unless(const struct tw_cli *cli, const char *command, json_t *arguments,
+                                   const char *code, bool *again, json_t **result);
 /* Reports an error as text on stderr, or as JSON on stdout. `details` is taken over, may be NULL.
  */
 void tw_cli_report(const struct tw_cli *cli, const char *code, const char *message,
@@ -86,6 +89,7 @@ enum tw_exit tw_cli_token_issue(struct tw_cli *cli);
 enum tw_exit tw_cli_config_show(struct tw_cli *cli);
 enum tw_exit tw_cli_config_check(struct tw_cli *cli);
 enum tw_exit tw_cli_config_reference(struct tw_cli *cli);
+enum tw_exit tw_cli_lab_import(struct tw_cli *cli);
 enum tw_exit tw_cli_completion(struct tw_cli *cli);
 
 /* False: not a command; what stands in argv was told on stderr. */

@@ -150,6 +150,14 @@ static enum tw_exit unreachable(const struct tw_cli *cli, const char *path, cons
 enum tw_exit tw_cli_request(const struct tw_cli *cli, const char *command, json_t *arguments,
                             json_t **result)
 {
+    bool again;
+    return tw_cli_request_unless(cli, command, arguments, NULL, &again, result);
+}
+
+enum tw_exit tw_cli_request_unless(const struct tw_cli *cli, const char *command, json_t *arguments,
+                                   const char *unreported, bool *again, json_t **result)
+{
+    *again = false;
     char path[TW_CONFIG_PATH_SIZE];
     enum tw_exit found = find_socket(cli, path);
     if (found != TW_EXIT_OK)
@@ -169,8 +177,10 @@ enum tw_exit tw_cli_request(const struct tw_cli *cli, const char *command, json_
         json_t *error = json_object_get(answer, "error");
         const char *code = json_string_value(json_object_get(error, "code"));
         const char *message = json_string_value(json_object_get(error, "message"));
-        tw_cli_report(cli, code ? code : "UNKNOWN", message ? message : "no message",
-                      json_incref(json_object_get(error, "details")));
+        *again = unreported && code && strcmp(code, unreported) == 0;
+        if (!*again)
+            tw_cli_report(cli, code ? code : "UNKNOWN", message ? message : "no message",
+                          json_incref(json_object_get(error, "details")));
     }
     json_decref(answer);
     return outcome;

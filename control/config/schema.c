@@ -17,6 +17,8 @@ static const struct tw_schema_choice aead_choices[] = {
     {"ipsec-mb", TW_AEAD_CHOICE_IPSEC_MB},
     {"chacha-lanes", TW_AEAD_CHOICE_CHACHA_LANES},
     {NULL, 0}};
+static const struct tw_schema_choice lab_choices[] = {
+    {"false", TW_LAB_MODE_OFF}, {"true", TW_LAB_MODE_ON}, {NULL, 0}};
 static const struct tw_schema_choice suite_choices[] = {
     {"chacha20_poly1305", TW_SUITE_CHACHA20_POLY1305},
     {"aes256_gcm", TW_SUITE_AES256_GCM},
@@ -117,6 +119,8 @@ const struct tw_schema_key tw_schema_keys[] = {
            "backoff sleeps 50 us after 64 empty polls, 500 us without clients; poll never sleeps"),
     CHOICE(engine, aead, aead_choices, "auto",
            "packet cipher; auto takes the fastest that passes its self-test at start"),
+    CHOICE(engine, lab, lab_choices, "false",
+           "true: a lab for replayed traffic, which takes imported sessions and refuses players"),
 
     PORT("port2", 1, 0, "", "none"),
     PORT("port3", 2, 0, "", "none"),

@@ -72,6 +72,11 @@ static void handle_engine_hello(struct tw_agent_batch *batch, const union tw_age
                            "plane's configuration");
         return;
     }
+    if ((hello->lab != 0) != (daemon->config.engine.lab == TW_LAB_MODE_ON)) {
+        send_control_hello(batch, false,
+                           "engine.lab differs from the control plane's configuration");
+        return;
+    }
     if (daemon->engine && is_gone(daemon->engine))
         tw_agent_link_close(daemon, daemon->engine, "engine gone");
     if (daemon->engine) {
@@ -269,6 +274,11 @@ static void handle_session_state(struct tw_agent_batch *batch,
     tw_cli_server_answer_query(batch->daemon, &message->session_state);
 }
 
+static void handle_lab_result(struct tw_agent_batch *batch, const union tw_agent_message *message)
+{
+    tw_lab_service_result(&batch->daemon->lab, &message->lab_result);
+}
+
 typedef void (*handler)(struct tw_agent_batch *batch, const union tw_agent_message *message);
 static const handler handlers[] = {
     [TW_AGENT_ENGINE_HELLO] = handle_engine_hello,
@@ -279,6 +289,7 @@ static const handler handlers[] = {
     [TW_AGENT_SESSION_CLOSED] = handle_closed,
     [TW_AGENT_STATS] = handle_stats,
     [TW_AGENT_SESSION_STATE] = handle_session_state,
+    [TW_AGENT_LAB_RESULT] = handle_lab_result,
 };
 
 void tw_agent_handle(struct tw_agent_batch *batch, const union tw_agent_message *message)

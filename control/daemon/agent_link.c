@@ -46,6 +46,7 @@ void tw_agent_link_close(struct tw_daemon *daemon, struct tw_agent_peer *peer, c
 {
     if (daemon->engine == peer) {
         daemon->engine = NULL;
+        tw_lab_service_engine_lost(&daemon->lab);
         tw_log_info("engine_lost",
                     json_pack("{s:s, s:s}", "name", daemon->engine_hello.name, "reason", why));
     } else {
@@ -201,6 +202,23 @@ static union tw_agent_outgoing *push_to_engine(struct tw_daemon *daemon, enum tw
     if (daemon->engine->queue.count + TW_AGENT_QUEUE_RESERVE > TW_AGENT_QUEUE_MAX)
         return NULL;
     return tw_agent_queue_push(&daemon->engine->queue, type, length);
+}
+
+uint32_t tw_agent_link_room(const struct tw_daemon *daemon)
+{
+    if (!daemon->engine || !daemon->engine->resynced)
+        return 0;
+    uint32_t used = daemon->engine->queue.count + TW_AGENT_QUEUE_RESERVE;
+    return used < TW_AGENT_QUEUE_MAX ? TW_AGENT_QUEUE_MAX - used : 0;
+}
+
+union tw_agent_outgoing *tw_agent_link_push(struct tw_daemon *daemon, enum tw_agent_type type,
+                                            uint32_t length)
+{
+    union tw_agent_outgoing *message = push_to_engine(daemon, type, length);
+    if (message)
+        tw_watch_change(daemon, &daemon->engine->watch, daemon->engine->watch.events | EPOLLOUT);
+    return message;
 }
 
 bool tw_agent_link_kick(struct tw_daemon *daemon, uint32_t connection_id,

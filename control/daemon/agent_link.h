@@ -25,4 +25,10 @@ bool tw_agent_link_kick(struct tw_daemon *daemon, uint32_t connection_id,
 bool tw_agent_link_query(struct tw_daemon *daemon, uint64_t query, uint32_t connection_id)
     __attribute__((warn_unused_result));
 
+/* Messages that tw_agent_link_push takes now. */
+uint32_t tw_agent_link_room(const struct tw_daemon *daemon);
+/* Any message, to be filled in before the daemon's loop goes on; NULL: as above. */
+union tw_agent_outgoing *tw_agent_link_push(struct tw_daemon *daemon, enum tw_agent_type type,
+                                            uint32_t length) __attribute__((warn_unused_result));
+
 #endif

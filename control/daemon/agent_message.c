@@ -43,6 +43,11 @@ static bool session_state_ok(const union tw_agent_message *message)
     return message->session_state.found == 0 || session_ok(&message->session_state.session);
 }
 
+static bool lab_result_ok(const union tw_agent_message *message)
+{
+    return text_ok(message->lab_result.message, sizeof(message->lab_result.message));
+}
+
 static bool stats_ok(const union tw_agent_message *message)
 {
     const struct tw_agent_stats *stats = &message->stats;
@@ -69,6 +74,7 @@ static const struct {
     [TW_AGENT_SESSION_CLOSED] = {sizeof(struct tw_agent_session), event_ok},
     [TW_AGENT_STATS] = {sizeof(struct tw_agent_stats), stats_ok},
     [TW_AGENT_SESSION_STATE] = {sizeof(struct tw_agent_session_state), session_state_ok},
+    [TW_AGENT_LAB_RESULT] = {sizeof(struct tw_agent_lab_result), lab_result_ok},
 };
 
 enum tw_agent_check tw_agent_message_check(const union tw_agent_message *message, size_t received)

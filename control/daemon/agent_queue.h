@@ -26,6 +26,9 @@ union tw_agent_outgoing {
     struct tw_agent_event_ack event_ack;
     struct tw_agent_session_kick session_kick;
     struct tw_agent_session_query session_query;
+    struct tw_agent_lab_begin lab_begin;
+    struct tw_agent_lab_sessions lab_sessions;
+    struct tw_agent_lab_commit lab_commit;
     struct tw_agent_control_hello control_hello;
 };
 

@@ -161,6 +161,7 @@ static json_t *engine_json(const struct tw_daemon *daemon)
     char text[ADDRESS_TEXT_SIZE];
     (void)json_object_set_new(object, "address",
                               json_string(address_text(text, &daemon->config.ports[0])));
+    (void)json_object_set_new(object, "lab", json_boolean(daemon->lab.on));
     return object;
 }
 
@@ -168,6 +169,9 @@ static json_t *control_json(const struct tw_daemon *daemon)
 {
     const struct tw_daemon_counters *counters = &daemon->counters;
     json_t *object = json_object();
+    if (daemon->lab.on)
+        (void)json_object_set_new(object, "LAB",
+                                  json_string("takes imported sessions only, refuses players"));
     set_u64(object, "agent_version", TW_AGENT_VERSION);
     set_u64(object, "pid", (uint64_t)getpid());
     set_u64(object, "uptime_s", (tw_clock_monotonic_ms() - daemon->started_ms) / 1000u);

@@ -20,6 +20,10 @@ static const struct {
     {"account.unban", tw_command_account_unban},
     {"token.issue", tw_command_token_issue},
     {"keys.rotate", tw_command_keys_rotate},
+    {"lab.begin", tw_command_lab_begin},
+    {"lab.add", tw_command_lab_add},
+    {"lab.commit", tw_command_lab_commit},
+    {"lab.state", tw_command_lab_state},
 };
 
 void tw_call_fail(struct tw_call *call, const char *code, const char *format, ...)

@@ -11,6 +11,8 @@
 
 /* Tokens of one request: keeps the loop's pause below 50 ms and an answer below 1 MB. */
 #define TW_TOKENS_PER_REQUEST 1000u
+/* 128 records of 64 bytes in base64 leave a third of the longest request for the rest of it. */
+#define TW_LAB_RECORDS_PER_REQUEST 128u
 
 /* Finds and runs request.command; sets result, error or deferred. `request` may be NULL (not
  * JSON). */
@@ -44,5 +46,9 @@ void tw_command_account_ban(struct tw_call *call);
 void tw_command_account_unban(struct tw_call *call);
 void tw_command_token_issue(struct tw_call *call);
 void tw_command_keys_rotate(struct tw_call *call);
+void tw_command_lab_begin(struct tw_call *call);
+void tw_command_lab_add(struct tw_call *call);
+void tw_command_lab_commit(struct tw_call *call);
+void tw_command_lab_state(struct tw_call *call);
 
 #endif

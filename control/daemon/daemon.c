@@ -139,7 +139,9 @@ bool tw_daemon_init(struct tw_daemon *daemon, const struct tw_config *config,
         .keys = &daemon->keys,
         .suites = config->control.suites,
         .world = config->world.id,
+        .lab = config->engine.lab == TW_LAB_MODE_ON,
     };
+    daemon->lab.on = daemon->handshakes.lab;
     tw_token_audience(daemon->handshakes.audience, config->engine.name);
     return true;
 }

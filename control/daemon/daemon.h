@@ -14,6 +14,7 @@
 
 #include "control/daemon/agent_queue.h"
 #include "control/daemon/handshake_service.h"
+#include "control/daemon/lab_service.h"
 #include "control/daemon/live.h"
 #include "tickwire/agent.h"
 
@@ -58,6 +59,7 @@ struct tw_daemon {
     struct tw_keys keys;
     struct tw_handshake_service handshakes;
     struct tw_live live;
+    struct tw_lab_service lab;
     int epoll;
     bool stop;
     uint64_t started_unix_s;

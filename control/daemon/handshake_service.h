@@ -20,6 +20,7 @@ struct tw_handshake_service {
     uint8_t audience[TW_AUDIENCE_SIZE];
     uint8_t suites;
     uint32_t world;
+    bool lab;                            /* engine.lab: nobody is welcome */
     uint64_t verdicts[TW_VERDICT_COUNT]; /* given here */
 };
 

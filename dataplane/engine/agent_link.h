@@ -32,8 +32,9 @@ void tw_agent_link_init(struct tw_agent_link *link, struct tw_agent_protocol *pr
 /* Connects when it is time; sends until the peer's buffer is full. */
 void tw_agent_link_send(struct tw_agent_link *link, uint64_t now_ns);
 
-/* Takes one message off the socket. NONE: nothing (more) to do; for REPLY, KICK, QUERY *message is
- * valid and the caller wipes it; LINKED as in the protocol; CLOSE: the link went down. */
+/* Takes one message off the socket. NONE: nothing (more) to do; for REPLY, KICK, QUERY, LAB
+ * *message is valid and the caller wipes it; LINKED as in the protocol; CLOSE: the link went down.
+ */
 enum tw_agent_action tw_agent_link_receive(struct tw_agent_link *link,
                                            union tw_agent_message *message, uint64_t now_ns);
 

@@ -16,6 +16,7 @@ union outgoing {
     struct tw_agent_resync_end resync_end;
     struct tw_agent_handshake_request handshake_request;
     struct tw_agent_session_state session_state;
+    struct tw_agent_lab_result lab_result;
     struct tw_agent_stats stats;
 };
 
@@ -292,6 +293,12 @@ static size_t expected_length(uint16_t type)
         return sizeof(struct tw_agent_session_kick);
     case TW_AGENT_SESSION_QUERY:
         return sizeof(struct tw_agent_session_query);
+    case TW_AGENT_LAB_BEGIN:
+        return sizeof(struct tw_agent_lab_begin);
+    case TW_AGENT_LAB_SESSIONS:
+        return sizeof(struct tw_agent_lab_sessions);
+    case TW_AGENT_LAB_COMMIT:
+        return sizeof(struct tw_agent_lab_commit);
     default:
         return 0;
     }
@@ -315,6 +322,10 @@ enum tw_agent_action tw_agent_protocol_receive(struct tw_agent_protocol *protoco
         return reply_is_sane(&message->handshake_reply) ? TW_AGENT_ACTION_REPLY : odd(protocol);
     case TW_AGENT_SESSION_KICK:
         return message->session_kick.reason < TW_CLOSE_COUNT ? TW_AGENT_ACTION_KICK : odd(protocol);
+    case TW_AGENT_LAB_BEGIN:
+    case TW_AGENT_LAB_SESSIONS:
+    case TW_AGENT_LAB_COMMIT:
+        return TW_AGENT_ACTION_LAB;
     default:
         return TW_AGENT_ACTION_QUERY;
     }

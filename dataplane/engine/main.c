@@ -88,6 +88,20 @@ static void print_refused(const struct tw_aead_report *report)
     }
 }
 
+static bool is_lab(const struct tw_config *config)
+{
+    return config->engine.lab == TW_LAB_MODE_ON;
+}
+
+static void print_lab(void)
+{
+    fputs("tickwire-engine: ****************************************************************\n"
+          "tickwire-engine: LAB MODE (engine.lab is true): no player gets in. Sessions are\n"
+          "tickwire-engine: imported, and whoever has their file has their keys.\n"
+          "tickwire-engine: ****************************************************************\n",
+          stderr);
+}
+
 static void print_port(const struct tw_port *port, const struct tw_config_port *config)
 {
     const uint8_t *mac = port->mac;
@@ -103,9 +117,10 @@ static void print_ready(const struct tw_engine *engine)
     printf("{\"event\":\"ready\",\"ports\":[");
     for (uint32_t i = 0; i < engine->topology->ports; i++)
         print_port(&engine->ports[i], &engine->config->ports[i]);
-    printf("],\"hugepages\":%s,"
+    printf("],\"hugepages\":%s,\"lab\":%s,"
            "\"aead\":{\"aes256_gcm\":\"%s\",\"chacha20_poly1305\":\"%s\"},\"cookie\":\"%s\"}\n",
-           engine->hugepages ? "true" : "false", name_or_none(engine->aead_report.aes256_gcm),
+           engine->hugepages ? "true" : "false", is_lab(engine->config) ? "true" : "false",
+           name_or_none(engine->aead_report.aes256_gcm),
            name_or_none(engine->aead_report.chacha20_poly1305),
            engine->cookie_hash != NULL ? engine->cookie_hash->name : "libsodium");
     fflush(stdout);
@@ -120,6 +135,8 @@ static int run(const struct tw_config *config, const struct tw_topology *topolog
         return EXIT_START;
     }
     print_refused(&engine.aead_report);
+    if (is_lab(config))
+        print_lab();
     struct tw_main_loop *loop = tw_main_loop_create(&engine);
     if (loop == NULL) {
         fprintf(stderr, "tickwire-engine: no memory for the agent's queues\n");

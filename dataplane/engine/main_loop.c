@@ -5,6 +5,7 @@
 #include "dataplane/engine/arp_table.h"
 #include "dataplane/engine/clock.h"
 #include "dataplane/engine/eal.h"
+#include "dataplane/engine/lab_import.h"
 #include "dataplane/engine/stats.h"
 #include "dataplane/gate/mailbox.h"
 #include "dataplane/wire/cookie.h"
@@ -26,6 +27,8 @@
 #define ARP_NS          (TW_SECOND_NS / 4)
 #define ARP_ASKS        16u
 #define EVENTS_PER_TURN 256u
+/* Each derives a session's keys: some 5 ms in all. */
+#define LAB_COMMANDS_PER_TURN 1024u
 /* Requests of a second's worth of handshakes: main visits the link every millisecond. */
 #define MESSAGES_MIN 1024u
 /* The worker's number stands in bits of its request id that no worker uses: entries are few. */
@@ -47,6 +50,7 @@ struct tw_main_loop {
     struct tw_agent_link link;
     uint64_t link_epoch; /* the link that is being or was resynced */
     bool told_linked;
+    struct tw_lab_import *lab;
     struct tw_arp_table arp[TW_PORTS_MAX]; /* by interface */
     struct tw_stats stats;
     uint8_t cookie_key[TW_KEY_SIZE];
@@ -108,6 +112,31 @@ static void settle_neighbours(struct tw_main_loop *loop, uint8_t interface)
                 entry->owed &= ~(1u << worker);
         }
     }
+}
+
+static bool commands_have_room(const struct tw_main_loop *loop)
+{
+    for (uint32_t worker = 0; worker < loop->workers; worker++)
+        if (rte_ring_free_count(loop->mailboxes[worker].commands) <= TW_TOPOLOGY_COMMANDS_RESERVE)
+            return false;
+    return true;
+}
+
+static void settle_lab(struct tw_main_loop *loop)
+{
+    uint32_t worker;
+    uint8_t random[TW_TOKEN_ID_SIZE];
+    for (uint32_t i = 0; i < LAB_COMMANDS_PER_TURN && commands_have_room(loop); i++) {
+        randombytes_buf(random, sizeof(random));
+        if (!tw_lab_import_next(loop->lab, &loop->command, &worker, random) ||
+            !command(loop, worker, (enum tw_command_type)loop->command.type))
+            break;
+        tw_lab_import_sent(loop->lab);
+    }
+    const struct tw_agent_lab_result *result = tw_lab_import_result(loop->lab);
+    if (result != NULL &&
+        tw_agent_protocol_push(loop->protocol, TW_AGENT_LAB_RESULT, result, sizeof(*result)))
+        tw_lab_import_told(loop->lab);
 }
 
 static void arp_request(struct tw_main_loop *loop, uint8_t interface, uint32_t ipv4)
@@ -182,6 +211,9 @@ static void handle_event(struct tw_main_loop *loop, uint32_t worker, uint64_t no
                                 now_ns))
             arp_request(loop, event->neighbour.interface, event->neighbour.ipv4);
         break;
+    case TW_EVENT_LAB:
+        tw_lab_import_report(loop->lab, event);
+        break;
     }
 }
 
@@ -209,6 +241,7 @@ static void follow_link(struct tw_main_loop *loop)
 {
     if (loop->link.epoch != loop->link_epoch) {
         loop->link_epoch = loop->link.epoch;
+        tw_lab_import_abandon(loop->lab);
         for (uint32_t worker = 0; worker < loop->workers; worker++) {
             struct mailbox *box = &loop->mailboxes[worker];
             box->owes_resync = true;
@@ -229,14 +262,6 @@ static void follow_link(struct tw_main_loop *loop)
     loop->told_linked = linked;
     for (uint32_t worker = 0; worker < loop->workers; worker++)
         loop->mailboxes[worker].owes_control = true;
-}
-
-static bool commands_have_room(const struct tw_main_loop *loop)
-{
-    for (uint32_t worker = 0; worker < loop->workers; worker++)
-        if (rte_ring_free_count(loop->mailboxes[worker].commands) <= TW_TOPOLOGY_COMMANDS_RESERVE)
-            return false;
-    return true;
 }
 
 static void obey(struct tw_main_loop *loop, enum tw_agent_action action)
@@ -272,6 +297,9 @@ static void obey(struct tw_main_loop *loop, enum tw_agent_action action)
         loop->command.connection_id = message->session_query.connection_id;
         loop->command.query = message->session_query.query;
         (void)command(loop, worker, TW_COMMAND_QUERY);
+        break;
+    case TW_AGENT_ACTION_LAB:
+        tw_lab_import_receive(loop->lab, message);
         break;
     case TW_AGENT_ACTION_NONE:
     case TW_AGENT_ACTION_LINKED:
@@ -345,6 +373,7 @@ void tw_main_loop_turn(struct tw_main_loop *loop, uint64_t now_ns)
         settled = settle_mailbox(loop, worker) && settled;
     for (uint8_t interface = 0; settled && interface < loop->engine->topology->ports; interface++)
         settle_neighbours(loop, interface);
+    settle_lab(loop);
     tw_agent_link_send(&loop->link, now_ns);
 }
 
@@ -361,7 +390,8 @@ static bool create_protocol(struct tw_main_loop *loop)
                   .pid = (uint32_t)getpid(),
                   .world = config->world.id,
                   .started_unix_s = (uint64_t)time(NULL),
-                  .boot_id = loop->engine->boot_id},
+                  .boot_id = loop->engine->boot_id,
+                  .lab = config->engine.lab == TW_LAB_MODE_ON},
         .messages_max = (uint32_t)(requests < MESSAGES_MIN ? MESSAGES_MIN : requests),
         /* With the control plane away nobody joins: a confirmation and an end per session. */
         .events_max = (uint32_t)(sessions < MESSAGES_MIN ? 2 * MESSAGES_MIN : 2 * sessions),
@@ -377,6 +407,23 @@ static bool create_protocol(struct tw_main_loop *loop)
     return true;
 }
 
+static bool create_lab(struct tw_main_loop *loop)
+{
+    const struct tw_config *config = loop->engine->config;
+    const struct tw_lab_import_config wanted = {
+        .lab = config->engine.lab == TW_LAB_MODE_ON,
+        .workers = loop->workers,
+        .sessions_max = config->engine.sessions_max,
+        .world = config->world.id,
+        .suites = loop->engine->aead != NULL ? loop->engine->aead->suites : 0,
+    };
+    void *memory = aligned_alloc(64, tw_lab_import_footprint(&wanted));
+    if (memory == NULL)
+        return false;
+    loop->lab = tw_lab_import_init(memory, &wanted);
+    return true;
+}
+
 struct tw_main_loop *tw_main_loop_create(struct tw_engine *engine)
 {
     struct tw_main_loop *loop = calloc(1, sizeof(*loop));
@@ -384,7 +431,8 @@ struct tw_main_loop *tw_main_loop_create(struct tw_engine *engine)
         return NULL;
     loop->engine = engine;
     loop->workers = engine->topology->workers;
-    if (!create_protocol(loop)) {
+    if (!create_protocol(loop) || !create_lab(loop)) {
+        free(loop->protocol);
         free(loop);
         return NULL;
     }
@@ -407,6 +455,7 @@ void tw_main_loop_destroy(struct tw_main_loop *loop)
     tw_agent_link_close(&loop->link, 0);
     tw_agent_protocol_disconnected(loop->protocol);
     free(loop->protocol);
+    free(loop->lab);
     sodium_memzero(loop, sizeof(*loop));
     free(loop);
 }

@@ -93,6 +93,15 @@ static void obey(struct tw_worker *worker, const struct tw_worker_command *comma
     case TW_COMMAND_FILTER:
         tw_filter_use(&worker->filter, command->filter);
         break;
+    case TW_COMMAND_LAB_CHECK:
+        tw_lab_check(worker, &command->lab_check);
+        break;
+    case TW_COMMAND_LAB_INSTALL:
+        tw_lab_install(worker, &command->lab_install);
+        break;
+    case TW_COMMAND_LAB_REPORT:
+        tw_lab_report(worker, command->lab_report.import);
+        break;
     }
 }
 
@@ -189,6 +198,7 @@ void tw_commands_housekeeping(struct tw_worker *worker)
         walk_close(worker);
     if (worker->resync_walk.running)
         walk_resync(worker);
+    tw_lab_settle(worker);
     if (worker->now_ns >= worker->housekeeping_ns) {
         worker->housekeeping_ns = worker->now_ns + TW_HOUSEKEEPING_NS;
         check_timeouts(worker);

@@ -226,6 +226,11 @@ static enum tw_verdict welcome(struct tw_worker *worker, uint32_t number,
                                const struct tw_agent_handshake_reply *reply)
 {
     struct tw_pending_entry *entry = &worker->pending.entries[number];
+    /* The control plane refuses before; whatever it says, no player gets into a lab. */
+    if (worker->config.config->engine.lab == TW_LAB_MODE_ON) {
+        tw_pending_end(&worker->pending, number);
+        return TW_VERDICT_LAB;
+    }
     if (!suite_is_usable(worker, entry, reply->suite)) {
         tw_pending_end(&worker->pending, number);
         return TW_VERDICT_SUITE_NONE;

@@ -5,7 +5,8 @@
  *
  * An event that must not be lost (CONFIRMED, CLOSED) waits in the session until the ring has
  * room; everything else is dropped and counted when the ring is full. Several values hold
- * secrets (COOKIE_KEY, HANDSHAKE_REPLY): both sides wipe their copies, the worker also the ring's.
+ * secrets (COOKIE_KEY, HANDSHAKE_REPLY, LAB_INSTALL): both sides wipe their copies, the worker also
+ * the ring's.
  */
 #ifndef TICKWIRE_DATAPLANE_GATE_MAILBOX_H
 #define TICKWIRE_DATAPLANE_GATE_MAILBOX_H
@@ -27,6 +28,7 @@ enum tw_event_type {
     TW_EVENT_RESYNC_END = 5,
     TW_EVENT_NEIGHBOUR_SEEN = 6,   /* ARP told (address, MAC) */
     TW_EVENT_NEIGHBOUR_WANTED = 7, /* next hop unknown: main asks for it, rate-limited */
+    TW_EVENT_LAB = 8,              /* answer to LAB_REPORT */
 };
 
 struct tw_mailbox_neighbour {
@@ -44,7 +46,35 @@ struct tw_worker_event {
         struct tw_agent_handshake_request handshake; /* header unset; request = worker's own id */
         struct tw_agent_session session;             /* header and event unset */
         struct tw_mailbox_neighbour neighbour;
+        struct {
+            uint32_t installed;     /* since the last report */
+            uint32_t refused;       /* slots that were not free */
+            uint32_t first_refused; /* its number in the file, if any */
+            uint32_t import;        /* echoed */
+        } lab;
     };
+};
+
+/* A lab's session: what a handshake would have agreed on. Holds secrets. */
+struct tw_lab_install {
+    uint32_t connection_id;
+    uint32_t number; /* in the file */
+    uint32_t world;
+    uint8_t suite;
+    uint64_t account;
+    uint64_t first_sequence;
+    struct tw_address address;
+    uint8_t token_id[TW_TOKEN_ID_SIZE];
+    uint8_t secret_client_to_server[TW_KEY_SIZE];
+    uint8_t secret_server_to_client[TW_KEY_SIZE];
+};
+
+/* Slots asked for at once; a command stays no larger than a handshake's reply. */
+#define TW_LAB_CHECKS 64u
+struct tw_lab_check {
+    uint32_t first; /* number of connection_ids[0] in the file */
+    uint32_t count;
+    uint32_t connection_ids[TW_LAB_CHECKS];
 };
 
 enum tw_command_type {
@@ -57,7 +87,10 @@ enum tw_command_type {
     TW_COMMAND_CLOSE_ALL = 7,     /* orderly stop: tell every client, then finish */
     TW_COMMAND_RESYNC = 8,        /* report every live session */
     TW_COMMAND_QUERY = 9,
-    TW_COMMAND_FILTER = 10, /* a new table; the one before is given back by `filter_version` */
+    TW_COMMAND_FILTER = 10,      /* a new table; the one before is given back by `filter_version` */
+    TW_COMMAND_LAB_CHECK = 11,   /* are these slots free? */
+    TW_COMMAND_LAB_INSTALL = 12, /* of a checked slot */
+    TW_COMMAND_LAB_REPORT = 13,  /* how did the checks and installs before this one end? */
 };
 
 struct tw_worker_command {
@@ -76,9 +109,17 @@ struct tw_worker_command {
             uint32_t linked;
         } control;
         const struct tw_filter_table *filter; /* main's; immutable until it is given back */
+        struct tw_lab_install lab_install;
+        struct tw_lab_check lab_check;
+        struct {
+            uint32_t import;
+        } lab_report;
     };
 };
 
+static_assert(sizeof(struct tw_lab_check) <= sizeof(struct tw_agent_handshake_reply) &&
+                  sizeof(struct tw_lab_install) <= sizeof(struct tw_agent_handshake_reply),
+              "a lab makes no command larger");
 static_assert(sizeof(struct tw_worker_event) % 4 == 0, "ring elements are multiples of 4 bytes");
 static_assert(sizeof(struct tw_worker_command) % 4 == 0, "ring elements are multiples of 4 bytes");
 

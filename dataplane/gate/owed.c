@@ -119,7 +119,8 @@ void tw_owed_close(struct tw_worker *worker, uint32_t slot, uint16_t reason, boo
 
 void tw_owed_release(struct tw_worker *worker, uint32_t slot)
 {
-    tw_pending_end(&worker->pending, worker->sessions.hot[slot].handshake);
+    if (worker->sessions.hot[slot].handshake != TW_PENDING_NONE) /* a lab's session had none */
+        tw_pending_end(&worker->pending, worker->sessions.hot[slot].handshake);
     tw_sessions_release(&worker->sessions, slot);
 }
 

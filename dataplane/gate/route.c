@@ -133,7 +133,7 @@ static void note_ping(struct tw_worker *worker, uint32_t slot, uint64_t time_us)
     }
 }
 
-static void make_live(struct tw_worker *worker, uint32_t slot)
+void tw_route_make_live(struct tw_worker *worker, uint32_t slot)
 {
     struct tw_session *session = &worker->sessions.hot[slot];
     tw_sessions_set_state(&worker->sessions, slot, TW_SESSION_LIVE);
@@ -148,7 +148,7 @@ static void route_frames(struct tw_worker *worker, uint32_t slot,
     struct tw_session *session = &worker->sessions.hot[slot];
     worker->sessions.bodies[slot].received_packets++;
     if (session->state == TW_SESSION_PENDING)
-        make_live(worker, slot);
+        tw_route_make_live(worker, slot);
     session->heard_ns = worker->now_ns;
     if (frames->has_inputs)
         route_inputs(worker, slot, frames);

@@ -62,7 +62,7 @@ struct tw_session {
     struct tw_budget budget;
     uint64_t heard_ns;  /* newest authenticated packet; pending: installed at */
     uint64_t timer_ns;  /* closing: when the next close goes out, then the end */
-    uint32_t handshake; /* entry in the handshake table */
+    uint32_t handshake; /* entry in the handshake table; TW_PENDING_NONE: imported into a lab */
     uint16_t close_reason;
     uint8_t closes_left;
     uint8_t interface; /* by which it came, and by which it is answered */

@@ -60,13 +60,9 @@ static uint16_t next_generation(struct tw_sessions *sessions, uint16_t previous)
     return generation;
 }
 
-uint32_t tw_sessions_take(struct tw_sessions *sessions)
+static void begin(struct tw_sessions *sessions, uint32_t slot, uint16_t generation)
 {
-    if (sessions->free_count == 0)
-        return TW_SESSION_NONE;
-    uint32_t slot = sessions->free_slots[--sessions->free_count];
     struct tw_session *session = &sessions->hot[slot];
-    uint16_t generation = next_generation(sessions, session->generation);
     uint32_t route_epoch = session->route_epoch + 1u;
     *session = (struct tw_session){
         .generation = generation,
@@ -74,7 +70,30 @@ uint32_t tw_sessions_take(struct tw_sessions *sessions)
     };
     memset(&sessions->bodies[slot], 0, sizeof(sessions->bodies[slot]));
     tw_sessions_set_state(sessions, slot, TW_SESSION_PENDING);
+}
+
+uint32_t tw_sessions_take(struct tw_sessions *sessions)
+{
+    if (sessions->free_count == 0)
+        return TW_SESSION_NONE;
+    uint32_t slot = sessions->free_slots[--sessions->free_count];
+    begin(sessions, slot, next_generation(sessions, sessions->hot[slot].generation));
     return slot;
+}
+
+bool tw_sessions_take_id(struct tw_sessions *sessions, uint32_t connection_id)
+{
+    uint32_t slot = tw_connection_slot(connection_id);
+    TW_ASSERT(tw_connection_worker(connection_id) == sessions->worker);
+    if (slot >= sessions->capacity || sessions->hot[slot].state != TW_SESSION_FREE)
+        return false;
+    uint32_t place = 0;
+    while (sessions->free_slots[place] != slot)
+        place++;
+    TW_ASSERT(place < sessions->free_count);
+    sessions->free_slots[place] = sessions->free_slots[--sessions->free_count];
+    begin(sessions, slot, (uint16_t)tw_connection_generation(connection_id));
+    return true;
 }
 
 void tw_sessions_set_state(struct tw_sessions *sessions, uint32_t slot, enum tw_session_state state)

@@ -11,6 +11,7 @@
 #include "dataplane/gate/session.h"
 #include "tickwire/ids.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -37,6 +38,11 @@ void tw_sessions_init(struct tw_sessions *sessions, void *memory, uint32_t capac
 /* A slot in state PENDING with a new generation and route epoch, its body zeroed, or
  * TW_SESSION_NONE. */
 uint32_t tw_sessions_take(struct tw_sessions *sessions);
+
+/* The same with exactly this id, whose worker part is ours: for the sessions of a lab, which were
+ * numbered when their capture was made. False: the slot is taken or beyond the table. Looks through
+ * the free list: some 10 µs with 65,536 slots. */
+bool tw_sessions_take_id(struct tw_sessions *sessions, uint32_t connection_id);
 
 void tw_sessions_set_state(struct tw_sessions *sessions, uint32_t slot,
                            enum tw_session_state state);

@@ -8,6 +8,7 @@
  *   transmit.c   seal batch, headers, tx burst     commands.c   from the main thread, timeouts
  *   filter_stage.c  packets as views for filters
  *   roam.c       sessions that change address
+ *   lab.c        sessions of a lab, imported
  *
  * Written by its lcore alone, but for `drained`. Ledger: over all workers, the sum of outcomes
  * equals the sum of rx_packets, less what lies in hand-over rings at that moment: a packet handed
@@ -87,6 +88,14 @@ struct tw_walk {
     uint16_t reason; /* CLOSE_ALL */
 };
 
+/* What a lab's import came to since the last report. */
+struct tw_lab_tally {
+    uint32_t installed;
+    uint32_t refused, first_refused;
+    bool owed;       /* a report that found the event ring full */
+    uint32_t import; /* of that report */
+};
+
 struct tw_worker {
     struct tw_worker_config config;
     uint32_t interface_count;
@@ -117,6 +126,7 @@ struct tw_worker {
     struct tw_worker_event event;
     struct tw_worker_command command;
     struct tw_interface interfaces[TW_PORTS_MAX];
+    struct tw_lab_tally lab;
     void *session_memory;
     size_t session_memory_size;
     void *pending_memory;
@@ -156,6 +166,8 @@ void tw_handshake_expire(struct tw_worker *worker);
 
 /* ---- route.c ----------------------------------------------------------------------------------
  */
+/* A pending session is in: it joins its world and is reported as confirmed. */
+void tw_route_make_live(struct tw_worker *worker, uint32_t slot);
 /* Applies the frames of accepted packets, and closes sessions that sent one malformed packet too
  * many. Records are in their rings when it returns. */
 void tw_route_burst(struct tw_worker *worker, struct tw_burst *burst);
@@ -183,6 +195,15 @@ void tw_owed_settle(struct tw_worker *worker, uint32_t slot);
 void tw_owed_close(struct tw_worker *worker, uint32_t slot, uint16_t reason, bool tell);
 void tw_owed_release(struct tw_worker *worker, uint32_t slot);
 void tw_owed_turn(struct tw_worker *worker);
+
+/* ---- lab.c ------------------------------------------------------------------------------------
+ */
+void tw_lab_check(struct tw_worker *worker, const struct tw_lab_check *check);
+/* The session is live at once: it joins its world and is reported as confirmed. */
+void tw_lab_install(struct tw_worker *worker, const struct tw_lab_install *install);
+void tw_lab_report(struct tw_worker *worker, uint32_t import);
+/* Sends a report that is still owed. */
+void tw_lab_settle(struct tw_worker *worker);
 
 /* ---- outward.c --------------------------------------------------------------------------------
  */

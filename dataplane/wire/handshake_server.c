@@ -133,6 +133,8 @@ enum tw_refusal tw_refusal_of_verdict(enum tw_verdict verdict)
         return TW_REFUSAL_FULL;
     case TW_VERDICT_KEY_LOW_ORDER:
         return TW_REFUSAL_LOW_ORDER;
+    case TW_VERDICT_LAB:
+        return TW_REFUSAL_LAB;
     case TW_VERDICT_WELCOMED:
     case TW_VERDICT_TOKEN_INVALID:
     case TW_VERDICT_TOKEN_MISMATCH:

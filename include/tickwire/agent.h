@@ -31,12 +31,17 @@ enum tw_agent_type {
     TW_AGENT_SESSION_CLOSED = 6,    /* event */
     TW_AGENT_STATS = 7,             /* once a second */
     TW_AGENT_SESSION_STATE = 8,     /* answer to SESSION_QUERY */
+    TW_AGENT_LAB_RESULT = 9,        /* how an import ended */
     /* control → engine */
     TW_AGENT_CONTROL_HELLO = 64,
     TW_AGENT_HANDSHAKE_REPLY = 65,
     TW_AGENT_EVENT_ACK = 66,
     TW_AGENT_SESSION_KICK = 67,
     TW_AGENT_SESSION_QUERY = 68,
+    /* A lab's import: BEGIN, SESSIONS in order, COMMIT; then LAB_RESULT. */
+    TW_AGENT_LAB_BEGIN = 69,
+    TW_AGENT_LAB_SESSIONS = 70,
+    TW_AGENT_LAB_COMMIT = 71,
 };
 
 struct tw_agent_header {
@@ -53,6 +58,7 @@ struct tw_agent_engine_hello {
     uint32_t world;
     uint64_t started_unix_s;
     uint64_t boot_id; /* random per start: tells a restart from a reconnect */
+    uint32_t lab;     /* 1: engine.lab is true */
 };
 
 struct tw_agent_session {
@@ -128,6 +134,39 @@ struct tw_agent_session_state {
     struct tw_agent_session session;
 };
 
+/* A new import ends one that was not committed. */
+struct tw_agent_lab_begin {
+    struct tw_agent_header header;
+    uint32_t import; /* not 0; named by all that follows */
+    uint32_t count;  /* sessions, at least 1 */
+    uint8_t seed[32];
+};
+
+/* Records as they stand in the sessions file (dataplane/wire/lab.h): whoever uses them checks them
+ * again. A message stays no larger than a handshake's reply. */
+#define TW_AGENT_LAB_RECORDS     4u
+#define TW_AGENT_LAB_RECORD_SIZE 64u
+struct tw_agent_lab_sessions {
+    struct tw_agent_header header;
+    uint32_t import;
+    uint32_t first; /* number of records[0] in the file: no gap, no overlap */
+    uint32_t count;
+    uint8_t records[TW_AGENT_LAB_RECORDS][TW_AGENT_LAB_RECORD_SIZE];
+};
+
+struct tw_agent_lab_commit {
+    struct tw_agent_header header;
+    uint32_t import;
+};
+
+struct tw_agent_lab_result {
+    struct tw_agent_header header;
+    uint32_t import;
+    uint32_t ok;        /* 0: nothing was installed, message says why */
+    uint32_t installed; /* sessions */
+    char message[TW_CONFIG_TEXT_SIZE];
+};
+
 struct tw_agent_control_hello {
     struct tw_agent_header header;
     uint16_t accepted; /* 0: version or name refused, see message */
@@ -185,6 +224,10 @@ union tw_agent_message {
     struct tw_agent_session_kick session_kick;
     struct tw_agent_session_query session_query;
     struct tw_agent_session_state session_state;
+    struct tw_agent_lab_begin lab_begin;
+    struct tw_agent_lab_sessions lab_sessions;
+    struct tw_agent_lab_commit lab_commit;
+    struct tw_agent_lab_result lab_result;
     struct tw_agent_control_hello control_hello;
     struct tw_agent_stats stats;
 };

@@ -42,6 +42,12 @@ enum tw_aead_choice {
     TW_AEAD_CHOICE_CHACHA_LANES, /* ChaCha20-Poly1305 only; AES-256-GCM by libsodium */
 };
 
+/* A lab takes imported sessions instead of players (dataplane/wire/lab.h). */
+enum tw_lab_mode {
+    TW_LAB_MODE_OFF,
+    TW_LAB_MODE_ON,
+};
+
 /* One DPDK port and the address clients reach it by. The first one's keys stand in section engine,
  * the others' in port2, port3 and port4. */
 struct tw_config_port {
@@ -67,6 +73,7 @@ struct tw_config_engine {
     uint32_t sessions_max; /* per worker */
     enum tw_idle idle;
     enum tw_aead_choice aead;
+    enum tw_lab_mode lab;
 };
 
 /* Budgets are packets per second with a burst of the same size, unless named otherwise. */

@@ -128,7 +128,8 @@ static const struct tw_outcome_info tw_outcome_info[TW_OUTCOME_COUNT] __attribut
     X(SESSIONS_FULL,    "sessions_full",    "no free session slot")                         \
     X(HISTORY_FULL,     "history_full",     "token history full: refused, never evicted")   \
     X(CONTROL_GONE,     "control_gone",     "the control plane left before it answered")    \
-    X(REPLY_LATE,       "reply_late",       "the answer came after the request had expired")
+    X(REPLY_LATE,       "reply_late",       "the answer came after the request had expired")   \
+    X(LAB,              "lab",              "a lab takes imported sessions only")
 /* Every packet the shards or the worker wanted to send ends in exactly one of these. */
 #define TW_SEND_OUTCOMES(X)                                                                 \
     X(SENT,          "sent",          "accepted by the port")                               \

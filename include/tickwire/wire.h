@@ -159,7 +159,8 @@ enum tw_refusal {
     TW_REFUSAL_WORLD = 7,     /* no such world here */
     TW_REFUSAL_FULL = 8,      /* no free session */
     TW_REFUSAL_LOW_ORDER = 9, /* Diffie-Hellman result is all zero */
-    TW_REFUSAL_COUNT = 10,
+    TW_REFUSAL_LAB = 10,      /* a lab: takes imported sessions only */
+    TW_REFUSAL_COUNT = 11,
 };
 
 /* ---- token --------------------------------------------------------------------------------- */

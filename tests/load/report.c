@@ -163,8 +163,10 @@ static const char *close_name(uint32_t code)
 static const char *refusal_name(uint32_t code)
 {
     static const char *const names[TW_REFUSAL_COUNT] = {
-        "no usable token", "token expired", "token used",    "other engine", "other address",
-        "no common suite", "banned",        "no such world", "full",         "low-order key"};
+        "no usable token", "token expired", "token used",
+        "other engine",    "other address", "no common suite",
+        "banned",          "no such world", "full",
+        "low-order key",   "a lab"};
     return code < TW_REFUSAL_COUNT ? names[code] : "unknown reason";
 }
 

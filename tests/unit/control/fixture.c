@@ -38,17 +38,17 @@ static int connect_to(const char *path, int type)
     return -1;
 }
 
-static void write_config(const struct fixture *fixture)
+void fixture_configure(const struct fixture *fixture)
 {
     FILE *file = fopen(fixture->config, "we");
     assert_non_null(file);
     fprintf(file,
-            "engine: {name: e1, address: 198.18.0.1, udp_port: %u}\n"
+            "engine: {name: e1, address: 198.18.0.1, udp_port: %u, lab: %s}\n"
             "control:\n"
             "  agent_socket: %s\n  cli_socket: %s\n  database: %s/db\n  key_file: %s\n"
             "  token_history_max: 64\n",
-            FIXTURE_PORT, fixture->agent_socket, fixture->cli_socket, fixture->directory,
-            fixture->keys);
+            FIXTURE_PORT, fixture->lab ? "true" : "false", fixture->agent_socket,
+            fixture->cli_socket, fixture->directory, fixture->keys);
     assert_int_equal(fclose(file), 0);
 }
 
@@ -104,7 +104,7 @@ int fixture_setup(void **state)
     snprintf(fixture->agent_socket, sizeof(fixture->agent_socket), "%s/agent", fixture->directory);
     snprintf(fixture->cli_socket, sizeof(fixture->cli_socket), "%s/cli", fixture->directory);
     snprintf(fixture->keys, sizeof(fixture->keys), "%s/keys", fixture->directory);
-    write_config(fixture);
+    fixture_configure(fixture);
     fixture_start(fixture);
     return 0;
 }
@@ -210,11 +210,17 @@ bool fixture_is_silent(int engine)
 
 union tw_agent_message fixture_hello(int engine, const char *name)
 {
+    return fixture_hello_as(engine, name, false);
+}
+
+union tw_agent_message fixture_hello_as(int engine, const char *name, bool lab)
+{
     union tw_agent_message hello = {0};
     snprintf(hello.engine_hello.name, sizeof(hello.engine_hello.name), "%s", name);
     hello.engine_hello.address = tw_address_from_ipv4(FIXTURE_ADDRESS, FIXTURE_PORT);
     hello.engine_hello.pid = (uint32_t)getpid();
     hello.engine_hello.world = 1;
+    hello.engine_hello.lab = lab;
     fixture_send(engine, &hello, TW_AGENT_ENGINE_HELLO, sizeof(hello.engine_hello));
     return fixture_receive(engine, TW_AGENT_CONTROL_HELLO);
 }
@@ -222,7 +228,8 @@ union tw_agent_message fixture_hello(int engine, const char *name)
 void fixture_link(struct fixture *fixture, const struct tw_agent_session *sessions, uint32_t count)
 {
     fixture->engine = fixture_engine_connect(fixture);
-    assert_int_equal(fixture_hello(fixture->engine, "e1").control_hello.accepted, 1);
+    assert_int_equal(fixture_hello_as(fixture->engine, "e1", fixture->lab).control_hello.accepted,
+                     1);
     for (uint32_t i = 0; i < count; i++) {
         union tw_agent_message message = {.session = sessions[i]};
         message.session.event = 0;

@@ -26,12 +26,15 @@ struct fixture {
     pid_t daemon;
     int engine; /* agent socket, or -1 */
     uint64_t request_newest;
+    bool lab; /* engine.lab, of the next start */
 };
 
 /* cmocka setup and teardown: *state is the fixture, the daemon runs, no engine is linked. */
 int fixture_setup(void **state);
 int fixture_teardown(void **state);
 
+/* Writes the configuration anew, for the next start. */
+void fixture_configure(const struct fixture *fixture);
 void fixture_start(struct fixture *fixture);
 /* Ends the daemon by this signal and waits; its wait status is returned. */
 int fixture_stop(struct fixture *fixture, int signal_number);
@@ -54,6 +57,8 @@ bool fixture_is_closed(int engine);
 bool fixture_is_silent(int engine);
 /* hello; CONTROL_HELLO is the answer. */
 union tw_agent_message fixture_hello(int engine, const char *name);
+/* The same of an engine in lab mode, or not. */
+union tw_agent_message fixture_hello_as(int engine, const char *name, bool lab);
 /* Connects, says hello, reports these sessions, ends the resync. */
 void fixture_link(struct fixture *fixture, const struct tw_agent_session *sessions, uint32_t count);
 /* SESSION_CONFIRMED or SESSION_CLOSED, acknowledged. */

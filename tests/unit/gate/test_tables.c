@@ -259,6 +259,31 @@ static void sessions_find_and_wipe(void **state)
 /* ---- handshakes --------------------------------------------------------------------------------
  */
 
+static void sessions_are_taken_by_id(void **state)
+{
+    (void)state;
+    void *memory;
+    struct tw_sessions sessions = make_sessions(8, 5, &memory);
+    uint32_t id = tw_connection_id(3, 6, 0x777), found;
+    assert_true(tw_sessions_take_id(&sessions, id));
+    assert_int_equal(tw_sessions_find(&sessions, id, &found), TW_SESSIONS_FOUND);
+    assert_int_equal(found, 6);
+    assert_int_equal(sessions.hot[6].route_epoch, 1);
+    assert_int_equal(sessions.counts[TW_SESSION_PENDING], 1);
+    assert_false(tw_sessions_take_id(&sessions, tw_connection_id(3, 6, 0x778)));
+    assert_false(tw_sessions_take_id(&sessions, tw_connection_id(3, 8, 1)));
+    /* All others can still be had, and none of them twice. */
+    for (uint32_t i = 0; i < 7; i++) {
+        uint32_t slot = tw_sessions_take(&sessions);
+        assert_true(slot < 8 && slot != 6);
+    }
+    assert_int_equal(tw_sessions_take(&sessions), TW_SESSION_NONE);
+    tw_sessions_release(&sessions, 6);
+    assert_true(tw_sessions_take_id(&sessions, id));
+    assert_int_equal(sessions.hot[6].route_epoch, 2);
+    free(memory);
+}
+
 static struct tw_pending make_pending(uint32_t relayed, uint32_t sessions, void **memory)
 {
     struct tw_pending pending;
@@ -457,6 +482,7 @@ int main(void)
         cmocka_unit_test(neighbours_keep_the_gateway),
         cmocka_unit_test(neighbours_ask_rarely),
         cmocka_unit_test(sessions_cannot_be_enumerated),
+        cmocka_unit_test(sessions_are_taken_by_id),
         cmocka_unit_test(sessions_differ_by_seed),
         cmocka_unit_test(sessions_find_and_wipe),
         cmocka_unit_test(pending_life),
