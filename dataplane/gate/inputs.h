@@ -24,6 +24,23 @@ struct tw_input_window {
 enum tw_input_outcome tw_input_window_test(const struct tw_input_window *window, uint32_t tick,
                                            uint32_t current_tick);
 
+/* Which of the ticks newest, newest-1 … newest-(count-1) were routed before: bit i = newest-i;
+ * count 1..64. Most entries of most packets are repeats. */
+static inline uint64_t tw_input_window_repeats(const struct tw_input_window *window,
+                                               uint32_t newest, uint32_t count)
+{
+    uint64_t routed;
+    if (newest >= window->newest)
+        routed = newest - window->newest < TW_INPUT_WINDOW
+                     ? window->bitmap << (newest - window->newest)
+                     : 0;
+    else
+        routed = window->newest - newest < TW_INPUT_WINDOW
+                     ? window->bitmap >> (window->newest - newest)
+                     : 0;
+    return routed & UINT64_MAX >> (TW_INPUT_WINDOW - count);
+}
+
 /* Marks a tick that was called ROUTED. */
 void tw_input_window_mark(struct tw_input_window *window, uint32_t tick);
 

@@ -94,16 +94,20 @@ static enum tw_input_outcome route_input(struct tw_worker *worker, uint32_t slot
     return TW_INPUT_ROUTED;
 }
 
-/* Oldest first, so that the shard sees ticks in order. */
+/* Oldest first, so that the shard sees ticks in order. No entry is older than tick 0. */
 static void route_inputs(struct tw_worker *worker, uint32_t slot,
                          const struct tw_client_frames *frames)
 {
+    tw_counter *counters = worker->config.counters->inputs;
+    uint64_t repeats = tw_input_window_repeats(&worker->sessions.bodies[slot].inputs,
+                                               frames->newest_tick, frames->input_count);
+    tw_counter_add(&counters[TW_INPUT_DUPLICATE], (uint64_t)__builtin_popcountll(repeats));
     for (uint32_t i = frames->input_count; i-- > 0;) {
+        if ((repeats >> i & 1) != 0)
+            continue;
         enum tw_input_outcome outcome =
-            frames->newest_tick < i
-                ? TW_INPUT_OLD
-                : route_input(worker, slot, frames->newest_tick - i, &frames->inputs[i]);
-        tw_counter_add(&worker->config.counters->inputs[outcome], 1);
+            route_input(worker, slot, frames->newest_tick - i, &frames->inputs[i]);
+        tw_counter_add(&counters[outcome], 1);
     }
 }
 

@@ -192,14 +192,14 @@ static inline enum tw_frames_result frames_decode(void *out, frame_decoder decod
 enum tw_frames_result tw_client_frames_decode(struct tw_client_frames *frames,
                                               const uint8_t *plaintext, size_t length)
 {
-    memset(frames, 0, sizeof(*frames));
+    memset(frames, 0, offsetof(struct tw_client_frames, newest_tick));
     return frames_decode(frames, client_frame_decode, plaintext, length);
 }
 
 enum tw_frames_result tw_server_frames_decode(struct tw_server_frames *frames,
                                               const uint8_t *plaintext, size_t length)
 {
-    memset(frames, 0, sizeof(*frames));
+    memset(frames, 0, offsetof(struct tw_server_frames, snapshot));
     return frames_decode(frames, server_frame_decode, plaintext, length);
 }
 

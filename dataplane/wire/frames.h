@@ -35,7 +35,8 @@ struct tw_frame_pong {
     uint64_t sent_us;
 };
 
-/* Each kind of frame at most once per packet; has_* tell which came. */
+/* Each kind of frame at most once per packet. has_* come first and are always set; the rest means
+ * nothing where they do not say so. */
 struct tw_client_frames { /* client → server */
     bool has_inputs, has_snapshot_ack, has_ping, has_close, has_ack, has_response;
     uint8_t input_count; /* inputs[0] is the newest, for newest_tick; then one tick less each */

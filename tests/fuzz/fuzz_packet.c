@@ -80,7 +80,7 @@ static void check_frames(bool from_server, const uint8_t *packet, const uint8_t 
         struct tw_server_frames frames;
         TW_ASSERT(tw_server_frames_decode(&frames, packet + TW_HEADER_SIZE, size) == TW_FRAMES_OK);
     } else {
-        struct tw_client_frames sent, got;
+        struct tw_client_frames sent = {0}, got = {0};
         TW_ASSERT(tw_client_frames_decode(&sent, plain, size) == TW_FRAMES_OK);
         TW_ASSERT(tw_client_frames_decode(&got, packet + TW_HEADER_SIZE, size) == TW_FRAMES_OK);
         TW_ASSERT(memcmp(&sent, &got, sizeof(sent)) == 0);
