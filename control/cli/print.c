@@ -38,6 +38,27 @@ static void print_section(const char *title, const json_t *object)
     tw_table_print(stdout, rows);
 }
 
+static void print_workers(const json_t *workers)
+{
+    json_t *rows = json_pack("[[s, s, s, s, s, s, s]]", "WORKER", "CORE", "MODE", "RECEIVED",
+                             "SESSIONS", "BUSY %", "SLEPT %");
+    size_t index;
+    json_t *worker;
+    json_array_foreach((json_t *)(uintptr_t)workers, index, worker)
+    {
+        static const char *const columns[] = {"core",          "mode",         "rx_packets",
+                                              "sessions_live", "busy_percent", "slept_percent"};
+        char number[24];
+        snprintf(number, sizeof(number), "%zu", index);
+        json_t *row = json_pack("[s]", number);
+        for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++)
+            (void)json_array_append_new(row, tw_table_cell(json_object_get(worker, columns[i])));
+        (void)json_array_append_new(rows, row);
+    }
+    tw_table_print(stdout, rows);
+    fputc('\n', stdout);
+}
+
 static void print_statistics(const json_t *stats)
 {
     json_t *rows = json_pack("[[s, s, s, s, s, s, s]]", "PORT", "DRIVER", "MAC", "ADDRESS",
@@ -56,6 +77,7 @@ static void print_statistics(const json_t *stats)
     }
     tw_table_print(stdout, rows);
     fputc('\n', stdout);
+    print_workers(json_object_get(stats, "worker"));
     print_section("STATISTICS", stats);
 }
 

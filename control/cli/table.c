@@ -43,6 +43,9 @@ json_t *tw_table_cell(const json_t *value)
     case JSON_INTEGER:
         snprintf(text, sizeof(text), "%" JSON_INTEGER_FORMAT, json_integer_value(value));
         return json_string(text);
+    case JSON_REAL:
+        snprintf(text, sizeof(text), "%.1f", json_real_value(value));
+        return json_string(text);
     case JSON_TRUE:
         return json_string("yes");
     case JSON_FALSE:

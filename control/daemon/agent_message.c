@@ -51,7 +51,7 @@ static bool lab_result_ok(const union tw_agent_message *message)
 static bool stats_ok(const union tw_agent_message *message)
 {
     const struct tw_agent_stats *stats = &message->stats;
-    if (stats->ports > TW_PORTS_MAX)
+    if (stats->ports > TW_PORTS_MAX || stats->workers > TW_WORKERS_MAX)
         return false;
     for (uint32_t i = 0; i < stats->ports; i++) {
         const struct tw_agent_port *port = &stats->port[i];

@@ -9,43 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Counters that stand alone in struct tw_agent_stats. */
-#define STATS_NUMBERS(X)                                                                           \
-    X(uptime_ns)                                                                                   \
-    X(tick)                                                                                        \
-    X(rx_packets)                                                                                  \
-    X(rx_bytes)                                                                                    \
-    X(tx_bytes)                                                                                    \
-    X(port_rx_packets)                                                                             \
-    X(port_rx_bytes)                                                                               \
-    X(port_tx_packets)                                                                             \
-    X(port_tx_bytes)                                                                               \
-    X(port_missed)                                                                                 \
-    X(port_errors)                                                                                 \
-    X(port_no_mbuf)                                                                                \
-    X(sessions_live)                                                                               \
-    X(sessions_pending)                                                                            \
-    X(ticks)                                                                                       \
-    X(ticks_late)                                                                                  \
-    X(ticks_skipped)                                                                               \
-    X(players)                                                                                     \
-    X(entities)                                                                                    \
-    X(snapshots)                                                                                   \
-    X(snapshot_bytes)                                                                              \
-    X(snapshots_incomplete)                                                                        \
-    X(snapshots_no_buffer)                                                                         \
-    X(records_stale)                                                                               \
-    X(records_ring_full)                                                                           \
-    X(view_full)                                                                                   \
-    X(joins_refused)                                                                               \
-    X(state_hash_tick)                                                                             \
-    X(tick_p50_ns)                                                                                 \
-    X(tick_p99_ns)                                                                                 \
-    X(tick_max_ns)                                                                                 \
-    X(events_lost)                                                                                 \
-    X(workers)                                                                                     \
-    X(shards)
-
 #define ADDRESS_TEXT_SIZE 32u
 
 /* The rows of the ledgers' X-macro lists: name and meaning. */
@@ -96,6 +59,12 @@ static const char *idle_name(uint32_t idle)
     return idle == TW_IDLE_POLL ? "poll" : "backoff";
 }
 
+/* To a tenth. */
+static double percent(uint64_t part, uint64_t whole)
+{
+    return whole == 0 ? 0.0 : (double)(part * 1000u / whole) / 10.0;
+}
+
 /* [{name, driver, mac, address, counters}] */
 static json_t *ports_json(const struct tw_daemon *daemon)
 {
@@ -120,6 +89,29 @@ static json_t *ports_json(const struct tw_daemon *daemon)
     return list;
 }
 
+/* [{core, counters, what became of its time}] */
+static json_t *workers_json(const struct tw_agent_stats *stats)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < stats->workers; i++) {
+        const struct tw_agent_worker *worker = &stats->worker[i];
+        uint64_t polls = worker->polls_busy + worker->polls_empty;
+        json_t *object = json_pack("{s:s}", "mode", idle_name(stats->idle));
+        set_u64(object, "core", worker->core);
+        set_u64(object, "rx_packets", worker->rx_packets);
+        set_u64(object, "sessions_live", worker->sessions_live);
+        set_u64(object, "polls_busy", worker->polls_busy);
+        set_u64(object, "polls_empty", worker->polls_empty);
+        set_u64(object, "slept_ns", worker->slept_ns);
+        (void)json_object_set_new(object, "busy_percent",
+                                  json_real(percent(worker->polls_busy, polls)));
+        (void)json_object_set_new(object, "slept_percent",
+                                  json_real(percent(worker->slept_ns, stats->uptime_ns)));
+        (void)json_array_append_new(list, object);
+    }
+    return list;
+}
+
 static json_t *stats_json(const struct tw_daemon *daemon)
 {
     if (daemon->stats_at_ms == 0)
@@ -127,14 +119,15 @@ static json_t *stats_json(const struct tw_daemon *daemon)
     const struct tw_agent_stats *stats = &daemon->stats;
     json_t *object = json_object();
     set_u64(object, "age_ms", tw_clock_monotonic_ms() - daemon->stats_at_ms);
-#define X(name) set_u64(object, #name, stats->name);
-    STATS_NUMBERS(X)
-#undef X
+#define TW_X(name) set_u64(object, #name, stats->name);
+    TW_AGENT_STATS_NUMBERS(TW_X)
+#undef TW_X
     /* A 64-bit hash does not fit JSON's integers. */
     char hash[17];
     snprintf(hash, sizeof(hash), "%016" PRIx64, stats->state_hash);
     (void)json_object_set_new(object, "state_hash", json_string(hash));
     (void)json_object_set_new(object, "ports", ports_json(daemon));
+    (void)json_object_set_new(object, "worker", workers_json(stats));
     (void)json_object_set_new(object, "hugepages", json_boolean(stats->hugepages));
     (void)json_object_set_new(object, "idle", json_string(idle_name(stats->idle)));
     (void)json_object_set_new(object, "outcomes", outcomes_ledger(stats->outcomes));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dataplane/engine/eal.h"
 
+#include "dataplane/engine/runtime_directory.h"
 #include "tickwire/assert.h"
 
 #include <ctype.h>
@@ -20,7 +21,6 @@
 
 static char log_text[8192];
 static FILE *log_stream;
-static char runtime_directory[512];
 
 static void add(struct tw_eal_arguments *arguments, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -159,7 +159,6 @@ void tw_eal_arguments_build(struct tw_eal_arguments *arguments, const struct tw_
     add(arguments, "%u", config->engine.memory_mb);
     add(arguments, "--file-prefix=%s", file_prefix);
     add(arguments, "--no-shconf");
-    add(arguments, "--no-telemetry");
     add(arguments, "--log-level=error");
 }
 
@@ -185,16 +184,6 @@ void tw_eal_last_words(char *out, size_t size)
     out[length] = '\0';
 }
 
-/* Only a directory that bears our own prefix is ever removed. */
-static void remember_directory(const char *prefix)
-{
-    const char *directory = rte_eal_get_runtime_dir();
-    if (directory != NULL && strstr(directory, prefix) != NULL)
-        snprintf(runtime_directory, sizeof(runtime_directory), "%s", directory);
-}
-
-static void remove_directory(void);
-
 bool tw_eal_start(const struct tw_config *config, const struct tw_topology *topology,
                   bool *hugepages, struct tw_eal_error *error)
 {
@@ -210,8 +199,8 @@ bool tw_eal_start(const struct tw_config *config, const struct tw_topology *topo
     if (log_stream != NULL)
         rte_openlog_stream(log_stream);
 
-    char prefix[32];
-    snprintf(prefix, sizeof(prefix), "tickwire-%d", (int)getpid());
+    char prefix[TW_RUNTIME_PREFIX_SIZE];
+    tw_runtime_prefix(prefix);
     static struct tw_eal_arguments arguments;
     tw_eal_arguments_build(&arguments, config, topology, *hugepages, prefix);
     if (rte_eal_init(arguments.count, arguments.list) < 0) {
@@ -220,31 +209,18 @@ bool tw_eal_start(const struct tw_config *config, const struct tw_topology *topo
         snprintf(error->message, sizeof(error->message),
                  "DPDK did not start on \"%.128s\": %s (%s)", config->ports[0].device,
                  rte_strerror(rte_errno), words[0] ? words : "it logged nothing");
-        remember_directory(prefix);
-        remove_directory();
+        tw_runtime_directory_remember(rte_eal_get_runtime_dir());
+        tw_runtime_directory_remove();
         return false;
     }
-    remember_directory(prefix);
+    tw_runtime_directory_remember(rte_eal_get_runtime_dir());
+    tw_runtime_directory_sweep(rte_eal_get_runtime_dir());
     return true;
 }
 
 void tw_eal_abandon(void)
 {
-    if (runtime_directory[0] != '\0')
-        rmdir(runtime_directory);
-}
-
-/* DPDK leaves its run-time directory behind, empty or with files of its own. */
-static void remove_directory(void)
-{
-    DIR *files = opendir(runtime_directory);
-    if (files == NULL)
-        return;
-    for (struct dirent *entry = readdir(files); entry != NULL; entry = readdir(files))
-        if (entry->d_name[0] != '.')
-            unlinkat(dirfd(files), entry->d_name, 0);
-    closedir(files);
-    rmdir(runtime_directory);
+    tw_runtime_directory_abandon();
 }
 
 void tw_eal_stop(void)
@@ -254,5 +230,5 @@ void tw_eal_stop(void)
     if (log_stream != NULL)
         fclose(log_stream);
     log_stream = NULL;
-    remove_directory();
+    tw_runtime_directory_remove();
 }

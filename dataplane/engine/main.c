@@ -2,6 +2,7 @@
 /* tickwire-engine: command line, and the order in which everything comes up and goes down. */
 #include "dataplane/engine/engine.h"
 #include "dataplane/engine/main_loop.h"
+#include "dataplane/engine/telemetry.h"
 #include "dataplane/engine/topology.h"
 #include "tickwire/config.h"
 
@@ -137,6 +138,11 @@ static int run(const struct tw_config *config, const struct tw_topology *topolog
     print_refused(&engine.aead_report);
     if (is_lab(config))
         print_lab();
+    if (!tw_telemetry_start()) {
+        fprintf(stderr, "tickwire-engine: DPDK's telemetry takes no commands\n");
+        tw_engine_stop(&engine);
+        return EXIT_START;
+    }
     struct tw_main_loop *loop = tw_main_loop_create(&engine);
     if (loop == NULL) {
         fprintf(stderr, "tickwire-engine: no memory for the agent's queues\n");

@@ -7,6 +7,7 @@
 #include "dataplane/engine/eal.h"
 #include "dataplane/engine/lab_import.h"
 #include "dataplane/engine/stats.h"
+#include "dataplane/engine/telemetry.h"
 #include "dataplane/gate/mailbox.h"
 #include "dataplane/wire/cookie.h"
 #include "tickwire/assert.h"
@@ -334,6 +335,7 @@ static void publish_stats(struct tw_main_loop *loop, uint64_t now_ns)
 {
     tw_stats_collect(&loop->stats, loop->engine, now_ns, &loop->newest);
     loop->newest.events_lost = tw_agent_protocol_counters(loop->protocol).events_lost;
+    tw_telemetry_publish(&loop->newest);
     if (tw_agent_protocol_is_linked(loop->protocol))
         tw_agent_protocol_push(loop->protocol, TW_AGENT_STATS, &loop->newest, sizeof(loop->newest));
 }

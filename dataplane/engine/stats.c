@@ -10,18 +10,24 @@ static void add_all(uint64_t *sums, const tw_counter *counters, size_t count)
         sums[i] += tw_counter_get(&counters[i]);
 }
 
-static void add_worker(struct tw_agent_stats *out, const struct tw_worker_counters *counters)
+static void add_worker(struct tw_agent_stats *out, struct tw_agent_worker *row,
+                       const struct tw_worker_counters *counters)
 {
+    row->rx_packets = tw_counter_get(&counters->rx_packets);
+    row->sessions_live = tw_counter_get(&counters->sessions_live);
+    row->polls_busy = tw_counter_get(&counters->polls_busy);
+    row->polls_empty = tw_counter_get(&counters->polls_empty);
+    row->slept_ns = tw_counter_get(&counters->slept_ns);
     add_all(out->outcomes, counters->outcomes, TW_OUTCOME_COUNT);
     add_all(out->inputs, counters->inputs, TW_INPUT_COUNT);
     add_all(out->sends, counters->sends, TW_SEND_COUNT);
     add_all(out->verdicts, counters->verdicts, TW_VERDICT_COUNT);
     add_all(out->roaming, counters->roaming, TW_ROAMING_COUNT);
-    out->rx_packets += tw_counter_get(&counters->rx_packets);
+    out->rx_packets += row->rx_packets;
     out->rx_bytes += tw_counter_get(&counters->rx_bytes);
     out->tx_bytes += tw_counter_get(&counters->tx_bytes);
     out->records_ring_full += tw_counter_get(&counters->records_ring_full);
-    out->sessions_live += tw_counter_get(&counters->sessions_live);
+    out->sessions_live += row->sessions_live;
     out->sessions_pending += tw_counter_get(&counters->sessions_pending);
 }
 
@@ -90,8 +96,11 @@ void tw_stats_collect(struct tw_stats *stats, const struct tw_engine *engine, ui
 {
     memset(out, 0, sizeof(*out));
     out->uptime_ns = now_ns - engine->epoch_ns;
-    for (uint32_t i = 0; i < engine->topology->workers; i++)
-        add_worker(out, engine->worker_counters[i]);
+    for (uint32_t i = 0; i < engine->topology->workers; i++) {
+        add_worker(out, &out->worker[i], engine->worker_counters[i]);
+        out->worker[i].core =
+            engine->topology->threads[tw_topology_worker(engine->topology, i)].core;
+    }
     for (uint32_t i = 0; i < engine->topology->shards; i++) {
         add_shard(out, engine->shard_counters[i]);
         uint64_t tick = tw_shard_loop_tick(engine->shards[i]);
@@ -120,51 +129,15 @@ static void print_ledger(FILE *out, const char *name, const uint64_t *values,
 void tw_stats_print(FILE *out, const char *event, const struct tw_agent_stats *stats,
                     const char *extra)
 {
-    const struct {
-        const char *name;
-        uint64_t value;
-    } numbers[] = {
-        {"uptime_ns", stats->uptime_ns},
-        {"tick", stats->tick},
-        {"rx_packets", stats->rx_packets},
-        {"rx_bytes", stats->rx_bytes},
-        {"tx_bytes", stats->tx_bytes},
-        {"port_rx_packets", stats->port_rx_packets},
-        {"port_rx_bytes", stats->port_rx_bytes},
-        {"port_tx_packets", stats->port_tx_packets},
-        {"port_tx_bytes", stats->port_tx_bytes},
-        {"port_missed", stats->port_missed},
-        {"port_errors", stats->port_errors},
-        {"port_no_mbuf", stats->port_no_mbuf},
-        {"sessions_live", stats->sessions_live},
-        {"sessions_pending", stats->sessions_pending},
-        {"ticks", stats->ticks},
-        {"ticks_late", stats->ticks_late},
-        {"ticks_skipped", stats->ticks_skipped},
-        {"players", stats->players},
-        {"entities", stats->entities},
-        {"snapshots", stats->snapshots},
-        {"snapshot_bytes", stats->snapshot_bytes},
-        {"snapshots_incomplete", stats->snapshots_incomplete},
-        {"snapshots_no_buffer", stats->snapshots_no_buffer},
-        {"records_stale", stats->records_stale},
-        {"records_ring_full", stats->records_ring_full},
-        {"view_full", stats->view_full},
-        {"joins_refused", stats->joins_refused},
-        {"state_hash", stats->state_hash},
-        {"state_hash_tick", stats->state_hash_tick},
-        {"tick_p50_ns", stats->tick_p50_ns},
-        {"tick_p99_ns", stats->tick_p99_ns},
-        {"tick_max_ns", stats->tick_max_ns},
-        {"events_lost", stats->events_lost},
-    };
     const char *outcome_names[TW_OUTCOME_COUNT];
     for (size_t i = 0; i < TW_OUTCOME_COUNT; i++)
         outcome_names[i] = tw_outcome_info[i].name;
 
     fprintf(out, "{\"event\":\"%s\"", event);
-    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-        fprintf(out, ",\"%s\":%" PRIu64, numbers[i].name, numbers[i].value);
+#define TW_X(name) fprintf(out, ",\"%s\":%" PRIu64, #name, (uint64_t)stats->name);
+    TW_AGENT_STATS_NUMBERS(TW_X)
+#undef TW_X
+    fprintf(out, ",\"state_hash\":%" PRIu64, stats->state_hash);
     print_ledger(out, "outcomes", stats->outcomes, outcome_names, TW_OUTCOME_COUNT);
     print_ledger(out, "inputs", stats->inputs, tw_input_outcome_name, TW_INPUT_COUNT);
     print_ledger(out, "shard_inputs", stats->shard_inputs, tw_shard_input_outcome_name,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dataplane/gate/worker_state.h"
 
+#include "dataplane/gate/idle.h"
 #include "tickwire/assert.h"
 
 #include <errno.h>
@@ -12,12 +13,6 @@
 #include <sys/prctl.h>
 #include <time.h>
 
-#define IDLE_TURNS    64u
-#define IDLE_SLEEP_NS 50000
-/* Nobody plays and nothing came for 200 sleeps (10 ms and more): a first hello may wait this long,
- * and the core is left to others. */
-#define QUIET_TURNS    (IDLE_TURNS + 200u)
-#define QUIET_SLEEP_NS 500000
 /* Turns this far apart mean that the worker itself was held up: nobody can be blamed for silence.
  */
 #define ABSENCE_NS UINT64_C(1000000000)
@@ -197,10 +192,8 @@ static void unblock_tap_signals(const struct tw_worker *worker)
 
 long tw_worker_pause_ns(const struct tw_worker *worker, uint32_t empty_turns)
 {
-    if (worker->config.config->engine.idle != TW_IDLE_BACKOFF || empty_turns < IDLE_TURNS)
-        return 0;
-    bool empty = worker->sessions.counts[TW_SESSION_FREE] == worker->sessions.capacity;
-    return empty && empty_turns >= QUIET_TURNS ? QUIET_SLEEP_NS : IDLE_SLEEP_NS;
+    bool deserted = worker->sessions.counts[TW_SESSION_FREE] == worker->sessions.capacity;
+    return tw_idle_pause_ns(&worker->config.config->engine, empty_turns, deserted);
 }
 
 int tw_worker_run(void *argument)
@@ -211,17 +204,24 @@ int tw_worker_run(void *argument)
     unblock_tap_signals(worker);
     /* Else the kernel rounds 50 µs up to 100. */
     prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
+    uint64_t now_ns = monotonic_ns();
     while (!atomic_load_explicit(worker->config.stop, memory_order_acquire)) {
-        if (tw_worker_turn(worker, monotonic_ns()) > 0) {
+        if (tw_worker_turn(worker, now_ns) > 0) {
             tw_counter_add(&counters->polls_busy, 1);
             empty_turns = 0;
+            now_ns = monotonic_ns();
             continue;
         }
         tw_counter_add(&counters->polls_empty, 1);
         empty_turns += empty_turns < UINT32_MAX;
         struct timespec pause = {.tv_nsec = tw_worker_pause_ns(worker, empty_turns)};
-        if (pause.tv_nsec > 0)
+        now_ns = monotonic_ns();
+        if (pause.tv_nsec > 0) {
             nanosleep(&pause, NULL);
+            uint64_t woken_ns = monotonic_ns();
+            tw_counter_add(&counters->slept_ns, woken_ns - now_ns);
+            now_ns = woken_ns;
+        }
     }
     return 0;
 }

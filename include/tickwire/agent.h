@@ -19,7 +19,7 @@
 
 #include <stdint.h>
 
-#define TW_AGENT_VERSION 2u
+#define TW_AGENT_VERSION 4u
 
 enum tw_agent_type {
     /* engine → control */
@@ -182,6 +182,50 @@ struct tw_agent_port {
     uint64_t missed, errors, no_mbuf;
 };
 
+/* One worker since start. */
+struct tw_agent_worker {
+    uint64_t rx_packets, sessions_live;
+    uint64_t polls_busy, polls_empty, slept_ns;
+    uint32_t core;
+};
+
+/* Numbers of struct tw_agent_stats that are shown under their own names everywhere. */
+#define TW_AGENT_STATS_NUMBERS(X)                                                                  \
+    X(uptime_ns)                                                                                   \
+    X(tick)                                                                                        \
+    X(rx_packets)                                                                                  \
+    X(rx_bytes)                                                                                    \
+    X(tx_bytes)                                                                                    \
+    X(port_rx_packets)                                                                             \
+    X(port_rx_bytes)                                                                               \
+    X(port_tx_packets)                                                                             \
+    X(port_tx_bytes)                                                                               \
+    X(port_missed)                                                                                 \
+    X(port_errors)                                                                                 \
+    X(port_no_mbuf)                                                                                \
+    X(sessions_live)                                                                               \
+    X(sessions_pending)                                                                            \
+    X(ticks)                                                                                       \
+    X(ticks_late)                                                                                  \
+    X(ticks_skipped)                                                                               \
+    X(players)                                                                                     \
+    X(entities)                                                                                    \
+    X(snapshots)                                                                                   \
+    X(snapshot_bytes)                                                                              \
+    X(snapshots_incomplete)                                                                        \
+    X(snapshots_no_buffer)                                                                         \
+    X(records_stale)                                                                               \
+    X(records_ring_full)                                                                           \
+    X(view_full)                                                                                   \
+    X(joins_refused)                                                                               \
+    X(state_hash_tick)                                                                             \
+    X(tick_p50_ns)                                                                                 \
+    X(tick_p99_ns)                                                                                 \
+    X(tick_max_ns)                                                                                 \
+    X(events_lost)                                                                                 \
+    X(workers)                                                                                     \
+    X(shards)
+
 /* Sums over all workers and shards since start; percentiles over the last second. */
 struct tw_agent_stats {
     struct tw_agent_header header;
@@ -206,7 +250,8 @@ struct tw_agent_stats {
     uint64_t state_hash, state_hash_tick;
     uint64_t tick_p50_ns, tick_p99_ns, tick_max_ns;
     uint64_t events_lost; /* agent events that did not fit the queue: must be 0 */
-    struct tw_agent_port port[TW_PORTS_MAX]; /* [ports] */
+    struct tw_agent_port port[TW_PORTS_MAX];       /* [ports] */
+    struct tw_agent_worker worker[TW_WORKERS_MAX]; /* [workers] */
     uint32_t ports, workers, shards;
     uint32_t hugepages; /* 1 = in use */
     uint32_t idle;      /* enum tw_idle */

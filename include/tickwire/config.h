@@ -30,7 +30,7 @@ enum tw_hugepages {
 };
 
 enum tw_idle {
-    TW_IDLE_BACKOFF, /* sleep 50 µs after 64 empty polls: cores are shared */
+    TW_IDLE_BACKOFF, /* sleep after some empty polls: cores are shared */
     TW_IDLE_POLL,    /* never sleep: cores are dedicated */
 };
 
@@ -72,6 +72,9 @@ struct tw_config_engine {
     uint32_t memory_mb;    /* DPDK memory */
     uint32_t sessions_max; /* per worker */
     enum tw_idle idle;
+    uint32_t idle_polls;    /* empty ones in a row before a worker sleeps */
+    uint32_t idle_sleep_us; /* so long */
+    uint32_t idle_quiet_us; /* while there is no session */
     enum tw_aead_choice aead;
     enum tw_lab_mode lab;
 };

@@ -113,6 +113,7 @@ struct tw_worker_counters {
     tw_counter sessions_pending;  /* gauge */
     tw_counter polls_empty;
     tw_counter polls_busy;
+    tw_counter slept_ns;       /* between polls, as it turned out */
     tw_counter filter_version; /* of the filter table in use; earlier ones are let go of */
     struct tw_filter_counters filters[TW_FILTER_RULES_MAX]; /* by slot */
 } __attribute__((aligned(64)));

@@ -29,11 +29,12 @@ import test_ports  # noqa: E402
 import test_privileges  # noqa: E402
 import test_python_client  # noqa: E402
 import test_roaming  # noqa: E402
+import test_telemetry  # noqa: E402
 import test_tokens  # noqa: E402
 
 MODULES = [test_configuration, test_cli, test_python_client, test_handshake, test_tokens,
-           test_hostile, test_ports, test_privileges, test_budgets, test_roaming, test_loss,
-           test_clients, test_fresh_machine]
+           test_hostile, test_ports, test_privileges, test_telemetry, test_budgets, test_roaming,
+           test_loss, test_clients, test_fresh_machine]
 
 
 def tests():

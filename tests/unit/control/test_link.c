@@ -269,6 +269,10 @@ static void test_statistics_by_name(void **state)
     message.stats.rx_packets = 107;
     message.stats.port_missed = 11;
     message.stats.state_hash = UINT64_C(0xfedcba9876543210);
+    message.stats.uptime_ns = 4000;
+    message.stats.workers = 2;
+    message.stats.worker[1] = (struct tw_agent_worker){
+        .rx_packets = 107, .polls_busy = 1, .polls_empty = 2, .slept_ns = 3000, .core = 5};
     message.stats.ports = 2;
     strcpy(message.stats.port[0].driver, "net_af_xdp");
     strcpy(message.stats.port[1].name, "net_tap1");
@@ -299,6 +303,11 @@ static void test_statistics_by_name(void **state)
     assert_string_equal(text_of(json_array_get(ports, 0), "driver"), "net_af_xdp");
     assert_string_equal(text_of(json_array_get(ports, 1), "name"), "net_tap1");
     assert_int_equal(number(json_array_get(ports, 1), NULL, "rx_packets"), 42);
+    const json_t *worker = json_array_get(json_object_get(stats, "worker"), 1);
+    assert_int_equal(json_array_size(json_object_get(stats, "worker")), 2);
+    assert_int_equal(number(worker, NULL, "core"), 5);
+    assert_true(json_real_value(json_object_get(worker, "busy_percent")) == 33.3);
+    assert_true(json_real_value(json_object_get(worker, "slept_percent")) == 75.0);
     json_decref(status);
     json_t *drops = fixture_result(fixture, "drops", NULL);
     const json_t *ledgers = json_object_get(drops, "ledgers");

@@ -159,6 +159,9 @@ static void sleeps_by_what_there_is_to_do(void **state)
     struct rig_client client;
     rig_make(&rig, 1);
     rig.config.engine.idle = TW_IDLE_BACKOFF;
+    rig.config.engine.idle_polls = 64;
+    rig.config.engine.idle_sleep_us = 50;
+    rig.config.engine.idle_quiet_us = 500;
     rig_start(&rig);
     assert_int_equal(tw_worker_pause_ns(rig.worker[0], 0), 0);
     assert_int_equal(tw_worker_pause_ns(rig.worker[0], 63), 0);
@@ -168,6 +171,10 @@ static void sleeps_by_what_there_is_to_do(void **state)
     assert_int_equal(tw_worker_pause_ns(rig.worker[0], UINT32_MAX), 500000);
     make_live(&rig, &client, 6000);
     assert_int_equal(tw_worker_pause_ns(rig.worker[0], UINT32_MAX), 50000);
+    rig.config.engine.idle_polls = 10;
+    rig.config.engine.idle_sleep_us = 1000;
+    assert_int_equal(tw_worker_pause_ns(rig.worker[0], 9), 0);
+    assert_int_equal(tw_worker_pause_ns(rig.worker[0], 10), 1000000);
     rig.config.engine.idle = TW_IDLE_POLL;
     assert_int_equal(tw_worker_pause_ns(rig.worker[0], UINT32_MAX), 0);
     rig_stop(&rig);
