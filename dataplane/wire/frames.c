@@ -132,6 +132,11 @@ static enum tw_frames_result client_frame_decode(void *out, const struct frame *
         return ack_decode(&frames->ack, &frames->has_ack, frame);
     case TW_FRAME_RESPONSE:
         return challenge_decode(frames->response, &frames->has_response, frame);
+    case TW_FRAME_MESSAGES:
+        frames->has_messages = true;
+        frames->messages = frame->body;
+        frames->messages_size = frame->size;
+        return frame->size > 0 ? TW_FRAMES_OK : TW_FRAMES_MALFORMED;
     default:
         return TW_FRAMES_MALFORMED;
     }
@@ -164,6 +169,11 @@ static enum tw_frames_result server_frame_decode(void *out, const struct frame *
         return challenge_decode(frames->challenge, &frames->has_challenge, frame);
     case TW_FRAME_RENAME:
         return rename_decode(frames, frame);
+    case TW_FRAME_MESSAGES:
+        frames->has_messages = true;
+        frames->messages = frame->body;
+        frames->messages_size = frame->size;
+        return frame->size > 0 ? TW_FRAMES_OK : TW_FRAMES_MALFORMED;
     default:
         return TW_FRAMES_MALFORMED;
     }

@@ -3,8 +3,8 @@
  * Frames inside a packet: typed, length-delimited, decoded whole before anything is applied.
  *
  * A packet with one malformed frame is rejected whole. Decoding fills a plain struct of bounded
- * size; snapshot bodies are handed out as a range of bytes (the shard and the client's simulation
- * part write and read them). Pure, any thread.
+ * size; bodies of snapshots and messages are handed out as ranges of bytes (the shard and the
+ * client's simulation part write and read the former, the transport the latter). Pure, any thread.
  */
 #ifndef TICKWIRE_DATAPLANE_WIRE_FRAMES_H
 #define TICKWIRE_DATAPLANE_WIRE_FRAMES_H
@@ -38,7 +38,7 @@ struct tw_frame_pong {
 /* Each kind of frame at most once per packet. has_* come first and are always set; the rest means
  * nothing where they do not say so. */
 struct tw_client_frames { /* client → server */
-    bool has_inputs, has_snapshot_ack, has_ping, has_close, has_ack, has_response;
+    bool has_inputs, has_snapshot_ack, has_ping, has_close, has_ack, has_response, has_messages;
     uint8_t input_count; /* inputs[0] is the newest, for newest_tick; then one tick less each */
     uint32_t newest_tick;
     struct tw_input inputs[TW_INPUTS_MAX];
@@ -47,17 +47,21 @@ struct tw_client_frames { /* client → server */
     uint16_t close_reason;
     struct tw_frame_ack ack;
     uint8_t response[TW_CHALLENGE_SIZE];
+    const uint8_t *messages; /* body, inside the packet */
+    uint16_t messages_size;
 };
 
 struct tw_server_frames { /* server → client */
-    bool has_snapshot, has_pong, has_close, has_ack, has_challenge, has_rename;
+    bool has_snapshot, has_pong, has_close, has_ack, has_challenge, has_rename, has_messages;
     const uint8_t *snapshot; /* body, inside the packet */
     uint16_t snapshot_size;
     struct tw_frame_pong pong;
     uint16_t close_reason;
     struct tw_frame_ack ack;
     uint8_t challenge[TW_CHALLENGE_SIZE];
-    uint32_t connection_id; /* of a rename */
+    uint32_t connection_id;  /* of a rename */
+    const uint8_t *messages; /* body, inside the packet */
+    uint16_t messages_size;
 };
 
 /* plaintext[length]: the packet between header and tag. */

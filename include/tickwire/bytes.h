@@ -123,6 +123,26 @@ static inline uint64_t tw_read_u64(struct tw_reader *reader)
     return bytes ? tw_load_u64(bytes) : 0;
 }
 
+/* LEB128, 1 to 5 bytes, the shortest form only: one value has one encoding. */
+#define TW_VARINT_SIZE_MAX 5u
+static inline uint32_t tw_read_varint(struct tw_reader *reader)
+{
+    uint32_t value = 0;
+    for (uint32_t shift = 0; shift < 35u; shift += 7u) {
+        uint8_t byte = tw_read_u8(reader);
+        bool overlong = (shift > 0 && byte == 0) || (shift == 28u && byte > 0x0fu);
+        if (overlong)
+            reader->failed = true;
+        if (reader->failed)
+            return 0;
+        value |= (uint32_t)(byte & 0x7fu) << shift;
+        if ((byte & 0x80u) == 0)
+            return value;
+    }
+    reader->failed = true;
+    return 0;
+}
+
 struct tw_writer {
     uint8_t *next;
     uint8_t *end;
@@ -189,6 +209,24 @@ static inline void tw_write_u64(struct tw_writer *writer, uint64_t value)
     uint8_t *space = tw_write_space(writer, 8);
     if (space)
         tw_store_u64(space, value);
+}
+
+static inline size_t tw_varint_size(uint32_t value)
+{
+    size_t size = 1;
+    for (; value >= 0x80u; value >>= 7)
+        size++;
+    return size;
+}
+
+static inline void tw_write_varint(struct tw_writer *writer, uint32_t value)
+{
+    uint8_t *space = tw_write_space(writer, tw_varint_size(value));
+    if (!space)
+        return;
+    for (; value >= 0x80u; value >>= 7)
+        *space++ = (uint8_t)(value | 0x80u);
+    *space = (uint8_t)value;
 }
 
 #endif

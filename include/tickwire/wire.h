@@ -41,10 +41,10 @@ static_assert(TW_HEADER_SEQUENCE + 8 == TW_HEADER_SIZE, "header layout");
 #define TW_SEALED_MAX (UINT64_C(1) << 28)
 
 enum tw_channel {
-    TW_CHANNEL_STATE = 0,     /* inputs and snapshots: unreliable, latest wins */
-    TW_CHANNEL_ORDERED = 1,   /* reserved for reliable ordered messages */
-    TW_CHANNEL_UNORDERED = 2, /* reserved for reliable unordered messages */
-    TW_CHANNEL_BULK = 3,      /* reserved for fragmented messages */
+    TW_CHANNEL_STATE = 0,     /* inputs, snapshots, messages: unreliable, latest wins */
+    TW_CHANNEL_ORDERED = 1,   /* reliable, in order; whole ones are never held back */
+    TW_CHANNEL_UNORDERED = 2, /* reliable, each as soon as it is there */
+    TW_CHANNEL_BULK = 3,      /* reliable, unordered, after everything else */
     TW_CHANNEL_COUNT = 4,
 };
 
@@ -221,7 +221,8 @@ enum tw_frame_type {
     TW_FRAME_CHALLENGE = 8,    /* s→c, to a candidate path and nowhere else */
     TW_FRAME_RESPONSE = 9,     /* c→s, over the path on which the challenge came */
     TW_FRAME_RENAME = 10,      /* s→c, another connection id from now on */
-    TW_FRAME_TYPE_END = 11,
+    TW_FRAME_MESSAGES = 11,    /* both */
+    TW_FRAME_TYPE_END = 12,
 };
 
 /* inputs: u32 newest tick, u8 count, count x input, newest first, ticks descending by 1 */
@@ -262,6 +263,31 @@ enum tw_frame_type {
 #define TW_RENAME_CONNECTION_ID 0u /* u32, not 0 */
 #define TW_RENAME_SIZE          4u
 
+/* messages: entries that fill the body, each of one message, none of the same message twice:
+ * u8 head (bits 0-1 channel, bits 2-3 kind, bit 4 compressed, others 0), u16 message number, then
+ *   whole:     varint size, size bytes
+ *   part:      varint message size, varint first granule, varint count of bytes, bytes
+ *   abandoned: nothing */
+#define TW_ENTRY_CHANNEL     0x03u
+#define TW_ENTRY_KIND_SHIFT  2u
+#define TW_ENTRY_COMPRESSED  0x10u
+#define TW_ENTRY_KNOWN       0x1fu
+#define TW_ENTRY_HEADER_SIZE 3u
+enum tw_entry_kind {
+    TW_ENTRY_WHOLE = 0,
+    TW_ENTRY_PART = 1,
+    TW_ENTRY_ABANDONED = 2, /* the sender gave this number up */
+};
+/* The unit of what is acknowledged and sent again. */
+#define TW_GRANULE_BYTES 128u
+#define TW_MESSAGE_MAX   65536u
+/* On channel 0 one message is one packet; with every other frame beside it there is room. */
+#define TW_UNRELIABLE_MAX 1000u
+/* Numbers of a channel under way at once, and blocks of 1 KB held by all but the oldest. */
+#define TW_MESSAGE_WINDOW     64u
+#define TW_MESSAGE_SPARE      64u
+#define TW_MESSAGE_STALLED_US 5000000u
+
 enum tw_close_reason {
     TW_CLOSE_NONE = 0,
     TW_CLOSE_BY_CLIENT = 1,
@@ -273,7 +299,9 @@ enum tw_close_reason {
     TW_CLOSE_REFUSED = 7,    /* the world refused the join */
     TW_CLOSE_EXHAUSTED = 8,  /* packet numbers or key use at their limit */
     TW_CLOSE_REPLACED = 9,   /* same account joined again */
-    TW_CLOSE_COUNT = 10,
+    TW_CLOSE_BACKLOG = 10,   /* messages wait for it faster than it takes them */
+    TW_CLOSE_STALLED = 11,   /* it began a message and did not go on with it */
+    TW_CLOSE_COUNT = 12,
 };
 
 /* ---- snapshot frame body -------------------------------------------------------------------- */

@@ -11,13 +11,22 @@ static void check_ack(const struct tw_frame_ack *ack)
     TW_ASSERT(ack->largest != 0);
 }
 
+static void write_messages(struct tw_writer *writer, const uint8_t *bytes, uint16_t size)
+{
+    TW_ASSERT(size > 0);
+    tw_write_u8(writer, TW_FRAME_MESSAGES);
+    tw_write_u16(writer, size);
+    tw_write_bytes(writer, bytes, size);
+}
+
 static void client(const uint8_t *plain, size_t size)
 {
     struct tw_client_frames frames, again;
     if (tw_client_frames_decode(&frames, plain, size) != TW_FRAMES_OK)
         return;
-    uint8_t bytes[TW_PLAINTEXT_MAX];
-    struct tw_writer writer = tw_writer_make(bytes, sizeof(bytes));
+    uint8_t *bytes = malloc(size);
+    TW_ASSERT(bytes != NULL);
+    struct tw_writer writer = tw_writer_make(bytes, size);
     if (frames.has_inputs) {
         TW_ASSERT(frames.input_count >= 1 && frames.input_count <= TW_INPUTS_MAX);
         TW_ASSERT(frames.newest_tick >= frames.input_count - 1u);
@@ -42,9 +51,15 @@ static void client(const uint8_t *plain, size_t size)
     }
     if (frames.has_response)
         tw_frame_write_response(&writer, frames.response);
+    if (frames.has_messages)
+        write_messages(&writer, frames.messages, frames.messages_size);
     TW_ASSERT(!writer.failed && (size_t)(writer.next - bytes) == size);
     TW_ASSERT(tw_client_frames_decode(&again, bytes, size) == TW_FRAMES_OK);
+    if (frames.has_messages)
+        TW_ASSERT(memcmp(frames.messages, again.messages, frames.messages_size) == 0);
+    again.messages = frames.messages;
     TW_ASSERT(memcmp(&frames, &again, sizeof(frames)) == 0);
+    free(bytes);
 }
 
 static void server(const uint8_t *plain, size_t size)
@@ -76,12 +91,17 @@ static void server(const uint8_t *plain, size_t size)
         tw_write_u16(&writer, frames.snapshot_size);
         tw_write_bytes(&writer, frames.snapshot, frames.snapshot_size);
     }
+    if (frames.has_messages)
+        write_messages(&writer, frames.messages, frames.messages_size);
     TW_ASSERT(!writer.failed && writer.next == writer.end);
     TW_ASSERT(tw_server_frames_decode(&again, bytes, size) == TW_FRAMES_OK);
     TW_ASSERT(frames.has_snapshot == again.has_snapshot);
     if (frames.has_snapshot)
         TW_ASSERT(memcmp(frames.snapshot, again.snapshot, frames.snapshot_size) == 0);
     again.snapshot = frames.snapshot;
+    TW_ASSERT(!frames.has_messages ||
+              memcmp(frames.messages, again.messages, frames.messages_size) == 0);
+    again.messages = frames.messages;
     TW_ASSERT(memcmp(&frames, &again, sizeof(frames)) == 0);
     free(bytes);
 }

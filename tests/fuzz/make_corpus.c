@@ -8,6 +8,7 @@
 
 #include "tests/unit/wire/meeting.h"
 #include "tickwire/assert.h"
+#include "tickwire/bytes.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -86,6 +87,28 @@ static void write_packets(void)
     }
 }
 
+/* Whole, in parts, abandoned, latest; then an ack, a message of our own, time. */
+static void write_messages(void)
+{
+    static const uint8_t plain[] = {
+        11,  0,  0x01, 0,   0, 5,    'h', 'e', 'l', 'l', 'o',  0x02, 1,    0, /* cut short */
+        0,   11, 0,    1,   0, 0,    5,   'h', 'e', 'l', 'l',  'o',  0x00, 7, 0,  2, 1,
+        100, 0,  3,    200, 0, 0,    1,   1,   1,   0,   0,    0,    0,    0, 0,  0, 0,
+        6,   0,  8,    0,   0, 0x0a, 3,   0,   2,   3,   0x20, 0x4e, 0,    3, 10, 0,
+    };
+    write_seed("fuzz_messages", "mixed", 0, plain, sizeof(plain));
+    uint8_t part[3 + 300] = {0x2b, 1, 0x07};
+    struct tw_writer writer = tw_writer_make(part + 2, sizeof(part) - 2);
+    tw_write_u8(&writer, TW_CHANNEL_BULK | TW_ENTRY_PART << TW_ENTRY_KIND_SHIFT);
+    tw_write_u16(&writer, 0);
+    tw_write_varint(&writer, 256);
+    tw_write_varint(&writer, 0);
+    tw_write_varint(&writer, 256);
+    tw_write_space(&writer, 256);
+    tw_store_u16(part, (uint16_t)(writer.next - part - 2));
+    write_seed("fuzz_messages", "part", 0, part, (size_t)(writer.next - part));
+}
+
 int main(int argc, char **argv)
 {
     static struct vectors vectors;
@@ -112,5 +135,6 @@ int main(int argc, char **argv)
     memcpy(frame + 3, body->bytes, body->size);
     write_seed("fuzz_frames", "snapshot", 1, frame, 3 + body->size);
     write_packets();
+    write_messages();
     return 0;
 }

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What to acknowledge: the newest packet numbers whose content was taken in, and when to say so.
+ *
+ * Apart from the replay window, which knows what was authenticated: a packet whose messages found
+ * no room must come again. Pure, one owner; time in µs.
+ */
+#ifndef TICKWIRE_DATAPLANE_WIRE_ACKS_H
+#define TICKWIRE_DATAPLANE_WIRE_ACKS_H
+
+#include "dataplane/wire/frames.h"
+
+/* A packet with messages is acknowledged within this, or with every eighth of them: the bitmap of
+ * 64 then has each packet in several acks. */
+#define TW_ACKS_DELAY_US 10000u
+#define TW_ACKS_EVERY    8u
+
+struct tw_acks {
+    uint64_t largest; /* 0: nothing yet */
+    uint64_t bitmap;  /* bit i: largest-1-i */
+    uint64_t largest_at_us;
+    uint64_t waiting_since_us; /* oldest packet with messages not acknowledged yet */
+    uint32_t waiting;          /* packets with messages since the newest ack */
+    uint64_t gaps;             /* numbers passed over, less those that came late: lost on the way */
+};
+
+void tw_acks_init(struct tw_acks *acks);
+/* A fresh packet was taken in; with messages it must be acknowledged soon. */
+void tw_acks_take(struct tw_acks *acks, uint64_t sequence, bool messages, uint64_t now_us);
+/* When an ack must be sent at the latest; UINT64_MAX: no need to send one by itself. */
+uint64_t tw_acks_due_us(const struct tw_acks *acks);
+/* The frame to send now. False: nothing was received yet. */
+bool tw_acks_frame(const struct tw_acks *acks, struct tw_frame_ack *frame, uint64_t now_us);
+/* The frame is on its way. */
+void tw_acks_sent(struct tw_acks *acks);
+
+#endif

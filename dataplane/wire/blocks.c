@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/wire/blocks.h"
+
+#include "tickwire/assert.h"
+
+#define ALIGNMENT 64u
+
+static size_t aligned(size_t size)
+{
+    return (size + ALIGNMENT - 1u) / ALIGNMENT * ALIGNMENT;
+}
+
+size_t tw_block_pool_footprint(uint32_t capacity)
+{
+    if (capacity == 0 || capacity > TW_BLOCKS_MAX)
+        return 0;
+    size_t count = (size_t)capacity + 1u;
+    return aligned(count * sizeof(struct tw_block)) + aligned(count * sizeof(struct tw_message)) +
+           aligned(count * sizeof(uint16_t));
+}
+
+void tw_block_pool_init(struct tw_block_pool *pool, void *memory, uint32_t capacity)
+{
+    TW_ASSERT(tw_block_pool_footprint(capacity) != 0 && (uintptr_t)memory % ALIGNMENT == 0);
+    size_t count = (size_t)capacity + 1u;
+    uint8_t *at = memory;
+    pool->blocks = (void *)at;
+    at += aligned(count * sizeof(struct tw_block));
+    pool->messages = (void *)at;
+    at += aligned(count * sizeof(struct tw_message));
+    pool->free = (void *)at;
+    pool->capacity = capacity;
+    pool->free_count = capacity;
+    pool->free_min = capacity;
+    for (uint32_t i = 0; i < capacity; i++)
+        pool->free[i] = (uint16_t)(capacity - i);
+}
+
+static uint16_t take(struct tw_block_pool *pool)
+{
+    if (pool->free_count == 0)
+        return 0;
+    pool->free_count--;
+    if (pool->free_count < pool->free_min)
+        pool->free_min = pool->free_count;
+    return pool->free[pool->free_count];
+}
+
+static void give(struct tw_block_pool *pool, uint16_t index)
+{
+    TW_ASSERT(index != 0 && pool->free_count < pool->capacity);
+    pool->free[pool->free_count++] = index;
+}
+
+struct tw_message *tw_message_make(struct tw_block_pool *pool)
+{
+    uint16_t index = take(pool);
+    if (index == 0)
+        return NULL;
+    struct tw_message *message = &pool->messages[index];
+    memset(message, 0, sizeof(*message));
+    message->index = index;
+    return message;
+}
+
+struct tw_block *tw_message_block(struct tw_block_pool *pool, struct tw_message *message,
+                                  uint32_t position)
+{
+    TW_ASSERT(position < TW_MESSAGE_BLOCKS_MAX);
+    if (message->blocks[position] == 0) {
+        /* The first bytes, wherever they belong, go into the block that came with the notes. */
+        uint16_t index = message->held == 0 ? message->index : take(pool);
+        if (index == 0)
+            return NULL;
+        message->blocks[position] = index;
+        message->held++;
+    }
+    return &pool->blocks[message->blocks[position]];
+}
+
+void tw_message_free(struct tw_block_pool *pool, struct tw_message *message)
+{
+    if (message->held == 0)
+        give(pool, message->index);
+    for (uint32_t i = 0; message->held > 0; i++) {
+        TW_ASSERT(i < TW_MESSAGE_BLOCKS_MAX);
+        if (message->blocks[i] == 0)
+            continue;
+        give(pool, message->blocks[i]);
+        message->blocks[i] = 0;
+        message->held--;
+    }
+}
+
+void tw_message_list_append(struct tw_message_list *list, const struct tw_block_pool *pool,
+                            struct tw_message *message)
+{
+    message->next = 0;
+    if (list->count == 0)
+        list->first = message->index;
+    else
+        tw_message_at(pool, list->last)->next = message->index;
+    list->last = message->index;
+    list->count++;
+}
+
+struct tw_message *tw_message_list_take(struct tw_message_list *list,
+                                        const struct tw_block_pool *pool)
+{
+    if (list->count == 0)
+        return NULL;
+    struct tw_message *message = tw_message_at(pool, list->first);
+    list->first = message->next;
+    list->count--;
+    return message;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A pool of blocks that messages are kept in; see include/tickwire/message.h.
+ *
+ * Memory is the caller's, taken once. A block is taken for bytes that exist, not for a size that
+ * somebody claimed. Owned by one thread; others may hold messages and give them back through it.
+ */
+#ifndef TICKWIRE_DATAPLANE_WIRE_BLOCKS_H
+#define TICKWIRE_DATAPLANE_WIRE_BLOCKS_H
+
+#include "tickwire/message.h"
+
+#include <stddef.h>
+
+/* Indexes are 16 bits and 0 is none. */
+#define TW_BLOCKS_MAX 65535u
+
+struct tw_block_pool {
+    struct tw_block *blocks;     /* [capacity + 1] */
+    struct tw_message *messages; /* notes of the message whose first block is this one */
+    uint16_t *free;              /* stack */
+    uint32_t free_count;
+    uint32_t capacity;
+    uint32_t free_min; /* ever */
+};
+
+/* Bytes for `capacity` blocks, 1..TW_BLOCKS_MAX; 0 if that is out of range. Aligned to 64. */
+size_t tw_block_pool_footprint(uint32_t capacity);
+void tw_block_pool_init(struct tw_block_pool *pool, void *memory, uint32_t capacity);
+
+/* A message with one block and no bytes; NULL if no block is free. */
+struct tw_message *tw_message_make(struct tw_block_pool *pool);
+/* Block at `position`, taken if it is not there yet; NULL if none is free. */
+struct tw_block *tw_message_block(struct tw_block_pool *pool, struct tw_message *message,
+                                  uint32_t position);
+void tw_message_free(struct tw_block_pool *pool, struct tw_message *message);
+
+static inline struct tw_message *tw_message_at(const struct tw_block_pool *pool, uint16_t index)
+{
+    return &pool->messages[index];
+}
+
+/* A list of messages by their `next`. */
+struct tw_message_list {
+    uint16_t first;
+    uint16_t last;
+    uint32_t count;
+};
+
+void tw_message_list_append(struct tw_message_list *list, const struct tw_block_pool *pool,
+                            struct tw_message *message);
+/* The first one, taken off; NULL if the list is empty. */
+struct tw_message *tw_message_list_take(struct tw_message_list *list,
+                                        const struct tw_block_pool *pool);
+
+/* Runs of bits in the granule maps. */
+static inline bool tw_granule_test(const uint64_t map[TW_GRANULE_WORDS], uint32_t at)
+{
+    return (map[at / 64u] >> (at % 64u) & 1u) != 0;
+}
+
+static inline void tw_granule_set(uint64_t map[TW_GRANULE_WORDS], uint32_t at)
+{
+    map[at / 64u] |= UINT64_C(1) << (at % 64u);
+}
+
+static inline void tw_granule_clear(uint64_t map[TW_GRANULE_WORDS], uint32_t at)
+{
+    map[at / 64u] &= ~(UINT64_C(1) << (at % 64u));
+}
+
+#endif

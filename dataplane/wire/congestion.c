@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/wire/congestion.h"
+
+#include "tickwire/wire.h"
+
+#include <string.h>
+
+#define SECOND_US UINT64_C(1000000)
+/* A sample weighs 1/64: one lost packet does not make a state, two in 64 do. */
+#define LOSS_WEIGHT        64u
+#define LOSS_ALL           65536u
+#define LOSS_CALM          (LOSS_ALL / 100u)
+#define LOSS_CONSERVATIVE  (LOSS_ALL * 2u / 100u)
+#define LOSS_EMERGENCY     (LOSS_ALL * 5u / 100u)
+#define ROUND_LOSS_PERCENT 2u
+#define RADIO_LOSS_PERCENT 10u
+#define DELAY_CALM_US      10000u
+#define DELAY_CONSERVATIVE 20000u
+#define JITTER_MORE_US     10000u
+#define CALM_US            SECOND_US
+#define RATE_EPOCH_US      SECOND_US
+#define STANDING_TARGETS   4u
+/* What may leave at once: a timer of 1 ms is never late by more than a few. */
+#define BURST_US        4000u
+#define BURST_MIN_BYTES (2u * TW_DATAGRAM_MAX)
+#define PACE_MIN_BYTES  (10u * TW_DATAGRAM_MAX)
+
+void tw_congestion_init(struct tw_congestion *congestion, uint64_t now_us)
+{
+    memset(congestion, 0, sizeof(*congestion));
+    tw_congestion_reset_path(congestion, now_us);
+}
+
+void tw_congestion_reset_path(struct tw_congestion *congestion, uint64_t now_us)
+{
+    uint64_t delivered_bytes = congestion->delivered_bytes;
+    memset(congestion, 0, sizeof(*congestion));
+    tw_rtt_init(&congestion->rtt);
+    congestion->delivered_bytes = delivered_bytes;
+    congestion->delivered_at_us = now_us;
+    congestion->window_bytes = TW_WINDOW_INITIAL_BYTES;
+    congestion->slow_start = true;
+    congestion->tokens_bytes = BURST_MIN_BYTES;
+    congestion->tokens_at_us = now_us;
+    congestion->round_end_us = now_us + TW_RTT_INITIAL_US;
+}
+
+static uint32_t smoothed_us(const struct tw_congestion *congestion)
+{
+    uint32_t smoothed = congestion->rtt.smoothed_us;
+    return smoothed != 0 ? smoothed : TW_RTT_INITIAL_US;
+}
+
+static void note_loss(struct tw_congestion *congestion, bool lost)
+{
+    congestion->loss_q16 -= congestion->loss_q16 / LOSS_WEIGHT;
+    if (lost)
+        congestion->loss_q16 += LOSS_ALL / LOSS_WEIGHT;
+}
+
+static void note_rate(struct tw_congestion *congestion, const struct tw_delivery *delivery,
+                      uint64_t now_us)
+{
+    uint64_t elapsed_us = now_us - delivery->delivered_at_us;
+    if (elapsed_us < 1000u)
+        return; /* acks bunched up: says nothing about the path */
+    uint32_t bytes = (uint32_t)congestion->delivered_bytes - delivery->delivered_bytes;
+    uint64_t rate = (uint64_t)bytes * SECOND_US / elapsed_us;
+    uint64_t epoch = now_us / RATE_EPOCH_US;
+    if (epoch != congestion->rate_epoch) {
+        congestion->rate_bytes_s[1] =
+            epoch == congestion->rate_epoch + 1u ? congestion->rate_bytes_s[0] : 0;
+        congestion->rate_bytes_s[0] = 0;
+        congestion->rate_epoch = epoch;
+    }
+    if (rate > congestion->rate_bytes_s[0])
+        congestion->rate_bytes_s[0] = rate;
+}
+
+uint64_t tw_congestion_rate(const struct tw_congestion *congestion)
+{
+    const uint64_t *rate = congestion->rate_bytes_s;
+    return rate[0] > rate[1] ? rate[0] : rate[1];
+}
+
+/* Bytes on a path without queue. */
+static uint32_t product(const struct tw_congestion *congestion)
+{
+    uint64_t bytes = tw_congestion_rate(congestion) * tw_rtt_min_us(&congestion->rtt) / SECOND_US;
+    return bytes > TW_WINDOW_MAX_BYTES ? TW_WINDOW_MAX_BYTES : (uint32_t)bytes;
+}
+
+static void set_window(struct tw_congestion *congestion, uint64_t bytes)
+{
+    if (bytes < TW_WINDOW_MIN_BYTES)
+        bytes = TW_WINDOW_MIN_BYTES;
+    if (bytes > TW_WINDOW_MAX_BYTES)
+        bytes = TW_WINDOW_MAX_BYTES;
+    congestion->window_bytes = (uint32_t)bytes;
+}
+
+/* What a path adds by its nature is no queue of ours. */
+static uint32_t target_us(const struct tw_congestion *congestion, uint64_t now_us)
+{
+    return TW_QUEUE_TARGET_US + tw_rtt_jitter_us(&congestion->rtt, now_us);
+}
+
+static void grow(struct tw_congestion *congestion, uint32_t bytes, uint64_t now_us)
+{
+    int64_t target = target_us(congestion, now_us);
+    int64_t queue = tw_rtt_queue_us(&congestion->rtt);
+    uint64_t window = congestion->window_bytes;
+    if (congestion->slow_start && queue < target) {
+        set_window(congestion, window + bytes);
+        return;
+    }
+    congestion->slow_start = false;
+    int64_t off = queue < 2 * target ? target - queue : -target;
+    /* Two packets a round trip at most, either way. */
+    int64_t change = 2 * off * (int64_t)bytes / target * (int64_t)TW_DATAGRAM_MAX / (int64_t)window;
+    set_window(congestion, (uint64_t)((int64_t)window + change));
+}
+
+void tw_congestion_acked(struct tw_congestion *congestion, const struct tw_delivery *delivery,
+                         uint64_t now_us)
+{
+    note_loss(congestion, false);
+    congestion->round_acked++;
+    congestion->delivered_bytes += delivery->bytes;
+    congestion->delivered_at_us = now_us;
+    note_rate(congestion, delivery, now_us);
+    if (delivery->limited)
+        grow(congestion, delivery->bytes, now_us);
+}
+
+void tw_congestion_lost(struct tw_congestion *congestion, uint64_t now_us)
+{
+    (void)now_us;
+    note_loss(congestion, true);
+    congestion->round_lost++;
+}
+
+void tw_congestion_late(struct tw_congestion *congestion)
+{
+    uint32_t share = LOSS_ALL / LOSS_WEIGHT;
+    congestion->loss_q16 -= congestion->loss_q16 < share ? congestion->loss_q16 : share;
+    congestion->round_lost -= congestion->round_lost > 0;
+}
+
+void tw_congestion_collapse(struct tw_congestion *congestion)
+{
+    set_window(congestion, TW_WINDOW_MIN_BYTES);
+    congestion->slow_start = true;
+}
+
+/* Loss with a queue, or more of it than radio links have, is a limit that was passed. */
+static bool round_was_too_much(const struct tw_congestion *congestion, uint64_t now_us)
+{
+    uint32_t lost = congestion->round_lost;
+    uint32_t packets = congestion->round_acked + lost;
+    bool queue = tw_rtt_queue_us(&congestion->rtt) > target_us(congestion, now_us) / 2u;
+    return lost > 1u && lost * 100u > packets * (queue ? ROUND_LOSS_PERCENT : RADIO_LOSS_PERCENT);
+}
+
+static void end_round(struct tw_congestion *congestion, uint64_t now_us)
+{
+    uint32_t window = congestion->window_bytes;
+    if (tw_rtt_queue_us(&congestion->rtt) > STANDING_TARGETS * target_us(congestion, now_us)) {
+        /* The path is full, so what it delivers is all that it can: no more than that. */
+        uint32_t carried = product(congestion);
+        set_window(congestion, carried < window ? carried : window);
+        congestion->slow_start = false;
+    } else if (round_was_too_much(congestion, now_us)) {
+        uint32_t less = window - window / 8u;
+        uint32_t floor = product(congestion);
+        if (floor < TW_WINDOW_INITIAL_BYTES)
+            floor = TW_WINDOW_INITIAL_BYTES;
+        if (less < floor)
+            less = floor;
+        set_window(congestion, less < window ? less : window);
+        congestion->slow_start = false;
+    }
+    congestion->round_acked = 0;
+    congestion->round_lost = 0;
+    congestion->round_end_us = now_us + smoothed_us(congestion);
+}
+
+static enum tw_link_state measure(const struct tw_congestion *congestion, uint64_t now_us,
+                                  bool *calm)
+{
+    const struct tw_rtt *rtt = &congestion->rtt;
+    uint32_t delay_us = 0;
+    bool jittery = false;
+    if (rtt->baseline_us != 0) {
+        delay_us = rtt->smoothed_us > rtt->baseline_us ? rtt->smoothed_us - rtt->baseline_us : 0;
+        jittery = tw_rtt_jitter_us(rtt, now_us) > 2u * rtt->baseline_jitter_us + JITTER_MORE_US;
+    }
+    *calm = congestion->loss_q16 < LOSS_CALM && delay_us < DELAY_CALM_US && !jittery;
+    if (congestion->loss_q16 > LOSS_EMERGENCY)
+        return TW_LINK_EMERGENCY;
+    bool conservative =
+        congestion->loss_q16 > LOSS_CONSERVATIVE || delay_us > DELAY_CONSERVATIVE || jittery;
+    return conservative ? TW_LINK_CONSERVATIVE : TW_LINK_NORMAL;
+}
+
+/* Worse at once; better step by step, when nothing is wrong any more. */
+static void update_state(struct tw_congestion *congestion, uint64_t now_us)
+{
+    bool calm;
+    enum tw_link_state state = measure(congestion, now_us, &calm);
+    if (state > congestion->state) {
+        congestion->state = (uint8_t)state;
+        congestion->calm_since_us = 0;
+    } else if (congestion->state == TW_LINK_NORMAL || (!calm && state == congestion->state)) {
+        congestion->calm_since_us = 0;
+    } else if (congestion->calm_since_us == 0) {
+        congestion->calm_since_us = now_us;
+    } else if (now_us - congestion->calm_since_us >= CALM_US) {
+        congestion->state = (uint8_t)(calm                      ? TW_LINK_NORMAL
+                                      : state == TW_LINK_NORMAL ? TW_LINK_CONSERVATIVE
+                                                                : state);
+        congestion->calm_since_us = 0;
+    }
+}
+
+void tw_congestion_update(struct tw_congestion *congestion, uint64_t now_us)
+{
+    if (now_us >= congestion->round_end_us)
+        end_round(congestion, now_us);
+    update_state(congestion, now_us);
+}
+
+uint64_t tw_congestion_pace(const struct tw_congestion *congestion)
+{
+    /* A quarter above the window's own rate: the window is the limit, this only spreads. */
+    uint64_t pace =
+        (uint64_t)congestion->window_bytes * 5u / 4u * SECOND_US / smoothed_us(congestion);
+    return pace < PACE_MIN_BYTES ? PACE_MIN_BYTES : pace;
+}
+
+bool tw_congestion_may_send(struct tw_congestion *congestion, uint64_t now_us)
+{
+    uint64_t pace = tw_congestion_pace(congestion);
+    uint64_t elapsed_us = now_us - congestion->tokens_at_us;
+    if (elapsed_us > SECOND_US)
+        elapsed_us = SECOND_US;
+    uint64_t earned = pace * elapsed_us / SECOND_US;
+    if (earned > 0) {
+        int64_t burst = (int64_t)(pace * BURST_US / SECOND_US);
+        if (burst < (int64_t)BURST_MIN_BYTES)
+            burst = (int64_t)BURST_MIN_BYTES;
+        congestion->tokens_bytes += (int64_t)earned;
+        if (congestion->tokens_bytes > burst)
+            congestion->tokens_bytes = burst;
+        congestion->tokens_at_us = now_us;
+    }
+    return congestion->tokens_bytes > 0;
+}
+
+uint64_t tw_congestion_next_us(const struct tw_congestion *congestion, uint64_t now_us)
+{
+    if (congestion->tokens_bytes > 0)
+        return now_us;
+    uint64_t missing = (uint64_t)(1 - congestion->tokens_bytes);
+    uint64_t at =
+        congestion->tokens_at_us + (missing * SECOND_US + tw_congestion_pace(congestion) - 1u) /
+                                       tw_congestion_pace(congestion);
+    return at > now_us ? at : now_us;
+}
+
+void tw_congestion_spend(struct tw_congestion *congestion, uint32_t bytes)
+{
+    congestion->tokens_bytes -= bytes;
+}
+
+uint32_t tw_congestion_share(const struct tw_congestion *congestion, uint32_t channel)
+{
+    /* In quarters, by state: unordered, bulk. What is ordered keeps the whole window. */
+    static const uint8_t unordered[] = {4, 3, 2};
+    static const uint8_t bulk[] = {4, 2, 1};
+    uint32_t quarters = 4;
+    if (channel == TW_CHANNEL_UNORDERED)
+        quarters = unordered[congestion->state];
+    else if (channel == TW_CHANNEL_BULK)
+        quarters = bulk[congestion->state];
+    /* Hardly a few packets: what can wait leaves the path to the rest. */
+    if (channel == TW_CHANNEL_BULK && congestion->state != TW_LINK_NORMAL &&
+        congestion->window_bytes < 2u * TW_WINDOW_MIN_BYTES)
+        quarters = 0;
+    return congestion->window_bytes / 4u * quarters;
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * How much a path takes: window, pace, and the state that sheds load; see decision 15.
+ *
+ * The window aims at 15 ms of queue (after LEDBAT, RFC 6817) and gives way to loss above 2 % of a
+ * round trip, but not below the delivery rate that was measured. Pure, one owner; time in µs.
+ */
+#ifndef TICKWIRE_DATAPLANE_WIRE_CONGESTION_H
+#define TICKWIRE_DATAPLANE_WIRE_CONGESTION_H
+
+#include "dataplane/wire/rtt.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define TW_WINDOW_MIN_BYTES     2400u   /* two packets: acks keep coming */
+#define TW_WINDOW_INITIAL_BYTES 12000u  /* ten packets, as RFC 9002 section 7.2 */
+#define TW_WINDOW_MAX_BYTES     180000u /* what the sent log holds */
+#define TW_QUEUE_TARGET_US      15000u  /* below the 20 ms that make it conservative */
+
+enum tw_link_state {
+    TW_LINK_NORMAL = 0,
+    TW_LINK_CONSERVATIVE = 1,
+    TW_LINK_EMERGENCY = 2,
+};
+
+struct tw_congestion {
+    struct tw_rtt rtt;
+    uint32_t window_bytes;
+    uint32_t loss_q16;        /* smoothed share of packets lost, 65,536 = all */
+    uint64_t rate_bytes_s[2]; /* greatest delivery rate of this and the previous second */
+    uint64_t rate_epoch;
+    uint64_t delivered_bytes;
+    uint64_t delivered_at_us;
+    uint64_t round_end_us;
+    uint32_t round_acked, round_lost; /* packets */
+    int64_t tokens_bytes;
+    uint64_t tokens_at_us;
+    uint64_t calm_since_us; /* 0: not calm */
+    uint8_t state;          /* enum tw_link_state */
+    bool slow_start;
+};
+
+void tw_congestion_init(struct tw_congestion *congestion, uint64_t now_us);
+/* Another path: forgets all that was measured. */
+void tw_congestion_reset_path(struct tw_congestion *congestion, uint64_t now_us);
+
+struct tw_delivery {
+    uint32_t bytes;           /* of the packet acknowledged */
+    uint32_t delivered_bytes; /* congestion's count when it was sent, low 32 bits */
+    uint64_t delivered_at_us; /* and its time */
+    bool limited;             /* the window was in use when it was sent */
+};
+void tw_congestion_acked(struct tw_congestion *congestion, const struct tw_delivery *delivery,
+                         uint64_t now_us);
+void tw_congestion_lost(struct tw_congestion *congestion, uint64_t now_us);
+/* A packet that was called lost arrived after all. */
+void tw_congestion_late(struct tw_congestion *congestion);
+/* Nothing was heard for a whole probe time-out, twice. */
+void tw_congestion_collapse(struct tw_congestion *congestion);
+/* Once per ack frame or timer: end of a round trip, state. */
+void tw_congestion_update(struct tw_congestion *congestion, uint64_t now_us);
+
+/* Bytes a second at which messages leave. */
+uint64_t tw_congestion_pace(const struct tw_congestion *congestion);
+/* True if a paced packet may leave now. */
+bool tw_congestion_may_send(struct tw_congestion *congestion, uint64_t now_us);
+/* When one may; `now_us` or later. */
+uint64_t tw_congestion_next_us(const struct tw_congestion *congestion, uint64_t now_us);
+void tw_congestion_spend(struct tw_congestion *congestion, uint32_t bytes);
+/* The part of the window that a channel may fill in the present state. */
+uint32_t tw_congestion_share(const struct tw_congestion *congestion, uint32_t channel);
+uint64_t tw_congestion_rate(const struct tw_congestion *congestion);
+
+#endif

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/wire/receiver.h"
+
+#include "tickwire/assert.h"
+
+/* Longer than between two packets of any sender: after that, silence was the network's. */
+#define SILENCE_US 1000000u
+
+void tw_receiver_init(struct tw_receiver *receiver, struct tw_block_pool *pool,
+                      bool compressed_allowed)
+{
+    memset(receiver, 0, sizeof(*receiver));
+    receiver->pool = pool;
+    receiver->compressed_allowed = compressed_allowed;
+}
+
+void tw_receiver_fini(struct tw_receiver *receiver)
+{
+    struct tw_message *message;
+    while ((message = tw_receiver_take(receiver)) != NULL)
+        tw_message_free(receiver->pool, message);
+    for (uint32_t channel = 0; channel < TW_CHANNEL_COUNT; channel++) {
+        uint16_t *window = receiver->channels[channel].window;
+        for (uint32_t i = 0; i < TW_MESSAGE_WINDOW; i++) {
+            if (window[i] != 0)
+                tw_message_free(receiver->pool, tw_message_at(receiver->pool, window[i]));
+            window[i] = 0;
+        }
+    }
+}
+
+static uint32_t blocks_of(uint32_t size)
+{
+    return (size + TW_BLOCK_BYTES - 1u) / TW_BLOCK_BYTES;
+}
+
+/* ---- check -------------------------------------------------------------------------------------
+ */
+
+struct check {
+    uint64_t seen[TW_CHANNEL_COUNT]; /* numbers of the window that this frame has named */
+    uint32_t spare[TW_CHANNEL_COUNT];
+    uint32_t blocks; /* needed of the pool */
+    bool no_room;
+};
+
+/* Distance ahead of the lowest unfinished number; 64 and more: behind it. RANGE: too far ahead. */
+static enum tw_frames_result place(const struct tw_receiver_channel *channel, uint16_t number,
+                                   uint16_t *ahead)
+{
+    *ahead = (uint16_t)(number - channel->base);
+    bool between = *ahead >= TW_MESSAGE_WINDOW && *ahead < 0x8000u;
+    return between ? TW_FRAMES_RANGE : TW_FRAMES_OK;
+}
+
+static const struct tw_message *find(const struct tw_receiver *receiver,
+                                     const struct tw_entry *entry)
+{
+    uint16_t index = receiver->channels[entry->channel].window[entry->number % TW_MESSAGE_WINDOW];
+    return index != 0 ? tw_message_at(receiver->pool, index) : NULL;
+}
+
+static uint32_t blocks_needed(const struct tw_message *message, const struct tw_entry *entry)
+{
+    uint32_t first = entry->first * TW_GRANULE_BYTES / TW_BLOCK_BYTES;
+    uint32_t last = (entry->first * TW_GRANULE_BYTES + entry->length - 1u) / TW_BLOCK_BYTES;
+    uint32_t needed = 0;
+    for (uint32_t i = first; i <= last; i++)
+        needed += !message || message->blocks[i] == 0;
+    return needed;
+}
+
+static enum tw_frames_result check_entry(const struct tw_receiver *receiver,
+                                         const struct tw_entry *entry, struct check *check)
+{
+    if (entry->flags != 0 && (!receiver->compressed_allowed || entry->channel != TW_CHANNEL_BULK))
+        return TW_FRAMES_RANGE;
+    if (entry->channel == TW_CHANNEL_STATE) {
+        check->blocks += blocks_of(entry->size);
+        return TW_FRAMES_OK;
+    }
+    const struct tw_receiver_channel *channel = &receiver->channels[entry->channel];
+    uint16_t ahead;
+    if (place(channel, entry->number, &ahead) != TW_FRAMES_OK)
+        return TW_FRAMES_RANGE;
+    if (ahead >= TW_MESSAGE_WINDOW)
+        return TW_FRAMES_OK;
+    uint64_t bit = UINT64_C(1) << (entry->number % TW_MESSAGE_WINDOW);
+    if (check->seen[entry->channel] & bit)
+        return TW_FRAMES_RANGE;
+    check->seen[entry->channel] |= bit;
+    if ((channel->done & bit) != 0 || entry->kind == TW_ENTRY_ABANDONED)
+        return TW_FRAMES_OK;
+    const struct tw_message *message = find(receiver, entry);
+    if (message && (message->size != entry->size || message->flags != entry->flags))
+        return TW_FRAMES_RANGE;
+    uint32_t needed = blocks_needed(message, entry);
+    check->blocks += needed;
+    if (ahead != 0)
+        check->spare[entry->channel] += needed;
+    return TW_FRAMES_OK;
+}
+
+static bool has_room(const struct tw_receiver *receiver, const struct check *check)
+{
+    if (check->blocks > receiver->pool->free_count ||
+        (check->blocks > 0 && receiver->ready_blocks >= TW_RECEIVER_READY_BLOCKS))
+        return false;
+    for (uint32_t i = 0; i < TW_CHANNEL_COUNT; i++) {
+        const struct tw_receiver_channel *channel = &receiver->channels[i];
+        uint32_t spare = channel->held - channel->base_held + check->spare[i];
+        if (check->spare[i] > 0 && spare > TW_MESSAGE_SPARE)
+            return false;
+    }
+    return true;
+}
+
+/* ---- apply -------------------------------------------------------------------------------------
+ */
+
+static void make_ready(struct tw_receiver *receiver, struct tw_message *message)
+{
+    receiver->ready_blocks += message->held;
+    receiver->messages++;
+    tw_message_list_append(&receiver->ready, receiver->pool, message);
+}
+
+/* The message at `at` leaves the window, finished or given up. */
+static struct tw_message *leave_window(struct tw_receiver *receiver,
+                                       struct tw_receiver_channel *channel, uint32_t at)
+{
+    if (channel->window[at] == 0)
+        return NULL;
+    struct tw_message *message = tw_message_at(receiver->pool, channel->window[at]);
+    channel->window[at] = 0;
+    channel->held -= message->held;
+    if (at == channel->base % TW_MESSAGE_WINDOW)
+        channel->base_held = 0;
+    return message;
+}
+
+/* Moves base over everything finished. */
+static void advance(struct tw_receiver *receiver, struct tw_receiver_channel *channel)
+{
+    uint16_t before = channel->base;
+    for (;;) {
+        uint32_t at = channel->base % TW_MESSAGE_WINDOW;
+        uint64_t bit = UINT64_C(1) << at;
+        if ((channel->done & bit) == 0)
+            break;
+        struct tw_message *message = leave_window(receiver, channel, at);
+        if (message)
+            make_ready(receiver, message);
+        channel->done &= ~bit;
+        channel->base++;
+    }
+    if (channel->base != before)
+        channel->moved_us = receiver->heard_us;
+    uint16_t index = channel->window[channel->base % TW_MESSAGE_WINDOW];
+    channel->base_held = index != 0 ? tw_message_at(receiver->pool, index)->held : 0;
+}
+
+static void finish(struct tw_receiver *receiver, const struct tw_entry *entry)
+{
+    struct tw_receiver_channel *channel = &receiver->channels[entry->channel];
+    uint32_t at = entry->number % TW_MESSAGE_WINDOW;
+    channel->done |= UINT64_C(1) << at;
+    receiver->unfinished -= channel->window[at] != 0;
+    if (entry->channel != TW_CHANNEL_ORDERED && channel->window[at] != 0)
+        make_ready(receiver, leave_window(receiver, channel, at));
+    advance(receiver, channel);
+}
+
+static void abandon(struct tw_receiver *receiver, const struct tw_entry *entry)
+{
+    struct tw_receiver_channel *channel = &receiver->channels[entry->channel];
+    uint32_t at = entry->number % TW_MESSAGE_WINDOW;
+    struct tw_message *message = leave_window(receiver, channel, at);
+    if (message) {
+        receiver->unfinished--;
+        tw_message_free(receiver->pool, message);
+    }
+    receiver->abandoned++;
+    channel->done |= UINT64_C(1) << at;
+    advance(receiver, channel);
+}
+
+static void store_bytes(struct tw_receiver *receiver, struct tw_message *message,
+                        const struct tw_entry *entry)
+{
+    uint32_t from = entry->first * TW_GRANULE_BYTES;
+    for (uint32_t done = 0; done < entry->length;) {
+        uint32_t at = from + done;
+        uint32_t part =
+            TW_GRANULE_BYTES < entry->length - done ? TW_GRANULE_BYTES : entry->length - done;
+        struct tw_block *block = tw_message_block(receiver->pool, message, at / TW_BLOCK_BYTES);
+        TW_ASSERT(block); /* has_room counted it */
+        uint32_t granule = at / TW_GRANULE_BYTES;
+        if (tw_granule_test(message->done, granule)) {
+            receiver->duplicate_bytes += part;
+        } else {
+            memcpy(block->bytes + at % TW_BLOCK_BYTES, entry->bytes + done, part);
+            tw_granule_set(message->done, granule);
+            message->missing--;
+        }
+        done += part;
+    }
+}
+
+static struct tw_message *begin(struct tw_receiver *receiver, const struct tw_entry *entry)
+{
+    struct tw_message *message = tw_message_make(receiver->pool);
+    TW_ASSERT(message);
+    message->size = entry->size;
+    message->channel = entry->channel;
+    message->flags = entry->flags;
+    message->number = entry->number;
+    message->missing = (uint16_t)tw_message_granules(entry->size);
+    return message;
+}
+
+static void store(struct tw_receiver *receiver, const struct tw_entry *entry, uint64_t now_us)
+{
+    struct tw_receiver_channel *channel = &receiver->channels[entry->channel];
+    uint32_t at = entry->number % TW_MESSAGE_WINDOW;
+    if (channel->window[at] == 0) {
+        channel->window[at] = begin(receiver, entry)->index;
+        receiver->unfinished++;
+    }
+    struct tw_message *message = tw_message_at(receiver->pool, channel->window[at]);
+    uint16_t missing = message->missing;
+    uint16_t held = message->held;
+    store_bytes(receiver, message, entry);
+    channel->held += (uint32_t)(message->held - held);
+    if (entry->number == channel->base)
+        channel->base_held = message->held;
+    if (message->missing != missing)
+        message->time_us = now_us;
+    if (message->missing == 0)
+        finish(receiver, entry);
+}
+
+static void take_latest(struct tw_receiver *receiver, const struct tw_entry *entry)
+{
+    uint16_t ahead = (uint16_t)(entry->number - receiver->latest_number);
+    if (receiver->latest_seen && (ahead == 0 || ahead >= 0x8000u)) {
+        receiver->superseded++;
+        return;
+    }
+    receiver->latest_seen = true;
+    receiver->latest_number = entry->number;
+    struct tw_message *message = begin(receiver, entry);
+    store_bytes(receiver, message, entry);
+    make_ready(receiver, message);
+}
+
+static void apply_entry(struct tw_receiver *receiver, const struct tw_entry *entry, uint64_t now_us)
+{
+    if (entry->channel == TW_CHANNEL_STATE) {
+        take_latest(receiver, entry);
+        return;
+    }
+    const struct tw_receiver_channel *channel = &receiver->channels[entry->channel];
+    bool old = (uint16_t)(entry->number - channel->base) >= TW_MESSAGE_WINDOW;
+    if (old || (channel->done >> (entry->number % TW_MESSAGE_WINDOW) & 1u) != 0)
+        receiver->duplicate_bytes += entry->length;
+    else if (entry->kind == TW_ENTRY_ABANDONED)
+        abandon(receiver, entry);
+    else
+        store(receiver, entry, now_us);
+}
+
+enum tw_receiver_result tw_receiver_frame(struct tw_receiver *receiver, const uint8_t *body,
+                                          size_t size, uint64_t now_us)
+{
+    struct check check = {0};
+    struct tw_entry entry;
+    struct tw_reader reader = tw_reader_make(body, size);
+    if (size == 0)
+        return TW_RECEIVER_MALFORMED;
+    while (tw_reader_left(&reader) > 0) {
+        enum tw_frames_result result = tw_entry_read(&reader, &entry);
+        if (result == TW_FRAMES_OK)
+            result = check_entry(receiver, &entry, &check);
+        if (result != TW_FRAMES_OK)
+            return result == TW_FRAMES_RANGE ? TW_RECEIVER_RANGE : TW_RECEIVER_MALFORMED;
+    }
+    if (!has_room(receiver, &check)) {
+        receiver->no_room++;
+        return TW_RECEIVER_NO_ROOM;
+    }
+    /* Entries before this one may move base, so that one ahead of it is now at it: never behind. */
+    reader = tw_reader_make(body, size);
+    while (tw_reader_left(&reader) > 0) {
+        enum tw_frames_result result = tw_entry_read(&reader, &entry);
+        TW_ASSERT(result == TW_FRAMES_OK);
+        apply_entry(receiver, &entry, now_us);
+    }
+    return TW_RECEIVER_STORED;
+}
+
+struct tw_message *tw_receiver_take(struct tw_receiver *receiver)
+{
+    struct tw_message *message = tw_message_list_take(&receiver->ready, receiver->pool);
+    if (message)
+        receiver->ready_blocks -= message->held;
+    return message;
+}
+
+void tw_receiver_heard(struct tw_receiver *receiver, uint64_t now_us)
+{
+    if (now_us - receiver->heard_us > SILENCE_US)
+        receiver->resumed_us = now_us;
+    receiver->heard_us = now_us;
+}
+
+/* Does the lowest unfinished message make no progress? Those above it may have to wait. */
+static bool channel_stalled(const struct tw_receiver *receiver,
+                            const struct tw_receiver_channel *channel)
+{
+    for (uint32_t i = 0; i < TW_MESSAGE_WINDOW; i++) {
+        uint16_t index = channel->window[(uint16_t)(channel->base + i) % TW_MESSAGE_WINDOW];
+        if (index == 0 || tw_message_at(receiver->pool, index)->missing == 0)
+            continue;
+        uint64_t since_us = tw_message_at(receiver->pool, index)->time_us;
+        if (since_us < receiver->resumed_us)
+            since_us = receiver->resumed_us;
+        if (since_us < channel->moved_us)
+            since_us = channel->moved_us;
+        return receiver->heard_us >= since_us + TW_MESSAGE_STALLED_US;
+    }
+    return false;
+}
+
+bool tw_receiver_stalled(const struct tw_receiver *receiver, uint64_t now_us)
+{
+    if (receiver->unfinished == 0 || now_us - receiver->heard_us > SILENCE_US)
+        return false;
+    for (uint32_t i = TW_CHANNEL_ORDERED; i < TW_CHANNEL_COUNT; i++) {
+        if (channel_stalled(receiver, &receiver->channels[i]))
+            return true;
+    }
+    return false;
+}

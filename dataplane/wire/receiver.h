@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Messages coming in: parts put together, copies dropped, order kept where it was promised.
+ *
+ * A messages frame is checked whole, against what is here and the memory it would need, before any
+ * of it is stored. Bounds per channel: TW_MESSAGE_WINDOW numbers; the lowest unfinished message may
+ * grow to its full size, all others together to TW_MESSAGE_SPARE blocks, so the one that everything
+ * waits for always finds room. Finished messages wait in one list until they are taken; while more
+ * than RECEIVER_READY_BLOCKS wait there, nothing new is let in. Pure, one owner; time in µs.
+ */
+#ifndef TICKWIRE_DATAPLANE_WIRE_RECEIVER_H
+#define TICKWIRE_DATAPLANE_WIRE_RECEIVER_H
+
+#include "dataplane/wire/blocks.h"
+#include "dataplane/wire/entry.h"
+
+/* The largest message and a window of small ones. */
+#define TW_RECEIVER_READY_BLOCKS 128u
+
+struct tw_receiver_channel {
+    uint64_t done;      /* bit number % 64: finished, numbers from base on */
+    uint64_t moved_us;  /* when base moved last: what is above it had to wait until then */
+    uint16_t base;      /* lowest number not finished, or not passed on yet */
+    uint16_t base_held; /* blocks of the message at base */
+    uint32_t held;      /* blocks of all messages in the window */
+    uint16_t window[TW_MESSAGE_WINDOW]; /* message index by number % 64 */
+};
+
+struct tw_receiver {
+    struct tw_block_pool *pool;
+    struct tw_receiver_channel channels[TW_CHANNEL_COUNT];
+    struct tw_message_list ready;
+    uint32_t ready_blocks;
+    uint32_t unfinished;    /* messages of which something is here */
+    uint16_t latest_number; /* of channel 0 */
+    bool latest_seen;
+    bool compressed_allowed;
+    uint64_t resumed_us; /* first packet after a silence */
+    uint64_t heard_us;
+    /* counted */
+    uint64_t messages, duplicate_bytes, no_room, abandoned, superseded;
+};
+
+enum tw_receiver_result {
+    TW_RECEIVER_STORED,
+    TW_RECEIVER_NO_ROOM,   /* nothing was stored: the packet must not be acknowledged */
+    TW_RECEIVER_MALFORMED, /* nothing was stored */
+    TW_RECEIVER_RANGE,     /* nothing was stored */
+};
+
+void tw_receiver_init(struct tw_receiver *receiver, struct tw_block_pool *pool,
+                      bool compressed_allowed);
+/* Gives all blocks back. */
+void tw_receiver_fini(struct tw_receiver *receiver);
+
+/* body[size]: a messages frame. */
+enum tw_receiver_result tw_receiver_frame(struct tw_receiver *receiver, const uint8_t *body,
+                                          size_t size, uint64_t now_us);
+/* The next finished message, now the caller's, or NULL. */
+struct tw_message *tw_receiver_take(struct tw_receiver *receiver);
+/* A packet of the session came. */
+void tw_receiver_heard(struct tw_receiver *receiver, uint64_t now_us);
+/* True if the lowest unfinished message of a channel made no progress for TW_MESSAGE_STALLED_US,
+ * although packets came. */
+bool tw_receiver_stalled(const struct tw_receiver *receiver, uint64_t now_us);
+
+#endif

@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/wire/sender.h"
+
+#include "tickwire/assert.h"
+
+/* A message of this size is not cut to fill a packet: the next one carries it whole. */
+#define KEEP_WHOLE         TW_UNRELIABLE_MAX
+#define GRANULES_PER_BLOCK (TW_BLOCK_BYTES / TW_GRANULE_BYTES)
+
+void tw_sender_init(struct tw_sender *sender, struct tw_block_pool *pool, uint32_t blocks_max)
+{
+    memset(sender, 0, sizeof(*sender));
+    sender->pool = pool;
+    sender->blocks_max = blocks_max;
+    sender->deadline_us = UINT64_MAX;
+}
+
+static void drop(struct tw_sender *sender, struct tw_message *message)
+{
+    sender->blocks -= message->held;
+    tw_message_free(sender->pool, message);
+}
+
+void tw_sender_fini(struct tw_sender *sender)
+{
+    for (uint32_t i = 0; i < TW_CHANNEL_COUNT; i++) {
+        struct tw_sender_channel *channel = &sender->channels[i];
+        struct tw_message *message;
+        while ((message = tw_message_list_take(&channel->waiting, sender->pool)) != NULL)
+            drop(sender, message);
+        for (uint32_t at = 0; at < TW_MESSAGE_WINDOW; at++) {
+            if (channel->window[at] != 0)
+                drop(sender, tw_message_at(sender->pool, channel->window[at]));
+            channel->window[at] = 0;
+        }
+    }
+    if (sender->latest != 0)
+        drop(sender, tw_message_at(sender->pool, sender->latest));
+    sender->latest = 0;
+}
+
+/* `change` more (or fewer) granules of the message are to be sent. */
+static void count_queued(struct tw_sender *sender, const struct tw_message *message, int32_t change)
+{
+    struct tw_sender_channel *channel = &sender->channels[message->channel];
+    channel->queued += (uint32_t)change;
+    if (message->size <= KEEP_WHOLE)
+        channel->queued_whole += (uint32_t)change;
+}
+
+/* ---- numbering ---------------------------------------------------------------------------------
+ */
+
+/* Lets the first `blocks` of the message be sent. */
+static void open_blocks(struct tw_sender *sender, struct tw_message *message, uint32_t blocks)
+{
+    uint32_t end = tw_message_granules(message->size);
+    if (end > blocks * GRANULES_PER_BLOCK)
+        end = blocks * GRANULES_PER_BLOCK;
+    for (uint32_t granule = message->opened_end; granule < end; granule++)
+        tw_granule_set(message->queued, granule);
+    if (end > message->opened_end) {
+        count_queued(sender, message, (int32_t)(end - message->opened_end));
+        message->opened_end = (uint16_t)end;
+    }
+}
+
+static void number(struct tw_sender *sender, struct tw_message *message)
+{
+    struct tw_sender_channel *channel = &sender->channels[message->channel];
+    uint32_t at = channel->next % TW_MESSAGE_WINDOW;
+    uint32_t blocks = message->held;
+    TW_ASSERT(channel->window[at] == 0);
+    message->number = channel->next++;
+    message->missing = (uint16_t)tw_message_granules(message->size);
+    channel->window[at] = message->index;
+    if (message->number != channel->base) {
+        /* What finds no place beside the others waits until it is the oldest. */
+        uint32_t left = TW_MESSAGE_SPARE - channel->spare;
+        if (blocks > left)
+            blocks = left;
+        channel->spare += blocks;
+        channel->held[at] = (uint8_t)blocks;
+    }
+    open_blocks(sender, message, blocks);
+}
+
+static void admit(struct tw_sender *sender, struct tw_sender_channel *channel)
+{
+    while (channel->waiting.count > 0) {
+        uint16_t under_way = (uint16_t)(channel->next - channel->base);
+        if (under_way > 0 && (under_way >= TW_MESSAGE_WINDOW || channel->spare >= TW_MESSAGE_SPARE))
+            return;
+        number(sender, tw_message_list_take(&channel->waiting, sender->pool));
+    }
+}
+
+/* Moves base over what is done with; what is then the oldest does not count as spare any more. */
+static void advance(struct tw_sender *sender, struct tw_sender_channel *channel)
+{
+    uint32_t at = channel->base % TW_MESSAGE_WINDOW;
+    while (channel->base != channel->next && channel->window[at] == 0) {
+        channel->base++;
+        at = channel->base % TW_MESSAGE_WINDOW;
+        if (channel->base == channel->next)
+            return;
+        channel->spare -= channel->held[at];
+        channel->held[at] = 0;
+        if (channel->window[at] != 0) {
+            struct tw_message *oldest = tw_message_at(sender->pool, channel->window[at]);
+            open_blocks(sender, oldest, TW_MESSAGE_BLOCKS_MAX);
+        }
+    }
+}
+
+/* The message at its number is done with. */
+static void settle(struct tw_sender *sender, struct tw_message *message)
+{
+    struct tw_sender_channel *channel = &sender->channels[message->channel];
+    channel->window[message->number % TW_MESSAGE_WINDOW] = 0;
+    drop(sender, message);
+    advance(sender, channel);
+    admit(sender, channel);
+}
+
+/* ---- queueing ----------------------------------------------------------------------------------
+ */
+
+static bool fill(struct tw_sender *sender, struct tw_message *message,
+                 const struct tw_outgoing *outgoing)
+{
+    for (uint32_t at = 0; at < outgoing->size; at += TW_BLOCK_BYTES) {
+        struct tw_block *block = tw_message_block(sender->pool, message, at / TW_BLOCK_BYTES);
+        if (!block)
+            return false;
+        uint32_t left = outgoing->size - at;
+        memcpy(block->bytes, outgoing->bytes + at, left < TW_BLOCK_BYTES ? left : TW_BLOCK_BYTES);
+    }
+    message->size = outgoing->size;
+    message->channel = outgoing->channel;
+    message->flags = outgoing->flags;
+    message->time_us = outgoing->deadline_us;
+    sender->blocks += message->held;
+    return true;
+}
+
+static void queue_latest(struct tw_sender *sender, struct tw_message *message)
+{
+    if (sender->latest != 0) {
+        drop(sender, tw_message_at(sender->pool, sender->latest));
+        sender->replaced++;
+    }
+    message->number = ++sender->latest_number;
+    sender->latest = message->index;
+}
+
+enum tw_sender_result tw_sender_queue(struct tw_sender *sender, const struct tw_outgoing *outgoing)
+{
+    TW_ASSERT(outgoing->channel < TW_CHANNEL_COUNT);
+    uint32_t limit = outgoing->channel == TW_CHANNEL_STATE ? TW_UNRELIABLE_MAX : TW_MESSAGE_MAX;
+    if (outgoing->size == 0 || outgoing->size > limit)
+        return TW_SENDER_SIZE;
+    uint32_t blocks = (outgoing->size + TW_BLOCK_BYTES - 1u) / TW_BLOCK_BYTES;
+    if (sender->blocks + blocks > sender->blocks_max)
+        return TW_SENDER_FULL;
+    /* A quarter of the pool is for what comes in: two ends full of what neither can take would wait
+     * for each other. */
+    if (sender->pool->free_count < blocks + sender->pool->capacity / 4u)
+        return TW_SENDER_NO_POOL;
+    struct tw_message *message = tw_message_make(sender->pool);
+    if (!message)
+        return TW_SENDER_NO_POOL;
+    if (!fill(sender, message, outgoing)) {
+        tw_message_free(sender->pool, message);
+        return TW_SENDER_NO_POOL;
+    }
+    sender->messages++;
+    if (outgoing->deadline_us != 0 && outgoing->deadline_us < sender->deadline_us)
+        sender->deadline_us = outgoing->deadline_us;
+    if (outgoing->channel == TW_CHANNEL_STATE) {
+        queue_latest(sender, message);
+        return TW_SENDER_QUEUED;
+    }
+    struct tw_sender_channel *channel = &sender->channels[outgoing->channel];
+    tw_message_list_append(&channel->waiting, sender->pool, message);
+    admit(sender, channel);
+    return TW_SENDER_QUEUED;
+}
+
+bool tw_sender_has(const struct tw_sender *sender, uint32_t channel, bool whole)
+{
+    const struct tw_sender_channel *from = &sender->channels[channel];
+    if (channel == TW_CHANNEL_STATE)
+        return sender->latest != 0;
+    return whole ? from->queued_whole > 0 : from->queued > 0;
+}
+
+bool tw_sender_empty(const struct tw_sender *sender)
+{
+    return sender->blocks == 0;
+}
+
+/* ---- writing -----------------------------------------------------------------------------------
+ */
+
+static void copy_out(const struct tw_sender *sender, const struct tw_message *message,
+                     uint32_t from, uint8_t *out, uint32_t length)
+{
+    for (uint32_t done = 0; done < length;) {
+        uint32_t at = from + done;
+        uint32_t in_block = TW_BLOCK_BYTES - at % TW_BLOCK_BYTES;
+        uint32_t part = in_block < length - done ? in_block : length - done;
+        const struct tw_block *block = &sender->pool->blocks[message->blocks[at / TW_BLOCK_BYTES]];
+        memcpy(out + done, block->bytes + at % TW_BLOCK_BYTES, part);
+        done += part;
+    }
+}
+
+static uint32_t first_queued(const struct tw_message *message)
+{
+    for (uint32_t word = 0; word < TW_GRANULE_WORDS; word++) {
+        if (message->queued[word] != 0)
+            return word * 64u + (uint32_t)__builtin_ctzll(message->queued[word]);
+    }
+    return TW_GRANULES_MAX;
+}
+
+static uint32_t run_length(const struct tw_message *message, uint32_t first, uint32_t count_max)
+{
+    uint32_t granules = tw_message_granules(message->size);
+    uint32_t count = 0;
+    while (count < count_max && first + count < granules &&
+           tw_granule_test(message->queued, first + count))
+        count++;
+    return count;
+}
+
+static struct tw_entry whole_entry(const struct tw_message *message)
+{
+    return (struct tw_entry){.channel = message->channel,
+                             .kind = TW_ENTRY_WHOLE,
+                             .flags = message->flags,
+                             .number = message->number,
+                             .size = message->size,
+                             .length = message->size};
+}
+
+/* True if the message goes into `room` as it is. */
+static bool fits_whole(const struct tw_message *message, size_t room)
+{
+    struct tw_entry entry = whole_entry(message);
+    return tw_entry_overhead(&entry) + message->size <= room;
+}
+
+/* The run that goes into `room`; count 0: none does. */
+static struct tw_run choose(const struct tw_message *message, size_t room, struct tw_entry *entry)
+{
+    struct tw_run run = {.channel = message->channel, .number = message->number};
+    uint32_t granules = tw_message_granules(message->size);
+    uint32_t first = first_queued(message);
+    if (first == 0 && fits_whole(message, room) && run_length(message, 0, granules) == granules) {
+        run.count = (uint16_t)granules;
+        *entry = whole_entry(message);
+        return run;
+    }
+    if (message->size <= KEEP_WHOLE && run_length(message, 0, granules) == granules)
+        return run;
+    *entry = (struct tw_entry){.channel = message->channel,
+                               .kind = TW_ENTRY_PART,
+                               .flags = message->flags,
+                               .number = message->number,
+                               .first = (uint16_t)first,
+                               .size = message->size,
+                               .length = TW_DATAGRAM_MAX};
+    size_t overhead = tw_entry_overhead(entry);
+    uint32_t left = message->size - first * TW_GRANULE_BYTES;
+    size_t space = room > overhead ? room - overhead : 0;
+    uint32_t count_max = (uint32_t)(space >= left ? granules : space / TW_GRANULE_BYTES);
+    run.first = (uint16_t)first;
+    run.count = (uint16_t)run_length(message, first, count_max);
+    uint32_t bytes = run.count * TW_GRANULE_BYTES;
+    entry->length = bytes < left ? bytes : left;
+    return run;
+}
+
+static void note_sent(struct tw_sender *sender, struct tw_message *message,
+                      const struct tw_run *run, uint32_t length)
+{
+    uint32_t end = (uint32_t)run->first + run->count;
+    for (uint32_t granule = run->first; granule < end; granule++) {
+        tw_granule_clear(message->queued, granule);
+        /* Granules leave in order the first time, so all below sent_end left before. */
+        if (granule < message->sent_end) {
+            uint32_t at = (granule - run->first) * TW_GRANULE_BYTES;
+            uint32_t left = length - at;
+            sender->again_bytes += left < TW_GRANULE_BYTES ? left : TW_GRANULE_BYTES;
+        }
+    }
+    if (end > message->sent_end)
+        message->sent_end = (uint16_t)end;
+    sender->sent_bytes += length;
+    sender->channel_bytes[message->channel] += length;
+    count_queued(sender, message, -(int32_t)run->count);
+}
+
+/* False: it does not go into what is left of the packet. */
+static bool write_message(struct tw_sender *sender, struct tw_message *message,
+                          struct tw_writer *writer, struct tw_run *run)
+{
+    struct tw_entry entry;
+    if (message->size == 0) {
+        entry = (struct tw_entry){
+            .channel = message->channel, .kind = TW_ENTRY_ABANDONED, .number = message->number};
+        if (tw_writer_left(writer) < TW_ENTRY_HEADER_SIZE)
+            return false;
+        tw_entry_write(writer, &entry);
+        *run = (struct tw_run){.channel = message->channel, .number = message->number};
+        tw_granule_clear(message->queued, 0);
+        count_queued(sender, message, -1);
+        return true;
+    }
+    *run = choose(message, tw_writer_left(writer), &entry);
+    if (run->count == 0)
+        return false;
+    uint8_t *out = tw_entry_write(writer, &entry);
+    TW_ASSERT(out);
+    copy_out(sender, message, run->first * TW_GRANULE_BYTES, out, entry.length);
+    note_sent(sender, message, run, entry.length);
+    return true;
+}
+
+static void write_latest(struct tw_sender *sender, struct tw_writer *writer)
+{
+    struct tw_message *message =
+        sender->latest != 0 ? tw_message_at(sender->pool, sender->latest) : NULL;
+    if (!message || !fits_whole(message, tw_writer_left(writer)))
+        return;
+    struct tw_entry entry = whole_entry(message);
+    copy_out(sender, message, 0, tw_entry_write(writer, &entry), entry.length);
+    sender->channel_bytes[TW_CHANNEL_STATE] += entry.length;
+    drop(sender, message);
+    sender->latest = 0;
+}
+
+uint32_t tw_sender_write(struct tw_sender *sender, uint32_t channel, bool whole,
+                         struct tw_writer *writer, struct tw_run *runs, uint32_t runs_max)
+{
+    struct tw_sender_channel *from = &sender->channels[channel];
+    uint32_t count = 0;
+    if (channel == TW_CHANNEL_STATE) {
+        write_latest(sender, writer);
+        return 0;
+    }
+    for (uint16_t number = from->base; number != from->next && from->queued > 0 && count < runs_max;
+         number++) {
+        uint16_t index = from->window[number % TW_MESSAGE_WINDOW];
+        if (index == 0)
+            continue;
+        struct tw_message *message = tw_message_at(sender->pool, index);
+        if (first_queued(message) == TW_GRANULES_MAX || (whole && message->size > KEEP_WHOLE))
+            continue;
+        if (write_message(sender, message, writer, &runs[count]))
+            count++;
+        else if (tw_writer_left(writer) < TW_GRANULE_BYTES)
+            break; /* nearly full: hardly anything else fits either */
+    }
+    return count;
+}
+
+/* ---- what became of it -------------------------------------------------------------------------
+ */
+
+/* The message a run is of, if it is still under way as it was then. */
+static struct tw_message *message_of(const struct tw_sender *sender, const struct tw_run *run)
+{
+    uint16_t index = sender->channels[run->channel].window[run->number % TW_MESSAGE_WINDOW];
+    if (index == 0)
+        return NULL;
+    struct tw_message *message = tw_message_at(sender->pool, index);
+    bool abandoned = message->size == 0;
+    return message->number == run->number && abandoned == (run->count == 0) ? message : NULL;
+}
+
+static void granule_acked(struct tw_sender *sender, struct tw_message *message, uint32_t granule)
+{
+    if (tw_granule_test(message->done, granule))
+        return;
+    tw_granule_set(message->done, granule);
+    message->missing--;
+    if (tw_granule_test(message->queued, granule)) {
+        tw_granule_clear(message->queued, granule);
+        count_queued(sender, message, -1);
+    }
+}
+
+void tw_sender_acked(struct tw_sender *sender, const struct tw_run *run)
+{
+    struct tw_message *message = message_of(sender, run);
+    if (!message)
+        return;
+    uint32_t count = run->count > 0 ? run->count : 1u;
+    for (uint32_t i = 0; i < count; i++)
+        granule_acked(sender, message, run->first + i);
+    if (message->missing == 0)
+        settle(sender, message);
+}
+
+void tw_sender_lost(struct tw_sender *sender, const struct tw_run *run)
+{
+    struct tw_message *message = message_of(sender, run);
+    if (!message)
+        return;
+    uint32_t count = run->count > 0 ? run->count : 1u;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t granule = run->first + i;
+        if (tw_granule_test(message->done, granule) || tw_granule_test(message->queued, granule))
+            continue;
+        tw_granule_set(message->queued, granule);
+        count_queued(sender, message, 1);
+        uint32_t left = message->size - (message->size > 0 ? granule * TW_GRANULE_BYTES : 0);
+        sender->lost_bytes += left < TW_GRANULE_BYTES ? left : TW_GRANULE_BYTES;
+    }
+}
+
+/* What is left of it is the news that nothing more comes. */
+static void abandon(struct tw_sender *sender, struct tw_message *message)
+{
+    for (uint32_t word = 0; word < TW_GRANULE_WORDS; word++) {
+        count_queued(sender, message, -(int32_t)__builtin_popcountll(message->queued[word]));
+        message->queued[word] = 0;
+        message->done[word] = 0;
+    }
+    message->size = 0; /* and open_blocks has nothing left to open */
+    message->flags = 0;
+    message->time_us = 0;
+    message->missing = 1;
+    tw_granule_set(message->queued, 0);
+    count_queued(sender, message, 1);
+}
+
+static void expire_channel(struct tw_sender *sender, struct tw_sender_channel *channel,
+                           uint64_t now_us)
+{
+    struct tw_message_list waiting = channel->waiting;
+    struct tw_message *message;
+    channel->waiting = (struct tw_message_list){0};
+    while ((message = tw_message_list_take(&waiting, sender->pool)) != NULL) {
+        if (message->time_us != 0 && message->time_us <= now_us) {
+            drop(sender, message);
+            sender->expired++;
+            continue;
+        }
+        if (message->time_us != 0 && message->time_us < sender->deadline_us)
+            sender->deadline_us = message->time_us;
+        tw_message_list_append(&channel->waiting, sender->pool, message);
+    }
+    for (uint32_t i = 0; i < TW_MESSAGE_WINDOW; i++) {
+        if (channel->window[i] == 0)
+            continue;
+        message = tw_message_at(sender->pool, channel->window[i]);
+        if (message->time_us != 0 && message->time_us <= now_us) {
+            abandon(sender, message);
+            sender->expired++;
+        } else if (message->time_us != 0 && message->time_us < sender->deadline_us) {
+            sender->deadline_us = message->time_us;
+        }
+    }
+    admit(sender, channel);
+}
+
+void tw_sender_expire(struct tw_sender *sender, uint64_t now_us)
+{
+    if (now_us < sender->deadline_us)
+        return;
+    sender->deadline_us = UINT64_MAX;
+    for (uint32_t i = TW_CHANNEL_ORDERED; i < TW_CHANNEL_COUNT; i++)
+        expire_channel(sender, &sender->channels[i], now_us);
+    struct tw_message *latest =
+        sender->latest != 0 ? tw_message_at(sender->pool, sender->latest) : NULL;
+    if (latest && latest->time_us != 0 && latest->time_us <= now_us) {
+        drop(sender, latest);
+        sender->latest = 0;
+        sender->expired++;
+    }
+}

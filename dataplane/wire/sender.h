@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Messages going out: queued, numbered, cut into what packets have room for, sent again when lost.
+ *
+ * A channel numbers at most TW_MESSAGE_WINDOW messages from its oldest unacknowledged one on, and
+ * all but that one hold TW_MESSAGE_SPARE blocks at most: what the receiver is sure to have room
+ * for. The rest waits in line. What left in a packet is described by runs, which the caller gives
+ * back as acknowledged or lost. Pure, one owner; time in µs.
+ */
+#ifndef TICKWIRE_DATAPLANE_WIRE_SENDER_H
+#define TICKWIRE_DATAPLANE_WIRE_SENDER_H
+
+#include "dataplane/wire/blocks.h"
+#include "dataplane/wire/entry.h"
+
+/* Granules of one message in one packet; count 0: that it was abandoned. */
+struct tw_run {
+    uint8_t channel;
+    uint16_t number;
+    uint16_t first;
+    uint16_t count;
+};
+
+struct tw_sender_channel {
+    struct tw_message_list waiting; /* not numbered yet */
+    uint32_t queued;                /* granules (and abandonments) to be sent */
+    uint32_t queued_whole;          /* of these, of messages that one packet holds */
+    uint32_t spare;                 /* blocks of numbered messages but the one at base */
+    uint16_t base;                  /* oldest number not acknowledged */
+    uint16_t next;
+    uint16_t window[TW_MESSAGE_WINDOW];
+    uint8_t held[TW_MESSAGE_WINDOW]; /* blocks counted in spare, until base passes */
+};
+
+struct tw_sender {
+    struct tw_block_pool *pool;
+    struct tw_sender_channel channels[TW_CHANNEL_COUNT];
+    uint16_t latest; /* channel 0: the one message to be sent; 0: none */
+    uint16_t latest_number;
+    uint32_t blocks; /* held by all messages */
+    uint32_t blocks_max;
+    uint64_t deadline_us; /* the earliest; UINT64_MAX: none */
+    /* counted, bytes of messages without any header */
+    uint64_t messages, sent_bytes, again_bytes, lost_bytes, expired, replaced;
+    uint64_t channel_bytes[TW_CHANNEL_COUNT];
+};
+
+enum tw_sender_result {
+    TW_SENDER_QUEUED,
+    TW_SENDER_SIZE,    /* 0, or above the channel's limit */
+    TW_SENDER_FULL,    /* as many blocks as this session may hold */
+    TW_SENDER_NO_POOL, /* the pool has no block left for sending */
+};
+
+void tw_sender_init(struct tw_sender *sender, struct tw_block_pool *pool, uint32_t blocks_max);
+/* Gives all blocks back. */
+void tw_sender_fini(struct tw_sender *sender);
+
+struct tw_outgoing {
+    uint8_t channel;
+    uint8_t flags; /* TW_ENTRY_COMPRESSED */
+    const uint8_t *bytes;
+    uint32_t size;
+    uint64_t deadline_us; /* not worth sending after; 0: always worth it */
+};
+enum tw_sender_result tw_sender_queue(struct tw_sender *sender, const struct tw_outgoing *message);
+
+/* Anything to be sent on this channel? With `whole`, only messages that one packet holds count. */
+bool tw_sender_has(const struct tw_sender *sender, uint32_t channel, bool whole);
+/* Nothing waits and nothing is unacknowledged. */
+bool tw_sender_empty(const struct tw_sender *sender);
+
+/* Writes entries of a channel while there is room; of the ordered one, only whole messages if
+ * `whole`. runs[runs_max] describes them; returns how many. */
+uint32_t tw_sender_write(struct tw_sender *sender, uint32_t channel, bool whole,
+                         struct tw_writer *writer, struct tw_run *runs, uint32_t runs_max);
+void tw_sender_acked(struct tw_sender *sender, const struct tw_run *run);
+void tw_sender_lost(struct tw_sender *sender, const struct tw_run *run);
+/* Gives up messages whose deadline has passed. */
+void tw_sender_expire(struct tw_sender *sender, uint64_t now_us);
+
+#endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A peer that sends anything: bodies of messages frames and acks, into a transport that also sends.
+ * Input: a row of { u8 kind, … }: kind & 3 = 0: u16 size, body; 1: ack of a number and bitmap; 2: a
+ * message of our own; 3: time. No block may be lost, no bound exceeded.
+ */
+#include "dataplane/wire/transport.h"
+#include "tests/fuzz/fuzzing.h"
+
+#include <stdlib.h>
+
+#define BLOCKS 300u
+
+static struct tw_block_pool pool;
+static struct tw_transport transport;
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    (void)argc;
+    (void)argv;
+    void *memory = aligned_alloc(64, (tw_block_pool_footprint(BLOCKS) + 63u) / 64u * 64u);
+    TW_ASSERT(memory);
+    tw_block_pool_init(&pool, memory, BLOCKS);
+    return 0;
+}
+
+static void receive(struct tw_reader *input, uint64_t sequence, uint64_t now_us)
+{
+    uint8_t body[TW_DATAGRAM_MAX];
+    size_t size = fuzz_u16(input) % sizeof(body);
+    fuzz_take(input, body, size);
+    struct tw_transport_packet packet = {
+        .sequence = sequence, .messages = body, .messages_size = size};
+    uint32_t free_before = pool.free_count;
+    enum tw_transport_result result = tw_transport_receive(&transport, &packet, now_us);
+    TW_ASSERT(result == TW_TRANSPORT_OK || pool.free_count == free_before);
+    for (uint32_t i = 0; i < TW_CHANNEL_COUNT; i++)
+        TW_ASSERT(transport.receiver.channels[i].held <= TW_MESSAGE_BLOCKS_MAX + TW_MESSAGE_SPARE);
+    static uint8_t whole[TW_MESSAGE_MAX];
+    struct tw_message *message = tw_transport_take(&transport);
+    if (message) {
+        TW_ASSERT(message->size >= 1 && message->size <= TW_MESSAGE_MAX && message->missing == 0);
+        tw_message_copy(message, pool.blocks, whole);
+        tw_message_free(&pool, message);
+    }
+}
+
+static void acknowledge(struct tw_reader *input, uint64_t sequence, uint64_t now_us)
+{
+    struct tw_frame_ack ack = {.largest = fuzz_u8(input), .bitmap = fuzz_u64(input)};
+    struct tw_transport_packet packet = {.sequence = sequence, .ack = &ack};
+    enum tw_transport_result result = tw_transport_receive(&transport, &packet, now_us);
+    TW_ASSERT(result == TW_TRANSPORT_OK || result == TW_TRANSPORT_RANGE);
+    TW_ASSERT(result == TW_TRANSPORT_RANGE || ack.largest < transport.sent.next);
+}
+
+static void send(struct tw_reader *input, uint64_t now_us)
+{
+    static const uint8_t bytes[TW_MESSAGE_MAX];
+    struct tw_outgoing message = {.channel = fuzz_u8(input) % TW_CHANNEL_COUNT,
+                                  .bytes = bytes,
+                                  .size = fuzz_u16(input),
+                                  .deadline_us = fuzz_u8(input) * UINT64_C(1000)};
+    (void)tw_transport_send(&transport, &message);
+    for (uint32_t i = 0; i < 4 && tw_transport_wants_packet(&transport, now_us); i++) {
+        uint8_t packet[TW_PLAINTEXT_MAX];
+        struct tw_writer writer = tw_writer_make(packet, sizeof(packet));
+        tw_transport_write(&transport, &writer, now_us);
+        TW_ASSERT(!writer.failed && writer.next > packet);
+        tw_transport_sent(&transport, (uint32_t)(writer.next - packet), now_us);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct tw_reader input = tw_reader_make(data, size);
+    struct tw_transport_config config = {
+        .pool = &pool, .send_blocks_max = 100, .compressed_allowed = true, .first_sequence = 1};
+    uint64_t now_us = 1000;
+    tw_transport_init(&transport, &config, now_us);
+    for (uint64_t sequence = 1; tw_reader_left(&input) > 0; sequence++) {
+        switch (fuzz_u8(&input) & 3u) {
+        case 0:
+            receive(&input, sequence, now_us);
+            break;
+        case 1:
+            acknowledge(&input, sequence, now_us);
+            break;
+        case 2:
+            send(&input, now_us);
+            break;
+        default:
+            now_us += fuzz_u16(&input) * UINT64_C(100);
+            tw_transport_update(&transport, now_us);
+            break;
+        }
+    }
+    tw_transport_fini(&transport);
+    TW_ASSERT(pool.free_count == pool.capacity);
+    return 0;
+}

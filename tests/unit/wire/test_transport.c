@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the transport answers to peers that do not play by the rules; see decision 15. */
+#include "dataplane/wire/transport.h"
+
+#include "tests/unit/wire/testing.h"
+
+#include <stdlib.h>
+
+#define BLOCKS 512u
+#define SECOND UINT64_C(1000000)
+
+struct fixture {
+    struct tw_block_pool pool;
+    struct tw_transport transport;
+    void *memory;
+    uint64_t now_us;
+    uint64_t sequence; /* of the peer's packets */
+};
+
+static void setup(struct fixture *fixture, uint32_t blocks)
+{
+    memset(fixture, 0, sizeof(*fixture));
+    fixture->memory = aligned_alloc(64, (tw_block_pool_footprint(blocks) + 63u) / 64u * 64u);
+    assert_non_null(fixture->memory);
+    tw_block_pool_init(&fixture->pool, fixture->memory, blocks);
+    fixture->now_us = 10 * SECOND;
+    struct tw_transport_config config = {
+        .pool = &fixture->pool, .send_blocks_max = 128, .first_sequence = 1};
+    tw_transport_init(&fixture->transport, &config, fixture->now_us);
+}
+
+static void teardown(struct fixture *fixture)
+{
+    tw_transport_fini(&fixture->transport);
+    assert_int_equal(fixture->pool.free_count, fixture->pool.capacity);
+    free(fixture->memory);
+}
+
+static void write_part(struct tw_writer *writer, const struct tw_entry *entry)
+{
+    uint8_t *bytes = tw_entry_write(writer, entry);
+    assert_non_null(bytes);
+    memset(bytes, 0x5a, entry->length);
+}
+
+static enum tw_transport_result receive(struct fixture *fixture, const struct tw_writer *writer,
+                                        const uint8_t *body)
+{
+    struct tw_transport_packet packet = {.sequence = ++fixture->sequence,
+                                         .messages = body,
+                                         .messages_size = (size_t)(writer->next - body)};
+    return tw_transport_receive(&fixture->transport, &packet, fixture->now_us);
+}
+
+static enum tw_transport_result receive_entry(struct fixture *fixture, const struct tw_entry *entry)
+{
+    uint8_t body[TW_DATAGRAM_MAX];
+    struct tw_writer writer = tw_writer_make(body, sizeof(body));
+    write_part(&writer, entry);
+    return receive(fixture, &writer, body);
+}
+
+static struct tw_entry whole(uint8_t channel, uint16_t number, uint32_t size)
+{
+    return (struct tw_entry){
+        .channel = channel, .kind = TW_ENTRY_WHOLE, .number = number, .size = size, .length = size};
+}
+
+static struct tw_entry part(uint8_t channel, uint16_t number, uint16_t first, uint32_t length)
+{
+    return (struct tw_entry){.channel = channel,
+                             .kind = TW_ENTRY_PART,
+                             .number = number,
+                             .first = first,
+                             .size = TW_MESSAGE_MAX,
+                             .length = length};
+}
+
+static void queue(struct fixture *fixture, uint8_t channel, uint32_t size)
+{
+    static const uint8_t bytes[TW_MESSAGE_MAX];
+    struct tw_outgoing message = {.channel = channel, .bytes = bytes, .size = size};
+    assert_int_equal(tw_transport_send(&fixture->transport, &message), TW_SENDER_QUEUED);
+}
+
+/* One packet of whatever there is to send; its count of runs. */
+static uint32_t send_packet(struct fixture *fixture)
+{
+    uint8_t packet[TW_PLAINTEXT_MAX];
+    struct tw_writer writer = tw_writer_make(packet, sizeof(packet));
+    tw_transport_write(&fixture->transport, &writer, fixture->now_us);
+    uint32_t runs = fixture->transport.run_count;
+    tw_transport_sent(&fixture->transport, (uint32_t)(writer.next - packet) + TW_PACKET_MIN,
+                      fixture->now_us);
+    return runs;
+}
+
+static enum tw_transport_result acknowledge(struct fixture *fixture, uint64_t largest,
+                                            uint64_t bitmap)
+{
+    struct tw_frame_ack ack = {.largest = largest, .bitmap = bitmap};
+    struct tw_transport_packet packet = {.sequence = ++fixture->sequence, .ack = &ack};
+    return tw_transport_receive(&fixture->transport, &packet, fixture->now_us);
+}
+
+/* 1: acks of packets that were never sent, and of numbers below the first. */
+static void case_1_ack_spoofing(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    setup(&fixture, BLOCKS);
+    queue(&fixture, TW_CHANNEL_ORDERED, 100);
+    assert_int_equal(send_packet(&fixture), 1);
+    fixture.now_us += 50000;
+    assert_int_equal(acknowledge(&fixture, 2, 0), TW_TRANSPORT_RANGE);
+    assert_int_equal(acknowledge(&fixture, UINT64_MAX, UINT64_MAX), TW_TRANSPORT_RANGE);
+    assert_int_equal(acknowledge(&fixture, 0, 0), TW_TRANSPORT_RANGE);
+    assert_int_equal(acknowledge(&fixture, 1, 1), TW_TRANSPORT_RANGE); /* number 0 */
+    assert_false(tw_sender_empty(&fixture.transport.sender));
+    assert_int_equal(fixture.transport.acks.largest, 0); /* nor were they acknowledged */
+    assert_int_equal(acknowledge(&fixture, 1, 0), TW_TRANSPORT_OK);
+    assert_true(tw_sender_empty(&fixture.transport.sender));
+    assert_int_equal(fixture.transport.congestion.rtt.latest_us, 50000);
+    teardown(&fixture);
+}
+
+/* 2: acks that come again, and old ones, change nothing. */
+static void case_2_acks_again(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    setup(&fixture, BLOCKS);
+    for (uint32_t i = 0; i < 300; i++) {
+        send_packet(&fixture);
+        fixture.now_us += 1000;
+        assert_int_equal(acknowledge(&fixture, i + 1u, 0), TW_TRANSPORT_OK);
+        assert_int_equal(acknowledge(&fixture, i / 2u + 1u, 0), TW_TRANSPORT_OK);
+    }
+    assert_int_equal(fixture.transport.packets_acked, 300);
+    assert_int_equal(fixture.transport.packets_lost, 0);
+    teardown(&fixture);
+}
+
+/* 3: a bomb of fragments takes blocks for the bytes it brings, and only so many. */
+static void case_3_fragment_bomb(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    setup(&fixture, BLOCKS);
+    uint32_t stored = 0;
+    for (uint16_t number = 1; number < TW_MESSAGE_WINDOW; number++) {
+        for (uint16_t block = 0; block < TW_MESSAGE_BLOCKS_MAX; block++) {
+            struct tw_entry entry = part(TW_CHANNEL_BULK, number, (uint16_t)(block * 8u), 128);
+            enum tw_transport_result result = receive_entry(&fixture, &entry);
+            assert_true(result == TW_TRANSPORT_OK || result == TW_TRANSPORT_NO_ROOM);
+            stored += result == TW_TRANSPORT_OK;
+            /* What did not fit is not acknowledged. */
+            assert_true((fixture.transport.acks.largest == fixture.sequence) ==
+                        (result == TW_TRANSPORT_OK));
+        }
+    }
+    assert_int_equal(stored, TW_MESSAGE_SPARE);
+    assert_int_equal(fixture.pool.capacity - fixture.pool.free_count, TW_MESSAGE_SPARE);
+    /* The one that everything waits for still has room, whole. */
+    for (uint16_t granule = 0; granule < TW_GRANULES_MAX; granule = (uint16_t)(granule + 8u)) {
+        struct tw_entry entry = part(TW_CHANNEL_BULK, 0, granule, 1024);
+        assert_int_equal(receive_entry(&fixture, &entry), TW_TRANSPORT_OK);
+    }
+    struct tw_message *message = tw_transport_take(&fixture.transport);
+    assert_non_null(message);
+    assert_int_equal(message->size, TW_MESSAGE_MAX);
+    tw_message_free(&fixture.pool, message);
+    teardown(&fixture);
+}
+
+/* 4: a pool that is empty refuses, and takes it later. */
+static void case_4_pool_empty(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    setup(&fixture, 2);
+    struct tw_entry entry = whole(TW_CHANNEL_UNORDERED, 0, 500);
+    assert_int_equal(receive_entry(&fixture, &entry), TW_TRANSPORT_OK);
+    entry.number = 1;
+    assert_int_equal(receive_entry(&fixture, &entry), TW_TRANSPORT_OK);
+    entry.number = 2;
+    assert_int_equal(receive_entry(&fixture, &entry), TW_TRANSPORT_NO_ROOM);
+    struct tw_outgoing message = {
+        .channel = TW_CHANNEL_BULK, .bytes = (const uint8_t *)"x", .size = 1};
+    assert_int_equal(tw_transport_send(&fixture.transport, &message), TW_SENDER_NO_POOL);
+    tw_message_free(&fixture.pool, tw_transport_take(&fixture.transport));
+    assert_int_equal(receive_entry(&fixture, &entry), TW_TRANSPORT_OK);
+    teardown(&fixture);
+}
+
+/* 5: contradictions are out of range, and leave nothing behind. */
+static void case_5_contradictions(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    uint8_t body[TW_DATAGRAM_MAX];
+    setup(&fixture, BLOCKS);
+    struct tw_entry entry = part(TW_CHANNEL_BULK, 0, 0, 128);
+    assert_int_equal(receive_entry(&fixture, &entry), TW_TRANSPORT_OK);
+    entry.size = 30000; /* another size for the same message */
+    assert_int_equal(receive_entry(&fixture, &entry), TW_TRANSPORT_RANGE);
+    entry = whole(TW_CHANNEL_ORDERED, TW_MESSAGE_WINDOW, 10); /* beyond the window */
+    assert_int_equal(receive_entry(&fixture, &entry), TW_TRANSPORT_RANGE);
+    entry = whole(TW_CHANNEL_STATE, 0, TW_UNRELIABLE_MAX + 1u);
+    assert_int_equal(receive_entry(&fixture, &entry), TW_TRANSPORT_RANGE);
+    entry = whole(TW_CHANNEL_BULK, 1, 10);
+    entry.flags = TW_ENTRY_COMPRESSED; /* nobody said that we unpack */
+    assert_int_equal(receive_entry(&fixture, &entry), TW_TRANSPORT_RANGE);
+    /* The same message twice in a packet, behind one that would be fine. */
+    struct tw_writer writer = tw_writer_make(body, sizeof(body));
+    entry = whole(TW_CHANNEL_ORDERED, 0, 10);
+    write_part(&writer, &entry);
+    write_part(&writer, &entry);
+    assert_int_equal(receive(&fixture, &writer, body), TW_TRANSPORT_RANGE);
+    assert_null(tw_transport_take(&fixture.transport));
+    writer = tw_writer_make(body, sizeof(body));
+    write_part(&writer, &entry);
+    tw_write_u8(&writer, 0); /* a truncated second entry */
+    assert_int_equal(receive(&fixture, &writer, body), TW_TRANSPORT_MALFORMED);
+    assert_null(tw_transport_take(&fixture.transport));
+    assert_int_equal(fixture.transport.acks.largest, 1);
+    teardown(&fixture);
+}
+
+/* 6: messages that came before, whole and in part. */
+static void case_6_duplicates(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    setup(&fixture, BLOCKS);
+    for (uint32_t i = 0; i < 3; i++) {
+        struct tw_entry entry = whole(TW_CHANNEL_UNORDERED, 1, 10); /* ahead of number 0 */
+        assert_int_equal(receive_entry(&fixture, &entry), TW_TRANSPORT_OK);
+    }
+    struct tw_message *message = tw_transport_take(&fixture.transport);
+    assert_non_null(message);
+    tw_message_free(&fixture.pool, message);
+    assert_null(tw_transport_take(&fixture.transport));
+    assert_int_equal(fixture.transport.receiver.duplicate_bytes, 20);
+    for (uint32_t i = 0; i < 3; i++) {
+        struct tw_entry entry = whole(TW_CHANNEL_UNORDERED, 0, 10);
+        assert_int_equal(receive_entry(&fixture, &entry), TW_TRANSPORT_OK);
+    }
+    assert_int_equal(fixture.transport.receiver.messages, 2);
+    assert_int_equal(fixture.transport.receiver.channels[TW_CHANNEL_UNORDERED].base, 2);
+    teardown(&fixture);
+}
+
+/* 7: begun and not gone on with: stalled, unless nothing is heard at all. */
+static void case_7_stalled(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    setup(&fixture, BLOCKS);
+    struct tw_entry entry = part(TW_CHANNEL_BULK, 0, 0, 128);
+    assert_int_equal(receive_entry(&fixture, &entry), TW_TRANSPORT_OK);
+    fixture.now_us += 20 * SECOND;
+    assert_false(tw_receiver_stalled(&fixture.transport.receiver, fixture.now_us));
+    for (uint32_t i = 0; i < 49; i++) {
+        entry = whole(TW_CHANNEL_UNORDERED, (uint16_t)i, 10);
+        assert_int_equal(receive_entry(&fixture, &entry), TW_TRANSPORT_OK);
+        tw_message_free(&fixture.pool, tw_transport_take(&fixture.transport));
+        assert_false(tw_receiver_stalled(&fixture.transport.receiver, fixture.now_us));
+        fixture.now_us += SECOND / 10u;
+    }
+    fixture.now_us += SECOND / 5u;
+    entry = whole(TW_CHANNEL_UNORDERED, 49, 10);
+    assert_int_equal(receive_entry(&fixture, &entry), TW_TRANSPORT_OK);
+    assert_true(tw_receiver_stalled(&fixture.transport.receiver, fixture.now_us));
+    teardown(&fixture);
+}
+
+/* 8: a peer that never acknowledges fills its own queue and nothing else. */
+static void case_8_never_acknowledged(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    static const uint8_t bytes[1024];
+    setup(&fixture, BLOCKS);
+    struct tw_outgoing message = {
+        .channel = TW_CHANNEL_ORDERED, .bytes = bytes, .size = sizeof(bytes)};
+    uint32_t queued = 0;
+    for (uint32_t i = 0; i < 1000; i++) {
+        queued += tw_transport_send(&fixture.transport, &message) == TW_SENDER_QUEUED;
+        while (tw_transport_wants_packet(&fixture.transport, fixture.now_us))
+            send_packet(&fixture);
+        fixture.now_us += 10000;
+        tw_transport_update(&fixture.transport, fixture.now_us);
+    }
+    assert_int_equal(queued, 128);
+    assert_true(fixture.transport.sent.flight_bytes <= TW_WINDOW_MAX_BYTES);
+    teardown(&fixture);
+}
+
+/* 9: several messages in one packet; small ones are not cut. */
+static void case_9_many_in_one_packet(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    setup(&fixture, BLOCKS);
+    for (uint32_t i = 0; i < 10; i++)
+        queue(&fixture, TW_CHANNEL_ORDERED, 50);
+    queue(&fixture, TW_CHANNEL_UNORDERED, 900);
+    assert_int_equal(send_packet(&fixture), 10);
+    assert_int_equal(send_packet(&fixture), 1);
+    assert_int_equal(acknowledge(&fixture, 2, 1), TW_TRANSPORT_OK);
+    assert_true(tw_sender_empty(&fixture.transport.sender));
+    teardown(&fixture);
+}
+
+/* 10: what is lost is sent again, that and no more; an abandoned message becomes three bytes. */
+static void case_10_lost_and_abandoned(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    static const uint8_t bytes[3000];
+    setup(&fixture, BLOCKS);
+    struct tw_outgoing message = {.channel = TW_CHANNEL_ORDERED,
+                                  .bytes = bytes,
+                                  .size = sizeof(bytes),
+                                  .deadline_us = fixture.now_us + SECOND};
+    assert_int_equal(tw_transport_send(&fixture.transport, &message), TW_SENDER_QUEUED);
+    for (uint32_t i = 0; i < 3; i++)
+        assert_int_equal(send_packet(&fixture), 1);
+    for (uint32_t i = 0; i < 4; i++)
+        send_packet(&fixture); /* nothing left to say but that they exist */
+    fixture.now_us += 20000;
+    uint32_t second = tw_sent_run(&fixture.transport.sent, 1)->count;
+    assert_int_equal(acknowledge(&fixture, 7, 0x2f), TW_TRANSPORT_OK); /* all but number 2 */
+    while (tw_transport_wants_packet(&fixture.transport, fixture.now_us))
+        send_packet(&fixture); /* with an ack beside it, the run needs two packets */
+    assert_int_equal(fixture.transport.sender.again_bytes, second * TW_GRANULE_BYTES);
+    assert_int_equal(fixture.transport.sender.lost_bytes, second * TW_GRANULE_BYTES);
+    fixture.now_us += 20000;
+    assert_int_equal(acknowledge(&fixture, 9, 1), TW_TRANSPORT_OK);
+    assert_true(tw_sender_empty(&fixture.transport.sender));
+    message.deadline_us = fixture.now_us + SECOND;
+    assert_int_equal(tw_transport_send(&fixture.transport, &message), TW_SENDER_QUEUED);
+    while (tw_transport_wants_packet(&fixture.transport, fixture.now_us))
+        send_packet(&fixture);
+    fixture.now_us += SECOND;
+    tw_transport_update(&fixture.transport, fixture.now_us);
+    assert_int_equal(fixture.transport.sender.expired, 1);
+    uint8_t packet[TW_PLAINTEXT_MAX];
+    struct tw_writer writer = tw_writer_make(packet, sizeof(packet));
+    assert_true(tw_transport_write(&fixture.transport, &writer, fixture.now_us));
+    const uint8_t *body = writer.next - TW_ENTRY_HEADER_SIZE;
+    assert_int_equal(body[0], TW_CHANNEL_ORDERED | TW_ENTRY_ABANDONED << TW_ENTRY_KIND_SHIFT);
+    tw_transport_sent(&fixture.transport, 100, fixture.now_us);
+    assert_int_equal(acknowledge(&fixture, fixture.transport.sent.next - 1u, 0), TW_TRANSPORT_OK);
+    assert_true(tw_sender_empty(&fixture.transport.sender));
+    teardown(&fixture);
+}
+
+/* 11: abandoned by the peer: what came is given back, what is behind it goes on. */
+static void case_11_abandoned_by_the_peer(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    setup(&fixture, BLOCKS);
+    struct tw_entry entry = part(TW_CHANNEL_ORDERED, 0, 0, 1024);
+    assert_int_equal(receive_entry(&fixture, &entry), TW_TRANSPORT_OK);
+    entry = whole(TW_CHANNEL_ORDERED, 1, 10);
+    assert_int_equal(receive_entry(&fixture, &entry), TW_TRANSPORT_OK);
+    assert_null(tw_transport_take(&fixture.transport));
+    entry = (struct tw_entry){.channel = TW_CHANNEL_ORDERED, .kind = TW_ENTRY_ABANDONED};
+    assert_int_equal(receive_entry(&fixture, &entry), TW_TRANSPORT_OK);
+    assert_int_equal(receive_entry(&fixture, &entry), TW_TRANSPORT_OK);
+    struct tw_message *message = tw_transport_take(&fixture.transport);
+    assert_non_null(message);
+    assert_int_equal(message->size, 10);
+    tw_message_free(&fixture.pool, message);
+    teardown(&fixture);
+}
+
+/* 12: every entry survives writing and reading; one value has one encoding. */
+static void case_12_entries(void **state)
+{
+    (void)state;
+    uint8_t body[TW_DATAGRAM_MAX];
+    const struct tw_entry entries[] = {
+        whole(TW_CHANNEL_STATE, 65535, 1), whole(TW_CHANNEL_BULK, 7, 1000),
+        part(TW_CHANNEL_ORDERED, 1, 511, 128), part(TW_CHANNEL_UNORDERED, 2, 300, 1024)};
+    for (uint32_t i = 0; i < sizeof(entries) / sizeof(entries[0]); i++) {
+        struct tw_writer writer = tw_writer_make(body, sizeof(body));
+        write_part(&writer, &entries[i]);
+        assert_int_equal(writer.next - body, tw_entry_overhead(&entries[i]) + entries[i].length);
+        struct tw_reader reader = tw_reader_make(body, (size_t)(writer.next - body));
+        struct tw_entry entry;
+        assert_int_equal(tw_entry_read(&reader, &entry), TW_FRAMES_OK);
+        assert_int_equal(tw_reader_left(&reader), 0);
+        assert_int_equal(entry.number, entries[i].number);
+        assert_int_equal(entry.first, entries[i].first);
+        assert_int_equal(entry.size, entries[i].size);
+        assert_int_equal(entry.length, entries[i].length);
+    }
+    const uint8_t overlong[] = {TW_CHANNEL_ORDERED, 0, 0, 0x81, 0x00, 'x'};
+    struct tw_reader reader = tw_reader_make(overlong, sizeof(overlong));
+    struct tw_entry entry;
+    assert_int_equal(tw_entry_read(&reader, &entry), TW_FRAMES_MALFORMED);
+    const uint8_t unaligned[] = {
+        TW_CHANNEL_ORDERED | TW_ENTRY_PART << TW_ENTRY_KIND_SHIFT, 0, 0, 0x80, 0x02, 0, 1, 'x'};
+    reader = tw_reader_make(unaligned, sizeof(unaligned));
+    assert_int_equal(tw_entry_read(&reader, &entry), TW_FRAMES_RANGE);
+}
+
+/* 13: what the link does decides the state, at once downwards, a second later upwards. */
+static void case_13_states(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    setup(&fixture, BLOCKS);
+    for (uint32_t i = 1; i <= 100; i++) {
+        send_packet(&fixture);
+        fixture.now_us += 20000;
+        assert_int_equal(acknowledge(&fixture, i, 0), TW_TRANSPORT_OK);
+    }
+    const struct tw_congestion *congestion = &fixture.transport.congestion;
+    assert_int_equal(congestion->rtt.baseline_us, 20000);
+    assert_int_equal(congestion->state, TW_LINK_NORMAL);
+    uint64_t number = 100;
+    for (uint32_t i = 0; i < 30; i++) { /* 45 ms: more than 20 above the baseline */
+        send_packet(&fixture);
+        fixture.now_us += 45000;
+        assert_int_equal(acknowledge(&fixture, ++number, 0), TW_TRANSPORT_OK);
+    }
+    assert_int_equal(congestion->state, TW_LINK_CONSERVATIVE);
+    for (uint32_t i = 0; i < 60; i++) { /* a tenth is lost */
+        for (uint32_t k = 0; k < 10; k++)
+            send_packet(&fixture);
+        fixture.now_us += 20000;
+        number += 10;
+        assert_int_equal(acknowledge(&fixture, number, 0xff), TW_TRANSPORT_OK);
+    }
+    assert_int_equal(congestion->state, TW_LINK_EMERGENCY);
+    uint64_t since_us = fixture.now_us;
+    while (congestion->state != TW_LINK_NORMAL) {
+        send_packet(&fixture);
+        fixture.now_us += 20000;
+        assert_int_equal(acknowledge(&fixture, ++number, 0), TW_TRANSPORT_OK);
+        assert_true(fixture.now_us - since_us < 8 * SECOND);
+    }
+    assert_true(fixture.now_us - since_us >= SECOND);
+    teardown(&fixture);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(case_1_ack_spoofing),
+        cmocka_unit_test(case_2_acks_again),
+        cmocka_unit_test(case_3_fragment_bomb),
+        cmocka_unit_test(case_4_pool_empty),
+        cmocka_unit_test(case_5_contradictions),
+        cmocka_unit_test(case_6_duplicates),
+        cmocka_unit_test(case_7_stalled),
+        cmocka_unit_test(case_8_never_acknowledged),
+        cmocka_unit_test(case_9_many_in_one_packet),
+        cmocka_unit_test(case_10_lost_and_abandoned),
+        cmocka_unit_test(case_11_abandoned_by_the_peer),
+        cmocka_unit_test(case_12_entries),
+        cmocka_unit_test(case_13_states),
+    };
+    return cmocka_run_group_tests(tests, testing_setup, NULL);
+}
