@@ -23,6 +23,8 @@ static const char *reason_name(uint32_t reason)
         [TW_CLOSE_REFUSED] = "refused",
         [TW_CLOSE_EXHAUSTED] = "exhausted",
         [TW_CLOSE_REPLACED] = "replaced",
+        [TW_CLOSE_BACKLOG] = "backlog",
+        [TW_CLOSE_STALLED] = "stalled",
     };
     return reason < TW_CLOSE_COUNT ? names[reason] : "unknown";
 }

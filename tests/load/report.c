@@ -155,8 +155,8 @@ static void add_reason(struct reasons *reasons, uint32_t bots, const char *forma
 static const char *close_name(uint32_t code)
 {
     static const char *const names[TW_CLOSE_COUNT] = {
-        "none",    "by_client",  "shutdown", "kicked",    "banned",
-        "timeout", "misbehaved", "refused",  "exhausted", "replaced"};
+        "none",       "by_client", "shutdown",  "kicked",   "banned",  "timeout",
+        "misbehaved", "refused",   "exhausted", "replaced", "backlog", "stalled"};
     return code < TW_CLOSE_COUNT ? names[code] : "unknown";
 }
 

@@ -1,11 +1,27 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The whole server in one process, without DPDK, under a seeded bad network; sanitizers on."""
-from tools import meson
+from tools import meson, shell
 
 from suites import unit
 
 
-def run(report, _long_run):
+LONG_S = 1800
+
+
+def run(report, long_run):
     directory = unit.build_sanitized(report)
     if directory:
         meson.test(report, "sim", directory, ["sim"], unit.SANITIZER_ENVIRONMENT)
+        if long_run:
+            _run_long(report, directory)
+
+
+def _run_long(report, directory):
+    """The transport with 1,000 seeds a test."""
+    watch = shell.Stopwatch()
+    status, output = shell.run([directory / "tests/sim/test_sim_transport", "--long"],
+                               env=unit.SANITIZER_ENVIRONMENT, timeout_s=LONG_S)
+    if status != 0:
+        report.add_failure("sim: transport --long", output)
+    else:
+        report.add_pass("sim: transport --long", watch.seconds())

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "tests/sim/peers.h"
+
+#include <string.h>
+
+/* In front of the frames: what the header and the tag take. */
+#define ENVELOPE     TW_PACKET_MIN
+#define PACKETS_STEP 16u /* of messages in one millisecond: more than any pace here */
+
+static void *take(size_t size)
+{
+    size_t rounded = (size + 63u) / 64u * 64u;
+    void *memory = aligned_alloc(64, rounded);
+    if (!memory)
+        abort();
+    memset(memory, 0, rounded);
+    return memory;
+}
+
+static void set_numbers(struct tw_transport *transport, uint16_t number)
+{
+    for (uint32_t i = TW_CHANNEL_ORDERED; i < TW_CHANNEL_COUNT; i++) {
+        transport->sender.channels[i].base = number;
+        transport->sender.channels[i].next = number;
+        transport->receiver.channels[i].base = number;
+    }
+    transport->sender.latest_number = number;
+    transport->receiver.latest_number = number;
+    transport->receiver.latest_seen = true;
+}
+
+struct peers *peers_create(const struct net_profile *profile, uint64_t seed,
+                           const struct peers_options *options)
+{
+    static const struct peers_options defaults;
+    if (!options)
+        options = &defaults;
+    struct peers *peers = take(sizeof(*peers));
+    uint32_t blocks = options->blocks ? options->blocks : 1024u;
+    peers->seed = seed;
+    peers->now_us = 1000000u;
+    tw_rng_seed(&peers->rng, seed ^ 0x5eed);
+    peers->net = net_create(2, profile, seed);
+    for (uint32_t i = 0; i < 2; i++) {
+        struct peers_end *end = &peers->ends[i];
+        end->pool_memory = take(tw_block_pool_footprint(blocks));
+        tw_block_pool_init(&end->pool, end->pool_memory, blocks);
+        end->sequence = options->first_sequence ? options->first_sequence : TW_SEQUENCE_FIRST;
+        end->tick_us = i == PEERS_CLIENT ? 16667u : 50000u;
+        end->tick_bytes = i == PEERS_CLIENT ? 48u : 300u;
+        end->next_tick_us = peers->now_us + tw_rng_below(&peers->rng, end->tick_us);
+        struct tw_transport_config config = {
+            .pool = &end->pool, .send_blocks_max = 256, .first_sequence = end->sequence};
+        tw_transport_init(&end->transport, &config, peers->now_us);
+        set_numbers(&end->transport, options->first_number);
+    }
+    return peers;
+}
+
+void peers_destroy(struct peers *peers)
+{
+    for (uint32_t i = 0; i < 2; i++) {
+        struct peers_end *end = &peers->ends[i];
+        tw_transport_fini(&end->transport);
+        PEERS_CHECK(peers, end->pool.free_count == end->pool.capacity);
+        free(end->pool_memory);
+    }
+    net_destroy(peers->net);
+    free(peers);
+}
+
+/* ---- messages ---------------------------------------------------------------------------------
+ */
+
+static uint8_t pattern(uint32_t number, uint32_t at)
+{
+    return (uint8_t)(number * 31u + at * 7u + (at >> 8));
+}
+
+bool peers_send(struct peers *peers, uint32_t from, uint32_t channel, uint32_t size,
+                uint64_t deadline_us)
+{
+    static uint8_t bytes[TW_MESSAGE_MAX];
+    struct peers_end *end = &peers->ends[from];
+    struct peers_channel *sent = &end->channels[channel];
+    PEERS_CHECK(peers, size >= 8 && size <= sizeof(bytes) && sent->sent < PEERS_EVER_MAX);
+    tw_store_u32(bytes, sent->sent);
+    tw_store_u32(bytes + 4, size);
+    for (uint32_t i = 8; i < size; i++)
+        bytes[i] = pattern(sent->sent, i);
+    struct tw_outgoing message = {
+        .channel = (uint8_t)channel, .bytes = bytes, .size = size, .deadline_us = deadline_us};
+    if (tw_transport_send(&end->transport, &message) != TW_SENDER_QUEUED) {
+        end->refused++;
+        return false;
+    }
+    sent->sent_at_us[sent->sent++] = peers->now_us;
+    return true;
+}
+
+static void check_message(struct peers *peers, uint32_t from, const uint8_t *bytes, uint32_t size,
+                          uint32_t channel)
+{
+    struct peers_channel *sent = &peers->ends[from].channels[channel];
+    PEERS_CHECK(peers, size >= 8 && tw_load_u32(bytes + 4) == size);
+    uint32_t number = tw_load_u32(bytes);
+    PEERS_CHECK(peers, number < sent->sent);
+    for (uint32_t i = 8; i < size; i++)
+        PEERS_CHECK(peers, bytes[i] == pattern(number, i));
+    bool seen = ((uint32_t)sent->seen[number / 8u] >> (number % 8u) & 1u) != 0;
+    PEERS_CHECK(peers, !seen);
+    sent->seen[number / 8u] |= (uint8_t)(1u << (number % 8u));
+    if (channel == TW_CHANNEL_ORDERED || channel == TW_CHANNEL_STATE) {
+        bool gap = peers->gaps_allowed || channel == TW_CHANNEL_STATE;
+        PEERS_CHECK(peers, gap ? number >= sent->in_order : number == sent->in_order);
+        sent->in_order = number + 1u;
+    }
+    uint64_t round_us = peers->ends[from].transport.congestion.rtt.smoothed_us;
+    sent->prompt += peers->now_us - sent->sent_at_us[number] < 2u * round_us;
+    sent->received++;
+}
+
+static void take_messages(struct peers *peers, uint32_t to)
+{
+    static uint8_t bytes[TW_MESSAGE_MAX];
+    struct peers_end *end = &peers->ends[to];
+    struct tw_message *message;
+    if (peers->take_every_us != 0 && peers->now_us % peers->take_every_us != 0)
+        return;
+    while ((message = tw_transport_take(&end->transport)) != NULL) {
+        tw_message_copy(message, end->pool.blocks, bytes);
+        check_message(peers, 1u - to, bytes, message->size, message->channel);
+        tw_message_free(&end->pool, message);
+    }
+}
+
+/* ---- packets ----------------------------------------------------------------------------------
+ */
+
+static bool send_packet(struct peers *peers, uint32_t from, uint32_t own_bytes)
+{
+    struct peers_end *end = &peers->ends[from];
+    uint8_t packet[TW_DATAGRAM_MAX] = {0};
+    struct tw_writer writer = tw_writer_make(packet + ENVELOPE, sizeof(packet) - ENVELOPE);
+    if (own_bytes > 0) {
+        uint8_t *own = tw_write_space(&writer, own_bytes);
+        own[0] = TW_FRAME_SNAPSHOT;
+        tw_store_u16(own + 1, (uint16_t)(own_bytes - TW_FRAME_HEADER_SIZE));
+    }
+    tw_transport_write(&end->transport, &writer, peers->now_us);
+    size_t size = (size_t)(writer.next - packet);
+    if (size == ENVELOPE)
+        return false;
+    tw_store_u64(packet + TW_HEADER_SEQUENCE, end->sequence++);
+    net_send(peers->net, from, 1u - from, packet, size, peers->now_us);
+    tw_transport_sent(&end->transport, (uint32_t)size, peers->now_us);
+    return true;
+}
+
+static void receive_packet(struct peers *peers, const struct net_delivery *delivery)
+{
+    struct peers_end *end = &peers->ends[delivery->to];
+    struct tw_server_frames frames;
+    enum tw_frames_result decoded =
+        tw_server_frames_decode(&frames, delivery->bytes + ENVELOPE, delivery->size - ENVELOPE);
+    PEERS_CHECK(peers, decoded == TW_FRAMES_OK);
+    struct tw_transport_packet packet = {
+        .sequence = tw_load_u64(delivery->bytes + TW_HEADER_SEQUENCE),
+        .ack = frames.has_ack ? &frames.ack : NULL,
+        .messages = frames.has_messages ? frames.messages : NULL,
+        .messages_size = frames.messages_size,
+    };
+    enum tw_transport_result result = tw_transport_receive(&end->transport, &packet, peers->now_us);
+    PEERS_CHECK(peers, result == TW_TRANSPORT_OK || result == TW_TRANSPORT_NO_ROOM);
+    end->no_room += result == TW_TRANSPORT_NO_ROOM;
+    take_messages(peers, delivery->to);
+}
+
+static void step_end(struct peers *peers, uint32_t which)
+{
+    struct peers_end *end = &peers->ends[which];
+    take_messages(peers, which);
+    if (peers->now_us >= tw_transport_due_us(&end->transport, peers->now_us))
+        tw_transport_update(&end->transport, peers->now_us);
+    PEERS_CHECK(peers, !tw_receiver_stalled(&end->transport.receiver, peers->now_us));
+    if (peers->now_us >= end->next_tick_us) {
+        /* A shard thins snapshots by the state of the link; inputs never are. */
+        static const uint32_t thirds[] = {3, 4, 6};
+        uint32_t state = which == PEERS_SERVER ? tw_transport_state(&end->transport) : 0;
+        end->next_tick_us += end->tick_us * thirds[state] / 3u;
+        send_packet(peers, which, end->tick_bytes);
+    }
+    for (uint32_t i = 0; i < PACKETS_STEP; i++) {
+        if (!tw_transport_wants_packet(&end->transport, peers->now_us))
+            break;
+        /* Whoever says it wants a packet must have something for it. */
+        PEERS_CHECK(peers, send_packet(peers, which, 0));
+    }
+}
+
+void peers_run(struct peers *peers, uint64_t us)
+{
+    static struct net_delivery delivery;
+    for (uint64_t end_us = peers->now_us + us; peers->now_us < end_us;) {
+        peers->now_us += PEERS_STEP_US;
+        while (net_receive(peers->net, peers->now_us, &delivery))
+            receive_packet(peers, &delivery);
+        step_end(peers, PEERS_CLIENT);
+        step_end(peers, PEERS_SERVER);
+    }
+}
+
+static bool all_arrived(const struct peers *peers)
+{
+    for (uint32_t i = 0; i < 2; i++) {
+        if (!tw_sender_empty(&peers->ends[i].transport.sender))
+            return false;
+    }
+    return true;
+}
+
+bool peers_settle(struct peers *peers, uint64_t us)
+{
+    for (uint64_t end_us = peers->now_us + us; peers->now_us < end_us;) {
+        if (all_arrived(peers))
+            return true;
+        peers_run(peers, 10 * PEERS_STEP_US);
+    }
+    return false;
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Two transports and the bad network between them: a session without keys.
+ *
+ * End 0 is a client: an input packet 60 times a second, on the average. End 1 is a server: a
+ * snapshot 20 times. Both are the shipped code, called as client library and worker call it.
+ * Messages carry their number and a pattern, so that what arrives is checked byte by byte.
+ */
+#ifndef TICKWIRE_TESTS_SIM_PEERS_H
+#define TICKWIRE_TESTS_SIM_PEERS_H
+
+#include "dataplane/wire/transport.h"
+#include "tests/sim/network.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define PEERS_CLIENT   0u
+#define PEERS_SERVER   1u
+#define PEERS_EVER_MAX 65536u
+#define PEERS_STEP_US  1000u
+
+struct peers_channel {
+    uint32_t sent; /* messages ever */
+    uint32_t received;
+    uint32_t in_order; /* ordered: next one expected */
+    uint32_t prompt;   /* messages that took less than two round trips, as measured then */
+    uint8_t seen[PEERS_EVER_MAX / 8u];
+    uint64_t sent_at_us[PEERS_EVER_MAX];
+};
+
+struct peers_end {
+    struct tw_transport transport;
+    struct tw_block_pool pool;
+    void *pool_memory;
+    uint64_t sequence;
+    uint64_t next_tick_us;
+    uint32_t tick_us, tick_bytes;
+    struct peers_channel channels[TW_CHANNEL_COUNT]; /* sent by this end */
+    uint64_t no_room, refused;
+};
+
+struct peers {
+    struct net *net;
+    struct tw_rng rng;
+    uint64_t seed;
+    uint64_t now_us;
+    uint64_t take_every_us; /* 0: messages are taken as soon as they are there */
+    bool gaps_allowed;      /* messages with deadlines may be missing */
+    struct peers_end ends[2];
+};
+
+struct peers_options {
+    uint64_t first_sequence; /* 0: 1 */
+    uint16_t first_number;
+    uint32_t blocks; /* 0: 1,024 each */
+};
+
+struct peers *peers_create(const struct net_profile *profile, uint64_t seed,
+                           const struct peers_options *options);
+/* Checks that every block came back, then frees everything. */
+void peers_destroy(struct peers *peers);
+/* A message of `size` (8 or more) from one end; false if it was not taken. */
+bool peers_send(struct peers *peers, uint32_t end, uint32_t channel, uint32_t size,
+                uint64_t deadline_us);
+/* Moves time by steps of a millisecond. */
+void peers_run(struct peers *peers, uint64_t us);
+/* Until nothing is under way; false if it still is after `us`. */
+bool peers_settle(struct peers *peers, uint64_t us);
+
+#define PEERS_CHECK(peers, condition)                                                              \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            fprintf(stderr, "%s:%d: %s; seed %llu, %llu us\n", __FILE__, __LINE__, #condition,     \
+                    (unsigned long long)(peers)->seed, (unsigned long long)(peers)->now_us);       \
+            abort();                                                                               \
+        }                                                                                          \
+    } while (0)
+
+#endif

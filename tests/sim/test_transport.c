@@ -1,0 +1,482 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What the transport promises, over networks that misbehave: 20 seeds each, 1,000 with --long.
+ *
+ * usage: test_sim_transport [--long] [--seed N]
+ */
+#include "tests/sim/peers.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define SECOND        UINT64_C(1000000)
+#define SEED_DISTANCE 7919u
+
+static uint32_t seeds = 20;
+static uint64_t first_seed = 1;
+
+static struct net_profile profile_with_loss(uint32_t permille)
+{
+    struct net_profile profile = *net_profile_find("fiber");
+    profile.name = "loss";
+    profile.loss_ppm = permille * 1000u;
+    profile.burst_ppm = 0;
+    return profile;
+}
+
+/* Sizes of games: commands, chat, now and then something large. */
+static void talk(struct peers *peers, uint64_t us)
+{
+    for (uint64_t end_us = peers->now_us + us; peers->now_us < end_us;) {
+        for (uint32_t end = 0; end < 2; end++) {
+            struct tw_rng *rng = &peers->rng;
+            if (tw_rng_below(rng, 10) == 0)
+                peers_send(peers, end, TW_CHANNEL_ORDERED, tw_rng_between(rng, 8, 200), 0);
+            if (tw_rng_below(rng, 20) == 0)
+                peers_send(peers, end, TW_CHANNEL_UNORDERED, tw_rng_between(rng, 8, 1500), 0);
+            if (tw_rng_below(rng, 100) == 0)
+                peers_send(peers, end, TW_CHANNEL_BULK, tw_rng_between(rng, 5000, 40000), 0);
+            if (tw_rng_below(rng, 10) == 0)
+                peers_send(peers, end, TW_CHANNEL_STATE, tw_rng_between(rng, 8, 100), 0);
+        }
+        peers_run(peers, 10 * PEERS_STEP_US);
+    }
+}
+
+static void check_all_arrived(struct peers *peers)
+{
+    for (uint32_t end = 0; end < 2; end++) {
+        for (uint32_t i = TW_CHANNEL_ORDERED; i < TW_CHANNEL_COUNT; i++) {
+            const struct peers_channel *channel = &peers->ends[end].channels[i];
+            PEERS_CHECK(peers, channel->sent == channel->received);
+        }
+        PEERS_CHECK(peers, peers->ends[end].channels[TW_CHANNEL_ORDERED].sent > 0);
+    }
+}
+
+/* Bytes sent again per byte of messages that the network lost. */
+struct tally {
+    uint64_t sent, again, lost_packets, packets;
+};
+
+static void add_tally(struct tally *tally, const struct peers *peers)
+{
+    for (uint32_t end = 0; end < 2; end++) {
+        tally->sent += peers->ends[end].transport.sender.sent_bytes;
+        tally->again += peers->ends[end].transport.sender.again_bytes;
+    }
+    const struct net_statistics *net = net_get_statistics(peers->net);
+    tally->packets += net->sent;
+    tally->lost_packets += net->sent + net->duplicated - net->delivered;
+}
+
+static void print_tally(const char *what, const struct tally *tally)
+{
+    uint64_t lost_permille = tally->lost_packets * 1000u / tally->packets;
+    uint64_t lost_bytes = tally->sent * lost_permille / 1000u;
+    printf("%s: %llu bytes of messages, %llu permille of packets lost, %llu bytes again", what,
+           (unsigned long long)tally->sent, (unsigned long long)lost_permille,
+           (unsigned long long)tally->again);
+    if (lost_bytes > 0)
+        printf(", %llu.%02llu again per lost byte", (unsigned long long)(tally->again / lost_bytes),
+               (unsigned long long)(tally->again * 100u / lost_bytes % 100u));
+    printf("\n");
+}
+
+static void run_profile(const struct net_profile *profile, uint64_t settle_us)
+{
+    struct tally tally = {0};
+    for (uint32_t i = 0; i < seeds; i++) {
+        struct peers *peers = peers_create(profile, first_seed + i * SEED_DISTANCE, NULL);
+        talk(peers, 4 * SECOND);
+        PEERS_CHECK(peers, peers_settle(peers, settle_us));
+        peers_run(peers, 2 * SECOND);
+        check_all_arrived(peers);
+        add_tally(&tally, peers);
+        peers_destroy(peers);
+    }
+    print_tally(profile->name, &tally);
+}
+
+static void test_every_profile_delivers_exactly_once(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < net_profile_count; i++)
+        run_profile(&net_profiles[i], 120 * SECOND);
+}
+
+static void test_5_percent_loss(void **state)
+{
+    (void)state;
+    struct net_profile profile = profile_with_loss(50);
+    run_profile(&profile, 60 * SECOND);
+}
+
+static void test_20_percent_loss(void **state)
+{
+    (void)state;
+    struct net_profile profile = profile_with_loss(200);
+    run_profile(&profile, 120 * SECOND);
+}
+
+static void test_reordering_and_duplication(void **state)
+{
+    (void)state;
+    struct net_profile profile = *net_profile_find("fiber");
+    profile.name = "reordering";
+    profile.jitter_us = 20000;
+    profile.reorders = true;
+    profile.duplicate_ppm = 200000;
+    run_profile(&profile, 60 * SECOND);
+}
+
+static void test_burst_loss(void **state)
+{
+    (void)state;
+    struct net_profile profile = *net_profile_find("fiber");
+    profile.name = "bursts of 200 ms";
+    profile.burst_ppm = 500000;
+    profile.burst_us = 200000;
+    run_profile(&profile, 60 * SECOND);
+}
+
+/* Both ends talk on while it lasts; then everything must arrive. */
+static void run_trouble(const char *name, void (*begin)(struct peers *), uint64_t us)
+{
+    struct tally tally = {0};
+    for (uint32_t i = 0; i < seeds; i++) {
+        struct peers *peers =
+            peers_create(net_profile_find("fiber"), first_seed + i * SEED_DISTANCE, NULL);
+        talk(peers, 2 * SECOND);
+        begin(peers);
+        talk(peers, us);
+        net_set_profile(peers->net, net_profile_find("fiber"));
+        talk(peers, SECOND);
+        PEERS_CHECK(peers, peers_settle(peers, 30 * SECOND));
+        check_all_arrived(peers);
+        add_tally(&tally, peers);
+        peers_destroy(peers);
+    }
+    print_tally(name, &tally);
+}
+
+static void begin_30_percent(struct peers *peers)
+{
+    struct net_profile profile = profile_with_loss(300);
+    net_set_profile(peers->net, &profile);
+}
+
+static void test_30_percent_for_10_seconds(void **state)
+{
+    (void)state;
+    run_trouble("30 % for 10 s", begin_30_percent, 10 * SECOND);
+}
+
+static void begin_outage(struct peers *peers)
+{
+    net_outage(peers->net, peers->now_us + 3 * SECOND);
+}
+
+static void test_outage_of_3_seconds(void **state)
+{
+    (void)state;
+    run_trouble("outage of 3 s", begin_outage, 3 * SECOND);
+}
+
+static void test_latency_swings(void **state)
+{
+    (void)state;
+    struct net_profile near = *net_profile_find("fiber");
+    struct net_profile far = near;
+    near.latency_us = 25000;
+    far.latency_us = 250000;
+    for (uint32_t i = 0; i < seeds; i++) {
+        struct peers *peers = peers_create(&near, first_seed + i * SEED_DISTANCE, NULL);
+        for (uint32_t swing = 0; swing < 6; swing++) {
+            net_set_profile(peers->net, swing % 2u ? &near : &far);
+            talk(peers, SECOND);
+        }
+        PEERS_CHECK(peers, peers_settle(peers, 30 * SECOND));
+        check_all_arrived(peers);
+        peers_destroy(peers);
+    }
+}
+
+/* Numbers of packets end at 2^64 - 1, those of messages go on at 0. */
+static void test_numbers_at_their_end(void **state)
+{
+    (void)state;
+    struct net_profile profile = profile_with_loss(100);
+    struct peers_options options = {.first_sequence = UINT64_MAX - 4000u,
+                                    .first_number = UINT16_MAX - 100u};
+    for (uint32_t i = 0; i < seeds; i++) {
+        struct peers *peers = peers_create(&profile, first_seed + i * SEED_DISTANCE, &options);
+        for (uint32_t k = 0; k < 200; k++) {
+            for (uint32_t channel = 0; channel < TW_CHANNEL_COUNT; channel++)
+                peers_send(peers, PEERS_CLIENT, channel, 20, 0);
+            peers_run(peers, 20 * PEERS_STEP_US);
+        }
+        PEERS_CHECK(peers, peers_settle(peers, 10 * SECOND));
+        for (uint32_t channel = 1; channel < TW_CHANNEL_COUNT; channel++) {
+            const struct tw_transport *server = &peers->ends[PEERS_SERVER].transport;
+            PEERS_CHECK(peers, server->receiver.channels[channel].base == 99);
+            PEERS_CHECK(peers, peers->ends[PEERS_CLIENT].channels[channel].received == 200);
+        }
+        PEERS_CHECK(peers, peers->ends[PEERS_CLIENT].sequence > UINT64_MAX - 4000u);
+        peers_destroy(peers);
+    }
+}
+
+/* The very last packet numbers: acks and losses at 2^64 - 1. */
+static void test_last_packet_number(void **state)
+{
+    (void)state;
+    struct net_profile profile = profile_with_loss(100);
+    struct peers_options options = {.first_sequence = UINT64_MAX - 100u};
+    for (uint32_t i = 0; i < seeds; i++) {
+        struct peers *peers = peers_create(&profile, first_seed + i * SEED_DISTANCE, &options);
+        peers_send(peers, PEERS_CLIENT, TW_CHANNEL_BULK, 20000, 0);
+        while (peers->ends[PEERS_CLIENT].sequence < UINT64_MAX)
+            peers_run(peers, PEERS_STEP_US);
+        PEERS_CHECK(peers, peers->ends[PEERS_CLIENT].channels[TW_CHANNEL_BULK].received == 1);
+        peers_destroy(peers);
+    }
+}
+
+/* What a message of one channel waits for is never another channel. */
+static bool drop_ordered_parts(void *context, uint32_t from, uint32_t to, const uint8_t *bytes,
+                               size_t size)
+{
+    (void)context;
+    (void)to;
+    struct tw_server_frames frames;
+    if (from != PEERS_CLIENT || tw_server_frames_decode(&frames, bytes + TW_PACKET_MIN,
+                                                        size - TW_PACKET_MIN) != TW_FRAMES_OK)
+        return false;
+    return frames.has_messages && (frames.messages[0] & TW_ENTRY_CHANNEL) == TW_CHANNEL_ORDERED;
+}
+
+static void test_channels_do_not_block_each_other(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < seeds; i++) {
+        struct peers *peers =
+            peers_create(net_profile_find("fiber"), first_seed + i * SEED_DISTANCE, NULL);
+        peers_run(peers, SECOND);
+        net_set_pattern(peers->net, drop_ordered_parts, NULL);
+        peers_send(peers, PEERS_CLIENT, TW_CHANNEL_ORDERED, 100, 0);
+        peers_run(peers, 100 * PEERS_STEP_US);
+        for (uint32_t k = 0; k < 20; k++) {
+            peers_send(peers, PEERS_CLIENT, TW_CHANNEL_UNORDERED, 100, 0);
+            peers_run(peers, 50 * PEERS_STEP_US);
+        }
+        peers_run(peers, SECOND);
+        const struct peers_channel *channels = peers->ends[PEERS_CLIENT].channels;
+        PEERS_CHECK(peers, channels[TW_CHANNEL_ORDERED].received == 0);
+        PEERS_CHECK(peers, channels[TW_CHANNEL_UNORDERED].received >= 15);
+        net_set_pattern(peers->net, NULL, NULL);
+        PEERS_CHECK(peers, peers_settle(peers, 10 * SECOND));
+        PEERS_CHECK(peers, channels[TW_CHANNEL_ORDERED].received == 1);
+        peers_destroy(peers);
+    }
+}
+
+/* Deadlines: what is late is given up, and what is behind it goes on. */
+static void test_deadlines(void **state)
+{
+    (void)state;
+    uint64_t expired = 0;
+    struct net_profile profile = profile_with_loss(300);
+    for (uint32_t i = 0; i < seeds; i++) {
+        struct peers *peers = peers_create(&profile, first_seed + i * SEED_DISTANCE, NULL);
+        peers->gaps_allowed = true;
+        for (uint32_t k = 0; k < 200; k++) {
+            peers_send(peers, PEERS_SERVER, TW_CHANNEL_ORDERED, 3000,
+                       peers->now_us + 100 * PEERS_STEP_US);
+            peers_run(peers, 20 * PEERS_STEP_US);
+        }
+        PEERS_CHECK(peers, peers_settle(peers, 10 * SECOND));
+        const struct peers_channel *channel = &peers->ends[PEERS_SERVER].channels[1];
+        uint64_t gone = peers->ends[PEERS_SERVER].transport.sender.expired;
+        /* One that arrived but whose ack was lost counts as both. */
+        PEERS_CHECK(peers, channel->received + gone >= channel->sent);
+        PEERS_CHECK(peers, channel->received > 0);
+        expired += gone;
+        peers_destroy(peers);
+    }
+    assert_true(expired > 0);
+}
+
+static uint64_t bulk_rate(struct peers *peers, uint64_t us)
+{
+    struct tw_sender *sender = &peers->ends[PEERS_SERVER].transport.sender;
+    uint64_t before = net_get_statistics(peers->net)->bytes_delivered;
+    for (uint64_t end_us = peers->now_us + us; peers->now_us < end_us;) {
+        while (sender->blocks + 64u <= sender->blocks_max)
+            peers_send(peers, PEERS_SERVER, TW_CHANNEL_BULK, TW_MESSAGE_MAX, 0);
+        peers_run(peers, PEERS_STEP_US);
+    }
+    return (net_get_statistics(peers->net)->bytes_delivered - before) * SECOND / us;
+}
+
+static void test_bulk_fills_a_link_of_20_mbit(void **state)
+{
+    (void)state;
+    struct net_profile profile = {
+        .latency_us = 10000, .bits_per_s = 20000000, .queue_bytes = 100000};
+    uint64_t least = UINT64_MAX;
+    for (uint32_t i = 0; i < (seeds < 5 ? seeds : 5); i++) {
+        struct peers *peers = peers_create(&profile, first_seed + i * SEED_DISTANCE, NULL);
+        bulk_rate(peers, 2 * SECOND);
+        uint64_t rate = bulk_rate(peers, 5 * SECOND);
+        uint32_t added_us = peers->ends[PEERS_SERVER].transport.congestion.rtt.smoothed_us - 20000u;
+        PEERS_CHECK(peers, rate > 2500000u * 90u / 100u);
+        PEERS_CHECK(peers, added_us < 40000u);
+        least = rate < least ? rate : least;
+        peers_destroy(peers);
+    }
+    printf("bulk through 20 Mbit/s: %llu.%llu Mbit/s at least\n",
+           (unsigned long long)(least * 8u / SECOND),
+           (unsigned long long)(least * 80u / SECOND % 10u));
+}
+
+static void test_10_kilobytes_round_trip_at_5_percent(void **state)
+{
+    (void)state;
+    struct net_profile profile = profile_with_loss(50);
+    for (uint32_t i = 0; i < seeds; i++) {
+        struct peers *peers = peers_create(&profile, first_seed + i * SEED_DISTANCE, NULL);
+        peers_run(peers, SECOND);
+        peers_send(peers, PEERS_CLIENT, TW_CHANNEL_ORDERED, 10240, 0);
+        PEERS_CHECK(peers, peers_settle(peers, 3 * SECOND));
+        peers_send(peers, PEERS_SERVER, TW_CHANNEL_ORDERED, 10240, 0);
+        PEERS_CHECK(peers, peers_settle(peers, 3 * SECOND));
+        PEERS_CHECK(peers, peers->ends[0].channels[1].received == 1);
+        PEERS_CHECK(peers, peers->ends[1].channels[1].received == 1);
+        peers_destroy(peers);
+    }
+}
+
+struct shares {
+    uint64_t bytes[TW_CHANNEL_COUNT];
+};
+
+/* Commands at 20 a second, chat, and bulk without end; returns what left per channel. */
+static struct shares press(struct peers *peers, uint64_t us)
+{
+    struct tw_sender *sender = &peers->ends[PEERS_SERVER].transport.sender;
+    struct shares before, left;
+    memcpy(before.bytes, sender->channel_bytes, sizeof(before.bytes));
+    for (uint64_t end_us = peers->now_us + us; peers->now_us < end_us;) {
+        peers_send(peers, PEERS_SERVER, TW_CHANNEL_ORDERED, 60, 0);
+        if (tw_rng_below(&peers->rng, 4) == 0)
+            peers_send(peers, PEERS_SERVER, TW_CHANNEL_UNORDERED, 200, 0);
+        if (sender->blocks + 80u <= sender->blocks_max)
+            peers_send(peers, PEERS_SERVER, TW_CHANNEL_BULK, 40000, 0);
+        peers_run(peers, 50 * PEERS_STEP_US);
+    }
+    for (uint32_t i = 0; i < TW_CHANNEL_COUNT; i++)
+        left.bytes[i] = sender->channel_bytes[i] - before.bytes[i];
+    return left;
+}
+
+/* A cap of 1 % of what went through without one: bulk gives way, commands keep two round trips. */
+static void test_one_percent_of_the_bandwidth(void **state)
+{
+    (void)state;
+    struct net_profile open = {.latency_us = 20000, .bits_per_s = 100000000, .queue_bytes = 200000};
+    struct net_profile capped = open;
+    struct shares all = {0};
+    struct shares few = {0};
+    uint32_t least_percent = 100;
+    capped.queue_bytes = 6000;
+    for (uint32_t i = 0; i < seeds; i++) {
+        struct peers *peers = peers_create(&open, first_seed + i * SEED_DISTANCE, NULL);
+        press(peers, 2 * SECOND);
+        uint64_t rate = bulk_rate(peers, 2 * SECOND);
+        PEERS_CHECK(peers, peers_settle(peers, 10 * SECOND));
+        capped.bits_per_s = rate * 8u / 100u;
+        net_set_profile(peers->net, &capped);
+        press(peers, 3 * SECOND);
+        few = press(peers, 2 * SECOND);
+        struct peers_channel *commands = &peers->ends[PEERS_SERVER].channels[TW_CHANNEL_ORDERED];
+        uint32_t received = commands->received;
+        commands->prompt = 0;
+        press(peers, 5 * SECOND);
+        received = commands->received - received;
+        uint32_t percent = commands->prompt * 100u / received;
+        least_percent = percent < least_percent ? percent : least_percent;
+        PEERS_CHECK(peers, received >= 90u && percent >= 75u);
+        net_set_profile(peers->net, &open);
+        press(peers, 5 * SECOND);
+        PEERS_CHECK(peers,
+                    tw_transport_state(&peers->ends[PEERS_SERVER].transport) == TW_LINK_NORMAL);
+        all = press(peers, 2 * SECOND);
+        PEERS_CHECK(peers, all.bytes[TW_CHANNEL_BULK] > 5u * few.bytes[TW_CHANNEL_BULK]);
+        PEERS_CHECK(peers, peers_settle(peers, 20 * SECOND));
+        peers_destroy(peers);
+    }
+    printf("at 1 %% of the bandwidth %u %% of the commands took less than two round trips\n",
+           least_percent);
+    for (uint32_t i = TW_CHANNEL_ORDERED; i < TW_CHANNEL_COUNT; i++)
+        printf("channel %u in 2 s: %llu bytes, at 1 %% of the bandwidth %llu\n", i,
+               (unsigned long long)all.bytes[i], (unsigned long long)few.bytes[i]);
+}
+
+/* A reader that is slow slows its sender down, and loses nothing. */
+static void test_slow_reader(void **state)
+{
+    (void)state;
+    struct net_profile profile = profile_with_loss(50);
+    uint64_t refused = 0;
+    for (uint32_t i = 0; i < seeds; i++) {
+        struct peers *peers = peers_create(&profile, first_seed + i * SEED_DISTANCE, NULL);
+        peers->take_every_us = 400 * PEERS_STEP_US;
+        for (uint32_t k = 0; k < 30; k++) {
+            for (uint32_t end = 0; end < 2; end++) {
+                peers_send(peers, end, TW_CHANNEL_BULK, 60000, 0);
+                peers_send(peers, end, TW_CHANNEL_UNORDERED, 30000, 0);
+                peers_send(peers, end, TW_CHANNEL_ORDERED, 100, 0);
+            }
+            peers_run(peers, 100 * PEERS_STEP_US);
+        }
+        PEERS_CHECK(peers, peers_settle(peers, 60 * SECOND));
+        peers_run(peers, SECOND);
+        check_all_arrived(peers);
+        refused += peers->ends[0].no_room + peers->ends[1].no_room;
+        peers_destroy(peers);
+    }
+    assert_true(refused > 0);
+}
+
+int main(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--long") == 0)
+            seeds = 1000;
+        else if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc)
+            first_seed = strtoull(argv[++i], NULL, 10), seeds = 1;
+    }
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_profile_delivers_exactly_once),
+        cmocka_unit_test(test_5_percent_loss),
+        cmocka_unit_test(test_20_percent_loss),
+        cmocka_unit_test(test_reordering_and_duplication),
+        cmocka_unit_test(test_burst_loss),
+        cmocka_unit_test(test_30_percent_for_10_seconds),
+        cmocka_unit_test(test_outage_of_3_seconds),
+        cmocka_unit_test(test_latency_swings),
+        cmocka_unit_test(test_numbers_at_their_end),
+        cmocka_unit_test(test_last_packet_number),
+        cmocka_unit_test(test_channels_do_not_block_each_other),
+        cmocka_unit_test(test_deadlines),
+        cmocka_unit_test(test_bulk_fills_a_link_of_20_mbit),
+        cmocka_unit_test(test_10_kilobytes_round_trip_at_5_percent),
+        cmocka_unit_test(test_one_percent_of_the_bandwidth),
+        cmocka_unit_test(test_slow_reader),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
