@@ -119,6 +119,28 @@ def test_replay_goes_on_and_flat_out(options):
         scene.expect_equal("outcomes", moved, {"accepted": 3 * frames, "arp_handled": arp})
 
 
+def test_replay_into_a_file_writes_what_it_read(options):
+    """Any DPDK port will do: here net_pcap, whose file holds the capture's frames again."""
+    with _start_lab(options) as host:
+        capture, _, frames = _capture(host, "frames", "--client-hosts", 1)
+        copy = host.directory / "copy.pcap"
+        status, output = shell.run(
+            [host.executable("load"), "replay", "--capture", capture, "--device",
+             f"net_pcap0,tx_pcap={copy}", "--flat-out", "--json", "--drain", 0], timeout_s=60)
+        scene.expect_equal(f"replay\n{output}\nstatus", status, 0)
+        scene.expect_equal("frames", _frames(copy), _frames(capture))
+        scene.expect_equal("their number", len(_frames(copy)), frames)
+
+
+def _frames(path):
+    content, at, frames = path.read_bytes(), 24, []
+    while at < len(content):
+        length = struct.unpack_from("<I", content, at + 8)[0]
+        frames.append(content[at + 16:at + 16 + length])
+        at += 16 + length
+    return frames
+
+
 def test_replayed_numbers_are_repeats(options):
     """Without sessions a capture is played as it is: the second time the engine knows it all."""
     with _start_lab(options) as host:

@@ -71,7 +71,19 @@ static bool start_eal(struct tw_replay_port *port, const struct tw_replay_option
     return true;
 }
 
-static bool configure(struct tw_replay_port *port, uint32_t frame_max,
+/* net_memif does not start before the other end has made its socket. */
+static int start_port(const struct tw_replay_port *port, uint32_t wait_s)
+{
+    uint64_t deadline_ns = tw_clock_now_ns() + wait_s * TW_SECOND_NS;
+    int result = rte_eth_dev_start(port->id);
+    while (result != 0 && tw_clock_now_ns() < deadline_ns) {
+        tw_clock_sleep_until_ns(tw_clock_now_ns() + 50 * TW_MILLISECOND_NS);
+        result = rte_eth_dev_start(port->id);
+    }
+    return result;
+}
+
+static bool configure(struct tw_replay_port *port, uint32_t frame_max, uint32_t wait_s,
                       struct tw_replay_port_error *error)
 {
     struct rte_eth_conf configuration = {0};
@@ -92,9 +104,10 @@ static bool configure(struct tw_replay_port *port, uint32_t frame_max,
     if (result == 0)
         result = rte_eth_tx_queue_setup(port->id, 0, tx, 0, NULL);
     if (result == 0)
-        result = rte_eth_dev_start(port->id);
+        result = start_port(port, wait_s);
     if (result != 0)
-        return fail(error, "the port does not start: %s", rte_strerror(-result));
+        return fail(error, "the port did not start within %u s: %s; does the other end run?",
+                    wait_s, rte_strerror(-result));
     port->started = true;
     (void)rte_eth_promiscuous_enable(port->id); /* the clients' MAC address is not the port's */
     return true;
@@ -131,7 +144,7 @@ bool tw_replay_port_open(struct tw_replay_port *port, const struct tw_replay_opt
     }
     memcpy(port->mac, mac.addr_bytes, sizeof(port->mac));
     snprintf(port->driver, sizeof(port->driver), "%s", info.driver_name);
-    if (!configure(port, frame_max, error))
+    if (!configure(port, frame_max, options->wait_s, error))
         return false;
     if (!wait_for_link(port, options->wait_s))
         return fail(error, "%s: no link within %u s: does the other end run?", name,
