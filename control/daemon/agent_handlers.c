@@ -94,7 +94,7 @@ static void handle_engine_hello(struct tw_agent_batch *batch, const union tw_age
 static void start_session(struct tw_agent_batch *batch, const struct tw_agent_session *session)
 {
     struct tw_session_row row = {
-        .connection_id = session->connection_id,
+        .connection_id = session->first_id,
         .account = session->account,
         .started_unix_s = batch->now_unix_ms / 1000u - session->age_s,
     };
@@ -139,17 +139,40 @@ static void judge(struct tw_agent_batch *batch, struct tw_live_session *session,
         kick(batch, tw_live_is_newer(session, other) ? other : session, TW_CLOSE_REPLACED);
 }
 
+/* Takes the session out of its place under an older connection id. False: what is told is older
+ * than what is known. *condemned: it is to be kicked, under whatever id. */
+static bool supersede(struct tw_agent_batch *batch, const struct tw_agent_session *session,
+                      bool *condemned)
+{
+    struct tw_live *live = &batch->daemon->live;
+    const struct tw_live_session *known =
+        tw_live_find_token(live, session->account, session->token_id, session->first_id);
+    *condemned = false;
+    if (!known || known->connection_id == session->connection_id)
+        return true;
+    if (known->moves >= session->moves)
+        return false;
+    *condemned = known->condemned;
+    tw_live_remove(live, known->connection_id);
+    return true;
+}
+
 /* A session that the engine has: told by an event or a resync, perhaps not for the first time. */
 static void note_session(struct tw_agent_batch *batch, const struct tw_agent_session *session)
 {
     struct tw_daemon *daemon = batch->daemon;
+    bool condemned;
+    if (!supersede(batch, session, &condemned))
+        return;
     enum tw_store_result consumed =
-        tw_store_token_consume(daemon->store, session->token_id, session->connection_id,
+        tw_store_token_consume(daemon->store, session->token_id, session->first_id,
                                batch->now_unix_ms / 1000u + TW_TOKEN_VALIDITY_MAX_S);
     stored(batch, consumed);
     start_session(batch, session);
     struct tw_live_session *live = tw_live_put(&daemon->live, session, batch->now_unix_ms / 1000u);
-    if (live)
+    if (live && condemned)
+        kick(batch, live, TW_CLOSE_KICKED); /* the first kick may have been for a tombstone's end */
+    else if (live)
         judge(batch, live, consumed);
     else
         batch->refused = "connection id of a worker that is not configured";
@@ -169,8 +192,8 @@ static void handle_session(struct tw_agent_batch *batch, const union tw_agent_me
 
 static bool row_is_live(struct tw_daemon *daemon, const struct tw_session_row *row)
 {
-    const struct tw_live_session *live = tw_live_find(&daemon->live, row->connection_id);
-    return live && memcmp(live->token_id, row->token_id, TW_TOKEN_ID_SIZE) == 0;
+    return tw_live_find_token(&daemon->live, row->account, row->token_id, row->connection_id) !=
+           NULL;
 }
 
 /* Sessions the store calls live and the engine did not report: it forgot them, reason unknown. */
@@ -244,6 +267,11 @@ static void handle_confirmed(struct tw_agent_batch *batch, const union tw_agent_
     note_session(batch, &message->session);
 }
 
+static void handle_moved(struct tw_agent_batch *batch, const union tw_agent_message *message)
+{
+    handle_confirmed(batch, message);
+}
+
 static void handle_closed(struct tw_agent_batch *batch, const union tw_agent_message *message)
 {
     const struct tw_agent_session *session = &message->session;
@@ -252,14 +280,17 @@ static void handle_closed(struct tw_agent_batch *batch, const union tw_agent_mes
         return;
     note_event(batch, session->event);
     struct tw_session_row row = {
-        .connection_id = session->connection_id,
+        .connection_id = session->first_id,
+        .account = session->account,
         .ended_unix_s = batch->now_unix_ms / 1000u,
         .reason = session->reason,
     };
     memcpy(row.token_id, session->token_id, TW_TOKEN_ID_SIZE);
     stored(batch, tw_store_session_end(daemon->store, &row));
-    if (row_is_live(daemon, &row))
-        tw_live_remove(&daemon->live, row.connection_id);
+    const struct tw_live_session *live =
+        tw_live_find_token(&daemon->live, session->account, session->token_id, session->first_id);
+    if (live && live->moves <= session->moves)
+        tw_live_remove(&daemon->live, live->connection_id);
 }
 
 static void handle_stats(struct tw_agent_batch *batch, const union tw_agent_message *message)
@@ -286,6 +317,7 @@ static const handler handlers[] = {
     [TW_AGENT_RESYNC_END] = handle_resync_end,
     [TW_AGENT_HANDSHAKE_REQUEST] = handle_handshake,
     [TW_AGENT_SESSION_CONFIRMED] = handle_confirmed,
+    [TW_AGENT_SESSION_MOVED] = handle_moved,
     [TW_AGENT_SESSION_CLOSED] = handle_closed,
     [TW_AGENT_STATS] = handle_stats,
     [TW_AGENT_SESSION_STATE] = handle_session_state,

@@ -71,6 +71,7 @@ static const struct {
     [TW_AGENT_RESYNC_END] = {sizeof(struct tw_agent_resync_end), NULL},
     [TW_AGENT_HANDSHAKE_REQUEST] = {sizeof(struct tw_agent_handshake_request), NULL},
     [TW_AGENT_SESSION_CONFIRMED] = {sizeof(struct tw_agent_session), event_ok},
+    [TW_AGENT_SESSION_MOVED] = {sizeof(struct tw_agent_session), event_ok},
     [TW_AGENT_SESSION_CLOSED] = {sizeof(struct tw_agent_session), event_ok},
     [TW_AGENT_STATS] = {sizeof(struct tw_agent_stats), stats_ok},
     [TW_AGENT_SESSION_STATE] = {sizeof(struct tw_agent_session_state), session_state_ok},

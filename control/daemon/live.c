@@ -55,6 +55,19 @@ struct tw_live_session *tw_live_find_account(struct tw_live *live, uint64_t acco
     return newest;
 }
 
+struct tw_live_session *tw_live_find_token(struct tw_live *live, uint64_t account,
+                                           const uint8_t token_id[TW_TOKEN_ID_SIZE],
+                                           uint32_t first_id)
+{
+    for (uint32_t at = *head_of(live, account); at; at = live->slots[at - 1].account_next) {
+        struct tw_live_session *slot = &live->slots[at - 1];
+        if (slot->account == account && slot->first_id == first_id &&
+            memcmp(slot->token_id, token_id, TW_TOKEN_ID_SIZE) == 0)
+            return slot;
+    }
+    return NULL;
+}
+
 bool tw_live_is_newer(const struct tw_live_session *session, const struct tw_live_session *than)
 {
     if (session->installed_ns != than->installed_ns)
@@ -92,6 +105,8 @@ struct tw_live_session *tw_live_put(struct tw_live *live, const struct tw_agent_
     slot->account = session->account;
     slot->started_unix_s = started_unix_s;
     slot->installed_ns = session->installed_ns;
+    slot->first_id = session->first_id;
+    slot->moves = session->moves;
     memcpy(slot->token_id, session->token_id, TW_TOKEN_ID_SIZE);
     slot->address = session->address;
     slot->seen = true;

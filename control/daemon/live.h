@@ -20,6 +20,8 @@ struct tw_live_session {
     uint8_t token_id[TW_TOKEN_ID_SIZE];
     struct tw_address address;
     uint64_t installed_ns; /* the engine's clock: the larger, the newer */
+    uint32_t first_id;     /* connection id that used the token */
+    uint32_t moves;        /* of the message that told it: a smaller one is old news */
     bool seen;             /* reported since the newest resync began */
     bool condemned;        /* a kick is on its way */
     uint32_t account_next; /* index + 1 of the next slot in this account's chain */
@@ -40,6 +42,10 @@ struct tw_live_session *tw_live_find(struct tw_live *live, uint32_t connection_i
 /* Newest session of an account that is not condemned, other than `except`, or NULL. */
 struct tw_live_session *tw_live_find_account(struct tw_live *live, uint64_t account,
                                              uint32_t except);
+/* The session that used this token as `first_id`, whatever its connection id is now, or NULL. */
+struct tw_live_session *tw_live_find_token(struct tw_live *live, uint64_t account,
+                                           const uint8_t token_id[TW_TOKEN_ID_SIZE],
+                                           uint32_t first_id);
 /* Which of two sessions was begun later: all that are told apart have different ids. */
 bool tw_live_is_newer(const struct tw_live_session *session, const struct tw_live_session *than);
 

@@ -149,7 +149,8 @@ uint32_t tw_agent_protocol_room(const struct tw_agent_protocol *protocol)
 void tw_agent_protocol_push_event(struct tw_agent_protocol *protocol, enum tw_agent_type type,
                                   const struct tw_agent_session *session)
 {
-    TW_ASSERT(type == TW_AGENT_SESSION_CONFIRMED || type == TW_AGENT_SESSION_CLOSED);
+    TW_ASSERT(type == TW_AGENT_SESSION_CONFIRMED || type == TW_AGENT_SESSION_MOVED ||
+              type == TW_AGENT_SESSION_CLOSED);
     if (protocol->event_count == protocol->config.events_max) {
         protocol->counters.events_lost++;
         return;

@@ -69,7 +69,7 @@ uint32_t tw_agent_protocol_unacknowledged(const struct tw_agent_protocol *protoc
 /* Messages that still fit the queue. */
 uint32_t tw_agent_protocol_room(const struct tw_agent_protocol *protocol);
 
-/* type: SESSION_CONFIRMED or SESSION_CLOSED; kept whether there is a link or not. */
+/* type: SESSION_CONFIRMED, SESSION_MOVED or SESSION_CLOSED; kept whether there is a link or not. */
 void tw_agent_protocol_push_event(struct tw_agent_protocol *protocol, enum tw_agent_type type,
                                   const struct tw_agent_session *session);
 /* A live session, during the resync; counts for RESYNC_END. Ignored outside of one. */

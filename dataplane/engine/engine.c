@@ -113,6 +113,8 @@ static bool create_worker(struct tw_engine *engine, uint32_t index, struct tw_en
         uint32_t to = tw_topology_worker(engine->topology, other);
         config.handover_out[other] = ring_between(engine, TW_RING_HANDOVER, from, to);
         config.handover_in[other] = ring_between(engine, TW_RING_HANDOVER, to, from);
+        config.move_out[other] = ring_between(engine, TW_RING_MOVE, from, to);
+        config.move_in[other] = ring_between(engine, TW_RING_MOVE, to, from);
     }
     if (counters != NULL)
         engine->workers[index] = tw_worker_create(&config);

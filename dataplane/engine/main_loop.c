@@ -194,6 +194,11 @@ static void handle_event(struct tw_main_loop *loop, uint32_t worker, uint64_t no
     case TW_EVENT_CONFIRMED:
         tw_agent_protocol_push_event(loop->protocol, TW_AGENT_SESSION_CONFIRMED, &event->session);
         break;
+    case TW_EVENT_MOVED:
+        /* Without a link nobody has to be told: the next resync names the id that it has then. */
+        if (tw_agent_link_is_up(&loop->link))
+            tw_agent_protocol_push_event(loop->protocol, TW_AGENT_SESSION_MOVED, &event->session);
+        break;
     case TW_EVENT_CLOSED:
         tw_agent_protocol_push_event(loop->protocol, TW_AGENT_SESSION_CLOSED, &event->session);
         break;

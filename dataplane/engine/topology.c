@@ -4,6 +4,7 @@
 #include "dataplane/engine/shard_config.h"
 #include "dataplane/gate/filter.h"
 #include "dataplane/gate/mailbox.h"
+#include "dataplane/gate/move.h"
 #include "simulation/shard/shard.h"
 #include "tickwire/assert.h"
 #include "tickwire/shard.h"
@@ -186,7 +187,8 @@ static void add_threads(struct tw_topology *topology, const struct tw_config_eng
 static struct tw_topology_ring *add_ring(struct tw_topology *topology, enum tw_ring_kind kind,
                                          uint32_t producer, uint32_t consumer)
 {
-    static const char *const names[] = {"records", "empty", "full", "events", "commands", "hand"};
+    static const char *const names[] = {"records",  "empty", "full", "events",
+                                        "commands", "hand",  "move"};
     TW_ASSERT(topology->ring_count < TW_TOPOLOGY_RINGS_MAX);
     struct tw_topology_ring *ring = &topology->rings[topology->ring_count++];
     ring->kind = kind;
@@ -253,6 +255,11 @@ static void add_rings(struct tw_topology *topology, const struct tw_config *conf
             ring->element_size = sizeof(void *);
             ring->depth = HANDOVER_DEPTH;
             ring->reason = "16 bursts of 64: only packets of moved clients arrive elsewhere";
+
+            ring = add_ring(topology, TW_RING_MOVE, thread, tw_topology_worker(topology, other));
+            ring->element_size = sizeof(struct tw_move);
+            ring->depth = TW_MOVE_RING_DEPTH;
+            ring->reason = "8 moves under way: 8 requests, 8 sessions, 8 answers; and 7 closes";
         }
     }
 }
@@ -383,6 +390,7 @@ static const struct {
     [TW_RING_EVENTS] = {TW_THREAD_WORKER, TW_THREAD_MAIN},
     [TW_RING_COMMANDS] = {TW_THREAD_MAIN, TW_THREAD_WORKER},
     [TW_RING_HANDOVER] = {TW_THREAD_WORKER, TW_THREAD_WORKER},
+    [TW_RING_MOVE] = {TW_THREAD_WORKER, TW_THREAD_WORKER},
 };
 
 static bool check_rings(const struct tw_topology *topology, struct tw_topology_error *error)
@@ -413,7 +421,7 @@ static bool check_rings(const struct tw_topology *topology, struct tw_topology_e
         }
     }
     uint32_t workers = topology->workers;
-    uint32_t wanted = workers * topology->shards * 3 + workers * 2 + workers * (workers - 1);
+    uint32_t wanted = workers * topology->shards * 3 + workers * 2 + workers * (workers - 1) * 2;
     if (topology->ring_count != wanted)
         return fail(error, "the table has %u rings, expected %u", topology->ring_count, wanted);
     return true;

@@ -22,7 +22,8 @@ static uint32_t find_open_session(const struct tw_worker *worker, uint32_t conne
     uint32_t slot;
     if (tw_connection_worker(connection_id) != worker->config.index ||
         tw_sessions_find(&worker->sessions, connection_id, &slot) != TW_SESSIONS_FOUND ||
-        worker->sessions.hot[slot].state == TW_SESSION_CLOSING)
+        worker->sessions.hot[slot].state == TW_SESSION_CLOSING ||
+        worker->sessions.hot[slot].state == TW_SESSION_RESERVED)
         return TW_SESSION_NONE;
     return slot;
 }
@@ -30,7 +31,11 @@ static uint32_t find_open_session(const struct tw_worker *worker, uint32_t conne
 static void kick(struct tw_worker *worker, const struct tw_worker_command *command)
 {
     uint32_t slot = find_open_session(worker, command->connection_id);
-    if (slot != TW_SESSION_NONE)
+    if (slot == TW_SESSION_NONE)
+        return;
+    if (worker->sessions.hot[slot].state == TW_SESSION_MOVED)
+        tw_move_close(worker, slot, command->reason);
+    else
         tw_owed_close(worker, slot, command->reason, true);
 }
 
@@ -39,8 +44,8 @@ static void query(struct tw_worker *worker, const struct tw_worker_command *comm
     uint32_t slot = find_open_session(worker, command->connection_id);
     memset(&worker->event, 0, sizeof(worker->event));
     worker->event.query = command->query;
-    /* A full ring loses the answer; whoever asked asks again. */
-    if (slot != TW_SESSION_NONE)
+    /* A full ring loses the answer; whoever asked asks again. A tombstone has nothing to tell. */
+    if (slot != TW_SESSION_NONE && worker->sessions.hot[slot].state != TW_SESSION_MOVED)
         (void)!tw_owed_session_event(worker, TW_EVENT_SESSION, slot);
     else
         (void)!tw_owed_event(worker, TW_EVENT_SESSION);
@@ -137,7 +142,10 @@ static void walk_close(struct tw_worker *worker)
     struct tw_walk *walk = &worker->close_walk;
     for (uint32_t i = 0; i < TW_SESSIONS_PER_TURN && walk->next < worker->sessions.capacity; i++) {
         uint32_t slot = walk->next++;
-        if (worker->sessions.hot[slot].state != TW_SESSION_FREE)
+        if (worker->sessions.hot[slot].state == TW_SESSION_MOVED)
+            worker->sessions.hot[slot].timer_ns = worker->now_ns; /* no 5 s more */
+        else if (worker->sessions.hot[slot].state != TW_SESSION_FREE &&
+                 worker->sessions.hot[slot].state != TW_SESSION_RESERVED)
             tw_owed_close(worker, slot, walk->reason, true);
     }
     walk->running = walk->next < worker->sessions.capacity;
@@ -171,6 +179,8 @@ static void check_timeout(struct tw_worker *worker, uint32_t slot)
         tw_owed_release(worker, slot);
     else if (session->state == TW_SESSION_LIVE && worker->now_ns - heard_ns >= idle_ns)
         tw_owed_close(worker, slot, TW_CLOSE_TIMEOUT, true);
+    else if (session->state == TW_SESSION_MOVED)
+        tw_move_check_tombstone(worker, slot);
 }
 
 static void check_timeouts(struct tw_worker *worker)

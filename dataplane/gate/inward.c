@@ -80,13 +80,18 @@ static void handle_icmp(struct tw_worker *worker, uint32_t i)
                       tw_icmp_reply(packet, &worker->interfaces[packet->interface].rules, mac));
 }
 
-/* True if the packet left for its owner; it ends in an outcome there. */
-static bool hand_over(struct tw_worker *worker, uint32_t i)
+/* True if the packet left for `owner`; it ends in an outcome there. What is not a session's own
+ * packet shows only there: so much and no more may go. */
+static bool hand_over(struct tw_worker *worker, uint32_t i, uint32_t owner, uint32_t passed_id)
 {
-    uint32_t owner = tw_connection_worker(worker->burst.packets[i].header.connection_id);
     struct rte_ring *ring = worker->config.handover_out[owner];
-    /* The buffer alone crosses: it tells the owner where it came from. */
+    if (!tw_budget_take(&worker->budgets.pass_on, worker->budgets.pass_on_rate, worker->now_ns)) {
+        worker->burst.packets[i].outcome = TW_OUTCOME_WORKER_BUDGET;
+        return false;
+    }
+    /* The buffer alone crosses: it tells the owner where it came from, and whose it is. */
     worker->received[i]->port = worker->interfaces[worker->burst.packets[i].interface].port_id;
+    worker->received[i]->hash.usr = passed_id;
     if (ring && rte_ring_sp_enqueue(ring, worker->received[i]) == 0) {
         worker->received[i] = NULL;
         return true;
@@ -103,7 +108,7 @@ static void answer_stage(struct tw_worker *worker)
     for (uint32_t n = 0; n < burst->going_count; n++) {
         uint8_t i = burst->going[n];
         struct tw_packet *packet = &burst->packets[i];
-        uint32_t owner = tw_connection_worker(packet->header.connection_id);
+        uint32_t owner = tw_connection_worker(tw_packet_session_id(packet));
         if (packet->kind == TW_PACKET_ARP)
             handle_arp(worker, i);
         else if (packet->kind == TW_PACKET_ICMP)
@@ -112,11 +117,26 @@ static void answer_stage(struct tw_worker *worker)
             tw_handshake_receive(worker, packet);
         else if (owner >= worker->config.workers)
             packet->outcome = TW_OUTCOME_CONNECTION_UNKNOWN;
-        else if (owner != worker->config.index && hand_over(worker, i))
+        else if (owner != worker->config.index && hand_over(worker, i, owner, 0))
             continue; /* no longer ours to touch: it is decided where it went */
         kept = tw_burst_pass(burst, kept, i);
     }
     burst->going_count = kept;
+}
+
+/* Tombstones pass on what still comes for them. */
+static void pass_on(struct tw_worker *worker)
+{
+    struct tw_burst *burst = &worker->burst;
+    for (uint32_t i = 0; i < burst->count && burst->elsewhere > 0; i++) {
+        struct tw_packet *packet = &burst->packets[i];
+        if (packet->outcome != TW_OUTCOME_ELSEWHERE)
+            continue;
+        uint32_t moved_to = worker->sessions.hot[packet->slot].moved_to;
+        burst->elsewhere--;
+        if (hand_over(worker, i, tw_connection_worker(moved_to), moved_to))
+            packet->outcome = TW_OUTCOME_OPEN; /* and not ours to touch */
+    }
 }
 
 static void parse_stage(struct tw_worker *worker)
@@ -172,6 +192,8 @@ static void run_stages(struct tw_worker *worker, uint32_t count)
     answer_stage(worker);
     tw_stage_end(cycles, TW_STAGE_ANSWER);
     tw_live_find(live, burst, worker->now_ns);
+    if (burst->elsewhere > 0)
+        pass_on(worker);
     tw_stage_end(cycles, TW_STAGE_FIND);
     tw_live_test(live, burst, worker->now_ns);
     tw_stage_end(cycles, TW_STAGE_TEST);
@@ -200,6 +222,8 @@ static uint32_t receive_from_port(struct tw_worker *worker, uint8_t interface)
         for (uint16_t i = 0; i < count; i++) {
             bytes += worker->received[i]->pkt_len;
             worker->burst.packets[i].interface = interface;
+            worker->burst.packets[i].arrived_at = (uint8_t)worker->config.index;
+            worker->burst.packets[i].passed_id = 0;
         }
         tw_counter_add(&worker->config.counters->rx_packets, count);
         tw_counter_add(&worker->config.counters->rx_bytes, bytes);
@@ -230,9 +254,14 @@ static uint32_t receive_from_workers(struct tw_worker *worker)
         tw_stage_begin(&worker->stage_cycles);
         uint32_t count =
             rte_ring_sc_dequeue_burst(ring, (void **)worker->received, TW_BURST_MAX, NULL);
-        for (uint32_t i = 0; i < count; i++)
-            worker->burst.packets[i].interface =
-                interface_of_port(worker, worker->received[i]->port);
+        for (uint32_t i = 0; i < count; i++) {
+            struct tw_packet *packet = &worker->burst.packets[i];
+            packet->interface = interface_of_port(worker, worker->received[i]->port);
+            packet->arrived_at = (uint8_t)from;
+            packet->passed_id = worker->received[i]->hash.usr;
+        }
+        /* The session of a packet that was passed on was given before. */
+        tw_move_turn(worker);
         run_stages(worker, count);
         total += count;
     }

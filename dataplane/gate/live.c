@@ -5,7 +5,7 @@
 
 void tw_live_prefetch(const struct tw_live *live, const struct tw_packet *packet)
 {
-    uint32_t slot = tw_connection_slot(packet->header.connection_id);
+    uint32_t slot = tw_connection_slot(tw_packet_session_id(packet));
     if (slot < live->sessions->capacity)
         __builtin_prefetch(&live->sessions->hot[slot], 1);
 }
@@ -25,7 +25,8 @@ static uint16_t check_path(const struct tw_live *live, struct tw_packet *packet,
     const struct tw_session *session = &live->sessions->hot[packet->slot];
     struct tw_session_body *body = &live->sessions->bodies[packet->slot];
     struct tw_path_end source = {packet->source, packet->interface};
-    if (session->candidate && tw_path_is_candidate(&body->path, &source, now_ns)) {
+    if ((session->roam & TW_ROAM_CANDIDATE) != 0 &&
+        tw_path_is_candidate(&body->path, &source, now_ns)) {
         packet->path = TW_PATH_CANDIDATE;
         return TW_OUTCOME_OPEN;
     }
@@ -42,7 +43,7 @@ static uint16_t check_path(const struct tw_live *live, struct tw_packet *packet,
 
 static uint16_t check_session(const struct tw_live *live, struct tw_packet *packet, uint64_t now_ns)
 {
-    switch (tw_sessions_find(live->sessions, packet->header.connection_id, &packet->slot)) {
+    switch (tw_sessions_find(live->sessions, tw_packet_session_id(packet), &packet->slot)) {
     case TW_SESSIONS_UNKNOWN:
         return TW_OUTCOME_CONNECTION_UNKNOWN;
     case TW_SESSIONS_STALE:
@@ -51,6 +52,9 @@ static uint16_t check_session(const struct tw_live *live, struct tw_packet *pack
         break;
     }
     const struct tw_session *session = &live->sessions->hot[packet->slot];
+    if (session->state >= TW_SESSION_RESERVED)
+        return session->state == TW_SESSION_MOVED ? TW_OUTCOME_ELSEWHERE
+                                                  : TW_OUTCOME_CONNECTION_UNKNOWN;
     packet->path = TW_PATH_CURRENT;
     if (!tw_live_is_on_path(session, packet)) {
         uint16_t outcome = check_path(live, packet, now_ns);
@@ -86,6 +90,7 @@ static uint16_t outcome_of_replay(enum tw_replay_result result)
 void tw_live_find(const struct tw_live *live, struct tw_burst *burst, uint64_t now_ns)
 {
     uint32_t kept = 0;
+    burst->elsewhere = 0;
     for (uint32_t n = 0; n < burst->going_count; n++) {
         uint8_t i = burst->going[n];
         struct tw_packet *packet = &burst->packets[i];
@@ -94,6 +99,7 @@ void tw_live_find(const struct tw_live *live, struct tw_burst *burst, uint64_t n
             packet->outcome = check_header(&packet->header);
         if (packet->outcome == TW_OUTCOME_OPEN)
             prefetch_body(&live->sessions->bodies[packet->slot], packet->header.sequence);
+        burst->elsewhere += packet->outcome == TW_OUTCOME_ELSEWHERE;
         kept = tw_burst_pass(burst, kept, i);
     }
     burst->going_count = kept;

@@ -74,6 +74,14 @@ static struct tw_session *session_of(struct tw_worker *worker, const struct tw_o
     return current ? session : NULL;
 }
 
+static bool is_tombstone_of(const struct tw_worker *worker, const struct tw_out_buffer *buffer)
+{
+    if (buffer->slot >= worker->sessions.capacity)
+        return false;
+    const struct tw_session *session = &worker->sessions.hot[buffer->slot];
+    return session->state == TW_SESSION_MOVED && session->route_epoch == buffer->route_epoch;
+}
+
 static void take_buffer(struct tw_worker *worker, const struct tw_out_buffer *buffer)
 {
     struct rte_mbuf *mbuf = buffer->owner;
@@ -89,6 +97,8 @@ static void take_buffer(struct tw_worker *worker, const struct tw_out_buffer *bu
         tw_counter_add(&worker->config.counters->sends[TW_SEND_SESSION_GONE], 1);
     } else if (buffer->kind == TW_OUT_CLOSE && session) {
         tw_owed_close(worker, buffer->slot, buffer->reason, true);
+    } else if (buffer->kind == TW_OUT_CLOSE && is_tombstone_of(worker, buffer)) {
+        tw_move_close(worker, buffer->slot, buffer->reason);
     }
     rte_pktmbuf_free(mbuf);
 }

@@ -6,10 +6,17 @@
 #include <rte_ring.h>
 #include <rte_ring_elem.h>
 
-#define DELIVERIES (TW_DUE_CONFIRMED | TW_DUE_JOIN | TW_DUE_LEAVE | TW_DUE_CLOSED)
+#define DELIVERIES (TW_DUE_CONFIRMED | TW_DUE_MOVED | TW_DUE_JOIN | TW_DUE_LEAVE | TW_DUE_CLOSED)
 
 /* ---- events ------------------------------------------------------------------------------------
  */
+
+bool tw_owed_nothing(const struct tw_worker *worker, uint32_t slot)
+{
+    return (worker->sessions.hot[slot].due & (DELIVERIES | TW_DUE_LISTED)) == 0 &&
+           __atomic_load_n(&worker->config.events->cons.tail, __ATOMIC_ACQUIRE) ==
+               worker->config.events->prod.tail;
+}
 
 bool tw_owed_event(struct tw_worker *worker, enum tw_event_type type)
 {
@@ -35,6 +42,8 @@ bool tw_owed_session_event(struct tw_worker *worker, enum tw_event_type type, ui
     out->address = session->address;
     out->reason = session->close_reason;
     out->installed_ns = body->installed_ns;
+    out->first_id = body->first_id;
+    out->moves = body->landing.moves;
     out->age_s = (uint32_t)((worker->now_ns - body->installed_ns) / 1000000000u);
     out->received_packets = body->received_packets;
     out->sent_packets = body->sent_packets;
@@ -75,12 +84,14 @@ static void deliver(struct tw_worker *worker, uint32_t slot)
     unsigned int left = session->due & DELIVERIES;
     if ((left & TW_DUE_CONFIRMED) != 0 && tw_owed_session_event(worker, TW_EVENT_CONFIRMED, slot))
         left &= ~(unsigned int)TW_DUE_CONFIRMED;
+    if ((left & TW_DUE_MOVED) != 0 && tw_owed_session_event(worker, TW_EVENT_MOVED, slot))
+        left &= ~(unsigned int)TW_DUE_MOVED;
     if ((left & TW_DUE_JOIN) != 0 && tw_route_join(worker, slot))
         left &= ~(unsigned int)TW_DUE_JOIN;
-    if ((left & TW_DUE_LEAVE) != 0 && tw_route_leave(worker, slot))
+    if ((left & TW_DUE_LEAVE) != 0 && (left & TW_DUE_JOIN) == 0 && tw_route_leave(worker, slot))
         left &= ~(unsigned int)TW_DUE_LEAVE;
     /* The control plane hears of a session's end after its beginning. */
-    if ((left & TW_DUE_CLOSED) != 0 && (left & TW_DUE_CONFIRMED) == 0 &&
+    if ((left & TW_DUE_CLOSED) != 0 && (left & (TW_DUE_CONFIRMED | TW_DUE_MOVED)) == 0 &&
         tw_owed_session_event(worker, TW_EVENT_CLOSED, slot))
         left &= ~(unsigned int)TW_DUE_CLOSED;
     bool refused = (left & (TW_DUE_JOIN | TW_DUE_LEAVE)) != 0;
@@ -104,10 +115,11 @@ void tw_owed_close(struct tw_worker *worker, uint32_t slot, uint16_t reason, boo
     if (session->state == TW_SESSION_CLOSING)
         return;
     if (session->state == TW_SESSION_LIVE) {
-        /* A join that never left needs no leave. */
-        unsigned int leave = (session->due & TW_DUE_JOIN) != 0 ? 0 : TW_DUE_LEAVE;
-        session->due =
-            (uint8_t)((session->due & ~(unsigned int)TW_DUE_JOIN) | TW_DUE_CLOSED | leave);
+        /* A join that never left needs no leave; whoever came from another worker is in. */
+        bool is_in =
+            worker->sessions.bodies[slot].landing.moves > 0 || (session->due & TW_DUE_JOIN) == 0;
+        unsigned int kept = session->due & ~(is_in ? 0u : (unsigned int)TW_DUE_JOIN);
+        session->due = (uint8_t)(kept | TW_DUE_CLOSED | (is_in ? TW_DUE_LEAVE : 0u));
     }
     session->due &= (uint8_t)~TW_DUE_PONG;
     session->close_reason = reason;
@@ -119,7 +131,7 @@ void tw_owed_close(struct tw_worker *worker, uint32_t slot, uint16_t reason, boo
 
 void tw_owed_release(struct tw_worker *worker, uint32_t slot)
 {
-    if (worker->sessions.hot[slot].handshake != TW_PENDING_NONE) /* a lab's session had none */
+    if (worker->sessions.hot[slot].handshake != TW_PENDING_NONE)
         tw_pending_end(&worker->pending, worker->sessions.hot[slot].handshake);
     tw_sessions_release(&worker->sessions, slot);
 }

@@ -18,6 +18,8 @@
 
 /* `outcome` of a packet that no stage has decided yet. */
 #define TW_OUTCOME_OPEN ((uint16_t)TW_OUTCOME_COUNT)
+/* Its session is another worker's now: to be passed on there, which is no end either. */
+#define TW_OUTCOME_ELSEWHERE ((uint16_t)(TW_OUTCOME_COUNT + 1))
 
 enum tw_packet_kind {
     TW_PACKET_NONE = 0,
@@ -36,11 +38,19 @@ struct tw_packet {
     uint16_t network_length; /* of the IPv4 packet, Ethernet padding cut off */
     uint16_t payload_length; /* of the UDP payload */
     uint8_t interface;       /* that received it, of the worker's */
+    uint8_t arrived_at;      /* worker that passed it to this one, or this one */
+    uint32_t passed_id;      /* connection id that a tombstone put beside it; 0: none */
     uint8_t *payload;
     uint32_t source_ipv4;     /* host byte order */
     uint32_t slot;            /* of the session, once it is found */
     struct tw_address source; /* all zero until the IP header was found good */
     struct tw_header header;
 };
+
+/* The connection id that finds its session here. */
+static inline uint32_t tw_packet_session_id(const struct tw_packet *packet)
+{
+    return packet->passed_id != 0 ? packet->passed_id : packet->header.connection_id;
+}
 
 #endif

@@ -36,7 +36,7 @@ static bool open_path(struct tw_worker *worker, uint32_t slot, const struct tw_p
     uint8_t challenge[TW_CHALLENGE_SIZE];
     randombytes_buf(challenge, sizeof(challenge));
     tw_path_open(path, source, challenge, worker->now_ns);
-    worker->sessions.hot[slot].candidate = 1;
+    worker->sessions.hot[slot].roam |= TW_ROAM_CANDIDATE;
     count(worker, TW_ROAMING_OPENED);
     return true;
 }
@@ -48,7 +48,7 @@ static void change_address(struct tw_worker *worker, uint32_t slot, const struct
     struct tw_session *session = &worker->sessions.hot[slot];
     session->address = to->address;
     session->interface = to->interface;
-    session->candidate = 0;
+    session->roam &= (uint8_t)~TW_ROAM_CANDIDATE;
     count(worker, TW_ROAMING_VALIDATED);
 }
 

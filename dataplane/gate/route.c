@@ -56,7 +56,8 @@ static struct tw_record *take_record(struct tw_worker *worker, uint32_t slot,
 
 bool tw_route_join(struct tw_worker *worker, uint32_t slot)
 {
-    struct tw_record *record = take_record(worker, slot, TW_RECORD_JOIN);
+    bool moved = worker->sessions.bodies[slot].landing.moves > 0;
+    struct tw_record *record = take_record(worker, slot, moved ? TW_RECORD_ARRIVE : TW_RECORD_JOIN);
     if (record)
         record->join.account = worker->sessions.bodies[slot].account;
     return record != NULL;
@@ -68,6 +69,18 @@ bool tw_route_leave(struct tw_worker *worker, uint32_t slot)
     if (record)
         record->leave.reason = worker->sessions.hot[slot].close_reason;
     return record != NULL;
+}
+
+bool tw_route_move(struct tw_worker *worker, uint32_t slot)
+{
+    const struct tw_landing *landing = &worker->sessions.bodies[slot].landing;
+    struct tw_record *record = take_record(worker, slot, TW_RECORD_MOVE);
+    if (!record)
+        return false;
+    record->move.worker = tw_connection_worker(landing->target_id);
+    record->move.slot = tw_connection_slot(landing->target_id);
+    record->move.route_epoch = landing->target_epoch;
+    return true;
 }
 
 /* ---- frames ------------------------------------------------------------------------------------
@@ -171,6 +184,8 @@ static void accept(struct tw_worker *worker, const struct tw_packet *packet,
     route_frames(worker, packet->slot, frames);
     if (packet->path != TW_PATH_CURRENT)
         tw_roam_packet(worker, packet, frames);
+    if (packet->arrived_at != worker->config.index || worker->sessions.hot[packet->slot].roam != 0)
+        tw_move_look(worker, packet);
 }
 
 void tw_route_burst(struct tw_worker *worker, struct tw_burst *burst)

@@ -5,9 +5,10 @@
  *
  *   free ──install──► pending ──first authenticated packet──► live ──close──► closing ──► free
  *                        └──── 5 s, or told to close ──────────────────────────►┘
+ *   live ──given to another worker──► moved ──5 s──► free        free ──► reserved ──► live
  *
  * Owned by the worker that installed it. The body is secret and wiped on release. Sizes: 64 bytes
- * and 2,496 bytes: 26 MB for 10,000 sessions, 168 MB for 65,536.
+ * and 2,560 bytes: 26 MB for 10,000 sessions, 172 MB for 65,536.
  */
 #ifndef TICKWIRE_DATAPLANE_GATE_SESSION_H
 #define TICKWIRE_DATAPLANE_GATE_SESSION_H
@@ -37,6 +38,9 @@ enum tw_session_state {
     TW_SESSION_PENDING,
     TW_SESSION_LIVE,
     TW_SESSION_CLOSING,
+    TW_SESSION_RESERVED, /* for a session that another worker is about to give */
+    TW_SESSION_MOVED,    /* a tombstone: the session is another worker's now */
+    TW_SESSION_STATES,
 };
 
 /* What a session still owes to others; tried each turn until there was room. */
@@ -47,7 +51,15 @@ enum tw_session_due {
     TW_DUE_CLOSED = 0x08,    /* event CLOSED */
     TW_DUE_PONG = 0x10,      /* a ping waits for its answer */
     TW_DUE_ACK = 0x20,       /* something arrived since the newest ACK frame */
+    TW_DUE_MOVED = 0x40,     /* event MOVED */
     TW_DUE_LISTED = 0x80,    /* stands in the worker's list of sessions that owe something */
+};
+
+/* What an accepted packet has to be looked at for, besides its frames. */
+enum tw_session_roam {
+    TW_ROAM_CANDIDATE = 0x01, /* a path may be open in the body */
+    TW_ROAM_RENAMED = 0x02,   /* the client has not used its new connection id yet */
+    TW_ROAM_LANDING = 0x04,   /* the newest packets arrived at another worker */
 };
 
 struct tw_session {
@@ -56,18 +68,32 @@ struct tw_session {
     uint8_t state;       /* enum tw_session_state */
     uint8_t due;         /* enum tw_session_due bits */
     uint8_t shard;
-    uint8_t candidate;    /* 1: a path may be open in the body; else none is */
+    uint8_t roam;         /* enum tw_session_roam bits */
     uint32_t route_epoch; /* one more per install of this slot */
-    uint32_t malformed;   /* authenticated malformed packets */
+    union {
+        uint32_t malformed; /* authenticated malformed packets */
+        uint32_t moved_to;  /* MOVED: connection id at the new owner */
+    };
     struct tw_budget budget;
     uint64_t heard_ns;  /* newest authenticated packet; pending: installed at */
-    uint64_t timer_ns;  /* closing: when the next close goes out, then the end */
-    uint32_t handshake; /* entry in the handshake table; TW_PENDING_NONE: imported into a lab */
+    uint64_t timer_ns;  /* closing: when the next close goes out, then the end; moved: the end */
+    uint32_t handshake; /* entry in the handshake table; TW_PENDING_NONE: it had none here */
     uint16_t close_reason;
     uint8_t closes_left;
     uint8_t interface; /* by which it came, and by which it is answered */
 } __attribute__((aligned(64)));
 static_assert(sizeof(struct tw_session) == 64, "one cache line decides before cryptography");
+
+/* A session whose packets arrive at another worker: how many in a row, what became of it. */
+struct tw_landing {
+    uint64_t renamed_ns; /* newest rename frame; 0: none */
+    uint32_t target_id;  /* granted */
+    uint32_t target_epoch;
+    uint32_t moves;  /* so far */
+    uint8_t worker;  /* at which they arrive */
+    uint8_t packets; /* in a row */
+    uint8_t asked;   /* 1: ASK is under way or granted */
+};
 
 struct tw_session_body {
     /* First line: what an opened packet reads and writes, up to its route. */
@@ -88,12 +114,15 @@ struct tw_session_body {
     uint64_t ping_received_us;
     uint64_t installed_ns;
     uint8_t token_id[TW_TOKEN_ID_SIZE];
+    uint32_t sent_id;  /* connection id in the header: as the client knows it */
+    uint32_t first_id; /* the one it was welcomed with */
     /* Rare. */
     struct tw_path path;
+    struct tw_landing landing;
 } __attribute__((aligned(64)));
 static_assert(offsetof(struct tw_session_body, replay) + offsetof(struct tw_replay, words) == 64,
               "one line before the ring of bits");
-static_assert(sizeof(struct tw_session_body) == 2 * sizeof(struct tw_aead_key) + 448,
+static_assert(sizeof(struct tw_session_body) == 2 * sizeof(struct tw_aead_key) + 512,
               "the size named above");
 
 #endif

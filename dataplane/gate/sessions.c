@@ -68,7 +68,10 @@ static void begin(struct tw_sessions *sessions, uint32_t slot, uint16_t generati
         .generation = generation,
         .route_epoch = route_epoch == 0 ? 1 : route_epoch,
     };
-    memset(&sessions->bodies[slot], 0, sizeof(sessions->bodies[slot]));
+    struct tw_session_body *body = &sessions->bodies[slot];
+    memset(body, 0, sizeof(*body));
+    body->first_id = tw_sessions_id(sessions, slot);
+    body->sent_id = body->first_id;
     tw_sessions_set_state(sessions, slot, TW_SESSION_PENDING);
 }
 

@@ -24,7 +24,7 @@ struct tw_sessions {
     uint32_t free_count;
     uint32_t capacity;
     uint32_t worker;
-    uint32_t counts[TW_SESSION_CLOSING + 1]; /* by state */
+    uint32_t counts[TW_SESSION_STATES]; /* by state */
     uint8_t random_key[16];
     uint64_t random_next;
 };
@@ -54,7 +54,7 @@ void tw_sessions_release(struct tw_sessions *sessions, uint32_t slot);
 uint32_t tw_sessions_id(const struct tw_sessions *sessions, uint32_t slot);
 
 enum tw_sessions_found {
-    TW_SESSIONS_FOUND,   /* pending, live or closing */
+    TW_SESSIONS_FOUND,   /* any state but free */
     TW_SESSIONS_STALE,   /* the slot's earlier install, or another one than the current */
     TW_SESSIONS_UNKNOWN, /* never existed */
 };

@@ -143,7 +143,7 @@ bool tw_transmit_sealed_to(struct tw_worker *worker, uint32_t slot, struct rte_m
     mbuf->data_off = (uint16_t)(mbuf->data_off - TW_HEADER_SIZE);
     uint8_t *packet = rte_pktmbuf_mtod(mbuf, uint8_t *);
     tw_header_write(packet, (struct tw_header){
-                                .connection_id = tw_sessions_id(&worker->sessions, slot),
+                                .connection_id = body->sent_id,
                                 .channel = TW_CHANNEL_STATE,
                                 .sequence = body->send_sequence++,
                             });

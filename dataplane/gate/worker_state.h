@@ -7,7 +7,7 @@
  *   owed.c       what waits for room; closing      outward.c    shard buffers, pongs → sealed
  *   transmit.c   seal batch, headers, tx burst     commands.c   from the main thread, timeouts
  *   filter_stage.c  packets as views for filters
- *   roam.c       sessions that change address
+ *   roam.c       sessions that change address      move.c       sessions that change worker
  *   lab.c        sessions of a lab, imported
  *
  * Written by its lcore alone, but for `drained`. Ledger: over all workers, the sum of outcomes
@@ -23,6 +23,7 @@
 #include "dataplane/gate/interface.h"
 #include "dataplane/gate/live.h"
 #include "dataplane/gate/mailbox.h"
+#include "dataplane/gate/move.h"
 #include "dataplane/gate/packet.h"
 #include "dataplane/gate/parse.h"
 #include "dataplane/gate/pending.h"
@@ -50,8 +51,8 @@ static_assert(TW_HEADER_SIZE + TW_SHARD_CAPACITY + TW_ACK_FRAME_SIZE + TW_PONG_F
               "a full buffer with both frames still fits a datagram");
 
 struct tw_budgets {
-    struct tw_budget stranger, forged, path, arp, icmp;
-    struct tw_budget_rate stranger_rate, path_rate, arp_rate, icmp_rate;
+    struct tw_budget stranger, forged, path, pass_on, arp, icmp;
+    struct tw_budget_rate stranger_rate, path_rate, pass_on_rate, arp_rate, icmp_rate;
     struct tw_budget_rate source_rate, session_rate, input_rate;
     struct tw_source_budgets sources;
 };
@@ -113,6 +114,9 @@ struct tw_worker {
     bool closing_all;
     struct tw_walk close_walk;
     struct tw_walk resync_walk;
+    uint32_t moves_asked[TW_WORKERS_MAX];                        /* under way, by target */
+    uint32_t moves_granted[TW_WORKERS_MAX * TW_MOVES_UNDER_WAY]; /* slots that may go */
+    uint32_t moves_granted_count;
     uint32_t timeout_slot; /* next to be looked at */
     struct tw_slot_queue owed;
     uint32_t *pongs; /* slots whose ping came in this turn */
@@ -174,6 +178,8 @@ void tw_route_burst(struct tw_worker *worker, struct tw_burst *burst);
 /* Single records, told apart by whether there was room; in their rings by tw_route_flush. */
 bool tw_route_join(struct tw_worker *worker, uint32_t slot) __attribute__((warn_unused_result));
 bool tw_route_leave(struct tw_worker *worker, uint32_t slot) __attribute__((warn_unused_result));
+/* The slot's last record: names where its session goes. */
+bool tw_route_move(struct tw_worker *worker, uint32_t slot) __attribute__((warn_unused_result));
 
 void tw_route_flush(struct tw_worker *worker);
 
@@ -183,10 +189,22 @@ void tw_route_flush(struct tw_worker *worker);
 void tw_roam_packet(struct tw_worker *worker, const struct tw_packet *packet,
                     const struct tw_client_frames *frames);
 
+/* ---- move.c -----------------------------------------------------------------------------------
+ */
+/* An accepted packet that arrived elsewhere, or whose session has something to roam about. */
+void tw_move_look(struct tw_worker *worker, const struct tw_packet *packet);
+/* Takes what other workers sent, gives away what may go. */
+void tw_move_turn(struct tw_worker *worker);
+/* A tombstone's session is to be closed where it is now. */
+void tw_move_close(struct tw_worker *worker, uint32_t slot, uint16_t reason);
+void tw_move_check_tombstone(struct tw_worker *worker, uint32_t slot);
+
 /* ---- owed.c -----------------------------------------------------------------------------------
  */
 bool tw_owed_event(struct tw_worker *worker, enum tw_event_type type)
     __attribute__((warn_unused_result));
+/* Nothing about the session waits here, and all that was told about it was read. */
+bool tw_owed_nothing(const struct tw_worker *worker, uint32_t slot);
 bool tw_owed_session_event(struct tw_worker *worker, enum tw_event_type type, uint32_t slot)
     __attribute__((warn_unused_result));
 /* Delivers what can be delivered now and lists the session if something is left. */

@@ -32,6 +32,7 @@ enum tw_agent_type {
     TW_AGENT_STATS = 7,             /* once a second */
     TW_AGENT_SESSION_STATE = 8,     /* answer to SESSION_QUERY */
     TW_AGENT_LAB_RESULT = 9,        /* how an import ended */
+    TW_AGENT_SESSION_MOVED = 10,    /* event: another connection id from now on */
     /* control → engine */
     TW_AGENT_CONTROL_HELLO = 64,
     TW_AGENT_HANDSHAKE_REPLY = 65,
@@ -74,8 +75,10 @@ struct tw_agent_session {
     uint64_t installed_ns;     /* the engine's monotonic clock: tells which session is newer */
     uint64_t received_packets; /* accepted */
     uint64_t sent_packets;
+    uint32_t first_id; /* connection id that used the token: a session keeps it for life */
+    uint32_t moves;    /* times that the connection id changed: the larger, the newer the message */
 };
-/* SESSION, SESSION_CONFIRMED and SESSION_CLOSED share one shape. */
+/* SESSION, SESSION_CONFIRMED, SESSION_MOVED and SESSION_CLOSED share one shape. */
 
 struct tw_agent_resync_end {
     struct tw_agent_header header;

@@ -72,7 +72,8 @@ enum tw_outcome_kind {
     X(FRAME_MALFORMED,     "frame_malformed",     DROPPED,  "authenticated, but a frame does not parse")             \
     X(FRAME_RANGE,         "frame_range",         DROPPED,  "authenticated, but a field is out of range")            \
     X(SESSION_CLOSING,     "session_closing",     DROPPED,  "session is closing")                                    \
-    X(WORKER_FOREIGN,      "worker_foreign",      DROPPED,  "packet of another worker's session, hand-over full")
+    X(WORKER_FOREIGN,      "worker_foreign",      DROPPED,  "packet of another worker's session, hand-over full")     \
+    X(WORKER_BUDGET,       "worker_budget",       DROPPED,  "packet of another worker's session above what is passed on")
 /* clang-format on */
 
 enum tw_outcome {
@@ -141,7 +142,13 @@ static const struct tw_outcome_info tw_outcome_info[TW_OUTCOME_COUNT] __attribut
 #define TW_ROAMING(X)                                                                       \
     X(OPENED,        "opened",        "a candidate path was opened")                        \
     X(CHALLENGED,    "challenged",    "a challenge was sent to a candidate path")           \
-    X(VALIDATED,     "validated",     "a candidate answered: the session's new address")
+    X(VALIDATED,     "validated",     "a candidate answered: the session's new address")    \
+    X(ASKED,         "asked",         "a session's packets land at another worker: asked for a slot there") \
+    X(REFUSED,       "refused",       "that worker had no slot: the session stayed")        \
+    X(CANCELLED,     "cancelled",     "the session ended before it could be given away")    \
+    X(GIVEN,         "given",         "a session was given to another worker")              \
+    X(TAKEN,         "taken",         "a session was taken from another worker")            \
+    X(RENAMED,       "renamed",       "a client used its new connection id")
 /* clang-format on */
 
 #define TW_X(suffix, name, meaning) TW_INPUT_##suffix,

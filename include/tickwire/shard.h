@@ -21,6 +21,11 @@ enum tw_record_type {
     TW_RECORD_LEAVE = 2,
     TW_RECORD_INPUT = 3,
     TW_RECORD_SNAPSHOT_ACK = 4,
+    /* A session goes to another worker. MOVE is the last of the old slot and names the new one;
+     * ARRIVE is the first of the new slot. They travel in different rings: either may come first.
+     */
+    TW_RECORD_MOVE = 5,
+    TW_RECORD_ARRIVE = 6,
 };
 
 struct tw_input {
@@ -40,7 +45,7 @@ struct tw_record {
     union {
         struct {
             uint64_t account;
-        } join;
+        } join; /* and ARRIVE */
         struct {
             uint32_t reason; /* enum tw_close_reason */
         } leave;
@@ -52,6 +57,11 @@ struct tw_record {
             uint32_t newest; /* snapshot number */
             uint32_t bitmap; /* bit i = newest-1-i arrived */
         } snapshot_ack;
+        struct {
+            uint32_t worker;
+            uint32_t slot;
+            uint32_t route_epoch;
+        } move;
         uint8_t bytes[40];
     };
 };

@@ -33,21 +33,81 @@ static void mark_leaving(struct tw_shard_sessions *sessions, const struct tw_rou
     sessions->leaving[route->player] = 1;
 }
 
-bool tw_shard_sessions_join(struct tw_shard_sessions *sessions, struct tw_route *route,
-                            const struct tw_record *record)
+static bool is_new(const struct tw_route *route, uint32_t epoch)
 {
-    if (route->used && (int32_t)(record->route_epoch - route->epoch) <= 0)
-        return false;
+    return !route->used || (int32_t)(epoch - route->epoch) > 0;
+}
+
+static void begin(struct tw_shard_sessions *sessions, struct tw_route *route, uint32_t epoch)
+{
     /* The leave of the session before may have been lost to a full ring. */
     if (route->state == TW_ROUTE_PLAYING)
         mark_leaving(sessions, route);
     route->used = true;
-    route->epoch = record->route_epoch;
-    route->account = record->join.account;
-    route->state = TW_ROUTE_JOINING;
+    route->epoch = epoch;
+    route->left = false;
+    route->state = TW_ROUTE_NONE;
+}
+
+static void list_join(struct tw_shard_sessions *sessions, struct tw_route *route)
+{
     if (!route->join_listed)
         sessions->joins[sessions->join_count++] = (uint32_t)(route - sessions->routes);
     route->join_listed = true;
+}
+
+bool tw_shard_sessions_join(struct tw_shard_sessions *sessions, struct tw_route *route,
+                            const struct tw_record *record)
+{
+    if (!is_new(route, record->route_epoch))
+        return false;
+    begin(sessions, route, record->route_epoch);
+    route->account = record->join.account;
+    route->state = TW_ROUTE_JOINING;
+    list_join(sessions, route);
+    return true;
+}
+
+bool tw_shard_sessions_arrive(struct tw_shard_sessions *sessions, struct tw_route *route,
+                              const struct tw_record *record)
+{
+    if (!is_new(route, record->route_epoch))
+        return route->epoch == record->route_epoch; /* the old slot was first */
+    begin(sessions, route, record->route_epoch);
+    route->account = record->join.account;
+    route->state = TW_ROUTE_ARRIVING;
+    return true;
+}
+
+bool tw_shard_sessions_move(struct tw_shard_sessions *sessions, struct tw_route *route,
+                            const struct tw_record *record, uint32_t *player)
+{
+    *player = TW_PLAYER_NONE;
+    if (route->epoch != record->route_epoch || record->move.worker >= sessions->workers ||
+        record->move.slot >= sessions->slots_per_worker)
+        return false;
+    struct tw_route *to =
+        &sessions->routes[record->move.worker * sessions->slots_per_worker + record->move.slot];
+    if (is_new(to, record->move.route_epoch))
+        begin(sessions, to, record->move.route_epoch);
+    else if (to->epoch != record->move.route_epoch)
+        return false;
+    enum tw_route_state state = (enum tw_route_state)route->state;
+    route->state = TW_ROUTE_NONE;
+    to->account = route->account;
+    to->player = route->player;
+    to->state = (uint8_t)state;
+    if (state == TW_ROUTE_PLAYING)
+        *player = to->player;
+    else if (state == TW_ROUTE_JOINING)
+        list_join(sessions, to);
+    else if (state == TW_ROUTE_REFUSED)
+        tw_shard_sessions_refuse(sessions, (uint32_t)(to - sessions->routes));
+    if (!to->left)
+        return true;
+    if (state == TW_ROUTE_PLAYING)
+        mark_leaving(sessions, to);
+    to->state = TW_ROUTE_NONE;
     return true;
 }
 
@@ -56,6 +116,10 @@ bool tw_shard_sessions_leave(struct tw_shard_sessions *sessions, struct tw_route
 {
     if (route->state == TW_ROUTE_NONE || route->epoch != record->route_epoch)
         return false;
+    if (route->state == TW_ROUTE_ARRIVING) {
+        route->left = true; /* done when it has arrived */
+        return true;
+    }
     if (route->state == TW_ROUTE_PLAYING)
         mark_leaving(sessions, route);
     route->state = TW_ROUTE_NONE;

@@ -8,6 +8,7 @@
  * No part of the world's hash. Owner: the shard's thread.
  *
  *   NONE --JOIN--> JOINING --tick--> PLAYING --LEAVE--> NONE
+ *   NONE --ARRIVE--> ARRIVING --MOVE of the old slot--> as the old slot was, which is NONE then
  *                      \----refused--> REFUSED --close handed over--> NONE
  */
 #ifndef TICKWIRE_SIMULATION_SHARD_SESSIONS_H
@@ -24,7 +25,8 @@ enum tw_route_state {
     TW_ROUTE_NONE,
     TW_ROUTE_JOINING,
     TW_ROUTE_PLAYING,
-    TW_ROUTE_REFUSED, /* its close waits for a buffer */
+    TW_ROUTE_REFUSED,  /* its close waits for a buffer */
+    TW_ROUTE_ARRIVING, /* told by its new worker, not yet by the old one */
 };
 
 struct tw_route {
@@ -35,6 +37,7 @@ struct tw_route {
     uint8_t early_count; /* inputs kept since the last tick */
     bool used;           /* epoch is one that was seen */
     bool join_listed, close_listed;
+    bool left; /* ARRIVING: the leave came before the move */
 };
 
 struct tw_early_input {
@@ -67,6 +70,12 @@ struct tw_route *tw_shard_sessions_find(const struct tw_shard_sessions *sessions
 /* False: the record is stale. */
 bool tw_shard_sessions_join(struct tw_shard_sessions *sessions, struct tw_route *route,
                             const struct tw_record *record);
+/* A session came from another slot: its inputs wait for the word of the old one. */
+bool tw_shard_sessions_arrive(struct tw_shard_sessions *sessions, struct tw_route *route,
+                              const struct tw_record *record);
+/* Everything of `route` is its new slot's from now on; *player is whose, or TW_PLAYER_NONE. */
+bool tw_shard_sessions_move(struct tw_shard_sessions *sessions, struct tw_route *route,
+                            const struct tw_record *record, uint32_t *player);
 bool tw_shard_sessions_leave(struct tw_shard_sessions *sessions, struct tw_route *route,
                              const struct tw_record *record);
 

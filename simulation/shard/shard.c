@@ -104,6 +104,21 @@ static void consume_input(struct tw_shard *shard, struct tw_route *route,
     count_inputs(shard, &tally);
 }
 
+static bool move_session(struct tw_shard *shard, struct tw_route *route,
+                         const struct tw_record *record)
+{
+    uint32_t index;
+    if (!tw_shard_sessions_move(&shard->sessions, route, record, &index))
+        return false;
+    if (index != TW_PLAYER_NONE) {
+        struct tw_player *player = &shard->world.players[index];
+        player->worker = record->move.worker;
+        player->slot = record->move.slot;
+        player->route_epoch = record->move.route_epoch;
+    }
+    return true;
+}
+
 /* False: stale. */
 static bool consume_other(struct tw_shard *shard, struct tw_route *route,
                           const struct tw_record *record)
@@ -115,6 +130,10 @@ static bool consume_other(struct tw_shard *shard, struct tw_route *route,
         return tw_shard_sessions_join(&shard->sessions, route, record);
     case TW_RECORD_LEAVE:
         return tw_shard_sessions_leave(&shard->sessions, route, record);
+    case TW_RECORD_ARRIVE:
+        return tw_shard_sessions_arrive(&shard->sessions, route, record);
+    case TW_RECORD_MOVE:
+        return move_session(shard, route, record);
     case TW_RECORD_SNAPSHOT_ACK:
         if (route->state == TW_ROUTE_NONE || route->epoch != record->route_epoch)
             return false;
@@ -189,9 +208,15 @@ static void apply_early_inputs(struct tw_shard *shard, uint64_t tick)
 {
     struct tw_shard_sessions *sessions = &shard->sessions;
     struct tw_input_tally tally = {0};
+    uint32_t kept = 0;
     for (uint32_t i = 0; i < sessions->early_count; i++) {
         const struct tw_early_input *early = &sessions->early[i];
         struct tw_route *route = &sessions->routes[early->route];
+        /* The word of its old slot is in a ring already, and is read before the next tick. */
+        if (route->state == TW_ROUTE_ARRIVING && route->epoch == early->epoch) {
+            sessions->early[kept++] = *early;
+            continue;
+        }
         route->early_count = 0;
         if (route->state != TW_ROUTE_PLAYING || route->epoch != early->epoch) {
             tally.skipped++;
@@ -200,7 +225,7 @@ static void apply_early_inputs(struct tw_shard *shard, uint64_t tick)
         tw_inputs_offer(&shard->world.players[route->player].inputs, (uint32_t)tick - 1u,
                         early->tick, &early->input, &tally);
     }
-    sessions->early_count = 0;
+    sessions->early_count = kept;
     count_inputs(shard, &tally);
 }
 

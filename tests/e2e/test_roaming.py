@@ -72,3 +72,16 @@ def test_a_victim_gets_three_times_at_most(options):
         player.session.run(1.0)
         player.leave()
         wire.close()
+
+
+def test_two_workers_keep_players_who_change_ports(options):
+    """The kernel teaches a TAP port's queues which flow was answered where, so a flow that moved is
+    with its owner again after the challenge; hand-overs are shown by whole workers over rings."""
+    with scene.start(options, port="tap", settings={"engine.workers": 2}) as host:
+        status, summary = host.bots(host.tokens(CLIENTS), 9, "--rebind", "2").finish(40)
+        scene.expect_equal(f"bots' exit status {summary}", status, 0)
+        _expect_stayed(summary, CLIENTS)
+        stats = host.settled_stats()
+        scene.expect(stats["roaming"]["validated"] >= 3 * CLIENTS, f"{stats['roaming']}")
+        scene.expect_equal("sessions given", stats["roaming"]["given"], stats["roaming"]["taken"])
+        scene.expect_ledger(stats)

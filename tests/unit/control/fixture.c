@@ -381,6 +381,7 @@ struct tw_agent_session fixture_session(const struct tw_agent_handshake_reply *r
 {
     struct tw_agent_session session = {
         .connection_id = connection_id,
+        .first_id = connection_id,
         .world = reply->world,
         .account = reply->account,
         .event = event,

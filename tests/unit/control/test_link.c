@@ -19,6 +19,7 @@ static struct tw_agent_session make_session(uint32_t connection_id, uint64_t acc
                                             uint64_t event)
 {
     struct tw_agent_session session = {.connection_id = connection_id,
+                                       .first_id = connection_id,
                                        .world = 1,
                                        .account = account,
                                        .event = event,
@@ -167,6 +168,64 @@ static void test_resync_rebuilds_the_list(void **state)
     sessions[1].reason = TW_CLOSE_BY_CLIENT;
     fixture_event(fixture, TW_AGENT_SESSION_CLOSED, &sessions[1]);
     assert_int_equal(live_count(fixture), 0);
+}
+
+/* The same session under another connection id; it used its token under the first one. */
+static struct tw_agent_session renamed(const struct tw_agent_session *session, uint32_t id,
+                                       uint64_t event)
+{
+    struct tw_agent_session moved = *session;
+    moved.connection_id = id;
+    moved.moves = session->moves + 1u;
+    moved.event = event;
+    return moved;
+}
+
+static void test_a_moved_session_stays_one(void **state)
+{
+    struct fixture *fixture = *state;
+    struct tw_agent_session first = make_session(ID_1, 1, 1), moved = renamed(&first, ID_2, 2);
+    fixture_link(fixture, NULL, 0);
+    fixture_event(fixture, TW_AGENT_SESSION_CONFIRMED, &first);
+    fixture_event(fixture, TW_AGENT_SESSION_MOVED, &moved);
+    fixture_event(fixture, TW_AGENT_SESSION_MOVED, &moved); /* sent again after a reconnect */
+    assert_int_equal(live_count(fixture), 1);
+    assert_true(fixture_is_silent(fixture->engine)); /* nobody is kicked for it */
+    json_decref(fixture_result(fixture, "session.kick", by_id("100002")));
+    assert_int_equal(
+        fixture_receive(fixture->engine, TW_AGENT_SESSION_KICK).session_kick.connection_id, ID_2);
+    /* Old news about the first id changes nothing. */
+    first.event = 3;
+    fixture_event(fixture, TW_AGENT_SESSION_CONFIRMED, &first);
+    assert_int_equal(live_count(fixture), 1);
+    assert_true(fixture_is_silent(fixture->engine));
+    moved.event = 4;
+    moved.reason = TW_CLOSE_KICKED;
+    fixture_event(fixture, TW_AGENT_SESSION_CLOSED, &moved);
+    assert_int_equal(live_count(fixture), 0);
+    json_t *ended = fixture_result(fixture, "session.show", by_id("00100001"));
+    assert_string_equal(text_of(ended, "state"), "ended");
+    assert_string_equal(text_of(ended, "reason"), "kicked");
+    json_decref(ended);
+}
+
+/* It moved while the control plane was dead: the resync names its new id, old events follow. */
+static void test_a_session_moves_while_nobody_listens(void **state)
+{
+    struct fixture *fixture = *state;
+    struct tw_agent_session first = make_session(ID_1, 1, 1), moved = renamed(&first, ID_2, 0);
+    fixture_link(fixture, NULL, 0);
+    fixture_event(fixture, TW_AGENT_SESSION_CONFIRMED, &first);
+    (void)close(fixture->engine);
+    (void)fixture_stop(fixture, SIGKILL);
+    fixture_start(fixture);
+    fixture_link(fixture, &moved, 1);
+    fixture_event(fixture, TW_AGENT_SESSION_CONFIRMED, &first);
+    assert_int_equal(live_count(fixture), 1);
+    assert_true(fixture_is_silent(fixture->engine));
+    json_decref(fixture_result(fixture, "session.kick", by_id("100002")));
+    assert_int_equal(
+        fixture_receive(fixture->engine, TW_AGENT_SESSION_KICK).session_kick.connection_id, ID_2);
 }
 
 static void test_kick_and_ban_reach_the_engine(void **state)
@@ -326,6 +385,8 @@ int main(void)
         TEST(test_bad_messages_close_the_link),
         TEST(test_no_handshake_before_the_resync_ends),
         TEST(test_resync_rebuilds_the_list),
+        TEST(test_a_moved_session_stays_one),
+        TEST(test_a_session_moves_while_nobody_listens),
         TEST(test_kick_and_ban_reach_the_engine),
         TEST(test_session_show_asks_the_engine),
         TEST(test_statistics_by_name),

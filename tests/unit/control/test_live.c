@@ -11,8 +11,11 @@
 
 static struct tw_agent_session session_of(uint32_t connection_id, uint64_t account)
 {
-    return (struct tw_agent_session){
-        .connection_id = connection_id, .account = account, .world = 1, .age_s = 5};
+    return (struct tw_agent_session){.connection_id = connection_id,
+                                     .first_id = connection_id,
+                                     .account = account,
+                                     .world = 1,
+                                     .age_s = 5};
 }
 
 static struct tw_live_session *put(struct tw_live *live, uint32_t connection_id, uint64_t account)
@@ -138,7 +141,7 @@ static void test_message_check(void **state)
     message.header.version++;
     assert_int_equal(tw_agent_message_check(&message, size), TW_AGENT_CHECK_VERSION);
     message.header.version--;
-    static const uint16_t foreign[] = {0, 9, TW_AGENT_HANDSHAKE_REPLY, 65535};
+    static const uint16_t foreign[] = {0, 11, TW_AGENT_HANDSHAKE_REPLY, 65535};
     for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++) {
         message.header.type = foreign[i];
         assert_int_equal(tw_agent_message_check(&message, size), TW_AGENT_CHECK_TYPE);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tests/unit/gate/worker_rig.h"
 
+#include "dataplane/gate/move.h"
+
 #include "tests/unit/gate/allocations.h"
 
 #include <setjmp.h>
@@ -140,6 +142,9 @@ static void configure_worker(struct rig *rig, uint32_t i)
         struct rte_ring *ring = make_ring("hand", i, sizeof(void *), 8);
         config->handover_out[1 - i] = ring;
         rig->worker_config[1 - i].handover_in[i] = ring;
+        ring = make_ring("move", i, sizeof(struct tw_move), TW_MOVE_RING_DEPTH);
+        config->move_out[1 - i] = ring;
+        rig->worker_config[1 - i].move_in[i] = ring;
     }
 }
 
@@ -218,6 +223,7 @@ void rig_stop(struct rig *rig)
         rte_ring_free(config->events);
         rte_ring_free(config->commands);
         rte_ring_free(config->handover_out[1 - i]);
+        rte_ring_free(config->move_out[1 - i]);
         rte_free(rig->counters[i]);
     }
     assert_int_equal(rte_mempool_avail_count(rig->rx_pool), POOL_SIZE);
@@ -268,6 +274,12 @@ void rig_turn(struct rig *rig, uint64_t advance_ns)
         turn_worker(rig, i);
     for (uint32_t i = 0; i < rig->workers; i++)
         take_events(rig, i);
+}
+
+void rig_turn_one(struct rig *rig, uint32_t worker)
+{
+    turn_worker(rig, worker);
+    take_events(rig, worker);
 }
 
 void rig_inject(struct rig *rig, uint32_t queue, const uint8_t *frame, size_t length)
@@ -453,7 +465,7 @@ void rig_client_send(struct rig *rig, const struct rig_client *client, const uin
 {
     uint8_t frame[TEST_FRAME_MAX];
     size_t size = client_frame(frame, client, packet, length);
-    rig_inject_at(rig, client->interface, 0, frame, size);
+    rig_inject_at(rig, client->interface, client->queue, frame, size);
 }
 
 void rig_client_hello(struct rig *rig, struct rig_client *client, uint32_t queue)
@@ -486,7 +498,9 @@ static void receive_packet(struct rig_client *client, const struct tw_packet *pa
             welcome(client, packet->payload);
         return;
     }
-    assert_int_equal(packet->header.connection_id, client->id);
+    uint32_t id = packet->header.connection_id;
+    assert_true(id == client->id || id == client->previous_id);
+    client->heard_id = id;
     memcpy(client->bytes, packet->payload, packet->payload_length);
     struct tw_aead_job job = {
         .key = &client->receive_key, .packet = client->bytes, .length = packet->payload_length};
@@ -501,6 +515,10 @@ static void receive_packet(struct rig_client *client, const struct tw_packet *pa
     client->challenges += client->frames.has_challenge;
     if (client->frames.has_challenge)
         memcpy(client->challenge, client->frames.challenge, sizeof(client->challenge));
+    if (client->frames.has_rename && client->frames.connection_id != client->id) {
+        client->previous_id = client->id;
+        client->id = client->frames.connection_id;
+    }
 }
 
 static void receive_from(struct rig *rig, uint32_t port, struct rig_client *clients, uint32_t count)

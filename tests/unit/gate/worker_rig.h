@@ -47,8 +47,11 @@ struct rig_client {
     uint16_t port;
     uint32_t interface; /* by which its packets reach the engine: 0 unless changed */
     struct tw_handshake_client handshake;
+    uint32_t queue; /* at which its sealed packets land */
     uint32_t id;
-    uint64_t sequence; /* of the next packet */
+    uint32_t previous_id; /* before a rename: taken, too */
+    uint32_t heard_id;    /* in the header of the newest packet */
+    uint64_t sequence;    /* of the next packet */
     struct tw_aead_key send_key, receive_key;
     /* newest packet from the server */
     struct tw_server_frames frames;
@@ -73,6 +76,8 @@ void rig_stop(struct rig *rig);
 /* Moves time and gives each worker one turn; then takes all events. */
 void rig_turn(struct rig *rig, uint64_t advance_ns);
 /* A frame reaches a queue of the first port, or of any. */
+/* One worker's turn alone. */
+void rig_turn_one(struct rig *rig, uint32_t worker);
 void rig_inject(struct rig *rig, uint32_t queue, const uint8_t *frame, size_t length);
 void rig_inject_at(struct rig *rig, uint32_t port, uint32_t queue, const uint8_t *frame,
                    size_t length);

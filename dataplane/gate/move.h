@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A session goes to another worker, by value: its packets keep arriving there.
+ *
+ *   owner                                        target
+ *   live ──16 packets in a row came by it──► ASK ──────────►  a slot is taken: reserved
+ *    │  ◄──────────────────────────────── GRANT (new id) ◄──┘  (none free, stopping: REFUSE)
+ *    │ serves the session still, until nothing is owed and all rings have room; then, at once:
+ *    │   record MOVE to the shard, last of the old slot
+ *    ├──────────────────────── SESSION: keys, windows, numbers ──►  live, record ARRIVE, event
+ * MOVED moved: a tombstone for 5 s, wiped; passes packets on          frame RENAME until the new id
+ * is used └── a kick, the world's close ──────────── CLOSE ──────────►  closing (the session ended
+ * meanwhile: ─────────── CANCEL ──────────►  reserved slot is free again)
+ *
+ * At every instant one worker can seal or open with a session's keys: the owner until it writes
+ * SESSION into the ring and wipes its own copy, then nobody, then the target. Its ring's place is
+ * wiped when it was read. The packet number goes along, so no number is used twice.
+ *
+ * A packet under the old id that arrives anywhere goes to the old owner by its worker part, from
+ * there by the tombstone to the new one, with the new id beside it (the header is authenticated and
+ * stays). A worker reads moves before the packets that were passed to it: SESSION was written
+ * before any of them. Tombstones point to later installs alone, so no packet goes round in circles.
+ *
+ * Of the moves that a worker wants of another, eight are under way at most. So in one direction
+ * there are never more than eight ASKs, eight SESSIONs or CANCELs that were not read yet, and eight
+ * answers; a CLOSE is written when there is room for those besides.
+ *
+ * Run by the worker that owns the tables; rings are SP/SC with one worker at each end.
+ */
+#ifndef TICKWIRE_DATAPLANE_GATE_MOVE_H
+#define TICKWIRE_DATAPLANE_GATE_MOVE_H
+
+#include "dataplane/gate/session.h"
+
+#include <assert.h>
+#include <stdint.h>
+
+/* A quarter of a second of a player's packets: longer than what reordering by a card's queues
+ * takes. */
+#define TW_MOVE_AFTER 16u
+/* Longer than a lost rename and its repeats take. */
+#define TW_MOVE_TOMBSTONE_NS UINT64_C(5000000000)
+#define TW_MOVE_RENAME_NS    UINT64_C(50000000)
+#define TW_MOVES_UNDER_WAY   8u
+/* Eight ASKs, eight SESSIONs or CANCELs, eight answers, and seven CLOSEs. */
+#define TW_MOVE_RING_DEPTH 32u
+#define TW_MOVE_RING_KEPT  (3u * TW_MOVES_UNDER_WAY)
+
+enum tw_move_type {
+    TW_MOVE_ASK = 1,
+    TW_MOVE_GRANT,
+    TW_MOVE_REFUSE,
+    TW_MOVE_SESSION,
+    TW_MOVE_CANCEL,
+    TW_MOVE_CLOSE,
+};
+
+/* A ring's element; `session` and `body` in SESSION alone. */
+struct tw_move {
+    uint32_t type;        /* enum tw_move_type */
+    uint32_t old_id;      /* at the owner */
+    uint32_t new_id;      /* at the target: GRANT, SESSION, CANCEL, CLOSE */
+    uint32_t route_epoch; /* of the target's slot: GRANT */
+    uint32_t reason;      /* enum tw_close_reason: CLOSE */
+    struct tw_session session;
+    struct tw_session_body body;
+};
+static_assert(sizeof(struct tw_move) % 4 == 0, "ring elements are multiples of 4 bytes");
+static_assert(TW_MOVE_RING_DEPTH - 1u > TW_MOVE_RING_KEPT, "a CLOSE finds room in the end");
+
+#endif

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A session goes from slot to slot, told by two workers in any order: same player, same entity,
+ * nothing it said is lost. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/sim/harness.h"
+#include "tickwire/wire.h"
+
+#define OLD_SLOT 3u
+#define NEW_SLOT 5u
+#define EPOCH    7u
+#define BUFFERS  4u
+
+static struct {
+    struct tw_shard_config config;
+    struct tw_shard *shard;
+    struct tw_shard_counters counters;
+    void *memory;
+    uint64_t tick;
+    struct tw_out_buffer buffers[2][BUFFERS];
+    uint8_t bytes[2][BUFFERS][1200];
+    struct tw_outbox outboxes[2];
+} world;
+
+static uint64_t input_count(enum tw_shard_input_outcome outcome)
+{
+    return tw_counter_get(&world.counters.inputs[outcome]);
+}
+
+static void tick(void)
+{
+    for (uint32_t worker = 0; worker < 2; worker++) {
+        for (uint32_t i = 0; i < BUFFERS; i++)
+            world.buffers[worker][i] = (struct tw_out_buffer){
+                .bytes = world.bytes[worker][i], .capacity = sizeof(world.bytes[worker][i])};
+        world.outboxes[worker] =
+            (struct tw_outbox){.buffers = world.buffers[worker], .count = BUFFERS};
+    }
+    tw_shard_tick(world.shard, ++world.tick, 0, world.outboxes);
+}
+
+static struct tw_record record_of(enum tw_record_type type, uint32_t worker)
+{
+    return (struct tw_record){.type = (uint16_t)type,
+                              .worker = (uint16_t)worker,
+                              .slot = worker == 0 ? OLD_SLOT : NEW_SLOT,
+                              .route_epoch = worker == 0 ? EPOCH : EPOCH + 1,
+                              .world = world.config.world_id};
+}
+
+static void say(enum tw_record_type type, uint32_t worker)
+{
+    struct tw_record record = record_of(type, worker);
+    if (type == TW_RECORD_JOIN || type == TW_RECORD_ARRIVE)
+        record.join.account = 11;
+    if (type == TW_RECORD_MOVE) {
+        record.move.worker = 1;
+        record.move.slot = NEW_SLOT;
+        record.move.route_epoch = EPOCH + 1;
+    }
+    tw_shard_consume(world.shard, &record, 1);
+}
+
+static void press(uint32_t worker, uint64_t for_tick)
+{
+    struct tw_record record = record_of(TW_RECORD_INPUT, worker);
+    record.input.tick = (uint32_t)for_tick;
+    record.input.input.move_x = 127;
+    tw_shard_consume(world.shard, &record, 1);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    memset(&world, 0, sizeof(world));
+    world.config = sim_config_default();
+    world.config.workers = 2;
+    size_t size = (tw_shard_footprint(&world.config) + 63u) / 64u * 64u;
+    world.memory = aligned_alloc(64, size);
+    world.shard = tw_shard_init(world.memory, &world.config, &world.counters);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    free(world.memory);
+    return 0;
+}
+
+static uint32_t entity(void)
+{
+    return world.shard->world.players[0].entity;
+}
+
+/* Snapshots of the next interval go to this worker's slot and to no other. */
+static void expect_snapshots_at(uint32_t worker)
+{
+    uint32_t used[2] = {0};
+    for (uint32_t i = 0; i < world.config.tick_hz / world.config.snapshot_hz; i++) {
+        tick();
+        for (uint32_t at = 0; at < 2; at++) {
+            used[at] += world.outboxes[at].used;
+            for (uint32_t n = 0; n < world.outboxes[at].used; n++) {
+                assert_int_equal(world.buffers[at][n].slot, at == 0 ? OLD_SLOT : NEW_SLOT);
+                assert_int_equal(world.buffers[at][n].route_epoch, EPOCH + at);
+            }
+        }
+    }
+    assert_int_equal(used[worker], 1);
+    assert_int_equal(used[1 - worker], 0);
+}
+
+static void play_at_old_slot(void)
+{
+    say(TW_RECORD_JOIN, 0);
+    tick();
+    expect_snapshots_at(0);
+    assert_int_not_equal(entity(), 0);
+}
+
+static void expect_same_player(uint32_t before)
+{
+    assert_int_equal(entity(), before);
+    assert_int_equal(tw_counter_get(&world.counters.players), 1);
+    assert_int_equal(tw_counter_get(&world.counters.records_stale), 0);
+    assert_int_equal(input_count(TW_SHARD_INPUT_STALE), 0);
+    assert_int_equal(input_count(TW_SHARD_INPUT_SKIPPED), 0);
+    expect_snapshots_at(1);
+}
+
+static void the_old_worker_is_first(void **state)
+{
+    (void)state;
+    play_at_old_slot();
+    uint32_t before = entity();
+    press(0, world.tick + 1);
+    say(TW_RECORD_MOVE, 0);
+    say(TW_RECORD_ARRIVE, 1);
+    press(1, world.tick + 2);
+    tick();
+    tick();
+    assert_int_equal(input_count(TW_SHARD_INPUT_APPLIED), 2);
+    expect_same_player(before);
+}
+
+/* Ticks pass between: inputs of the new slot wait for the old one's word. */
+static void the_new_worker_is_first(void **state)
+{
+    (void)state;
+    play_at_old_slot();
+    uint32_t before = entity();
+    say(TW_RECORD_ARRIVE, 1);
+    press(1, world.tick + 2);
+    press(1, world.tick + 3);
+    press(0, world.tick + 1);
+    tick();
+    assert_int_equal(input_count(TW_SHARD_INPUT_APPLIED), 1);
+    say(TW_RECORD_MOVE, 0);
+    tick();
+    tick();
+    tick();
+    assert_int_equal(input_count(TW_SHARD_INPUT_APPLIED) + input_count(TW_SHARD_INPUT_LATE), 3);
+    expect_same_player(before);
+}
+
+static void before_its_first_tick(void **state)
+{
+    (void)state;
+    say(TW_RECORD_JOIN, 0);
+    say(TW_RECORD_MOVE, 0);
+    say(TW_RECORD_ARRIVE, 1);
+    press(1, world.tick + 1);
+    tick();
+    assert_int_not_equal(entity(), 0);
+    assert_int_equal(input_count(TW_SHARD_INPUT_APPLIED), 1);
+    expect_same_player(entity());
+}
+
+static void it_leaves_in_every_order(void **state)
+{
+    (void)state;
+    static const enum tw_record_type orders[3][3] = {
+        {TW_RECORD_MOVE, TW_RECORD_ARRIVE, TW_RECORD_LEAVE},
+        {TW_RECORD_ARRIVE, TW_RECORD_MOVE, TW_RECORD_LEAVE},
+        {TW_RECORD_ARRIVE, TW_RECORD_LEAVE, TW_RECORD_MOVE},
+    };
+    for (uint32_t order = 0; order < 3; order++) {
+        if (order > 0)
+            setup(state);
+        play_at_old_slot();
+        for (uint32_t i = 0; i < 3; i++) {
+            say(orders[order][i], orders[order][i] == TW_RECORD_MOVE ? 0 : 1);
+            if (order == 2)
+                tick();
+        }
+        tick();
+        assert_int_equal(tw_counter_get(&world.counters.players), 0);
+        assert_int_equal(tw_counter_get(&world.counters.records_stale), 0);
+        if (order < 2)
+            teardown(state);
+    }
+}
+
+/* A word about a slot that is another session's by now changes nothing. */
+static void old_news_is_counted(void **state)
+{
+    (void)state;
+    play_at_old_slot();
+    struct tw_record move = record_of(TW_RECORD_MOVE, 0);
+    move.move.worker = 1;
+    move.move.slot = NEW_SLOT;
+    move.move.route_epoch = EPOCH + 1;
+    move.route_epoch--;
+    tw_shard_consume(world.shard, &move, 1);
+    move.route_epoch++;
+    move.move.worker = 2;
+    tw_shard_consume(world.shard, &move, 1);
+    move.move.worker = 1;
+    move.move.slot = world.config.slots_per_worker;
+    tw_shard_consume(world.shard, &move, 1);
+    struct tw_record arrive = record_of(TW_RECORD_ARRIVE, 0);
+    arrive.route_epoch--;
+    tw_shard_consume(world.shard, &arrive, 1);
+    assert_int_equal(tw_counter_get(&world.counters.records_stale), 4);
+    expect_snapshots_at(0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(the_old_worker_is_first, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_new_worker_is_first, setup, teardown),
+        cmocka_unit_test_setup_teardown(before_its_first_tick, setup, teardown),
+        cmocka_unit_test_setup_teardown(it_leaves_in_every_order, setup, teardown),
+        cmocka_unit_test_setup_teardown(old_news_is_counted, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
