@@ -35,6 +35,10 @@ RULES = {
     "include": (["tickwire/"], STANDARD | ASSERT_ONLY, [DPDK, CIPHER_LIBRARIES, SOCKET, CLOCK]),
     "simulation": (["simulation/", "tickwire/"], STANDARD,
                    [DPDK, CIPHER_LIBRARIES, SOCKET, CLOCK, THREAD, MEMORY, FLOAT, RANDOM, X86]),
+    # Kernels for vector instructions, chosen at start; with portable ones beside them.
+    "simulation/space/simd": (["simulation/space/", "tickwire/"], STANDARD | {"immintrin.h"},
+                              [DPDK, CIPHER_LIBRARIES, SOCKET, CLOCK, THREAD, MEMORY, FLOAT,
+                               RANDOM]),
     "simulation/client": (["simulation/client/", "simulation/core/", "tickwire/"], STANDARD,
                           [DPDK, SOCKET, CLOCK, THREAD, MEMORY, FLOAT, RANDOM, X86]),
     "dataplane/wire": (["dataplane/wire/", "tickwire/"], STANDARD | SODIUM,

@@ -19,6 +19,9 @@ PLANTED = {
     "simulation uses a float constant": ("simulation/core/x.c", "int x = (int)(y * 0.5);"),
     "simulation opens a socket": ("simulation/core/x.c", "int f(void) { return socket(1,2,3); }"),
     "simulation uses threads": ("simulation/core/x.c", "pthread_t thread;"),
+    "vector code beside its folder": ("simulation/space/x.c", "__m256i f(void);"),
+    "vector code asks more of the simulation": ("simulation/space/simd/x.c",
+                                                '#include "simulation/shard/shard.h"\n'),
     "client simulation knows the shard": ("simulation/client/x.c",
                                           '#include "simulation/shard/shard.h"\n'),
     "wire uses DPDK": ("dataplane/wire/x.c", "void f(void) { rte_prefetch0(0); }"),
@@ -32,6 +35,7 @@ PLANTED = {
 }
 INNOCENT = {
     "simulation/core/x.c": '#include "simulation/core/y.h"\n/* not a float, no malloc() */\n',
+    "simulation/space/simd/x.c": "#include <immintrin.h>\n__m256i f(void);",
     "dataplane/gate/x.c": '#include <rte_mbuf.h>\n#include "dataplane/wire/header.h"\n',
     "dataplane/wire/x.c": '#include <sodium.h>\n#include "tickwire/wire.h"\n',
     "control/x.c": 'const char *text = "rte_eal_init(malloc(1))";\n',
