@@ -39,41 +39,34 @@ static bool create_pools(struct tw_port *port, const struct tw_topology *topolog
     return true;
 }
 
-/* DPDK 22.11's TAP driver tells two descriptors per queue pair in a message with room for eight,
- * and writes past its end when there are more. */
-#define TAP_QUEUES_MAX 4u
-
-static uint32_t usable_queues(const struct tw_port *port, const struct rte_eth_dev_info *info)
+static bool configure(struct tw_port *port, struct tw_port_error *error)
 {
-    uint32_t queues =
-        info->max_rx_queues < info->max_tx_queues ? info->max_rx_queues : info->max_tx_queues;
-    if (strcmp(port->driver, "net_tap") == 0 && queues > TAP_QUEUES_MAX)
-        queues = TAP_QUEUES_MAX;
-    return queues;
-}
-
-static bool configure_queues(struct tw_port *port, const struct rte_eth_dev_info *info,
-                             uint32_t workers, struct tw_port_error *error)
-{
-    uint16_t queues = (uint16_t)workers;
-    struct rte_eth_conf configuration = {0};
-    uint64_t hashes = info->flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP);
-    if (queues > 1 && hashes != 0) {
+    const struct tw_port_plan *plan = &port->plan;
+    struct rte_eth_conf configuration = {
+        .rxmode = {.mtu = plan->mtu, .offloads = plan->rx_offloads},
+        .txmode = {.offloads = plan->tx_offloads},
+    };
+    if (plan->hashes != 0) {
         configuration.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
-        configuration.rx_adv_conf.rss_conf.rss_hf = hashes;
+        configuration.rx_adv_conf.rss_conf.rss_hf = plan->hashes;
     }
-    int result = rte_eth_dev_configure(port->id, queues, queues, &configuration);
+    int result = rte_eth_dev_configure(port->id, plan->queues, plan->queues, &configuration);
     if (result != 0)
         return fail(error, "port %s (%s) refused %u queue pairs: %s", port->name, port->driver,
-                    workers, rte_strerror(-result));
+                    plan->queues, rte_strerror(-result));
     port->configured = true;
+    return true;
+}
+
+static bool set_up_queues(struct tw_port *port, struct tw_port_error *error)
+{
     uint16_t rx_descriptors = TW_TOPOLOGY_RX_DESCRIPTORS;
     uint16_t tx_descriptors = TW_TOPOLOGY_TX_DESCRIPTORS;
-    result = rte_eth_dev_adjust_nb_rx_tx_desc(port->id, &rx_descriptors, &tx_descriptors);
+    int result = rte_eth_dev_adjust_nb_rx_tx_desc(port->id, &rx_descriptors, &tx_descriptors);
     if (result != 0)
         return fail(error, "port %s (%s) has no usable queue size: %s", port->name, port->driver,
                     rte_strerror(-result));
-    for (uint16_t queue = 0; queue < queues; queue++) {
+    for (uint16_t queue = 0; queue < port->plan.queues; queue++) {
         result = rte_eth_rx_queue_setup(port->id, queue, rx_descriptors, (unsigned int)port->socket,
                                         NULL, port->rx_pools[queue]);
         if (result == 0)
@@ -81,7 +74,21 @@ static bool configure_queues(struct tw_port *port, const struct rte_eth_dev_info
                                             (unsigned int)port->socket, NULL);
         if (result != 0)
             return fail(error, "port %s (%s) refused queue pair %u of %u: %s", port->name,
-                        port->driver, queue, workers, rte_strerror(-result));
+                        port->driver, queue, port->plan.queues, rte_strerror(-result));
+    }
+    return true;
+}
+
+/* A packet that spans buffers would be cut: some drivers turn that on by themselves. */
+static bool check_whole_packets(const struct tw_port *port, struct tw_port_error *error)
+{
+    for (uint16_t queue = 0; queue < port->plan.queues; queue++) {
+        struct rte_eth_rxq_info info;
+        if (rte_eth_rx_queue_info_get(port->id, queue, &info) == 0 && info.scattered_rx != 0)
+            return fail(error,
+                        "port %s (%s) scatters packets over several buffers, which is not served: "
+                        "its MTU must be at most %u",
+                        port->name, port->driver, TW_PORT_MTU);
     }
     return true;
 }
@@ -126,14 +133,21 @@ bool tw_port_open(struct tw_port *port, uint32_t index, const char *device,
     find_interface(port, &info);
     int socket = rte_eth_dev_socket_id(port->id);
     port->socket = socket < 0 ? 0 : socket;
-    uint32_t queues = usable_queues(port, &info);
-    if (topology->workers > queues)
-        return fail(error,
-                    "port %s (%s) can do %u queue pair%s, but engine.workers is %u: each worker "
-                    "needs one",
-                    port->name, port->driver, queues, queues == 1 ? "" : "s", topology->workers);
-    if (!create_pools(port, topology, error) ||
-        !configure_queues(port, &info, topology->workers, error))
+    struct tw_port_facts facts = {
+        .name = port->name,
+        .driver = port->driver,
+        .max_rx_queues = info.max_rx_queues,
+        .max_tx_queues = info.max_tx_queues,
+        .max_mtu = info.max_mtu,
+        .rx_offloads = info.rx_offload_capa,
+        .tx_offloads = info.tx_offload_capa,
+        .hashes = info.flow_type_rss_offloads,
+    };
+    struct tw_port_plan_error plan_error;
+    if (!tw_port_plan_make(&port->plan, &facts, topology->workers, &plan_error))
+        return fail(error, "%s", plan_error.message);
+    if (!create_pools(port, topology, error) || !configure(port, error) ||
+        !set_up_queues(port, error))
         return false;
     struct rte_ether_addr mac;
     result = rte_eth_macaddr_get(port->id, &mac);
@@ -151,6 +165,8 @@ bool tw_port_start(struct tw_port *port, struct tw_port_error *error)
         return fail(error, "port %s (%s) did not start: %s", port->name, port->driver,
                     rte_strerror(-result));
     port->started = true;
+    if (!check_whole_packets(port, error))
+        return false;
     port->interface_dropped = interface_dropped(port);
     return true;
 }

@@ -8,6 +8,7 @@
 #ifndef TICKWIRE_DATAPLANE_ENGINE_PORT_H
 #define TICKWIRE_DATAPLANE_ENGINE_PORT_H
 
+#include "dataplane/engine/port_plan.h"
 #include "dataplane/engine/topology.h"
 
 struct rte_mempool;
@@ -22,6 +23,7 @@ struct tw_port {
     char driver[TW_CONFIG_NAME_SIZE];
     char interface[16];         /* the kernel's end of a virtual port, "" if there is none */
     uint64_t interface_dropped; /* there, before the start */
+    struct tw_port_plan plan;
     struct rte_mempool *rx_pools[TW_WORKERS_MAX];
 };
 

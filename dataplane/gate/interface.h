@@ -11,6 +11,7 @@
 
 #include "dataplane/gate/neighbours.h"
 #include "dataplane/gate/parse.h"
+#include "dataplane/gate/udp_frame.h"
 #include "tickwire/address.h"
 #include "tickwire/config.h"
 
@@ -26,11 +27,16 @@ struct tw_send_batch {
     uint16_t count;
 };
 
+/* Headers in front of a payload in its buffer: Ethernet, IPv4, UDP. */
+typedef void tw_frame_writer(struct rte_mbuf *mbuf, const struct tw_parse_rules *rules,
+                             const struct tw_udp_target *target, uint16_t payload_length);
+
 struct tw_interface {
     uint16_t port_id; /* DPDK's number */
     bool has_port;    /* false in tests that need none */
     struct tw_parse_rules rules;
     struct tw_address own_address;
+    tw_frame_writer *write_frame; /* with checksums, or for a port that finishes them */
     struct tw_send_batch send;
     struct tw_neighbours neighbours;
 };

@@ -34,15 +34,17 @@ static void parse(struct tw_worker *worker, uint32_t i)
     tw_packet_parse(packet, &worker->interfaces[packet->interface].rules, hints);
 }
 
-/* Sends a frame back in its own buffer. */
-static void send_in_place(struct tw_worker *worker, uint32_t i, uint32_t length)
+/* Sends a frame of the burst back, copied: what a queue sends comes from one pool, which lets a
+ * card free it fast, and the few answers are within budgets. */
+static void send_back(struct tw_worker *worker, const struct tw_packet *packet, uint32_t length)
 {
-    struct rte_mbuf *mbuf = worker->received[i];
-    worker->received[i] = NULL;
+    struct rte_mbuf *mbuf = tw_transmit_buffer(worker);
+    if (!mbuf)
+        return;
     mbuf->data_len = (uint16_t)length;
     mbuf->pkt_len = length;
-    mbuf->ol_flags = 0;
-    tw_transmit_frame(worker, worker->burst.packets[i].interface, mbuf);
+    memcpy(rte_pktmbuf_mtod(mbuf, uint8_t *), packet->frame, length);
+    tw_transmit_frame(worker, packet->interface, mbuf);
 }
 
 static void handle_arp(struct tw_worker *worker, uint32_t i)
@@ -62,13 +64,18 @@ static void handle_arp(struct tw_worker *worker, uint32_t i)
     }
     packet->outcome = TW_OUTCOME_ARP_HANDLED;
     if (tw_arp_is_request(packet))
-        send_in_place(worker, i,
-                      tw_arp_reply(packet, &worker->interfaces[packet->interface].rules));
+        send_back(worker, packet,
+                  tw_arp_reply(packet, &worker->interfaces[packet->interface].rules));
 }
 
 static void handle_icmp(struct tw_worker *worker, uint32_t i)
 {
     struct tw_packet *packet = &worker->burst.packets[i];
+    /* An answer has to fit a buffer of ours. */
+    if ((uint32_t)packet->network_offset + packet->network_length > TW_ANSWER_MAX) {
+        packet->outcome = TW_OUTCOME_ICMP_IGNORED;
+        return;
+    }
     if (!tw_budget_take(&worker->budgets.icmp, worker->budgets.icmp_rate, worker->now_ns)) {
         packet->outcome = TW_OUTCOME_ICMP_BUDGET;
         return;
@@ -76,8 +83,8 @@ static void handle_icmp(struct tw_worker *worker, uint32_t i)
     packet->outcome = TW_OUTCOME_ICMP_ANSWERED;
     const uint8_t *mac = tw_transmit_next_hop(worker, packet->interface, packet->source_ipv4);
     if (mac)
-        send_in_place(worker, i,
-                      tw_icmp_reply(packet, &worker->interfaces[packet->interface].rules, mac));
+        send_back(worker, packet,
+                  tw_icmp_reply(packet, &worker->interfaces[packet->interface].rules, mac));
 }
 
 /* True if the packet left for `owner`; it ends in an outcome there. What is not a session's own

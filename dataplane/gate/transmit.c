@@ -73,6 +73,25 @@ void tw_transmit_frame(struct tw_worker *worker, uint8_t interface, struct rte_m
         flush_frames(worker, &worker->interfaces[interface]);
 }
 
+static void write_whole(struct rte_mbuf *mbuf, const struct tw_parse_rules *rules,
+                        const struct tw_udp_target *target, uint16_t payload_length)
+{
+    tw_udp_frame_write(rte_pktmbuf_mtod(mbuf, uint8_t *), rules, target, payload_length);
+}
+
+static void write_unfinished(struct rte_mbuf *mbuf, const struct tw_parse_rules *rules,
+                             const struct tw_udp_target *target, uint16_t payload_length)
+{
+    tw_udp_frame_write_unfinished(rte_pktmbuf_mtod(mbuf, uint8_t *), rules, target, payload_length);
+    mbuf->ol_flags = RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM | RTE_MBUF_F_TX_UDP_CKSUM;
+    mbuf->tx_offload = rte_mbuf_tx_offload(TW_ETHERNET_SIZE, TW_IPV4_SIZE, TW_UDP_SIZE, 0, 0, 0, 0);
+}
+
+tw_frame_writer *tw_transmit_writer(bool tx_checksum)
+{
+    return tx_checksum ? write_unfinished : write_whole;
+}
+
 /* `payload_length` bytes stand at the data pointer; the headers go in front. */
 static void send_payload(struct tw_worker *worker, uint8_t interface, struct rte_mbuf *mbuf,
                          const struct tw_udp_target *target, uint16_t payload_length)
@@ -81,8 +100,8 @@ static void send_payload(struct tw_worker *worker, uint8_t interface, struct rte
     mbuf->data_off = (uint16_t)(mbuf->data_off - TW_FRAME_HEADERS_SIZE);
     mbuf->data_len = (uint16_t)(TW_FRAME_HEADERS_SIZE + payload_length);
     mbuf->pkt_len = mbuf->data_len;
-    tw_udp_frame_write(rte_pktmbuf_mtod(mbuf, uint8_t *), &worker->interfaces[interface].rules,
-                       target, payload_length);
+    const struct tw_interface *by = &worker->interfaces[interface];
+    by->write_frame(mbuf, &by->rules, target, payload_length);
     tw_transmit_frame(worker, interface, mbuf);
 }
 

@@ -3,10 +3,10 @@
 
 #include "dataplane/gate/checksum.h"
 
-void tw_udp_frame_write(uint8_t *frame, const struct tw_parse_rules *rules,
-                        const struct tw_udp_target *target, uint16_t payload_length)
+/* All but the checksums, which are left zero. Returns where the IPv4 header is. */
+static uint8_t *write_headers(uint8_t *frame, const struct tw_parse_rules *rules,
+                              const struct tw_udp_target *target, uint16_t udp_length)
 {
-    uint16_t udp_length = (uint16_t)(TW_UDP_SIZE + payload_length);
     memcpy(frame + TW_ETHERNET_DESTINATION, target->mac, 6);
     memcpy(frame + TW_ETHERNET_SOURCE, rules->mac, 6);
     tw_store_be16(frame + TW_ETHERNET_TYPE, TW_ETHERTYPE_IPV4);
@@ -20,15 +20,33 @@ void tw_udp_frame_write(uint8_t *frame, const struct tw_parse_rules *rules,
     ipv4[TW_IPV4_PROTOCOL] = TW_PROTOCOL_UDP;
     tw_store_be32(ipv4 + TW_IPV4_SOURCE, rules->address);
     tw_store_be32(ipv4 + TW_IPV4_DESTINATION, target->address);
-    tw_checksum_store(ipv4 + TW_IPV4_CHECKSUM, tw_checksum_finish(tw_checksum_ipv4_header(ipv4)));
 
     uint8_t *udp = ipv4 + TW_IPV4_SIZE;
     tw_store_be16(udp + TW_UDP_SOURCE_PORT, rules->udp_port);
     tw_store_be16(udp + TW_UDP_DESTINATION_PORT, target->port);
     tw_store_be16(udp + TW_UDP_LENGTH, udp_length);
     tw_store_be16(udp + TW_UDP_CHECKSUM, 0);
+    return ipv4;
+}
+
+void tw_udp_frame_write(uint8_t *frame, const struct tw_parse_rules *rules,
+                        const struct tw_udp_target *target, uint16_t payload_length)
+{
+    uint16_t udp_length = (uint16_t)(TW_UDP_SIZE + payload_length);
+    uint8_t *ipv4 = write_headers(frame, rules, target, udp_length);
+    uint8_t *udp = ipv4 + TW_IPV4_SIZE;
+    tw_checksum_store(ipv4 + TW_IPV4_CHECKSUM, tw_checksum_finish(tw_checksum_ipv4_header(ipv4)));
     uint64_t sum = tw_checksum_pseudo_header(ipv4, udp_length);
     uint16_t checksum = tw_checksum_finish(tw_checksum_add(sum, udp, udp_length));
     /* Zero would mean "none" (RFC 768). */
     tw_checksum_store(udp + TW_UDP_CHECKSUM, checksum == 0 ? 0xffff : checksum);
+}
+
+void tw_udp_frame_write_unfinished(uint8_t *frame, const struct tw_parse_rules *rules,
+                                   const struct tw_udp_target *target, uint16_t payload_length)
+{
+    uint16_t udp_length = (uint16_t)(TW_UDP_SIZE + payload_length);
+    uint8_t *ipv4 = write_headers(frame, rules, target, udp_length);
+    uint16_t sum = (uint16_t)~tw_checksum_finish(tw_checksum_pseudo_header(ipv4, udp_length));
+    tw_checksum_store(ipv4 + TW_IPV4_SIZE + TW_UDP_CHECKSUM, sum);
 }

@@ -2,7 +2,8 @@
 /*
  * Ethernet, IPv4 and UDP headers in front of a finished payload. Pure, any thread.
  *
- * Checksums are made here: virtual ports have no offload. Fragmentation is forbidden and the
+ * Checksums are made here, or left to a port that finishes them; which of the two is chosen once,
+ * at the start, and the bytes on the wire are the same. Fragmentation is forbidden and the
  * identification zero (RFC 6864): our datagrams fit every path.
  */
 #ifndef TICKWIRE_DATAPLANE_GATE_UDP_FRAME_H
@@ -20,5 +21,10 @@ struct tw_udp_target {
 /* frame[42 + payload_length]: the payload stands at its place; we send from rules' address. */
 void tw_udp_frame_write(uint8_t *frame, const struct tw_parse_rules *rules,
                         const struct tw_udp_target *target, uint16_t payload_length);
+
+/* The same for a port that finishes checksums: the IPv4 one is zero, the UDP one holds the pseudo
+ * header's sum, as DPDK wants it (RTE_MBUF_F_TX_UDP_CKSUM). */
+void tw_udp_frame_write_unfinished(uint8_t *frame, const struct tw_parse_rules *rules,
+                                   const struct tw_udp_target *target, uint16_t payload_length);
 
 #endif

@@ -57,6 +57,7 @@ static void init_interfaces(struct tw_worker *worker)
         struct tw_interface *interface = &worker->interfaces[i];
         tw_interface_init(interface, &worker->config.config->ports[i], port->id, port->mac);
         interface->has_port = rte_eth_dev_is_valid_port(port->id) != 0;
+        interface->write_frame = tw_transmit_writer(port->tx_checksum);
     }
 }
 

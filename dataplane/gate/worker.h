@@ -28,6 +28,7 @@ struct tw_worker;
 struct tw_worker_port {
     uint16_t id; /* DPDK's number; one that does not exist receives and sends nothing */
     uint8_t mac[6];
+    bool tx_checksum; /* it finishes the IPv4 and UDP checksums of what it sends */
 };
 
 /* Rings are SP/SC, made by the engine from its topology table; see there for depths. */

@@ -37,6 +37,8 @@
 struct rte_mbuf;
 
 #define TW_SEAL_BATCH 32u
+/* Largest frame that is sent back: what every transmit buffer holds, our own largest frame. */
+#define TW_ANSWER_MAX (TW_FRAME_HEADERS_SIZE + TW_DATAGRAM_MAX)
 /* Sessions looked at per turn when there is more to do than that: a turn stays short. */
 #define TW_SESSIONS_PER_TURN 64u
 #define TW_HOUSEKEEPING_NS   UINT64_C(1000000)
@@ -233,6 +235,8 @@ void tw_outward_refill(struct tw_worker *worker);
 
 /* ---- transmit.c -------------------------------------------------------------------------------
  */
+/* By whether the port finishes checksums; for an interface's write_frame. */
+tw_frame_writer *tw_transmit_writer(bool tx_checksum);
 /* NULL counts NO_BUFFER. Its data pointer is where a UDP payload of up to 1,200 bytes goes. */
 struct rte_mbuf *tw_transmit_buffer(struct tw_worker *worker);
 /* MAC address of the next hop, or NULL: counted, and the main thread is asked for it. */

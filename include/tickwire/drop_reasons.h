@@ -41,7 +41,7 @@ enum tw_outcome_kind {
     X(IPV4_FOREIGN,        "ipv4_foreign",        DROPPED,  "IPv4 destination is not ours")                          \
     X(IPV4_SOURCE,         "ipv4_source",         DROPPED,  "IPv4 source is ours, broadcast, multicast or zero")     \
     X(IPV4_PROTOCOL,       "ipv4_protocol",       DROPPED,  "neither UDP nor ICMP")                                  \
-    X(ICMP_IGNORED,        "icmp_ignored",        DROPPED,  "ICMP other than a well-formed echo request")            \
+    X(ICMP_IGNORED,        "icmp_ignored",        DROPPED,  "ICMP other than a well-formed echo request of up to 1,228 bytes")            \
     X(ICMP_BUDGET,         "icmp_budget",         DROPPED,  "ICMP above its rate limit")                             \
     X(UDP_TRUNCATED,       "udp_truncated",       DROPPED,  "UDP length does not fit the IP packet")                 \
     X(UDP_PORT,            "udp_port",            DROPPED,  "UDP port is not served, or source port 0")              \

@@ -320,6 +320,52 @@ static void writes_udp_frames(void **state)
     }
 }
 
+/* One's complement sum of 16-bit words, as a port reckons it over what it is handed. */
+static uint16_t summed(const uint8_t *bytes, size_t length)
+{
+    uint32_t sum = 0;
+    for (size_t i = 0; i < length; i += 2)
+        sum += (uint32_t)bytes[i] << 8 | (i + 1 < length ? bytes[i + 1] : 0u);
+    while (sum > 0xffff)
+        sum = (sum & 0xffff) + (sum >> 16);
+    return (uint16_t)sum;
+}
+
+static void finish_as_a_port_does(uint8_t *frame, size_t length)
+{
+    assert_int_equal(tw_load_be16(frame + 24), 0);
+    tw_store_be16(frame + 24, (uint16_t)~summed(frame + 14, 20));
+    uint16_t udp = (uint16_t)~summed(frame + 34, length - 34);
+    tw_store_be16(frame + 40, udp == 0 ? 0xffff : udp);
+}
+
+static void frames_are_the_same_whoever_finishes_them(void **state)
+{
+    (void)state;
+    struct tw_parse_rules rules = test_rules();
+    bool zero_seen = false;
+    for (uint32_t i = 0; i < 70000; i++) {
+        uint8_t ours[TEST_FRAME_MAX], theirs[TEST_FRAME_MAX];
+        /* Two bytes that go through all values: some sum to a checksum of zero. */
+        uint16_t length = i < 65536 ? 16 : (uint16_t)(TW_PACKET_MIN + i % 1170u);
+        struct tw_udp_target target = {.address = 0xc6120002u + i % 7u, .port = (uint16_t)(i + 1u)};
+        if (i < 65536)
+            target = (struct tw_udp_target){.address = TEST_CLIENT_ADDRESS, .port = 5000};
+        memcpy(target.mac, test_client_mac, 6);
+        memset(ours, 0xee, sizeof(ours));
+        for (uint16_t j = 0; j < length; j++)
+            ours[42 + j] = (uint8_t)(j * 29u + (i < 65536 ? 0u : i));
+        tw_store_be16(ours + 42, (uint16_t)i);
+        memcpy(theirs, ours, sizeof(ours));
+        tw_udp_frame_write(ours, &rules, &target, length);
+        tw_udp_frame_write_unfinished(theirs, &rules, &target, length);
+        finish_as_a_port_does(theirs, 42u + length);
+        assert_memory_equal(ours, theirs, 42u + length);
+        zero_seen = zero_seen || tw_load_be16(ours + 40) == 0xffff;
+    }
+    assert_true(zero_seen);
+}
+
 static uint64_t random_next(uint64_t *seed)
 {
     *seed += UINT64_C(0x9e3779b97f4a7c15);
@@ -386,6 +432,7 @@ int main(void)
         cmocka_unit_test(rejects_arp),
         cmocka_unit_test(answers_icmp),
         cmocka_unit_test(writes_udp_frames),
+        cmocka_unit_test(frames_are_the_same_whoever_finishes_them),
         cmocka_unit_test(survives_mutations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

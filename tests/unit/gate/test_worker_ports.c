@@ -10,6 +10,8 @@
 #include <stdarg.h>
 
 #include <cmocka.h>
+#include <rte_mbuf.h>
+#include <rte_ring.h>
 #include <string.h>
 
 #define CLIENT2 (TEST_SERVER_ADDRESS2 + 1)
@@ -172,6 +174,80 @@ static void hand_over_keeps_the_port(void **state)
     rig_stop(&rig);
 }
 
+/* What a port that finishes checksums is handed, and what it is told about it. */
+static void checksums_are_left_to_a_port_that_finishes_them(void **state)
+{
+    (void)state;
+    struct rig_client client;
+    rig_make(&rig, 1);
+    rig.worker_config[0].ports[0].tx_checksum = true;
+    rig_start(&rig);
+    rig_client_make(&rig, &client, TEST_CLIENT_ADDRESS, 6000);
+    rig_client_hello(&rig, &client, 0);
+    rig_turn(&rig, RIG_MS);
+    void *taken = NULL;
+    assert_int_equal(rte_ring_sc_dequeue(rig.port_tx[0][0], &taken), 0);
+    struct rte_mbuf *mbuf = taken;
+    assert_int_equal(mbuf->ol_flags,
+                     RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM | RTE_MBUF_F_TX_UDP_CKSUM);
+    assert_int_equal(mbuf->l2_len, 14);
+    assert_int_equal(mbuf->l3_len, 20);
+    uint8_t *frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
+    assert_int_equal(tw_load_be16(frame + 24), 0);
+    test_fix_ipv4(frame);
+    test_fix_udp(frame);
+    struct tw_parse_rules theirs = {
+        .prefix_length = 24, .udp_port = 6000, .address = TEST_CLIENT_ADDRESS};
+    memcpy(theirs.mac, test_client_mac, 6);
+    struct tw_packet packet = {.frame = frame, .frame_length = mbuf->pkt_len};
+    tw_packet_parse(&packet, &theirs, (struct tw_checksum_hints){0});
+    assert_int_equal(packet.outcome, TW_OUTCOME_OPEN);
+    rte_pktmbuf_free(mbuf);
+    /* ARP answers hold no checksum and say nothing of one. */
+    uint8_t arp[TEST_FRAME_MAX];
+    rig_inject(&rig, 0, arp, test_arp_frame(arp, 1, TEST_CLIENT_ADDRESS, TEST_SERVER_ADDRESS));
+    rig_turn(&rig, RIG_MS);
+    assert_int_equal(rte_ring_sc_dequeue(rig.port_tx[0][0], &taken), 0);
+    mbuf = taken;
+    assert_int_equal(mbuf->ol_flags, 0);
+    assert_ptr_equal(mbuf->pool, rig.tx_pool);
+    rte_pktmbuf_free(mbuf);
+    rig_stop(&rig);
+}
+
+/* A card may free all that a queue sent into the first one's pool
+ * (RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE).
+ */
+static void all_that_is_sent_comes_from_one_pool(void **state)
+{
+    (void)state;
+    uint8_t frame[TEST_FRAME_MAX];
+    start(1);
+    size_t size = test_arp_frame(frame, 1, TEST_CLIENT_ADDRESS, TEST_SERVER_ADDRESS);
+    rig_inject(&rig, 0, frame, size);
+    const size_t largest = TW_FRAME_HEADERS_SIZE + TW_DATAGRAM_MAX - 42u;
+    size = test_icmp_frame(frame, TEST_CLIENT_ADDRESS, largest);
+    assert_int_equal(size, TW_FRAME_HEADERS_SIZE + TW_DATAGRAM_MAX);
+    rig_inject(&rig, 0, frame, size);
+    size = test_icmp_frame(frame, TEST_CLIENT_ADDRESS, largest + 1);
+    rig_inject(&rig, 0, frame, size);
+    rig_turn(&rig, RIG_MS);
+    assert_int_equal(rig_outcome(&rig, TW_OUTCOME_ARP_HANDLED), 1);
+    assert_int_equal(rig_outcome(&rig, TW_OUTCOME_ICMP_ANSWERED), 1);
+    assert_int_equal(rig_outcome(&rig, TW_OUTCOME_ICMP_IGNORED), 1);
+    uint32_t count = 0;
+    void *taken = NULL;
+    while (rte_ring_sc_dequeue(rig.port_tx[0][0], &taken) == 0) {
+        struct rte_mbuf *mbuf = taken;
+        assert_ptr_equal(mbuf->pool, rig.tx_pool);
+        assert_int_equal(rte_mbuf_refcnt_read(mbuf), 1);
+        rte_pktmbuf_free(mbuf);
+        count++;
+    }
+    assert_int_equal(count, 2);
+    rig_stop(&rig);
+}
+
 int main(int argc, char **argv)
 {
     (void)argc;
@@ -183,6 +259,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(ports_answer_for_their_own_address),
         cmocka_unit_test(unknown_next_hops_name_their_port),
         cmocka_unit_test(hand_over_keeps_the_port),
+        cmocka_unit_test(checksums_are_left_to_a_port_that_finishes_them),
+        cmocka_unit_test(all_that_is_sent_comes_from_one_pool),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/engine/port_plan.h"
+
+#include <rte_ethdev.h>
+#include <stdio.h>
+#include <string.h>
+
+/* DPDK 22.11's TAP driver tells two descriptors per queue pair in a message with room for eight,
+ * and writes past its end when there are more. */
+#define TAP_QUEUES_MAX 4u
+
+#define RX_CHECKSUMS (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM)
+#define TX_CHECKSUMS (RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM)
+/* Any of them spreads players, who differ in address or port. */
+#define HASHES                                                                                     \
+    (RTE_ETH_RSS_IPV4 | RTE_ETH_RSS_NONFRAG_IPV4_UDP | RTE_ETH_RSS_NONFRAG_IPV4_OTHER |            \
+     RTE_ETH_RSS_IPV6 | RTE_ETH_RSS_NONFRAG_IPV6_UDP | RTE_ETH_RSS_NONFRAG_IPV6_OTHER |            \
+     RTE_ETH_RSS_IPV6_EX | RTE_ETH_RSS_IPV6_UDP_EX)
+
+/* Their other end, a kernel or a process, chooses the queue: nothing needs to hash here. */
+static bool peer_deals_out(const char *driver)
+{
+    static const char *const drivers[] = {"net_af_xdp", "net_memif", "net_null",
+                                          "net_pcap",   "net_ring",  "net_tap"};
+    for (size_t i = 0; i < sizeof(drivers) / sizeof(drivers[0]); i++)
+        if (strcmp(driver, drivers[i]) == 0)
+            return true;
+    return false;
+}
+
+static uint32_t usable_queues(const struct tw_port_facts *facts)
+{
+    uint32_t queues =
+        facts->max_rx_queues < facts->max_tx_queues ? facts->max_rx_queues : facts->max_tx_queues;
+    if (strcmp(facts->driver, "net_tap") == 0 && queues > TAP_QUEUES_MAX)
+        queues = TAP_QUEUES_MAX;
+    return queues;
+}
+
+static bool plan_queues(struct tw_port_plan *plan, const struct tw_port_facts *facts,
+                        uint32_t workers, struct tw_port_plan_error *error)
+{
+    uint32_t queues = usable_queues(facts);
+    if (workers > queues) {
+        snprintf(error->message, sizeof(error->message),
+                 "port %s (%s) can do %u queue pair%s, but engine.workers is %u: each worker "
+                 "needs one",
+                 facts->name, facts->driver, queues, queues == 1 ? "" : "s", workers);
+        return false;
+    }
+    plan->queues = (uint16_t)workers;
+    plan->hashes = workers > 1 ? facts->hashes & HASHES : 0;
+    if (workers > 1 && plan->hashes == 0 && !peer_deals_out(facts->driver)) {
+        snprintf(error->message, sizeof(error->message),
+                 "port %s (%s) has %u queue pairs, but cannot spread players over them: it hashes "
+                 "neither IP addresses nor UDP ports. Set engine.workers to 1, not %u",
+                 facts->name, facts->driver, queues, workers);
+        return false;
+    }
+    return true;
+}
+
+static bool plan_mtu(struct tw_port_plan *plan, const struct tw_port_facts *facts,
+                     struct tw_port_plan_error *error)
+{
+    plan->mtu = TW_PORT_MTU;
+    if (facts->max_mtu != 0 && facts->max_mtu < TW_PORT_MTU)
+        plan->mtu = facts->max_mtu;
+    if (plan->mtu >= TW_PORT_MTU_MIN)
+        return true;
+    snprintf(error->message, sizeof(error->message),
+             "port %s (%s) takes packets of at most %u bytes, but ours have up to %u", facts->name,
+             facts->driver, plan->mtu, TW_PORT_MTU_MIN);
+    return false;
+}
+
+bool tw_port_plan_make(struct tw_port_plan *plan, const struct tw_port_facts *facts,
+                       uint32_t workers, struct tw_port_plan_error *error)
+{
+    memset(plan, 0, sizeof(*plan));
+    if (!plan_queues(plan, facts, workers, error) || !plan_mtu(plan, facts, error))
+        return false;
+    if ((facts->rx_offloads & RX_CHECKSUMS) == RX_CHECKSUMS)
+        plan->rx_offloads = RX_CHECKSUMS;
+    plan->tx_checksum = (facts->tx_offloads & TX_CHECKSUMS) == TX_CHECKSUMS;
+    if (plan->tx_checksum)
+        plan->tx_offloads = TX_CHECKSUMS;
+    plan->tx_offloads |= facts->tx_offloads & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
+    return true;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What a port is asked to do, decided from what it says it can: queues, MTU, receive-side scaling,
+ * checksums, freeing of sent buffers. Pure: facts in, a plan or one message out.
+ *
+ *   received checksums   the card's where it offers both IPv4 and UDP, else ours
+ *   sent checksums       the same; a port that offers one of the two gets neither
+ *   fast free            wherever offered: all a queue sends comes from one pool, once referenced
+ *   scaling              needed for several queues on a card; a virtual port's peer deals out
+ *   jumbo, scattered     never: a packet has to fit one buffer
+ */
+#ifndef TICKWIRE_DATAPLANE_ENGINE_PORT_PLAN_H
+#define TICKWIRE_DATAPLANE_ENGINE_PORT_PLAN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define TW_PORT_MTU     1500u
+#define TW_PORT_MTU_MIN 1228u /* our largest datagram: 1,200 bytes, UDP and IPv4 headers */
+
+struct tw_port_facts {
+    const char *name;
+    const char *driver;
+    uint16_t max_rx_queues, max_tx_queues;
+    uint16_t max_mtu;     /* 0: not told */
+    uint64_t rx_offloads; /* RTE_ETH_RX_OFFLOAD_* it can do */
+    uint64_t tx_offloads; /* RTE_ETH_TX_OFFLOAD_* */
+    uint64_t hashes;      /* RTE_ETH_RSS_* */
+};
+
+struct tw_port_plan {
+    uint16_t queues;
+    uint16_t mtu;
+    uint64_t rx_offloads, tx_offloads, hashes;
+    bool tx_checksum; /* the port finishes IPv4 and UDP checksums */
+};
+
+struct tw_port_plan_error {
+    char message[256];
+};
+
+/* False: *error says what is missing and what the port can do. */
+bool tw_port_plan_make(struct tw_port_plan *plan, const struct tw_port_facts *facts,
+                       uint32_t workers, struct tw_port_plan_error *error)
+    __attribute__((warn_unused_result));
+
+#endif

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What ports of many kinds are asked to do. The facts of cards are those of DPDK 22.11's drivers,
+ * cut to what matters here. */
+#include "dataplane/engine/port_plan.h"
+
+#include <rte_ethdev.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define RX_IP   RTE_ETH_RX_OFFLOAD_IPV4_CKSUM
+#define RX_UDP  RTE_ETH_RX_OFFLOAD_UDP_CKSUM
+#define RX_BOTH (RX_IP | RX_UDP)
+#define TX_IP   RTE_ETH_TX_OFFLOAD_IPV4_CKSUM
+#define TX_UDP  RTE_ETH_TX_OFFLOAD_UDP_CKSUM
+#define TX_BOTH (TX_IP | TX_UDP)
+#define FREE    RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE
+#define JUMBO   (RTE_ETH_RX_OFFLOAD_SCATTER | RTE_ETH_RX_OFFLOAD_TCP_LRO)
+#define SEGS    RTE_ETH_TX_OFFLOAD_MULTI_SEGS
+#define UDP4    RTE_ETH_RSS_NONFRAG_IPV4_UDP
+#define TCP4    RTE_ETH_RSS_NONFRAG_IPV4_TCP
+
+static const struct {
+    struct tw_port_facts facts;
+    uint32_t workers;
+    uint64_t rx, tx, hashes; /* of the plan */
+    bool tx_checksum;
+    uint16_t mtu;
+    const char *refused; /* part of the message; NULL: a plan is made */
+} cases[] = {
+    {{"0000:3b:00.0", "mlx5_pci", 1024, 1024, 9978, RX_BOTH | JUMBO, TX_BOTH | FREE | SEGS,
+      UDP4 | TCP4 | RTE_ETH_RSS_IPV4},
+     8,
+     RX_BOTH,
+     TX_BOTH | FREE,
+     UDP4 | RTE_ETH_RSS_IPV4,
+     true,
+     1500,
+     NULL},
+    {{"0000:3b:00.0", "net_ice", 256, 256, 9702, RX_BOTH | JUMBO, TX_BOTH | FREE | SEGS,
+      UDP4 | TCP4},
+     16,
+     RX_BOTH,
+     TX_BOTH | FREE,
+     UDP4,
+     true,
+     1500,
+     NULL},
+    /* ena: the port's sent checksums are there; hashes depend on the instance. */
+    {{"0000:00:06.0", "net_ena", 8, 8, 9216, RX_BOTH, TX_BOTH | FREE, UDP4 | TCP4},
+     8,
+     RX_BOTH,
+     TX_BOTH | FREE,
+     UDP4,
+     true,
+     1500,
+     NULL},
+    {{"0000:00:06.0", "net_ena", 8, 8, 9216, RX_BOTH, TX_BOTH, 0},
+     2,
+     0,
+     0,
+     0,
+     false,
+     0,
+     "hashes neither IP addresses nor UDP ports"},
+    {{"0000:00:06.0", "net_ena", 8, 8, 9216, RX_BOTH, TX_BOTH, 0},
+     1,
+     RX_BOTH,
+     TX_BOTH,
+     0,
+     true,
+     1500,
+     NULL},
+    /* virtio: UDP checksums without the IPv4 header's are no use. */
+    {{"0000:00:03.0", "net_virtio", 1, 1, 9728, RX_UDP, TX_UDP | SEGS, 0},
+     1,
+     0,
+     0,
+     0,
+     false,
+     1500,
+     NULL},
+    {{"0000:00:03.0", "net_virtio", 1, 1, 9728, RX_UDP, TX_UDP, 0},
+     2,
+     0,
+     0,
+     0,
+     false,
+     0,
+     "can do 1 queue pair, but engine.workers is 2"},
+    {{"0000:00:03.0", "net_virtio", 4, 4, 9728, RX_UDP, TX_UDP, TCP4},
+     4,
+     0,
+     0,
+     0,
+     false,
+     0,
+     "Set engine.workers to 1, not 4"},
+    {{"net_af_xdp0", "net_af_xdp", 1, 1, 3290, 0, 0, 0}, 1, 0, 0, 0, false, 1500, NULL},
+    {{"net_af_xdp0", "net_af_xdp", 1, 1, 3290, 0, 0, 0},
+     2,
+     0,
+     0,
+     0,
+     false,
+     0,
+     "can do 1 queue pair, but engine.workers is 2"},
+    {{"net_tap0", "net_tap", 16, 16, 9000, RX_BOTH | JUMBO, TX_BOTH | SEGS, UDP4},
+     4,
+     RX_BOTH,
+     TX_BOTH,
+     UDP4,
+     true,
+     1500,
+     NULL},
+    {{"net_tap0", "net_tap", 16, 16, 9000, RX_BOTH, TX_BOTH, UDP4},
+     5,
+     0,
+     0,
+     0,
+     false,
+     0,
+     "can do 4 queue pairs"},
+    {{"net_memif0", "net_memif", 255, 255, 0, 0, SEGS, 0}, 2, 0, 0, 0, false, 1500, NULL},
+    {{"ring0", "net_ring", 2, 2, UINT16_MAX, 0, 0, 0}, 2, 0, 0, 0, false, 1500, NULL},
+    {{"ring0", "net_ring", 2, 1, UINT16_MAX, 0, 0, 0}, 2, 0, 0, 0, false, 0, "can do 1 queue pair"},
+    /* One of a pair of checksums is not taken; fast free alone is. */
+    {{"x", "net_x", 4, 4, 1500, RX_IP, TX_IP | FREE, UDP4}, 1, 0, FREE, 0, false, 1500, NULL},
+    {{"x", "net_x", 4, 4, 1400, RX_UDP, TX_UDP, UDP4}, 1, 0, 0, 0, false, 1400, NULL},
+    {{"x", "net_x", 4, 4, 1228, 0, 0, 0}, 1, 0, 0, 0, false, 1228, NULL},
+    {{"x", "net_x", 4, 4, 1227, 0, 0, 0}, 1, 0, 0, 0, false, 0, "at most 1227 bytes"},
+};
+
+static void test_plans(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct tw_port_plan plan;
+        struct tw_port_plan_error error = {.message = ""};
+        bool made = tw_port_plan_make(&plan, &cases[i].facts, cases[i].workers, &error);
+        if (made != (cases[i].refused == NULL) ||
+            (!made && strstr(error.message, cases[i].refused) == NULL))
+            fail_msg("case %zu (%s): %s", i, cases[i].facts.driver, error.message);
+        if (!made) {
+            assert_non_null(strstr(error.message, cases[i].facts.name));
+            assert_true(strlen(error.message) < sizeof(error.message) - 1);
+            continue;
+        }
+        if (plan.queues != cases[i].workers || plan.mtu != cases[i].mtu ||
+            plan.rx_offloads != cases[i].rx || plan.tx_offloads != cases[i].tx ||
+            plan.hashes != cases[i].hashes || plan.tx_checksum != cases[i].tx_checksum)
+            fail_msg("case %zu (%s): mtu %u rx %lx tx %lx hashes %lx", i, cases[i].facts.driver,
+                     plan.mtu, plan.rx_offloads, plan.tx_offloads, plan.hashes);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_plans)};
+    return cmocka_run_group_tests_name("port_plan", tests, NULL, NULL);
+}
