@@ -63,7 +63,7 @@ size_t tw_client_link_seal(struct tw_client_link *link, uint8_t *packet, size_t 
 }
 
 enum tw_client_link_result tw_client_link_open(struct tw_client_link *link, uint8_t *packet,
-                                               size_t length, uint64_t now_us)
+                                               size_t length)
 {
     if (length < TW_PACKET_MIN || length > TW_DATAGRAM_MAX)
         return TW_CLIENT_LINK_MALFORMED;
@@ -81,24 +81,7 @@ enum tw_client_link_result tw_client_link_open(struct tw_client_link *link, uint
     link->backend->open(&job, 1);
     if (!job.ok)
         return TW_CLIENT_LINK_FORGED;
-    bool newest = header.sequence > link->replay.newest;
-    if (tw_replay_commit(&link->replay, header.sequence) != TW_REPLAY_FRESH)
-        return TW_CLIENT_LINK_REPLAYED;
-    if (newest)
-        link->newest_received_us = now_us;
-    return TW_CLIENT_LINK_OK;
-}
-
-bool tw_client_link_acknowledgement(const struct tw_client_link *link, struct tw_frame_ack *ack,
-                                    uint64_t now_us)
-{
-    if (link->replay.newest == 0)
-        return false;
-    uint64_t delay_us = now_us - link->newest_received_us;
-    *ack = (struct tw_frame_ack){
-        .largest = link->replay.newest,
-        .bitmap = tw_replay_bitmap(&link->replay),
-        .delay_us = delay_us > UINT16_MAX ? UINT16_MAX : (uint16_t)delay_us,
-    };
-    return true;
+    return tw_replay_commit(&link->replay, header.sequence) == TW_REPLAY_FRESH
+               ? TW_CLIENT_LINK_OK
+               : TW_CLIENT_LINK_REPLAYED;
 }

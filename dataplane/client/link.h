@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The encrypted link of one session: packet numbers, keys, replay window, what to acknowledge.
+ * The encrypted link of one session: packet numbers, keys, replay window.
  *
  * Single-threaded; holds keys, wiped by tw_client_link_wipe. Packets are transformed in place in
  * the caller's buffer. Nothing that fails here moves any state but a counter.
@@ -33,7 +33,6 @@ struct tw_client_link {
     uint64_t renamed_by;    /* number of the packet that renamed last: an older one has no say */
     uint64_t next_sequence;
     struct tw_replay replay;
-    uint64_t newest_received_us; /* when the packet with the largest number arrived */
 };
 
 /* Which way the secrets are used: the server's end exists for tests and tools. */
@@ -60,11 +59,6 @@ size_t tw_client_link_seal(struct tw_client_link *link, uint8_t *packet, size_t 
 /* Opens packet[length] in place: frames are then at TW_HEADER_SIZE, length - TW_PACKET_MIN bytes.
  */
 enum tw_client_link_result tw_client_link_open(struct tw_client_link *link, uint8_t *packet,
-                                               size_t length, uint64_t now_us)
-    __attribute__((warn_unused_result));
-
-/* False: nothing received yet. */
-bool tw_client_link_acknowledgement(const struct tw_client_link *link, struct tw_frame_ack *ack,
-                                    uint64_t now_us);
+                                               size_t length) __attribute__((warn_unused_result));
 
 #endif

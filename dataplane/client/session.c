@@ -20,6 +20,10 @@ bool tw_client_session_init(struct tw_client_session *session,
     tw_client_clock_init(&session->clock, welcome->tick_hz, welcome->server_time_us, now_us);
     tw_client_inputs_init(&session->inputs);
     session->inputs.current = config->input;
+    struct tw_transport_config transport = {.pool = config->pool,
+                                            .send_blocks_max = TW_CLIENT_SEND_BLOCKS,
+                                            .first_sequence = session->link.next_sequence};
+    tw_transport_init(&session->transport, &transport, now_us);
     session->view = config->view;
     session->events = config->events;
     session->statistics = config->statistics;
@@ -31,6 +35,7 @@ bool tw_client_session_init(struct tw_client_session *session,
 
 void tw_client_session_wipe(struct tw_client_session *session)
 {
+    tw_transport_fini(&session->transport);
     sodium_memzero(session, sizeof(*session));
 }
 
@@ -82,16 +87,34 @@ static void apply_path(struct tw_client_session *session, const struct tw_server
         tw_client_link_rename(&session->link, frames->connection_id, sequence);
 }
 
+/* False: acknowledges what was never sent, or messages contradict themselves. */
+static bool receive_messages(struct tw_client_session *session,
+                             const struct tw_server_frames *frames, uint64_t sequence,
+                             uint64_t now_us)
+{
+    struct tw_transport_packet packet = {
+        .sequence = sequence,
+        .ack = frames->has_ack ? &frames->ack : NULL,
+        .messages = frames->has_messages ? frames->messages : NULL,
+        .messages_size = frames->messages_size,
+    };
+    enum tw_transport_result result = tw_transport_receive(&session->transport, &packet, now_us);
+    /* Without room the packet is not acknowledged, but all else in it counts. */
+    return result == TW_TRANSPORT_OK || result == TW_TRANSPORT_NO_ROOM;
+}
+
 bool tw_client_session_receive(struct tw_client_session *session, uint8_t *packet, size_t length,
                                uint64_t now_us)
 {
-    if (tw_client_link_open(&session->link, packet, length, now_us) != TW_CLIENT_LINK_OK)
+    if (tw_client_link_open(&session->link, packet, length) != TW_CLIENT_LINK_OK)
         return false;
     session->heard_us = now_us;
 
     struct tw_server_frames frames;
     if (tw_server_frames_decode(&frames, packet + TW_HEADER_SIZE, length - TW_PACKET_MIN) !=
         TW_FRAMES_OK)
+        return false;
+    if (!receive_messages(session, &frames, tw_header_read(packet).sequence, now_us))
         return false;
     if (frames.has_snapshot) {
         struct tw_view_changes changes = {0};
@@ -127,47 +150,64 @@ static void write_ping(struct tw_client_session *session, struct tw_writer *writ
                                                               : TW_CLIENT_PING_INTERVAL_US);
 }
 
-size_t tw_client_session_write(struct tw_client_session *session, uint8_t *out, uint64_t now_us)
+/* What each tick says. */
+static void write_tick(struct tw_client_session *session, struct tw_writer *writer, uint64_t now_us)
 {
-    uint32_t made = tw_client_inputs_advance(&session->inputs,
-                                             tw_client_clock_input_tick(&session->clock, now_us));
-    /* No new tick for longer than one lasts: the clock was set back. Go on repeating. */
-    bool idle = now_us - session->sent_us >= session->tick_us + session->tick_us / 2u;
-    if (made == 0 && !idle && !session->response_due)
-        return 0;
-
-    struct tw_writer writer = tw_writer_make(out + TW_HEADER_SIZE, TW_DATAGRAM_MAX - TW_PACKET_MIN);
     struct tw_input list[TW_INPUTS_MAX];
     uint8_t count = tw_client_inputs_list(&session->inputs, list);
     if (count > 0)
-        tw_frame_write_inputs(&writer, (uint32_t)session->inputs.newest_tick, list, count);
+        tw_frame_write_inputs(writer, (uint32_t)session->inputs.newest_tick, list, count);
 
     uint32_t newest = 0;
     uint32_t bitmap = 0;
     tw_view_acknowledgement(session->view, &newest, &bitmap);
     if (newest > 0)
-        tw_frame_write_snapshot_ack(&writer, newest, bitmap);
-
-    struct tw_frame_ack ack;
-    if (tw_client_link_acknowledgement(&session->link, &ack, now_us))
-        tw_frame_write_ack(&writer, &ack);
-    write_ping(session, &writer, now_us);
+        tw_frame_write_snapshot_ack(writer, newest, bitmap);
+    write_ping(session, writer, now_us);
     if (session->response_due)
-        tw_frame_write_response(&writer, session->challenge);
+        tw_frame_write_response(writer, session->challenge);
     session->response_due = false;
+}
 
-    size_t plaintext_size = TW_DATAGRAM_MAX - TW_PACKET_MIN - tw_writer_left(&writer);
+static size_t seal(struct tw_client_session *session, uint8_t *out, size_t plaintext_size,
+                   uint64_t now_us)
+{
+    size_t size = tw_client_link_seal(&session->link, out, plaintext_size);
+    tw_transport_sent(&session->transport, (uint32_t)size, now_us);
+    return size;
+}
+
+size_t tw_client_session_write(struct tw_client_session *session, uint8_t *out, uint64_t now_us)
+{
+    if (tw_client_session_exhausted(session))
+        return 0;
+    if (now_us >= tw_transport_due_us(&session->transport, now_us))
+        tw_transport_update(&session->transport, now_us);
+    uint32_t made = tw_client_inputs_advance(&session->inputs,
+                                             tw_client_clock_input_tick(&session->clock, now_us));
+    /* No new tick for longer than one lasts: the clock was set back. Go on repeating. */
+    bool idle = now_us - session->sent_us >= session->tick_us + session->tick_us / 2u;
+    bool tick = made > 0 || idle || session->response_due;
+    if (!tick && !tw_transport_wants_packet(&session->transport, now_us))
+        return 0;
+
+    struct tw_writer writer = tw_writer_make(out + TW_HEADER_SIZE, TW_PLAINTEXT_MAX);
+    if (tick)
+        write_tick(session, &writer, now_us);
+    tw_transport_write(&session->transport, &writer, now_us);
+    size_t plaintext_size = TW_PLAINTEXT_MAX - tw_writer_left(&writer);
     if (plaintext_size == 0)
         return 0;
-    session->sent_us = now_us;
+    if (tick)
+        session->sent_us = now_us;
     session->statistics->inputs_sent += made;
-    return tw_client_link_seal(&session->link, out, plaintext_size);
+    return seal(session, out, plaintext_size, now_us);
 }
 
 size_t tw_client_session_write_close(struct tw_client_session *session, uint8_t *out,
                                      enum tw_close_reason reason)
 {
-    struct tw_writer writer = tw_writer_make(out + TW_HEADER_SIZE, TW_DATAGRAM_MAX - TW_PACKET_MIN);
+    struct tw_writer writer = tw_writer_make(out + TW_HEADER_SIZE, TW_PLAINTEXT_MAX);
     tw_frame_write_close(&writer, (uint16_t)reason);
     return tw_client_link_seal(&session->link, out, TW_FRAME_HEADER_SIZE + TW_CLOSE_SIZE);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A connected client: packets of frames in and out, between link, clock, inputs and view.
+ * A connected client: packets of frames in and out, between link, clock, inputs, view, messages.
  *
  * No socket and no clock. The view lives in memory of the owner; everything else is in the struct.
  * Holds keys, wiped by tw_client_session_wipe. Single-threaded.
@@ -13,6 +13,7 @@
 #include "dataplane/client/inputs.h"
 #include "dataplane/client/link.h"
 #include "dataplane/wire/handshake.h"
+#include "dataplane/wire/transport.h"
 #include "simulation/client/view.h"
 #include "tickwire/client.h"
 
@@ -25,11 +26,14 @@
 #define TW_CLIENT_PING_FIRST_US    200000u
 #define TW_CLIENT_PING_FIRST_COUNT 5u
 #define TW_CLIENT_CLOSE_REPEATS    3u
+/* Blocks that messages to send may hold: three of the largest, and a window of small ones. */
+#define TW_CLIENT_SEND_BLOCKS 256u
 
 struct tw_client_session {
     struct tw_client_link link;
     struct tw_client_clock clock;
     struct tw_client_inputs inputs;
+    struct tw_transport transport;
     struct tw_view *view;
     struct tw_client_events *events;         /* not owned */
     struct tw_client_statistics *statistics; /* not owned */
@@ -49,6 +53,7 @@ struct tw_client_session_config {
     const struct tw_session_secrets *secrets;
     const struct tw_welcome *welcome;
     struct tw_view *view; /* fresh */
+    struct tw_block_pool *pool;
     struct tw_client_events *events;
     struct tw_client_statistics *statistics;
     struct tw_input input; /* the input until another is set */
@@ -58,13 +63,15 @@ struct tw_client_session_config {
 bool tw_client_session_init(struct tw_client_session *session,
                             const struct tw_client_session_config *config, uint64_t now_us)
     __attribute__((warn_unused_result));
+/* Gives the blocks of its messages back, too. */
 void tw_client_session_wipe(struct tw_client_session *session);
 
 /* Opens packet[length] in place and applies its frames. False: rejected, nothing changed. */
 bool tw_client_session_receive(struct tw_client_session *session, uint8_t *packet, size_t length,
                                uint64_t now_us);
 
-/* The datagram due now into out[TW_DATAGRAM_MAX]; its size, 0 if none is due. */
+/* A datagram due now into out[TW_DATAGRAM_MAX]; its size, 0 if none is due. Call again until then.
+ */
 size_t tw_client_session_write(struct tw_client_session *session, uint8_t *out, uint64_t now_us);
 
 /* One datagram with a close frame. */

@@ -195,6 +195,12 @@ struct tw_message *tw_transport_take(struct tw_transport *transport)
     return tw_receiver_take(&transport->receiver);
 }
 
+const struct tw_message *tw_transport_peek(const struct tw_transport *transport)
+{
+    const struct tw_message_list *ready = &transport->receiver.ready;
+    return ready->count > 0 ? tw_message_at(transport->receiver.pool, ready->first) : NULL;
+}
+
 /* ---- sending -----------------------------------------------------------------------------------
  */
 

@@ -77,6 +77,8 @@ enum tw_transport_result tw_transport_receive(struct tw_transport *transport,
                                               uint64_t now_us);
 /* The next finished message, or NULL. Give it back with tw_message_free(pool, …). */
 struct tw_message *tw_transport_take(struct tw_transport *transport);
+/* The same, left where it is. */
+const struct tw_message *tw_transport_peek(const struct tw_transport *transport);
 
 enum tw_sender_result tw_transport_send(struct tw_transport *transport,
                                         const struct tw_outgoing *message);

@@ -47,6 +47,7 @@ enum tw_client_result {
     TW_CLIENT_ERROR_STATE = -2,    /* not allowed in this state */
     TW_CLIENT_ERROR_TOKEN = -3,    /* connect token does not parse, or offers no common suite */
     TW_CLIENT_ERROR_SOCKET = -4,   /* socket could not be opened; errno tells */
+    TW_CLIENT_ERROR_FULL = -5, /* as many messages wait as may; the server takes them too slowly */
 };
 
 /* Why a connection ended; carried by TW_CLIENT_EVENT_CLOSED. */
@@ -111,6 +112,27 @@ struct tw_client_input {
     uint16_t buttons; /* bits 0..7 */
 };
 
+/* How a message travels. None waits for a message of another channel. */
+enum tw_client_channel {
+    TW_CLIENT_LATEST = 0,  /* may be lost; an older one never follows a newer; up to 1,000 bytes */
+    TW_CLIENT_ORDERED = 1, /* arrives, in order; small ones are never held back */
+    TW_CLIENT_UNORDERED = 2, /* arrives, as soon as it can */
+    TW_CLIENT_BULK = 3,      /* arrives, in any order, after everything else */
+};
+#define TW_CLIENT_MESSAGE_MAX 65536u
+
+struct tw_client_message {
+    enum tw_client_channel channel;
+    uint32_t size;
+};
+
+/* How well the path to the server does; the server thins what it sends by its own view of it. */
+enum tw_client_link_state {
+    TW_CLIENT_LINK_NORMAL = 0,
+    TW_CLIENT_LINK_CONSERVATIVE = 1, /* loss above 2 %, or round trips grow, or swing */
+    TW_CLIENT_LINK_EMERGENCY = 2,    /* loss above 5 % */
+};
+
 /* One replicated entity. Positions are 1/1024 m; exact as of `tick`. */
 struct tw_client_entity {
     uint32_t handle;
@@ -148,6 +170,14 @@ struct tw_client_statistics {
     uint64_t rtt_samples;    /* how many so far: tells a new sample from the same again */
     uint32_t snapshots_lost; /* gaps in snapshot numbers */
     uint8_t suite;
+    /* of the present connection */
+    uint8_t link_state; /* enum tw_client_link_state */
+    uint32_t rtt_smoothed_us, jitter_us;
+    uint32_t loss_permille;               /* of what we send, smoothed */
+    uint64_t packets_acked, packets_lost; /* of what we sent */
+    uint64_t packets_missed;              /* of what the server sent */
+    uint64_t messages_sent, messages_received;
+    uint64_t message_bytes_sent, message_bytes_again; /* again: sent more than once */
 };
 
 TW_CLIENT_API struct tw_client_config tw_client_config_default(void);
@@ -173,6 +203,18 @@ TW_CLIENT_API void tw_client_receive(struct tw_client *client, const uint8_t *by
 /* The input of the coming ticks, until set again. */
 TW_CLIENT_API int tw_client_set_input(struct tw_client *client,
                                       const struct tw_client_input *input);
+
+/* Queues a message of 1 to 65,536 bytes, copied; it leaves with the next updates. After
+ * `deadline_ms` it is not sent any more, if it has not arrived (0: never give up). ERROR_FULL: try
+ * again later. ERROR_STATE: not connected; what was under way when a connection ends is gone. */
+TW_CLIENT_API int tw_client_send(struct tw_client *client, enum tw_client_channel channel,
+                                 const uint8_t *bytes, size_t size, uint32_t deadline_ms);
+/* Takes the next message that has arrived into bytes[capacity]: 1. 0: there is none.
+ * ERROR_ARGUMENT: it is larger than capacity; message->size tells, and it stays. A game that does
+ * not take its messages is not sent any more after a while. */
+TW_CLIENT_API int tw_client_take_message(struct tw_client *client,
+                                         struct tw_client_message *message, uint8_t *bytes,
+                                         size_t capacity);
 
 /* After the device's network changed: opens a new socket, from whatever address the system gives it
  * now, and goes on with the same session. The server moves it there once it has checked the way

@@ -168,6 +168,15 @@ static void receive_hello(struct fake_server *server, const uint8_t *bytes, uint
     server_sends(server, answer, sizeof(answer));
 }
 
+static void start_transport(struct fake_server *server)
+{
+    struct tw_transport_config config = {
+        .pool = &server->pool, .send_blocks_max = 300, .first_sequence = TW_SEQUENCE_FIRST};
+    TW_ASSERT(tw_block_pool_footprint(FAKE_BLOCKS) <= sizeof(server->pool_memory));
+    tw_block_pool_init(&server->pool, server->pool_memory, FAKE_BLOCKS);
+    tw_transport_init(&server->transport, &config, server->now_us);
+}
+
 static void admit(struct fake_server *server, const struct tw_hello *hello)
 {
     uint8_t audience[TW_AUDIENCE_SIZE];
@@ -213,6 +222,7 @@ static void admit(struct fake_server *server, const struct tw_hello *hello)
     tw_client_link_init(&server->link, tw_aead_sodium(), &secrets, (enum tw_suite)suite,
                         TW_CLIENT_LINK_SERVER);
     tw_client_link_name(&server->link, server->connection_id);
+    start_transport(server);
     server->welcomed = true;
     server->snapshot_number = 0;
     server->snapshot_acked = 0;
@@ -246,12 +256,13 @@ static void receive_hello2(struct fake_server *server, const uint8_t *bytes, uin
 
 /* ---- session ------------------------------------------------------------------------------- */
 
-static void seal_and_send(struct fake_server *server, uint8_t *packet,
-                          const struct tw_writer *writer)
+static void seal_and_send(struct fake_server *server, uint8_t *packet, struct tw_writer *writer)
 {
+    tw_transport_write(&server->transport, writer, server->now_us);
     TW_ASSERT(!writer->failed);
     size_t size = tw_client_link_seal(&server->link, packet,
                                       (size_t)(writer->next - packet) - TW_HEADER_SIZE);
+    tw_transport_sent(&server->transport, (uint32_t)size, server->now_us);
     server_sends(server, packet, (uint32_t)size);
 }
 
@@ -339,17 +350,40 @@ static void take_inputs(struct fake_server *server, const struct tw_client_frame
     }
 }
 
+static bool receive_messages(struct fake_server *server, const struct tw_client_frames *frames,
+                             uint64_t sequence)
+{
+    static uint8_t bytes[TW_MESSAGE_MAX];
+    struct tw_transport_packet packet = {
+        .sequence = sequence,
+        .ack = frames->has_ack ? &frames->ack : NULL,
+        .messages = frames->has_messages ? frames->messages : NULL,
+        .messages_size = frames->messages_size,
+    };
+    enum tw_transport_result result =
+        tw_transport_receive(&server->transport, &packet, server->now_us);
+    struct tw_message *message;
+    while ((message = tw_transport_take(&server->transport)) != NULL) {
+        tw_message_copy(message, server->pool.blocks, bytes);
+        struct tw_outgoing back = {
+            .channel = message->channel, .bytes = bytes, .size = message->size};
+        tw_message_free(&server->pool, message);
+        TW_ASSERT(tw_transport_send(&server->transport, &back) == TW_SENDER_QUEUED);
+    }
+    return result == TW_TRANSPORT_OK;
+}
+
 static void receive_sealed(struct fake_server *server, uint8_t *bytes, uint32_t size)
 {
     struct tw_client_frames frames;
     uint32_t connection_id = tw_load_u32(bytes + TW_HEADER_CONNECTION_ID);
-    if (!server->welcomed ||
-        tw_client_link_open(&server->link, bytes, size, server->now_us) != TW_CLIENT_LINK_OK)
+    if (!server->welcomed || tw_client_link_open(&server->link, bytes, size) != TW_CLIENT_LINK_OK)
         return;
     server->sealed++;
     server->heard_id = connection_id;
     if (tw_client_frames_decode(&frames, bytes + TW_HEADER_SIZE, size - TW_PACKET_MIN) !=
-        TW_FRAMES_OK) {
+            TW_FRAMES_OK ||
+        !receive_messages(server, &frames, tw_load_u64(bytes + TW_HEADER_SEQUENCE))) {
         server->malformed++;
         return;
     }
@@ -413,6 +447,14 @@ static void step(struct fake_server *server, struct tw_client *client)
         server->now_us >= server->next_snapshot_us) {
         server->next_snapshot_us = server->now_us + FAKE_SNAPSHOT_US;
         send_snapshot(server);
+    }
+    if (!server->welcomed || server->silent)
+        return;
+    tw_transport_update(&server->transport, server->now_us);
+    while (tw_transport_wants_packet(&server->transport, server->now_us)) {
+        uint8_t packet[TW_DATAGRAM_MAX];
+        struct tw_writer writer = packet_writer(packet);
+        seal_and_send(server, packet, &writer);
     }
 }
 

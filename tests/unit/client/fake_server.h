@@ -11,6 +11,7 @@
 #include "dataplane/client/link.h"
 #include "dataplane/wire/cookie.h"
 #include "dataplane/wire/handshake.h"
+#include "dataplane/wire/transport.h"
 #include "tickwire/client.h"
 
 #include <stdbool.h>
@@ -23,6 +24,7 @@
 #define FAKE_SNAPSHOT_US 50000u
 #define FAKE_STEP_US     1000u
 #define FAKE_ENTITIES    40u
+#define FAKE_BLOCKS      700u
 
 struct fake_datagram {
     uint64_t due_us;
@@ -62,6 +64,9 @@ struct fake_server {
     uint8_t welcome[TW_WELCOME_SIZE];
     uint32_t connection_id;
     struct tw_client_link link;
+    struct tw_transport transport; /* whatever message comes goes back */
+    struct tw_block_pool pool;
+    _Alignas(64) uint8_t pool_memory[(FAKE_BLOCKS + 2u) * (TW_BLOCK_BYTES + 320u)];
     uint64_t next_snapshot_us;
     uint32_t snapshot_number, snapshot_acked;
     uint8_t generation;

@@ -383,6 +383,88 @@ static void test_another_connection_id(void **state)
     tw_client_destroy(client);
 }
 
+static uint8_t sent_bytes[TW_CLIENT_MESSAGE_MAX], got_bytes[TW_CLIENT_MESSAGE_MAX];
+
+/* Whatever is sent comes back from the server; takes what has come so far. */
+static uint32_t take_echoes(uint32_t *next_ordered)
+{
+    uint32_t count = 0;
+    struct tw_client_message message;
+    while (tw_client_take_message(client, &message, got_bytes, sizeof(got_bytes)) == 1) {
+        count++;
+        if (message.channel == TW_CLIENT_ORDERED) {
+            assert_int_equal(got_bytes[0], (*next_ordered)++ % 256u);
+            assert_int_equal(message.size, 40);
+        } else {
+            assert_int_equal(message.size, 30000);
+            assert_memory_equal(got_bytes, sent_bytes, message.size);
+        }
+    }
+    return count;
+}
+
+static void test_messages_go_and_come_at_20_percent_loss(void **state)
+{
+    (void)state;
+    start();
+    server.loss_percent = 20;
+    uint32_t ordered = 0;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < sizeof(sent_bytes); i++)
+        sent_bytes[i] = (uint8_t)(i * 7u + (i >> 8));
+    for (uint32_t i = 0; i < 100; i++) {
+        uint8_t command[40] = {(uint8_t)i};
+        assert_int_equal(tw_client_send(client, TW_CLIENT_ORDERED, command, sizeof(command), 0),
+                         TW_CLIENT_OK);
+        if (i % 50 == 0)
+            assert_int_equal(tw_client_send(client, TW_CLIENT_BULK, sent_bytes, 30000, 0),
+                             TW_CLIENT_OK);
+        fake_server_run(&server, client, 30000);
+        count += take_echoes(&ordered);
+    }
+    for (uint32_t i = 0; i < 1000 && count < 102; i++) {
+        fake_server_run(&server, client, 30000);
+        count += take_echoes(&ordered);
+    }
+    assert_int_equal(count, 102);
+    assert_int_equal(ordered, 100);
+    assert_int_equal(statistics().messages_sent, 102);
+    assert_int_equal(statistics().messages_received, 102);
+    assert_int_equal(statistics().link_state, TW_CLIENT_LINK_EMERGENCY);
+    assert_in_range(statistics().loss_permille, 80, 350);
+    assert_true(statistics().message_bytes_again > 0);
+    assert_int_equal(statistics().packets_rejected, 0);
+    tw_client_destroy(client);
+}
+
+static void test_messages_that_cannot_be_sent(void **state)
+{
+    (void)state;
+    start();
+    const uint8_t *bytes = sent_bytes;
+    struct tw_client_message message;
+    assert_int_equal(tw_client_send(client, TW_CLIENT_LATEST, bytes, 1001, 0),
+                     TW_CLIENT_ERROR_ARGUMENT);
+    assert_int_equal(tw_client_send(client, TW_CLIENT_BULK, bytes, 0, 0), TW_CLIENT_ERROR_ARGUMENT);
+    assert_int_equal(tw_client_send(client, TW_CLIENT_BULK, bytes, 65537, 0),
+                     TW_CLIENT_ERROR_ARGUMENT);
+    assert_int_equal(tw_client_send(client, (enum tw_client_channel)4, bytes, 1, 0),
+                     TW_CLIENT_ERROR_ARGUMENT);
+    assert_int_equal(tw_client_take_message(client, &message, got_bytes, 0), 0);
+    for (uint32_t i = 0; i < 4; i++)
+        assert_int_equal(tw_client_send(client, TW_CLIENT_BULK, bytes, 65536, 0), TW_CLIENT_OK);
+    assert_int_equal(tw_client_send(client, TW_CLIENT_BULK, bytes, 65536, 0), TW_CLIENT_ERROR_FULL);
+    fake_server_run(&server, client, 2 * SECOND_US);
+    assert_int_equal(tw_client_take_message(client, &message, got_bytes, 100),
+                     TW_CLIENT_ERROR_ARGUMENT);
+    assert_int_equal(message.size, 65536);
+    assert_int_equal(tw_client_take_message(client, &message, got_bytes, 65536), 1);
+    tw_client_close(client, server.now_us);
+    assert_int_equal(tw_client_send(client, TW_CLIENT_BULK, bytes, 1, 0), TW_CLIENT_ERROR_STATE);
+    assert_int_equal(tw_client_take_message(client, &message, got_bytes, 65536), 0);
+    tw_client_destroy(client);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -404,6 +486,8 @@ int main(void)
         cmocka_unit_test(test_inputs_change),
         cmocka_unit_test(test_challenges_are_answered_at_once),
         cmocka_unit_test(test_another_connection_id),
+        cmocka_unit_test(test_messages_go_and_come_at_20_percent_loss),
+        cmocka_unit_test(test_messages_that_cannot_be_sent),
     };
     return cmocka_run_group_tests(tests, testing_setup, NULL);
 }
