@@ -62,6 +62,7 @@ static struct tw_worker_shard_rings shard_rings(const struct tw_engine *engine, 
         .records = ring_between(engine, TW_RING_RECORDS, w, s),
         .empty = ring_between(engine, TW_RING_EMPTY, w, s),
         .full = ring_between(engine, TW_RING_FULL, s, w),
+        .returned = ring_between(engine, TW_RING_RETURNED, s, w),
     };
 }
 

@@ -89,6 +89,20 @@ static uint32_t entries_in(const struct rte_ring *ring)
     return (written - taken) & ring->mask;
 }
 
+/* Messages of the burst, read by now, go back to their worker; its ring holds all that it lends. */
+static void return_messages(const struct tw_shard_loop *loop, uint32_t worker, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        const struct tw_record *record = &loop->burst[i];
+        if (record->type != TW_RECORD_MESSAGE)
+            continue;
+        int put = rte_ring_sp_enqueue_elem(loop->config.rings[worker].returned,
+                                           (void *)(uintptr_t)&record->message.message,
+                                           sizeof(record->message.message));
+        TW_ASSERT(put == 0);
+    }
+}
+
 /* Takes what was there at the start: a worker that never stops cannot keep a tick waiting. */
 static void drain_records(struct tw_shard_loop *loop)
 {
@@ -102,6 +116,7 @@ static void drain_records(struct tw_shard_loop *loop)
             if (count == 0)
                 break;
             tw_shard_consume(loop->shard, loop->burst, count);
+            return_messages(loop, i, count);
             left -= count;
         }
     }

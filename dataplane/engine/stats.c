@@ -27,6 +27,11 @@ static void add_worker(struct tw_agent_stats *out, struct tw_agent_worker *row,
     out->rx_bytes += tw_counter_get(&counters->rx_bytes);
     out->tx_bytes += tw_counter_get(&counters->tx_bytes);
     out->records_ring_full += tw_counter_get(&counters->records_ring_full);
+    out->messages_in += tw_counter_get(&counters->messages_in);
+    out->messages_out += tw_counter_get(&counters->messages_out);
+    out->messages_no_room += tw_counter_get(&counters->messages_no_room);
+    out->messages_backlog += tw_counter_get(&counters->messages_backlog);
+    out->messages_stalled += tw_counter_get(&counters->messages_stalled);
     out->sessions_live += row->sessions_live;
     out->sessions_pending += tw_counter_get(&counters->sessions_pending);
 }
@@ -43,6 +48,9 @@ static void add_shard(struct tw_agent_stats *out, const struct tw_shard_counters
     out->snapshot_bytes += tw_counter_get(&counters->snapshot_bytes);
     out->snapshots_incomplete += tw_counter_get(&counters->snapshots_incomplete);
     out->snapshots_no_buffer += tw_counter_get(&counters->snapshots_no_buffer);
+    out->snapshots_thinned += tw_counter_get(&counters->snapshots_thinned);
+    out->messages_relayed += tw_counter_get(&counters->messages);
+    out->messages_dropped += tw_counter_get(&counters->messages_dropped);
     out->records_stale += tw_counter_get(&counters->records_stale);
     out->view_full += tw_counter_get(&counters->view_full);
     out->joins_refused += tw_counter_get(&counters->joins_refused);

@@ -5,6 +5,7 @@
 #include "dataplane/gate/filter.h"
 #include "dataplane/gate/mailbox.h"
 #include "dataplane/gate/move.h"
+#include "dataplane/gate/talk.h"
 #include "simulation/shard/shard.h"
 #include "tickwire/assert.h"
 #include "tickwire/shard.h"
@@ -187,8 +188,8 @@ static void add_threads(struct tw_topology *topology, const struct tw_config_eng
 static struct tw_topology_ring *add_ring(struct tw_topology *topology, enum tw_ring_kind kind,
                                          uint32_t producer, uint32_t consumer)
 {
-    static const char *const names[] = {"records",  "empty", "full", "events",
-                                        "commands", "hand",  "move"};
+    static const char *const names[] = {"records", "empty",    "full", "returned",
+                                        "events",  "commands", "hand", "move"};
     TW_ASSERT(topology->ring_count < TW_TOPOLOGY_RINGS_MAX);
     struct tw_topology_ring *ring = &topology->rings[topology->ring_count++];
     ring->kind = kind;
@@ -227,6 +228,11 @@ static void add_shard_rings(struct tw_topology *topology, const struct tw_config
     ring->element_size = sizeof(struct tw_out_buffer);
     ring->depth = 2 * snapshot_depth(config);
     ring->reason = "the buffers of two ticks: a worker may be one tick behind";
+
+    ring = add_ring(topology, TW_RING_RETURNED, to, from);
+    ring->element_size = sizeof(struct tw_message *);
+    ring->depth = TW_TALK_LENT_MAX + 1u;
+    ring->reason = "all messages that a worker lends at once";
 }
 
 static void add_rings(struct tw_topology *topology, const struct tw_config *config)
@@ -311,7 +317,8 @@ static void sum_memory(struct tw_topology *topology, const struct tw_config *con
     struct tw_shard_config shard = tw_shard_config_from(config);
     topology->shard_bytes = (uint64_t)tw_shard_footprint(&shard) * topology->shards;
     topology->session_bytes =
-        (uint64_t)topology->workers * ((uint64_t)config->engine.sessions_max * SESSION_BYTES +
+        (uint64_t)topology->workers * (tw_talk_footprint(config->engine.sessions_max) +
+                                       (uint64_t)config->engine.sessions_max * SESSION_BYTES +
                                        (uint64_t)config->limits.pending_max * PENDING_BYTES);
     uint64_t bytes =
         topology->shard_bytes + topology->session_bytes + BASE_BYTES + topology->ports * PORT_BYTES;
@@ -387,6 +394,7 @@ static const struct {
     [TW_RING_RECORDS] = {TW_THREAD_WORKER, TW_THREAD_SHARD},
     [TW_RING_EMPTY] = {TW_THREAD_WORKER, TW_THREAD_SHARD},
     [TW_RING_FULL] = {TW_THREAD_SHARD, TW_THREAD_WORKER},
+    [TW_RING_RETURNED] = {TW_THREAD_SHARD, TW_THREAD_WORKER},
     [TW_RING_EVENTS] = {TW_THREAD_WORKER, TW_THREAD_MAIN},
     [TW_RING_COMMANDS] = {TW_THREAD_MAIN, TW_THREAD_WORKER},
     [TW_RING_HANDOVER] = {TW_THREAD_WORKER, TW_THREAD_WORKER},
@@ -421,7 +429,7 @@ static bool check_rings(const struct tw_topology *topology, struct tw_topology_e
         }
     }
     uint32_t workers = topology->workers;
-    uint32_t wanted = workers * topology->shards * 3 + workers * 2 + workers * (workers - 1) * 2;
+    uint32_t wanted = workers * topology->shards * 4 + workers * 2 + workers * (workers - 1) * 2;
     if (topology->ring_count != wanted)
         return fail(error, "the table has %u rings, expected %u", topology->ring_count, wanted);
     return true;

@@ -206,7 +206,7 @@ static void run_stages(struct tw_worker *worker, uint32_t count)
     tw_stage_end(cycles, TW_STAGE_TEST);
     tw_live_open(live, burst, worker->now_ns);
     tw_stage_end(cycles, TW_STAGE_OPEN);
-    tw_live_commit(live, burst, worker->now_ns);
+    tw_live_commit(live, burst);
     tw_stage_end(cycles, TW_STAGE_COMMIT);
     tw_live_validate(live, burst);
     tw_stage_end(cycles, TW_STAGE_VALIDATE);

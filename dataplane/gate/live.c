@@ -155,7 +155,7 @@ void tw_live_open(const struct tw_live *live, struct tw_burst *burst, uint64_t n
 }
 
 /* Two copies in one burst both pass the test: the second one fails here. */
-void tw_live_commit(const struct tw_live *live, struct tw_burst *burst, uint64_t now_ns)
+void tw_live_commit(const struct tw_live *live, struct tw_burst *burst)
 {
     uint32_t kept = 0;
     for (uint32_t n = 0; n < burst->going_count; n++) {
@@ -168,8 +168,6 @@ void tw_live_commit(const struct tw_live *live, struct tw_burst *burst, uint64_t
         else
             packet->outcome =
                 outcome_of_replay(tw_replay_commit(&body->replay, packet->header.sequence));
-        if (body->replay.newest != newest)
-            body->newest_at_ns = now_ns;
         kept = tw_burst_pass(burst, kept, i);
     }
     burst->going_count = kept;
@@ -194,7 +192,6 @@ void tw_live_validate(const struct tw_live *live, struct tw_burst *burst)
         uint8_t i = burst->going[n];
         struct tw_packet *packet = &burst->packets[i];
         struct tw_session *session = &live->sessions->hot[packet->slot];
-        session->due |= TW_DUE_ACK;
         packet->outcome = outcome_of_frames(
             tw_client_frames_decode(&burst->frames[i], packet->payload + TW_HEADER_SIZE,
                                     (size_t)packet->payload_length - TW_PACKET_MIN));

@@ -64,7 +64,7 @@ void tw_live_test(const struct tw_live *live, struct tw_burst *burst, uint64_t n
 void tw_live_open(const struct tw_live *live, struct tw_burst *burst, uint64_t now_ns);
 
 /* Records the packet numbers of opened packets. */
-void tw_live_commit(const struct tw_live *live, struct tw_burst *burst, uint64_t now_ns);
+void tw_live_commit(const struct tw_live *live, struct tw_burst *burst);
 
 /* Decodes all frames into burst->frames. Decides every packet; accepted or malformed, it is routed:
  * a session may have to be closed for it. */

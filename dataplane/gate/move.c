@@ -158,7 +158,8 @@ static bool give(struct tw_worker *worker, uint32_t slot)
 {
     struct tw_landing *landing = &worker->sessions.bodies[slot].landing;
     uint32_t target = worker_of(landing->target_id);
-    if (!tw_owed_nothing(worker, slot) || !tw_route_move(worker, slot))
+    if (!tw_owed_nothing(worker, slot) || !tw_talk_may_move(worker, slot) ||
+        !tw_route_move(worker, slot))
         return false;
     /* In this order: what was sealed or routed here lies in its ring before the keys leave. */
     tw_transmit_flush(worker);
@@ -169,6 +170,7 @@ static bool give(struct tw_worker *worker, uint32_t slot)
     move->new_id = landing->target_id;
     memcpy(&move->session, &worker->sessions.hot[slot], sizeof(move->session));
     memcpy(&move->body, &worker->sessions.bodies[slot], sizeof(move->body));
+    tw_talk_leave(worker, slot, &move->transport);
     bury(worker, slot);
     end_send(worker, target);
     count(worker, TW_ROAMING_GIVEN);
@@ -295,8 +297,8 @@ static void take_session(struct tw_worker *worker, const struct tw_move *move)
     session->state = TW_SESSION_RESERVED; /* as it is counted */
     tw_sessions_set_state(&worker->sessions, slot, TW_SESSION_LIVE);
     not_later(&session->heard_ns, worker->now_ns);
-    not_later(&body->newest_at_ns, worker->now_ns);
     not_later(&body->installed_ns, worker->now_ns);
+    tw_talk_arrive(worker, slot, &move->transport);
     body->path = (struct tw_path){0};
     body->landing = (struct tw_landing){.moves = body->landing.moves + 1u};
     if ((session->due & TW_DUE_PONG) != 0)

@@ -5,7 +5,8 @@
  *   owner                                        target
  *   live ──16 packets in a row came by it──► ASK ──────────►  a slot is taken: reserved
  *    │  ◄──────────────────────────────── GRANT (new id) ◄──┘  (none free, stopping: REFUSE)
- *    │ serves the session still, until nothing is owed and all rings have room; then, at once:
+ *    │ serves the session still, until nothing is owed, no message is under way, and all
+ *    │ rings have room; then, at once:
  *    │   record MOVE to the shard, last of the old slot
  *    ├──────────────────────── SESSION: keys, windows, numbers ──►  live, record ARRIVE, event
  * MOVED moved: a tombstone for 5 s, wiped; passes packets on          frame RENAME until the new id
@@ -31,6 +32,7 @@
 #define TICKWIRE_DATAPLANE_GATE_MOVE_H
 
 #include "dataplane/gate/session.h"
+#include "dataplane/wire/transport.h"
 
 #include <assert.h>
 #include <stdint.h>
@@ -55,7 +57,7 @@ enum tw_move_type {
     TW_MOVE_CLOSE,
 };
 
-/* A ring's element; `session` and `body` in SESSION alone. */
+/* A ring's element; the last three in SESSION alone. */
 struct tw_move {
     uint32_t type;        /* enum tw_move_type */
     uint32_t old_id;      /* at the owner */
@@ -64,6 +66,7 @@ struct tw_move {
     uint32_t reason;      /* enum tw_close_reason: CLOSE */
     struct tw_session session;
     struct tw_session_body body;
+    struct tw_transport transport;
 };
 static_assert(sizeof(struct tw_move) % 4 == 0, "ring elements are multiples of 4 bytes");
 static_assert(TW_MOVE_RING_DEPTH - 1u > TW_MOVE_RING_KEPT, "a CLOSE finds room in the end");

@@ -14,19 +14,6 @@
 /* Packet numbers kept back for the close frames. */
 #define CLOSE_RESERVE (2u * TW_SESSION_CLOSES)
 
-static void write_ack(struct tw_worker *worker, struct tw_session *session,
-                      const struct tw_session_body *body, struct tw_writer *writer)
-{
-    uint64_t delay_us = (worker->now_ns - body->newest_at_ns) / 1000u;
-    struct tw_frame_ack ack = {
-        .largest = body->replay.newest,
-        .bitmap = tw_replay_bitmap(&body->replay),
-        .delay_us = delay_us > UINT16_MAX ? UINT16_MAX : (uint16_t)delay_us,
-    };
-    tw_frame_write_ack(writer, &ack);
-    session->due &= (uint8_t)~TW_DUE_ACK;
-}
-
 static void write_pong(struct tw_worker *worker, struct tw_session *session,
                        const struct tw_session_body *body, struct tw_writer *writer)
 {
@@ -44,17 +31,28 @@ static bool finish_and_send(struct tw_worker *worker, uint32_t slot, struct rte_
                             uint16_t length)
 {
     struct tw_session *session = &worker->sessions.hot[slot];
-    struct tw_session_body *body = &worker->sessions.bodies[slot];
+    const struct tw_session_body *body = &worker->sessions.bodies[slot];
     uint8_t *bytes = rte_pktmbuf_mtod(mbuf, uint8_t *);
     struct tw_writer writer = tw_writer_make(bytes + length, TW_PLAINTEXT_MAX - length);
     if ((session->due & TW_DUE_PONG) != 0 && tw_writer_left(&writer) >= TW_PONG_FRAME_SIZE)
         write_pong(worker, session, body, &writer);
-    if ((session->due & TW_DUE_ACK) != 0 && tw_writer_left(&writer) >= TW_ACK_FRAME_SIZE)
-        write_ack(worker, session, body, &writer);
+    tw_talk_write(worker, slot, &writer);
     TW_ASSERT(!writer.failed);
     mbuf->data_len = (uint16_t)(writer.next - bytes);
     mbuf->pkt_len = mbuf->data_len;
+    if (mbuf->data_len == 0) {
+        rte_pktmbuf_free(mbuf);
+        return false;
+    }
     return tw_transmit_sealed(worker, slot, mbuf);
+}
+
+bool tw_outward_packet(struct tw_worker *worker, uint32_t slot)
+{
+    if (!tw_outward_numbers_left(worker, slot))
+        return false;
+    struct rte_mbuf *mbuf = tw_transmit_buffer(worker);
+    return mbuf && finish_and_send(worker, slot, mbuf, 0);
 }
 
 bool tw_outward_numbers_left(struct tw_worker *worker, uint32_t slot)
@@ -82,7 +80,8 @@ static bool is_tombstone_of(const struct tw_worker *worker, const struct tw_out_
     return session->state == TW_SESSION_MOVED && session->route_epoch == buffer->route_epoch;
 }
 
-static void take_buffer(struct tw_worker *worker, const struct tw_out_buffer *buffer)
+static void take_buffer(struct tw_worker *worker, uint32_t shard,
+                        const struct tw_out_buffer *buffer)
 {
     struct rte_mbuf *mbuf = buffer->owner;
     const struct tw_session *session = session_of(worker, buffer);
@@ -95,6 +94,8 @@ static void take_buffer(struct tw_worker *worker, const struct tw_out_buffer *bu
             return;
         }
         tw_counter_add(&worker->config.counters->sends[TW_SEND_SESSION_GONE], 1);
+    } else if (buffer->kind == TW_OUT_MESSAGE) {
+        tw_talk_take_part(worker, shard, buffer);
     } else if (buffer->kind == TW_OUT_CLOSE && session) {
         tw_owed_close(worker, buffer->slot, buffer->reason, true);
     } else if (buffer->kind == TW_OUT_CLOSE && is_tombstone_of(worker, buffer)) {
@@ -114,10 +115,12 @@ static void prefetch_buffer(const struct tw_worker *worker, const struct tw_out_
     __builtin_prefetch(body);
     __builtin_prefetch(&body->send_key);
     __builtin_prefetch(&body->send_sequence, 1);
+    tw_talk_prefetch(&worker->talk, buffer->slot);
 }
 
-static void take_shard(struct tw_worker *worker, struct rte_ring *full)
+static void take_shard(struct tw_worker *worker, uint32_t shard)
 {
+    struct rte_ring *full = worker->config.shard_rings[shard].full;
     struct tw_out_buffer buffers[BUFFERS_PER_BURST];
     for (uint32_t burst = 0; burst < BURSTS_PER_TURN; burst++) {
         unsigned int count = rte_ring_sc_dequeue_burst_elem(full, buffers, sizeof(buffers[0]),
@@ -125,7 +128,7 @@ static void take_shard(struct tw_worker *worker, struct rte_ring *full)
         for (unsigned int i = 0; i < count; i++)
             prefetch_buffer(worker, &buffers[i]);
         for (unsigned int i = 0; i < count; i++)
-            take_buffer(worker, &buffers[i]);
+            take_buffer(worker, shard, &buffers[i]);
         if (count < BUFFERS_PER_BURST)
             return;
     }
@@ -152,7 +155,7 @@ static void send_pongs(struct tw_worker *worker)
 void tw_outward_turn(struct tw_worker *worker)
 {
     for (uint32_t shard = 0; shard < worker->config.shards; shard++)
-        take_shard(worker, worker->config.shard_rings[shard].full);
+        take_shard(worker, shard);
     send_pongs(worker);
 }
 

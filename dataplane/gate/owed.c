@@ -133,6 +133,7 @@ void tw_owed_release(struct tw_worker *worker, uint32_t slot)
 {
     if (worker->sessions.hot[slot].handshake != TW_PENDING_NONE)
         tw_pending_end(&worker->pending, worker->sessions.hot[slot].handshake);
+    tw_talk_end(worker, slot);
     tw_sessions_release(&worker->sessions, slot);
 }
 

@@ -41,14 +41,14 @@ static bool open_path(struct tw_worker *worker, uint32_t slot, const struct tw_p
     return true;
 }
 
-/* What was learnt about the old way is worth nothing on the new one: the budget of inputs and
- * packets goes on, times of arrival do too, and there is nothing else yet. */
+/* What was learnt about the old way is worth nothing on the new one; budgets go on. */
 static void change_address(struct tw_worker *worker, uint32_t slot, const struct tw_path_end *to)
 {
     struct tw_session *session = &worker->sessions.hot[slot];
     session->address = to->address;
     session->interface = to->interface;
     session->roam &= (uint8_t)~TW_ROAM_CANDIDATE;
+    tw_talk_path_changed(worker, slot);
     count(worker, TW_ROAMING_VALIDATED);
 }
 

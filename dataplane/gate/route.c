@@ -83,6 +83,24 @@ bool tw_route_move(struct tw_worker *worker, uint32_t slot)
     return true;
 }
 
+bool tw_route_message(struct tw_worker *worker, uint32_t slot, struct tw_message *message)
+{
+    struct tw_record *record = take_record(worker, slot, TW_RECORD_MESSAGE);
+    if (!record)
+        return false;
+    record->message.message = message;
+    record->message.blocks = worker->talk.pool.blocks;
+    return true;
+}
+
+bool tw_route_link(struct tw_worker *worker, uint32_t slot, uint32_t state)
+{
+    struct tw_record *record = take_record(worker, slot, TW_RECORD_LINK);
+    if (record)
+        record->link.state = state;
+    return record != NULL;
+}
+
 /* ---- frames ------------------------------------------------------------------------------------
  */
 
@@ -156,6 +174,7 @@ void tw_route_make_live(struct tw_worker *worker, uint32_t slot)
     tw_sessions_set_state(&worker->sessions, slot, TW_SESSION_LIVE);
     session->heard_ns = worker->now_ns;
     session->due |= TW_DUE_CONFIRMED | TW_DUE_JOIN;
+    tw_talk_begin(worker, slot);
     tw_owed_settle(worker, slot);
 }
 
@@ -164,8 +183,6 @@ static void route_frames(struct tw_worker *worker, uint32_t slot,
 {
     struct tw_session *session = &worker->sessions.hot[slot];
     worker->sessions.bodies[slot].received_packets++;
-    if (session->state == TW_SESSION_PENDING)
-        tw_route_make_live(worker, slot);
     session->heard_ns = worker->now_ns;
     if (frames->has_inputs)
         route_inputs(worker, slot, frames);
@@ -173,14 +190,20 @@ static void route_frames(struct tw_worker *worker, uint32_t slot,
         route_snapshot_ack(worker, slot, frames);
     if (frames->has_ping)
         note_ping(worker, slot, frames->ping_time_us);
-    /* frames->has_ack: nothing is sent again in this version, so nothing hangs on it. */
     if (frames->has_close)
         tw_owed_close(worker, slot, TW_CLOSE_BY_CLIENT, false);
 }
 
-static void accept(struct tw_worker *worker, const struct tw_packet *packet,
+static void accept(struct tw_worker *worker, struct tw_packet *packet,
                    const struct tw_client_frames *frames)
 {
+    if (worker->sessions.hot[packet->slot].state == TW_SESSION_PENDING)
+        tw_route_make_live(worker, packet->slot);
+    if (!tw_talk_receive(worker, packet->slot, packet->header.sequence, frames)) {
+        packet->outcome = TW_OUTCOME_FRAME_RANGE;
+        worker->sessions.hot[packet->slot].malformed++;
+        return;
+    }
     route_frames(worker, packet->slot, frames);
     if (packet->path != TW_PATH_CURRENT)
         tw_roam_packet(worker, packet, frames);
@@ -191,6 +214,8 @@ static void accept(struct tw_worker *worker, const struct tw_packet *packet,
 void tw_route_burst(struct tw_worker *worker, struct tw_burst *burst)
 {
     uint32_t malformed_max = worker->config.config->limits.malformed_max;
+    for (uint32_t n = 0; n < burst->going_count; n++)
+        tw_talk_prefetch(&worker->talk, burst->packets[burst->going[n]].slot);
     for (uint32_t n = 0; n < burst->going_count; n++) {
         struct tw_packet *packet = &burst->packets[burst->going[n]];
         const struct tw_session *session = &worker->sessions.hot[packet->slot];
@@ -199,7 +224,7 @@ void tw_route_burst(struct tw_worker *worker, struct tw_burst *burst)
             packet->outcome = TW_OUTCOME_SESSION_CLOSING;
         else if (packet->outcome == TW_OUTCOME_ACCEPTED)
             accept(worker, packet, &burst->frames[burst->going[n]]);
-        else if (session->malformed > malformed_max)
+        if (session->malformed > malformed_max && session->state != TW_SESSION_CLOSING)
             tw_owed_close(worker, packet->slot, TW_CLOSE_MISBEHAVED, true);
     }
     tw_route_flush(worker);

@@ -50,7 +50,6 @@ enum tw_session_due {
     TW_DUE_LEAVE = 0x04,     /* record LEAVE */
     TW_DUE_CLOSED = 0x08,    /* event CLOSED */
     TW_DUE_PONG = 0x10,      /* a ping waits for its answer */
-    TW_DUE_ACK = 0x20,       /* something arrived since the newest ACK frame */
     TW_DUE_MOVED = 0x40,     /* event MOVED */
     TW_DUE_LISTED = 0x80,    /* stands in the worker's list of sessions that owe something */
 };
@@ -99,7 +98,7 @@ struct tw_session_body {
     /* First line: what an opened packet reads and writes, up to its route. */
     struct tw_input_window inputs;
     struct tw_budget input_budget;
-    uint64_t newest_at_ns; /* when the largest packet number arrived */
+    uint64_t installed_ns;
     uint64_t received_packets;
     uint64_t account;
     uint32_t world;
@@ -112,7 +111,6 @@ struct tw_session_body {
     uint64_t sent_packets;
     uint64_t ping_time_us;
     uint64_t ping_received_us;
-    uint64_t installed_ns;
     uint8_t token_id[TW_TOKEN_ID_SIZE];
     uint32_t sent_id;  /* connection id in the header: as the client knows it */
     uint32_t first_id; /* the one it was welcomed with */

@@ -156,6 +156,7 @@ bool tw_transmit_sealed_to(struct tw_worker *worker, uint32_t slot, struct rte_m
     struct tw_session_body *body = &worker->sessions.bodies[slot];
     if (!find_target(worker, to->interface, &to->address, &batch->targets[batch->count])) {
         rte_pktmbuf_free(mbuf);
+        tw_talk_unsent(worker, slot);
         return false;
     }
     TW_ASSERT(body->send_sequence <= TW_SEALED_MAX && mbuf->data_len <= TW_PLAINTEXT_MAX);
@@ -172,6 +173,7 @@ bool tw_transmit_sealed_to(struct tw_worker *worker, uint32_t slot, struct rte_m
         .length = TW_HEADER_SIZE + mbuf->data_len,
     };
     body->sent_packets++;
+    tw_talk_sent(worker, slot, TW_PACKET_MIN + mbuf->data_len);
     batch->interfaces[batch->count] = to->interface;
     batch->mbufs[batch->count++] = mbuf;
     if (batch->count == TW_SEAL_BATCH)

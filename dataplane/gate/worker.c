@@ -77,11 +77,14 @@ static bool init_tables(struct tw_worker *worker)
     worker->owed.slots =
         rte_zmalloc_socket("owed", sessions * sizeof(uint32_t), 64, config->socket);
     worker->pongs = rte_zmalloc_socket("pongs", sessions * sizeof(uint32_t), 64, config->socket);
+    worker->talk_memory =
+        rte_zmalloc_socket("messages", tw_talk_footprint(sessions), 64, config->socket);
     if (!worker->session_memory || !worker->pending_memory || !worker->filter_memory ||
-        !worker->owed.slots || !worker->pongs)
+        !worker->owed.slots || !worker->pongs || !worker->talk_memory)
         return false;
     tw_sessions_init(&worker->sessions, worker->session_memory, sessions, config->index,
                      config->seed);
+    tw_talk_init(&worker->talk, worker->talk_memory, sessions);
     uint8_t key[16];
     randombytes_buf(key, sizeof(key));
     tw_pending_init(&worker->pending, worker->pending_memory, handshakes, sessions, key);
@@ -140,6 +143,7 @@ void tw_worker_destroy(struct tw_worker *worker)
     rte_free(worker->filter_memory);
     rte_free(worker->owed.slots);
     rte_free(worker->pongs);
+    rte_free(worker->talk_memory);
     rte_free(worker);
 }
 
@@ -158,6 +162,7 @@ uint32_t tw_worker_turn(struct tw_worker *worker, uint64_t now_ns)
     tw_move_turn(worker);
     uint32_t received = tw_inward_turn(worker);
     tw_outward_turn(worker);
+    tw_talk_turn(worker);
     tw_owed_turn(worker);
     tw_commands_housekeeping(worker);
     tw_route_flush(worker);

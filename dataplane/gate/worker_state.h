@@ -29,6 +29,7 @@
 #include "dataplane/gate/pending.h"
 #include "dataplane/gate/sessions.h"
 #include "dataplane/gate/stage_cycles.h"
+#include "dataplane/gate/talk.h"
 #include "dataplane/gate/udp_frame.h"
 #include "dataplane/gate/worker.h"
 #include "dataplane/wire/cookie.h"
@@ -137,6 +138,8 @@ struct tw_worker {
     size_t session_memory_size;
     void *pending_memory;
     void *filter_memory;
+    struct tw_talk talk;
+    void *talk_memory;
     _Atomic bool drained; /* worker: w, any: r */
 } __attribute__((aligned(64)));
 
@@ -182,6 +185,11 @@ bool tw_route_join(struct tw_worker *worker, uint32_t slot) __attribute__((warn_
 bool tw_route_leave(struct tw_worker *worker, uint32_t slot) __attribute__((warn_unused_result));
 /* The slot's last record: names where its session goes. */
 bool tw_route_move(struct tw_worker *worker, uint32_t slot) __attribute__((warn_unused_result));
+/* Not when the shard's ring is full. */
+bool tw_route_message(struct tw_worker *worker, uint32_t slot, struct tw_message *message)
+    __attribute__((warn_unused_result));
+bool tw_route_link(struct tw_worker *worker, uint32_t slot, uint32_t state)
+    __attribute__((warn_unused_result));
 
 void tw_route_flush(struct tw_worker *worker);
 
@@ -230,6 +238,8 @@ void tw_lab_settle(struct tw_worker *worker);
 void tw_outward_turn(struct tw_worker *worker);
 /* False: the session closes for lack of packet numbers. */
 bool tw_outward_numbers_left(struct tw_worker *worker, uint32_t slot);
+/* A packet of what the session has to say: acks, messages, a pong. False: nothing, or no buffer. */
+bool tw_outward_packet(struct tw_worker *worker, uint32_t slot);
 void tw_outward_close_frame(struct tw_worker *worker, uint32_t slot);
 void tw_outward_refill(struct tw_worker *worker);
 

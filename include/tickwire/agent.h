@@ -219,6 +219,14 @@ struct tw_agent_worker {
     X(snapshots_no_buffer)                                                                         \
     X(records_stale)                                                                               \
     X(records_ring_full)                                                                           \
+    X(snapshots_thinned)                                                                           \
+    X(messages_in)                                                                                 \
+    X(messages_out)                                                                                \
+    X(messages_relayed)                                                                            \
+    X(messages_dropped)                                                                            \
+    X(messages_no_room)                                                                            \
+    X(messages_backlog)                                                                            \
+    X(messages_stalled)                                                                            \
     X(view_full)                                                                                   \
     X(joins_refused)                                                                               \
     X(state_hash_tick)                                                                             \
@@ -250,6 +258,8 @@ struct tw_agent_stats {
     uint64_t players, entities;
     uint64_t snapshots, snapshot_bytes, snapshots_incomplete, snapshots_no_buffer;
     uint64_t records_stale, records_ring_full, view_full, joins_refused;
+    uint64_t snapshots_thinned, messages_relayed, messages_dropped;
+    uint64_t messages_in, messages_out, messages_no_room, messages_backlog, messages_stalled;
     uint64_t state_hash, state_hash_tick;
     uint64_t tick_p50_ns, tick_p99_ns, tick_max_ns;
     uint64_t events_lost; /* agent events that did not fit the queue: must be 0 */

@@ -109,6 +109,11 @@ struct tw_worker_counters {
     tw_counter tx_bytes;
     tw_counter snapshots;         /* snapshot frames sealed */
     tw_counter records_ring_full; /* join, leave and ack records the shard ring refused */
+    tw_counter messages_in;       /* from clients, handed to a shard */
+    tw_counter messages_out;      /* from shards, queued for a client */
+    tw_counter messages_no_room;  /* packets not acknowledged: their messages found no room */
+    tw_counter messages_backlog;  /* sessions closed: more waited for them than may */
+    tw_counter messages_stalled;  /* sessions closed: a message begun and left */
     tw_counter sessions_live;     /* gauge */
     tw_counter sessions_pending;  /* gauge */
     tw_counter polls_empty;
@@ -132,8 +137,11 @@ struct tw_shard_counters {
     tw_counter snapshot_bytes;
     tw_counter snapshots_incomplete;
     tw_counter snapshots_no_buffer;
-    tw_counter view_full;  /* interest candidates beyond the view's capacity */
-    tw_counter state_hash; /* newest state hash */
+    tw_counter snapshots_thinned; /* left out for the sake of a bad path */
+    tw_counter messages;          /* relayed, each to all who hear it */
+    tw_counter messages_dropped;  /* found no room, or too long */
+    tw_counter view_full;         /* interest candidates beyond the view's capacity */
+    tw_counter state_hash;        /* newest state hash */
     tw_counter state_hash_tick;
     struct tw_histogram tick_ns; /* start of drain → last snapshot handed over */
 } __attribute__((aligned(64)));

@@ -4,6 +4,7 @@
  *
  *   worker --(records ring, SP/SC, one per worker-shard pair)--> shard
  *   worker --(empty buffers ring)--> shard --(full buffers ring)--> worker
+ *   worker --(message in a record)--> shard --(returned ring)--> worker
  *
  * Everything about a session travels through its worker's one ring, so FIFO orders it: join,
  * inputs, acks, leave. Values only; the bytes of a buffer belong to whoever took it off a ring.
@@ -12,6 +13,8 @@
  */
 #ifndef TICKWIRE_SHARD_H
 #define TICKWIRE_SHARD_H
+
+#include "tickwire/message.h"
 
 #include <assert.h>
 #include <stdint.h>
@@ -26,6 +29,8 @@ enum tw_record_type {
      */
     TW_RECORD_MOVE = 5,
     TW_RECORD_ARRIVE = 6,
+    TW_RECORD_MESSAGE = 7,
+    TW_RECORD_LINK = 8,
 };
 
 struct tw_input {
@@ -62,6 +67,15 @@ struct tw_record {
             uint32_t slot;
             uint32_t route_epoch;
         } move;
+        /* Lent: read until the record is consumed; the engine gives it back by the returned ring.
+         */
+        struct {
+            struct tw_message *message;
+            const struct tw_block *blocks;
+        } message;
+        struct {
+            uint32_t state; /* 0 normal, 1 conservative, 2 emergency: how much to send */
+        } link;
         uint8_t bytes[40];
     };
 };
@@ -71,6 +85,7 @@ enum tw_out_kind {
     TW_OUT_UNUSED = 0,   /* empty buffer */
     TW_OUT_SNAPSHOT = 1, /* bytes hold frames to seal and send */
     TW_OUT_CLOSE = 2,    /* the world ends the session: reason */
+    TW_OUT_MESSAGE = 3,  /* bytes hold a part of a message; its parts follow each other */
 };
 
 /* A packet buffer on its way: empty to the shard, filled back to the worker that owns it. */
@@ -81,9 +96,18 @@ struct tw_out_buffer {
     uint32_t route_epoch;
     uint16_t capacity;
     uint16_t length;
-    uint16_t kind;    /* enum tw_out_kind */
-    uint16_t reason;  /* enum tw_close_reason */
-    uint64_t tick_ns; /* when the tick that wrote it was due, monotonic */
+    uint16_t kind; /* enum tw_out_kind */
+    union {
+        uint16_t reason;  /* CLOSE: enum tw_close_reason */
+        uint16_t channel; /* MESSAGE: enum tw_channel */
+    };
+    union {
+        uint64_t tick_ns; /* when the tick that wrote it was due, monotonic */
+        struct {
+            uint32_t size;   /* MESSAGE: of the whole */
+            uint32_t offset; /* of this part */
+        } message;
+    };
 };
 static_assert(sizeof(struct tw_out_buffer) == 40, "ring elements are multiples of 4 bytes");
 

@@ -4,6 +4,7 @@
 #define TICKWIRE_SIMULATION_SHARD_INTERNAL_H
 
 #include "simulation/interest/observer.h"
+#include "simulation/shard/relay.h"
 #include "simulation/shard/sessions.h"
 #include "simulation/shard/shard.h"
 #include "simulation/shard/world.h"
@@ -14,7 +15,9 @@ struct tw_shard {
     struct tw_world world;
     struct tw_shard_sessions sessions;
     struct tw_interest interest;
-    uint32_t send_first; /* player whose snapshot is served first when buffers are short */
+    struct tw_relay relay;
+    uint8_t *link_states; /* by player: 0 normal, 1 conservative, 2 emergency */
+    uint32_t send_first;  /* player whose snapshot is served first when buffers are short */
 };
 
 #endif

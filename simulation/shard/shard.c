@@ -46,6 +46,8 @@ static void carve(struct tw_shard *shard, struct tw_arena *arena)
     tw_world_carve(&shard->world, arena, config);
     tw_shard_sessions_carve(&shard->sessions, arena, config);
     tw_interest_carve(&shard->interest, arena, &interest);
+    tw_relay_carve(&shard->relay, arena);
+    shard->link_states = tw_arena_take(arena, config->players_max, 1);
 }
 
 size_t tw_shard_footprint(const struct tw_shard_config *config)
@@ -119,6 +121,19 @@ static bool move_session(struct tw_shard *shard, struct tw_route *route,
     return true;
 }
 
+/* False: stale. A message that finds no room is dropped: what players say is not the world's state.
+ */
+static bool consume_message(struct tw_shard *shard, const struct tw_route *route,
+                            const struct tw_record *record)
+{
+    if ((route->state != TW_ROUTE_PLAYING && route->state != TW_ROUTE_JOINING) ||
+        route->epoch != record->route_epoch)
+        return false;
+    bool kept = tw_relay_keep(&shard->relay, (uint32_t)(route - shard->sessions.routes), record);
+    tw_counter_add(&shard->counters->messages_dropped, kept ? 0 : 1);
+    return true;
+}
+
 /* False: stale. */
 static bool consume_other(struct tw_shard *shard, struct tw_route *route,
                           const struct tw_record *record)
@@ -140,6 +155,13 @@ static bool consume_other(struct tw_shard *shard, struct tw_route *route,
         if (route->state == TW_ROUTE_PLAYING)
             tw_observer_acknowledge(&shard->interest.observers[route->player],
                                     record->snapshot_ack.newest, record->snapshot_ack.bitmap);
+        return true;
+    case TW_RECORD_MESSAGE:
+        return consume_message(shard, route, record);
+    case TW_RECORD_LINK:
+        if (route->state != TW_ROUTE_PLAYING || route->epoch != record->route_epoch)
+            return false;
+        shard->link_states[route->player] = (uint8_t)record->link.state;
         return true;
     default:
         return false;
@@ -199,6 +221,7 @@ static void apply_joins(struct tw_shard *shard, uint64_t tick)
         /* The first hash a second from now at the latest; spread, so that not all fall together. */
         tw_observer_reset(&shard->interest, player, tick + player % shard->config.tick_hz);
         shard->interest.observers[player].due_step = UINT64_MAX;
+        shard->link_states[player] = 0;
     }
     sessions->join_count = 0;
 }
@@ -326,6 +349,19 @@ static uint64_t due_step(const struct tw_shard *shard, uint32_t player, uint64_t
     return (tick + player % interval) * shard->config.snapshot_hz / shard->config.tick_hz;
 }
 
+/* A path that loses or delays packets gets three of four snapshots, or every other one. */
+static bool is_thinned(const struct tw_shard *shard, uint32_t player, uint64_t step)
+{
+    switch (shard->link_states[player]) {
+    case 0:
+        return false;
+    case 1:
+        return step % 4u == 3u;
+    default:
+        return step % 2u == 1u;
+    }
+}
+
 static void send_snapshots(struct tw_shard *shard, const struct sending *sending)
 {
     uint32_t end = shard->world.state->players_end;
@@ -337,7 +373,10 @@ static void send_snapshots(struct tw_shard *shard, const struct sending *sending
         uint64_t step = due_step(shard, index, sending->tick);
         if (shard->world.players[index].entity == 0 || step == observer->due_step)
             continue;
-        if (send_snapshot(shard, index, sending)) {
+        if (is_thinned(shard, index, step)) {
+            observer->due_step = step;
+            tw_counter_add(&shard->counters->snapshots_thinned, 1);
+        } else if (send_snapshot(shard, index, sending)) {
             observer->due_step = step;
         } else if (all) {
             /* Whoever went without is first in line next time. */
@@ -363,6 +402,12 @@ void tw_shard_tick(struct tw_shard *shard, uint64_t tick, uint64_t due_ns,
     tw_records_refresh(&shard->interest.records, &shard->world.entities, (uint32_t)tick);
     send_closes(shard, due_ns, outboxes);
     send_snapshots(shard, &sending);
+    struct tw_relay_tick relay = {.world = &shard->world,
+                                  .sessions = &shard->sessions,
+                                  .outboxes = outboxes,
+                                  .hearing =
+                                      (uint64_t)shard->config.aoi_enter_m * TW_UNITS_PER_METRE};
+    tw_counter_add(&shard->counters->messages, tw_relay_send(&shard->relay, &relay));
     tw_counter_add(&shard->counters->ticks, 1);
     if (before != 0)
         tw_counter_add(&shard->counters->ticks_skipped, tick - before - 1u);

@@ -47,7 +47,8 @@ size_t tw_shard_footprint(const struct tw_shard_config *config);
 struct tw_shard *tw_shard_init(void *memory, const struct tw_shard_config *config,
                                struct tw_shard_counters *counters);
 
-/* Join, leave, input, snapshot ack. Records of stale route epochs are counted and ignored. */
+/* Join, leave, input, snapshot ack, message, link state. Records of stale route epochs are counted
+ * and ignored. */
 void tw_shard_consume(struct tw_shard *shard, const struct tw_record *records, size_t count);
 
 /* Runs tick `tick` >= 1 (one more than the last, or later: skipped ticks are never simulated; the

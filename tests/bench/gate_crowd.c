@@ -121,7 +121,10 @@ static void write_frames(struct gate_crowd *crowd, const struct gate_client *cli
             (struct tw_input){.move_x = 90, .move_y = 90, .facing = (uint16_t)(crowd->tick - i)};
     tw_frame_write_inputs(writer, crowd->tick, inputs, INPUTS);
     tw_frame_write_snapshot_ack(writer, crowd->tick / 3 + 1, UINT32_MAX);
-    struct tw_frame_ack ack = {.largest = client->sequence, .bitmap = UINT64_MAX};
+    uint64_t newest = client->sequence;
+    struct tw_frame_ack ack = {.largest = newest,
+                               .bitmap =
+                                   newest > 64u ? UINT64_MAX : (UINT64_C(1) << (newest - 1u)) - 1u};
     tw_frame_write_ack(writer, &ack);
     TW_ASSERT(!writer->failed && tw_writer_left(writer) == 0);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tests/bench/gate_join.h"
 
+#include "dataplane/gate/worker_state.h"
+
 #include "dataplane/crypto/crc32c_isal.h"
 #include "dataplane/gate/mailbox.h"
 #include "dataplane/wire/handshake_client.h"
@@ -170,8 +172,20 @@ static void confirm_sessions(struct gate_rig *rig)
                "%u of %u sessions joined", joins, rig->crowd.count);
 }
 
+/* The crowd acknowledges packets as clients do whose server talks, which this one does not: as far
+ * as acks go, it has sent a million before. What an ack then costs is the look, not what it
+ * settles. */
+static void pretend_to_have_sent(struct gate_rig *rig)
+{
+    for (uint32_t i = 0; i < rig->crowd.count; i++) {
+        uint32_t slot = tw_connection_slot(rig->crowd.clients[i].connection_id);
+        rig->worker->sessions.bodies[slot].send_sequence = 1u << 20;
+    }
+}
+
 void gate_join_all(struct gate_rig *rig)
 {
     install_sessions(rig);
+    pretend_to_have_sent(rig);
     confirm_sessions(rig);
 }

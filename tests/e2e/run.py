@@ -24,8 +24,8 @@ import test_configuration  # noqa: E402
 import test_fresh_machine  # noqa: E402
 import test_handshake  # noqa: E402
 import test_hostile  # noqa: E402
-import test_lab  # noqa: E402
 import test_loss  # noqa: E402
+import test_messages  # noqa: E402
 import test_ports  # noqa: E402
 import test_privileges  # noqa: E402
 import test_python_client  # noqa: E402
@@ -35,7 +35,7 @@ import test_tokens  # noqa: E402
 
 MODULES = [test_configuration, test_cli, test_python_client, test_handshake, test_tokens,
            test_hostile, test_ports, test_privileges, test_telemetry, test_budgets, test_roaming,
-           test_lab, test_loss, test_clients, test_fresh_machine]
+           test_loss, test_messages, test_clients, test_fresh_machine]
 
 
 def tests():

@@ -100,7 +100,7 @@ static uint16_t run(struct bench *bench, uint8_t *frame, size_t length, enum tw_
     tw_live_find(&bench->live, &burst, NOW_NS);
     tw_live_test(&bench->live, &burst, NOW_NS);
     tw_live_open(&bench->live, &burst, NOW_NS);
-    tw_live_commit(&bench->live, &burst, NOW_NS);
+    tw_live_commit(&bench->live, &burst);
     tw_live_validate(&bench->live, &burst);
     TW_ASSERT(packet->outcome < TW_OUTCOME_COUNT);
     return packet->outcome;

@@ -207,6 +207,12 @@ static void act(struct tw_load_bots *bots, struct tw_load_bot *bot, uint64_t now
     }
     tw_client_update(bot->client, now_us);
     take_events(bots, bot);
+    if (bots->options->talk && before == TW_CLIENT_CONNECTED) {
+        uint64_t quiet_us =
+            bots->started_us + bots->options->seconds * UINT64_C(1000000) - TW_LOAD_TALK_QUIET_US;
+        tw_load_talk_step(&bot->talk, bot->client, (uint32_t)(bot - bots->bots), now_us < quiet_us,
+                          now_us);
+    }
 }
 
 /* ---- the loop -------------------------------------------------------------------------------- */

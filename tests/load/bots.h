@@ -10,6 +10,7 @@
 #include "tests/load/agreement.h"
 #include "tests/load/options.h"
 #include "tests/load/port.h"
+#include "tests/load/talk.h"
 #include "tests/load/walk.h"
 #include "tickwire/client.h"
 #include "tickwire/counters.h"
@@ -36,6 +37,7 @@ struct tw_load_bot {
     uint32_t last_input_tick;
     uint64_t rtt_samples;
     struct tw_load_agreement agreement;
+    struct tw_load_talk talk;
 };
 
 struct tw_load_round_trips {

@@ -25,6 +25,7 @@ static const char help_text[] =
     "  --entities N          size of a bot's view (default 1024)\n"
     "  --loss P              drop P percent of datagrams both ways inside the bots\n"
     "  --rebind S            every S seconds each bot goes on from another port\n"
+    "  --talk                send commands and large messages, check what is relayed\n"
     "  --expect-close        a server that stops counts as success\n"
     "\n"
     "exit status: 0 all bots connected and stayed, no view differed from the server's, and none\n"
@@ -45,6 +46,7 @@ enum {
     OPTION_ENTITIES,
     OPTION_LOSS,
     OPTION_REBIND,
+    OPTION_TALK,
     OPTION_EXPECT_CLOSE,
     OPTION_HELP
 };
@@ -63,6 +65,7 @@ static const struct option long_options[] = {
     {"entities", required_argument, NULL, OPTION_ENTITIES},
     {"loss", required_argument, NULL, OPTION_LOSS},
     {"rebind", required_argument, NULL, OPTION_REBIND},
+    {"talk", no_argument, NULL, OPTION_TALK},
     {"expect-close", no_argument, NULL, OPTION_EXPECT_CLOSE},
     {"help", no_argument, NULL, OPTION_HELP},
     {NULL, 0, NULL, 0},
@@ -138,6 +141,9 @@ static bool apply(struct tw_load_options *options, int option)
         return number32("loss", 0, 90, &options->loss_percent);
     case OPTION_REBIND:
         return number32("rebind", 1, 3600, &options->rebind_s);
+    case OPTION_TALK:
+        options->talk = true;
+        return true;
     case OPTION_EXPECT_CLOSE:
         options->expect_close = true;
         return true;

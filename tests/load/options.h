@@ -29,6 +29,7 @@ struct tw_load_options {
     uint64_t seed;
     bool json;
     bool expect_close;
+    bool talk; /* messages, and a look at what comes back */
 };
 
 /* False: a message was printed; exit status 2. `help` is set when help was asked for and given. */

@@ -241,6 +241,34 @@ static struct tally tally_up(const struct tw_load_bots *bots)
     return found;
 }
 
+static struct tw_load_talk sum_talk(const struct tw_load_bots *bots)
+{
+    struct tw_load_talk sum = {0};
+    for (uint32_t i = 0; i < bots->count; i++) {
+        const struct tw_load_talk *talk = &bots->bots[i].talk;
+        sum.commands_sent += talk->commands_sent;
+        sum.commands_back += talk->commands_back;
+        sum.bulks_sent += talk->bulks_sent;
+        sum.bulks_back += talk->bulks_back;
+        sum.heard += talk->heard;
+        sum.wrong += talk->wrong;
+        sum.refused += talk->refused;
+        sum.round_trip_us += talk->round_trip_us;
+    }
+    return sum;
+}
+
+static void print_talk(const struct tw_load_bots *bots)
+{
+    struct tw_load_talk sum = sum_talk(bots);
+    uint64_t back = (uint64_t)sum.commands_back + sum.bulks_back;
+    printf("\"commands_sent\":%u,\"commands_back\":%u,\"bulks_sent\":%u,\"bulks_back\":%u,"
+           "\"messages_heard\":%u,\"messages_wrong\":%u,\"messages_refused\":%u,"
+           "\"message_round_trip_us\":%" PRIu64 ",",
+           sum.commands_sent, sum.commands_back, sum.bulks_sent, sum.bulks_back, sum.heard,
+           sum.wrong, sum.refused, back > 0 ? sum.round_trip_us / back : 0);
+}
+
 static void print_summary_json(const struct tw_load_bots *bots, const struct tw_load_sums *sums,
                                const struct tally *tally, const struct reasons *reasons)
 {
@@ -280,6 +308,8 @@ static void print_summary_json(const struct tw_load_bots *bots, const struct tw_
         sums->snapshots_lost, sums->snapshots_incomplete, sums->rejected, bots->try_again,
         sums->hashes_checked, tally->hashes_checked_min, sums->hashes_wrong, tally->never_compared);
     printf("\"rebinds\":%u,\"entity_changes\":%u,", bots->rebinds, tally->entity_changes);
+    if (bots->options->talk)
+        print_talk(bots);
     printf("\"moved_m\":%.1f,\"walker_moved_min_m\":%.1f,\"rtt_p50_us\":%" PRIu64
            ",\"rtt_p99_us\":%" PRIu64 ",\"rtt_max_us\":%" PRIu64 "}\n",
            sums->moved_m, tally->walker_moved_min_m, tw_histogram_permille(bots->total.counts, 500),
@@ -325,6 +355,11 @@ bool tw_load_report_summary(struct tw_load_bots *bots)
             add_bot_reason(&reasons, bot);
         if (statistics.hashes_wrong > 0)
             add_reason(&reasons, 1, "view differs from the server's");
+        if (bot->talk.wrong > 0)
+            add_reason(&reasons, 1, "messages out of order, twice or damaged");
+        if (bot->talk.commands_back != bot->talk.commands_sent ||
+            bot->talk.bulks_back != bot->talk.bulks_sent)
+            add_reason(&reasons, 1, "own messages did not all come back");
         if (bot->agreement.overdue)
             add_reason(&reasons, 1, "no view hash for 3 s of complete snapshots");
     }

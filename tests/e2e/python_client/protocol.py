@@ -22,7 +22,7 @@ MASK64 = (1 << 64) - 1
 
 HELLO, COOKIE, HELLO2, WELCOME, TRY_AGAIN, WRONG_VERSION, REFUSED = range(1, 8)
 (INPUTS, SNAPSHOT_ACK, PING, PONG, CLOSE, ACK, SNAPSHOT, CHALLENGE, RESPONSE,
- RENAME) = range(1, 11)
+ RENAME, MESSAGES) = range(1, 12)
 
 
 class Malformed(Exception):
@@ -289,8 +289,12 @@ def frame_rename(connection_id):
     return frame(RENAME, struct.pack("<I", connection_id))
 
 
+def frame_messages(*entries):
+    return frame(MESSAGES, b"".join(entries))
+
+
 SERVER_FRAMES = {PONG: "<QQQ", CLOSE: "<H", ACK: "<QQH", SNAPSHOT: None, CHALLENGE: "<8s",
-                 RENAME: "<I"}
+                 RENAME: "<I", MESSAGES: None}
 
 
 def parse_server_frames(plaintext):

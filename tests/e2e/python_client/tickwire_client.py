@@ -15,6 +15,7 @@ import socket
 import sys
 import time
 
+import messages
 import protocol
 import vectors
 import view as replicated
@@ -166,6 +167,8 @@ class Session:
         self.newest_at_us = 0
         self.clock = Clock(welcome)
         self.view = replicated.View()
+        self.incoming = messages.Receiver()
+        self.outgoing = messages.Sender()
         self.walking = walking
         self.inputs = []  # newest first
         self.newest_tick = 0
@@ -206,6 +209,10 @@ class Session:
             self.challenges += 1
         if protocol.RENAME in frames:
             self.rename(*frames[protocol.RENAME], sequence)
+        if protocol.MESSAGES in frames:
+            self.incoming.frame(frames[protocol.MESSAGES])
+        if protocol.ACK in frames:
+            self.outgoing.acknowledged(*frames[protocol.ACK][:2])
         if protocol.SNAPSHOT in frames:
             before = self.view.own
             self.snapshots += self.view.apply(replicated.parse_snapshot(frames[protocol.SNAPSHOT]))
@@ -260,6 +267,13 @@ class Session:
             frames.append(protocol.frame_ping(now_us()))
         if frames:
             self.send(*frames)
+        self.send_messages()
+
+    def send_messages(self):
+        """One run in a packet."""
+        for channel, number, first, entry in self.outgoing.entries(time.monotonic()):
+            self.send(protocol.frame_messages(entry))
+            self.outgoing.carried[self.sequence] = [(channel, number, first)]
 
     def run(self, seconds):
         start = time.monotonic()

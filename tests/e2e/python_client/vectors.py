@@ -5,6 +5,7 @@ import json
 import re
 import struct
 
+import messages
 import protocol
 import view as replicated
 from sodium import CHACHA20_POLY1305, XCHACHA20_POLY1305, x25519, x25519_public
@@ -189,6 +190,20 @@ def _check_paths(c):
     c.same("response plaintext", protocol.frame_response(bytes_asked))
 
 
+def _check_messages(c):
+    body = protocol.parse_server_frames(c.get("messages plaintext"))[protocol.MESSAGES]
+    entries = messages.parse(body)
+    expected = [(messages.ORDERED, messages.WHOLE, 7, 5, 0, b"abcde"),
+                (messages.BULK, messages.PART, 65535, 300, 1, bytes(range(128))),
+                (messages.UNORDERED, messages.ABANDONED, 2, 0, 0, b"")]
+    if entries != expected:
+        raise protocol.Malformed(f"messages plaintext: {entries}")
+    c.same("messages plaintext", protocol.frame_messages(
+        messages.entry_whole(messages.ORDERED, 7, b"abcde"),
+        messages.entry_part(messages.BULK, 65535, 300, 1, bytes(range(128))),
+        struct.pack("<BH", messages.UNORDERED | messages.ABANDONED << 2, 2)))
+
+
 def _hash(data):
     return struct.pack("<Q", replicated.hash_bytes(data))
 
@@ -226,6 +241,7 @@ def check(path):
         _check_packets(c)
         _check_snapshot(c)
         _check_paths(c)
+        _check_messages(c)
     except (KeyError, protocol.Malformed, struct.error) as error:
         c.faults.append(f"{type(error).__name__}: {error}")
     left = set(vectors) - c.checked - c.skipped - INPUTS

@@ -133,6 +133,7 @@ static void configure_worker(struct rig *rig, uint32_t i)
         make_ring("records", i, sizeof(struct tw_record), rig->records_depth);
     config->shard_rings[0].empty = make_ring("empty", i, sizeof(struct tw_out_buffer), 64);
     config->shard_rings[0].full = make_ring("full", i, sizeof(struct tw_out_buffer), 128);
+    config->shard_rings[0].returned = make_ring("returned", i, sizeof(struct tw_message *), 256);
     config->events = make_ring("events", i, sizeof(struct tw_worker_event), rig->events_depth);
     config->commands = make_ring("commands", i, sizeof(struct tw_worker_command), 256);
     config->counters = rig->counters[i];
@@ -220,6 +221,7 @@ void rig_stop(struct rig *rig)
         rte_ring_free(config->shard_rings[0].records);
         rte_ring_free(config->shard_rings[0].empty);
         rte_ring_free(config->shard_rings[0].full);
+        rte_ring_free(config->shard_rings[0].returned);
         rte_ring_free(config->events);
         rte_ring_free(config->commands);
         rte_ring_free(config->handover_out[1 - i]);

@@ -2,6 +2,7 @@
 #include "tests/unit/wire/vectors.h"
 
 #include "dataplane/wire/cookie.h"
+#include "dataplane/wire/entry.h"
 #include "dataplane/wire/frames.h"
 #include "dataplane/wire/handshake_client.h"
 #include "dataplane/wire/header.h"
@@ -296,6 +297,42 @@ static void add_path_frames(struct vectors *vectors)
     vector_add(vectors, group, "rename plaintext", plain, (size_t)(writer.next - plain));
 }
 
+static void add_entry(struct tw_writer *writer, const struct tw_entry *entry, uint8_t first)
+{
+    uint8_t *bytes = tw_entry_write(writer, entry);
+    TW_ASSERT(bytes);
+    for (uint32_t i = 0; i < entry->length; i++)
+        bytes[i] = (uint8_t)(first + i);
+}
+
+static void add_messages(struct vectors *vectors)
+{
+    static const struct tw_entry entries[] = {
+        {.channel = TW_CHANNEL_ORDERED,
+         .kind = TW_ENTRY_WHOLE,
+         .number = 7,
+         .size = 5,
+         .length = 5},
+        {.channel = TW_CHANNEL_BULK,
+         .kind = TW_ENTRY_PART,
+         .number = 65535,
+         .first = 1,
+         .size = 300,
+         .length = 128},
+        {.channel = TW_CHANNEL_UNORDERED, .kind = TW_ENTRY_ABANDONED, .number = 2},
+    };
+    uint8_t plain[TW_PLAINTEXT_MAX];
+    struct tw_writer writer = tw_writer_make(plain, sizeof(plain));
+    tw_write_space(&writer, TW_FRAME_HEADER_SIZE);
+    add_entry(&writer, &entries[0], 'a');
+    add_entry(&writer, &entries[1], 0);
+    add_entry(&writer, &entries[2], 0);
+    size_t size = (size_t)(writer.next - plain);
+    plain[0] = TW_FRAME_MESSAGES;
+    tw_store_u16(plain + 1, (uint16_t)(size - TW_FRAME_HEADER_SIZE));
+    vector_add(vectors, "messages", "messages plaintext", plain, size);
+}
+
 static void add_packets(struct vectors *vectors, enum tw_suite suite, const char *const names[3])
 {
     static const struct {
@@ -434,9 +471,11 @@ void vectors_build(struct vectors *vectors)
     add_answers(vectors);
     add_plaintexts(vectors);
     add_packets(vectors, TW_SUITE_CHACHA20_POLY1305, chacha);
-    if (tw_aead_sodium()->suites & TW_SUITE_AES256_GCM)
-        add_packets(vectors, TW_SUITE_AES256_GCM, aes);
+    add_path_frames(vectors);
+    add_messages(vectors);
+    add_packets(vectors, TW_SUITE_AES256_GCM, aes);
     add_hashes(vectors);
     add_snapshot(vectors);
     add_path_frames(vectors);
+    add_messages(vectors);
 }

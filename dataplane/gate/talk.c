@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/gate/talk.h"
+
+#include "dataplane/gate/worker_state.h"
+#include "tickwire/assert.h"
+
+#include <rte_mbuf.h>
+#include <rte_ring.h>
+#include <rte_ring_elem.h>
+
+/* Of one session in one turn: 16 × 1,200 bytes every 50 µs are more than any port here takes. */
+#define PACKETS_PER_TURN  16u
+#define RETURNS_PER_BURST 64u
+/* Of those with something under way; most are only asked whether it is time. */
+#define SESSIONS_PER_TURN 256u
+#define ALIGNMENT         64u
+/* None of enum tw_link_state. */
+#define STATE_UNTOLD 255u
+/* A stalled message is noticed this much late at most. */
+#define LOOK_US 250000u
+
+static uint64_t now_us(const struct tw_worker *worker)
+{
+    return worker->now_ns / 1000u;
+}
+
+/* ---- life --------------------------------------------------------------------------------------
+ */
+
+static size_t aligned(size_t size)
+{
+    return (size + ALIGNMENT - 1u) / ALIGNMENT * ALIGNMENT;
+}
+
+size_t tw_talk_footprint(uint32_t sessions)
+{
+    return aligned(tw_block_pool_footprint(TW_TALK_BLOCKS)) +
+           aligned(sessions * sizeof(struct tw_transport)) +
+           aligned(sessions * sizeof(struct tw_talk_session)) +
+           aligned(sessions * sizeof(uint32_t));
+}
+
+void tw_talk_init(struct tw_talk *talk, void *memory, uint32_t sessions)
+{
+    uint8_t *at = memory;
+    tw_block_pool_init(&talk->pool, at, TW_TALK_BLOCKS);
+    at += aligned(tw_block_pool_footprint(TW_TALK_BLOCKS));
+    talk->transports = (void *)at;
+    at += aligned(sessions * sizeof(struct tw_transport));
+    talk->sessions = (void *)at;
+    at += aligned(sessions * sizeof(struct tw_talk_session));
+    talk->busy = (void *)at;
+    talk->message_rate = tw_budget_rate_make(TW_TALK_MESSAGES_PER_S, TW_TALK_MESSAGES_BURST);
+}
+
+void tw_talk_begin(struct tw_worker *worker, uint32_t slot)
+{
+    struct tw_talk *talk = &worker->talk;
+    const struct tw_session_body *body = &worker->sessions.bodies[slot];
+    struct tw_transport_config config = {.pool = &talk->pool,
+                                         .send_blocks_max = TW_TALK_SEND_BLOCKS,
+                                         .first_sequence = body->send_sequence};
+    struct tw_talk_session *session = &talk->sessions[slot];
+    bool listed = session->listed;
+    *session = (struct tw_talk_session){.active = true, .listed = listed};
+    tw_transport_init(&talk->transports[slot], &config, now_us(worker));
+}
+
+void tw_talk_end(struct tw_worker *worker, uint32_t slot)
+{
+    struct tw_talk_session *session = &worker->talk.sessions[slot];
+    if (session->active)
+        tw_transport_fini(&worker->talk.transports[slot]);
+    session->active = false;
+}
+
+void tw_talk_path_changed(struct tw_worker *worker, uint32_t slot)
+{
+    if (worker->talk.sessions[slot].active)
+        tw_transport_path_changed(&worker->talk.transports[slot], now_us(worker));
+}
+
+bool tw_talk_may_move(const struct tw_worker *worker, uint32_t slot)
+{
+    const struct tw_transport *transport = &worker->talk.transports[slot];
+    uint32_t held = transport->receiver.ready.count;
+    for (uint32_t i = 0; i < TW_CHANNEL_COUNT; i++)
+        held += transport->receiver.channels[i].held;
+    return held == 0 && tw_sender_empty(&transport->sender);
+}
+
+void tw_talk_leave(struct tw_worker *worker, uint32_t slot, struct tw_transport *transport)
+{
+    *transport = worker->talk.transports[slot];
+    worker->talk.sessions[slot].active = false;
+}
+
+void tw_talk_arrive(struct tw_worker *worker, uint32_t slot, const struct tw_transport *transport)
+{
+    struct tw_talk *talk = &worker->talk;
+    struct tw_talk_session *session = &talk->sessions[slot];
+    bool listed = session->listed;
+    talk->transports[slot] = *transport;
+    talk->transports[slot].sender.pool = &talk->pool;
+    talk->transports[slot].receiver.pool = &talk->pool;
+    *session =
+        (struct tw_talk_session){.active = true, .listed = listed, .told_state = STATE_UNTOLD};
+}
+
+static void list(struct tw_talk *talk, uint32_t slot, uint64_t due_us)
+{
+    struct tw_talk_session *session = &talk->sessions[slot];
+    session->due_us = session->listed && session->due_us < due_us ? session->due_us : due_us;
+    if (session->listed)
+        return;
+    session->listed = true;
+    talk->busy[talk->busy_count++] = slot;
+}
+
+/* ---- inward ------------------------------------------------------------------------------------
+ */
+
+static bool takes_messages(const struct tw_worker *worker, uint32_t slot)
+{
+    return worker->config.shard_rings[worker->sessions.hot[slot].shard].returned != NULL;
+}
+
+static void tell_state(struct tw_worker *worker, uint32_t slot)
+{
+    struct tw_talk_session *session = &worker->talk.sessions[slot];
+    uint8_t state = worker->talk.transports[slot].congestion.state;
+    if (state != session->told_state && (worker->sessions.hot[slot].due & TW_DUE_JOIN) == 0 &&
+        tw_route_link(worker, slot, state))
+        session->told_state = state;
+}
+
+bool tw_talk_receive(struct tw_worker *worker, uint32_t slot, uint64_t sequence,
+                     const struct tw_client_frames *frames)
+{
+    struct tw_talk *talk = &worker->talk;
+    struct tw_transport_packet packet = {
+        .sequence = sequence,
+        .ack = frames->has_ack ? &frames->ack : NULL,
+        .messages = frames->has_messages ? frames->messages : NULL,
+        .messages_size = frames->messages_size,
+    };
+    if (frames->has_messages && !takes_messages(worker, slot))
+        return false;
+    enum tw_transport_result result =
+        tw_transport_receive(&talk->transports[slot], &packet, now_us(worker));
+    if (result == TW_TRANSPORT_NO_ROOM)
+        tw_counter_add(&worker->config.counters->messages_no_room, 1);
+    if (result != TW_TRANSPORT_OK && result != TW_TRANSPORT_NO_ROOM)
+        return false;
+    if (frames->has_messages)
+        list(talk, slot, 0);
+    if (frames->has_ack)
+        tell_state(worker, slot);
+    return true;
+}
+
+/* Lends finished messages to the shard, as many as the session's budget and the ring let pass. */
+static void deliver(struct tw_worker *worker, uint32_t slot)
+{
+    struct tw_talk *talk = &worker->talk;
+    struct tw_transport *transport = &talk->transports[slot];
+    struct tw_budget *budget = &talk->sessions[slot].budget;
+    /* Nothing of a session may overtake its join. */
+    if ((worker->sessions.hot[slot].due & TW_DUE_JOIN) != 0)
+        return;
+    const struct tw_message *next;
+    while (talk->lent < TW_TALK_LENT_MAX && (next = tw_transport_peek(transport)) != NULL) {
+        if (!tw_budget_take(budget, talk->message_rate, worker->now_ns))
+            return;
+        if (!tw_route_message(worker, slot, tw_message_at(&talk->pool, next->index)))
+            return; /* it stays the next one; its ring will have room again */
+        (void)tw_transport_take(transport);
+        talk->lent++;
+        tw_counter_add(&worker->config.counters->messages_in, 1);
+    }
+}
+
+static void take_returned(struct tw_worker *worker, struct rte_ring *ring)
+{
+    struct tw_message *messages[RETURNS_PER_BURST];
+    unsigned int count;
+    do {
+        count = rte_ring_sc_dequeue_burst_elem(ring, messages, sizeof(messages[0]),
+                                               RETURNS_PER_BURST, NULL);
+        for (unsigned int i = 0; i < count; i++)
+            tw_message_free(&worker->talk.pool, messages[i]);
+        worker->talk.lent -= count;
+    } while (count == RETURNS_PER_BURST);
+}
+
+/* ---- outward -----------------------------------------------------------------------------------
+ */
+
+static void queue(struct tw_worker *worker, uint32_t slot, uint8_t channel, const uint8_t *bytes,
+                  uint32_t size)
+{
+    struct tw_outgoing message = {.channel = channel, .bytes = bytes, .size = size};
+    enum tw_sender_result result = tw_transport_send(&worker->talk.transports[slot], &message);
+    if (result == TW_SENDER_QUEUED) {
+        tw_counter_add(&worker->config.counters->messages_out, 1);
+        list(&worker->talk, slot, 0);
+        return;
+    }
+    /* Reliable or not at all: whoever is this far behind is better off joining anew. */
+    tw_counter_add(&worker->config.counters->messages_backlog, 1);
+    tw_owed_close(worker, slot, TW_CLOSE_BACKLOG, true);
+}
+
+void tw_talk_take_part(struct tw_worker *worker, uint32_t shard, const struct tw_out_buffer *buffer)
+{
+    struct tw_talk_assembly *assembly = &worker->talk.assemblies[shard];
+    uint32_t size = buffer->message.size;
+    uint32_t offset = buffer->message.offset;
+    TW_ASSERT(size <= TW_MESSAGE_MAX && offset <= size && buffer->length <= size - offset);
+    if (offset == 0) {
+        assembly->slot = buffer->slot;
+        assembly->route_epoch = buffer->route_epoch;
+        assembly->filled = 0;
+    }
+    TW_ASSERT(assembly->slot == buffer->slot && assembly->filled == offset &&
+              assembly->route_epoch == buffer->route_epoch);
+    memcpy(assembly->bytes + offset, buffer->bytes, buffer->length);
+    assembly->filled += buffer->length;
+    const struct tw_session *session = &worker->sessions.hot[buffer->slot];
+    if (assembly->filled == size && session->state == TW_SESSION_LIVE &&
+        session->route_epoch == buffer->route_epoch)
+        queue(worker, buffer->slot, (uint8_t)buffer->channel, assembly->bytes, size);
+}
+
+void tw_talk_write(struct tw_worker *worker, uint32_t slot, struct tw_writer *writer)
+{
+    tw_transport_write(&worker->talk.transports[slot], writer, now_us(worker));
+}
+
+void tw_talk_sent(struct tw_worker *worker, uint32_t slot, uint32_t size)
+{
+    if (worker->talk.sessions[slot].active)
+        tw_transport_sent(&worker->talk.transports[slot], size, now_us(worker));
+}
+
+void tw_talk_unsent(struct tw_worker *worker, uint32_t slot)
+{
+    if (worker->talk.sessions[slot].active)
+        tw_transport_unsent(&worker->talk.transports[slot]);
+}
+
+/* ---- turn --------------------------------------------------------------------------------------
+ */
+
+static void send_packets(struct tw_worker *worker, uint32_t slot)
+{
+    struct tw_transport *transport = &worker->talk.transports[slot];
+    for (uint32_t i = 0; i < PACKETS_PER_TURN; i++) {
+        if (!tw_transport_wants_packet(transport, now_us(worker)) ||
+            !tw_outward_packet(worker, slot))
+            return;
+    }
+}
+
+static bool is_quiet(const struct tw_transport *transport)
+{
+    return tw_sender_empty(&transport->sender) && transport->acks.waiting == 0 &&
+           transport->receiver.unfinished == 0 && transport->receiver.ready.count == 0;
+}
+
+/* False: nothing is under way any more. */
+static bool serve(struct tw_worker *worker, uint32_t slot)
+{
+    struct tw_talk_session *session = &worker->talk.sessions[slot];
+    struct tw_transport *transport = &worker->talk.transports[slot];
+    if (!session->active || worker->sessions.hot[slot].state != TW_SESSION_LIVE)
+        return false;
+    if (now_us(worker) < session->due_us)
+        return true;
+    tw_transport_update(transport, now_us(worker));
+    if (tw_receiver_stalled(&transport->receiver, now_us(worker))) {
+        tw_counter_add(&worker->config.counters->messages_stalled, 1);
+        tw_owed_close(worker, slot, TW_CLOSE_STALLED, true);
+        return false;
+    }
+    deliver(worker, slot);
+    send_packets(worker, slot);
+    uint64_t due_us = tw_transport_due_us(transport, now_us(worker));
+    uint64_t look_us = now_us(worker) + LOOK_US;
+    /* What waits for its budget waits for a fraction of it. */
+    if (transport->receiver.ready.count > 0)
+        look_us = now_us(worker) + 1000000u / TW_TALK_MESSAGES_PER_S;
+    session->due_us = due_us < look_us ? due_us : look_us;
+    return !is_quiet(transport);
+}
+
+void tw_talk_turn(struct tw_worker *worker)
+{
+    struct tw_talk *talk = &worker->talk;
+    for (uint32_t shard = 0; shard < worker->config.shards; shard++) {
+        if (talk->lent > 0 && worker->config.shard_rings[shard].returned)
+            take_returned(worker, worker->config.shard_rings[shard].returned);
+    }
+    uint32_t count = talk->busy_count < SESSIONS_PER_TURN ? talk->busy_count : SESSIONS_PER_TURN;
+    for (uint32_t n = 0; n < count; n++) {
+        uint32_t at = talk->busy_next < talk->busy_count ? talk->busy_next : 0;
+        uint32_t slot = talk->busy[at];
+        talk->busy_next = at + 1u;
+        if (serve(worker, slot))
+            continue;
+        talk->sessions[slot].listed = false;
+        talk->busy[at] = talk->busy[--talk->busy_count];
+        talk->busy_next = at;
+    }
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Messages of a worker's sessions: a transport for each, one pool of blocks, the way to and from
+ * shards.
+ *
+ *   messages frame → transport → record (the message lent) → shard → returned ring → pool
+ *   shard → buffers with parts of a message → transport → messages frames
+ *
+ * A session's transport begins when it goes live and ends when it is released; messages that a
+ * shard still holds come back later. Sessions with something under way stand in a list, each with
+ * the time at which it has to be looked at. A client that does not take its messages, or leaves one
+ * half sent, is closed with a reason. Owned by the worker's lcore. See
+ * docs/decisions/0015-transport.md.
+ */
+#ifndef TICKWIRE_DATAPLANE_GATE_TALK_H
+#define TICKWIRE_DATAPLANE_GATE_TALK_H
+
+#include "dataplane/gate/budget.h"
+#include "dataplane/wire/transport.h"
+#include "tickwire/ids.h"
+#include "tickwire/shard.h"
+
+struct tw_worker;
+struct tw_client_frames;
+
+/* Blocks of a worker: 11 MB. A thousand sessions with a few small messages each, or 64 with large
+ * ones both ways. */
+#define TW_TALK_BLOCKS 8192u
+/* Messages of one session that wait to be sent: two of the largest and a window of small ones. */
+#define TW_TALK_SEND_BLOCKS 192u
+/* Messages a session may bring: five commands a tick of 60 Hz are no game; a burst of a window. */
+#define TW_TALK_MESSAGES_PER_S 60u
+#define TW_TALK_MESSAGES_BURST 64u
+/* Messages at shards at once; as many cells as a returned ring has, of which one stays free. */
+#define TW_TALK_LENT_MAX 255u
+
+struct tw_talk_session {
+    uint64_t due_us; /* when to look at it; in the list only */
+    struct tw_budget budget;
+    bool active; /* its transport has begun */
+    bool listed;
+    uint8_t told_state; /* the shard knows: enum tw_link_state */
+};
+
+/* A message that a shard is handing over, part by part. */
+struct tw_talk_assembly {
+    uint32_t slot;
+    uint32_t route_epoch;
+    uint32_t filled;
+    uint8_t bytes[TW_MESSAGE_MAX];
+};
+
+struct tw_talk {
+    struct tw_block_pool pool;
+    struct tw_transport *transports;  /* [sessions] */
+    struct tw_talk_session *sessions; /* [sessions] */
+    uint32_t *busy;                   /* slots */
+    uint32_t busy_count;
+    uint32_t busy_next; /* where the walk of the next turn begins */
+    uint32_t lent;      /* messages at shards */
+    struct tw_budget_rate message_rate;
+    struct tw_talk_assembly assemblies[TW_SHARDS_MAX];
+};
+
+/* Bytes of zeroed, 64-aligned memory. */
+size_t tw_talk_footprint(uint32_t sessions);
+void tw_talk_init(struct tw_talk *talk, void *memory, uint32_t sessions);
+
+void tw_talk_begin(struct tw_worker *worker, uint32_t slot);
+void tw_talk_end(struct tw_worker *worker, uint32_t slot);
+/* The session has another address: what was measured of the old path is forgotten. */
+void tw_talk_path_changed(struct tw_worker *worker, uint32_t slot);
+
+/* A session goes to another worker only while it holds no block of this one's pool: not in the
+ * middle of a message. Its transport then goes along as it is. */
+bool tw_talk_may_move(const struct tw_worker *worker, uint32_t slot);
+void tw_talk_leave(struct tw_worker *worker, uint32_t slot, struct tw_transport *transport);
+void tw_talk_arrive(struct tw_worker *worker, uint32_t slot, const struct tw_transport *transport);
+
+/* Acks and messages of a packet. False: it contradicts itself or us, and nothing was applied. */
+bool tw_talk_receive(struct tw_worker *worker, uint32_t slot, uint64_t sequence,
+                     const struct tw_client_frames *frames) __attribute__((warn_unused_result));
+/* A part of a message from shard `shard`; the buffer stays the caller's. */
+void tw_talk_take_part(struct tw_worker *worker, uint32_t shard,
+                       const struct tw_out_buffer *buffer);
+
+/* Appends an ack, and messages where there is room. */
+void tw_talk_write(struct tw_worker *worker, uint32_t slot, struct tw_writer *writer);
+/* What was written last left as a datagram of `size` bytes, or did not. */
+void tw_talk_sent(struct tw_worker *worker, uint32_t slot, uint32_t size);
+void tw_talk_unsent(struct tw_worker *worker, uint32_t slot);
+
+/* Starts loading what a packet of the session touches. */
+static inline void tw_talk_prefetch(const struct tw_talk *talk, uint32_t slot)
+{
+    const struct tw_transport *transport = &talk->transports[slot];
+    __builtin_prefetch(&transport->acks, 1);
+    __builtin_prefetch(&transport->receiver.heard_us, 1);
+    __builtin_prefetch(&transport->sent.next, 1);
+}
+
+/* Returned messages, timers, packets of messages. */
+void tw_talk_turn(struct tw_worker *worker);
+
+#endif

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "simulation/shard/relay.h"
+
+#include "tickwire/wire.h"
+
+#include <string.h>
+
+/* A buffer with less room is not worth a part. */
+#define PART_MIN 256u
+
+void tw_relay_carve(struct tw_relay *relay, struct tw_arena *arena)
+{
+    relay->entries = tw_arena_take(arena, TW_RELAY_MESSAGES, sizeof(*relay->entries));
+    relay->bytes = tw_arena_take(arena, TW_RELAY_BYTES, 1);
+}
+
+/* Where `size` bytes go, or UINT32_MAX. */
+static uint32_t place(const struct tw_relay *relay, uint32_t size)
+{
+    if (relay->count == 0)
+        return 0;
+    uint32_t oldest = relay->entries[relay->first].at;
+    uint32_t next = relay->bytes_next;
+    if (next > oldest) {
+        if (size <= TW_RELAY_BYTES - next)
+            return next;
+        return size < oldest ? 0 : UINT32_MAX;
+    }
+    return size < oldest - next ? next : UINT32_MAX;
+}
+
+bool tw_relay_keep(struct tw_relay *relay, uint32_t route, const struct tw_record *record)
+{
+    const struct tw_message *message = record->message.message;
+    uint32_t size = message->size + TW_RELAY_HEAD;
+    uint32_t limit = message->channel == TW_CHANNEL_STATE ? TW_UNRELIABLE_MAX : TW_MESSAGE_MAX;
+    if (relay->count == TW_RELAY_MESSAGES || size > limit)
+        return false;
+    uint32_t at = place(relay, size);
+    if (at == UINT32_MAX)
+        return false;
+    tw_message_copy(message, record->message.blocks, relay->bytes + at + TW_RELAY_HEAD);
+    uint32_t entry = (relay->first + relay->count++) % TW_RELAY_MESSAGES;
+    relay->entries[entry] = (struct tw_relay_entry){.route = route,
+                                                    .epoch = record->route_epoch,
+                                                    .at = at,
+                                                    .size = size,
+                                                    .channel = message->channel};
+    relay->bytes_next = at + size;
+    return true;
+}
+
+static bool hears(const struct tw_world *world, uint32_t entity, uint32_t player, uint64_t hearing)
+{
+    if (world->players[player].entity == 0)
+        return false;
+    uint32_t own = tw_entity_index((tw_entity){.bits = world->players[player].entity});
+    int64_t dx = (int64_t)world->entities.x[own] - world->entities.x[entity];
+    int64_t dy = (int64_t)world->entities.y[own] - world->entities.y[entity];
+    return (uint64_t)(dx * dx + dy * dy) <= hearing * hearing;
+}
+
+/* The player index may have another player since the message was begun. */
+static bool is_begun_for(const struct tw_relay_entry *entry, const struct tw_player *player)
+{
+    return entry->offset > 0 && player->entity != 0 && player->worker == entry->to_worker &&
+           player->slot == entry->to_slot && player->route_epoch == entry->to_epoch;
+}
+
+/* False: no buffer is left; the rest of the message goes on next time. */
+static bool write_parts(const struct tw_relay *relay, struct tw_relay_entry *entry,
+                        const struct tw_player *player, struct tw_outbox *outbox)
+{
+    while (entry->offset < entry->size) {
+        if (outbox->used == outbox->count || outbox->buffers[outbox->used].capacity < PART_MIN)
+            return false;
+        struct tw_out_buffer *buffer = &outbox->buffers[outbox->used++];
+        uint32_t part = entry->size - entry->offset;
+        if (part > buffer->capacity)
+            part = buffer->capacity;
+        memcpy(buffer->bytes, relay->bytes + entry->at + entry->offset, part);
+        buffer->slot = player->slot;
+        buffer->route_epoch = player->route_epoch;
+        buffer->length = (uint16_t)part;
+        buffer->kind = TW_OUT_MESSAGE;
+        buffer->channel = (uint16_t)entry->channel;
+        buffer->message.size = entry->size;
+        buffer->message.offset = entry->offset;
+        entry->offset += part;
+    }
+    entry->offset = 0;
+    return true;
+}
+
+/* False: out of buffers. */
+static bool send_entry(const struct tw_relay *relay, struct tw_relay_entry *entry,
+                       const struct tw_relay_tick *tick)
+{
+    const struct tw_world *world = tick->world;
+    const struct tw_route *route = &tick->sessions->routes[entry->route];
+    if (route->state != TW_ROUTE_PLAYING || route->epoch != entry->epoch)
+        return true; /* its sender is gone */
+    uint32_t handle = world->players[route->player].entity;
+    uint32_t entity = tw_entity_index((tw_entity){.bits = handle});
+    tw_store_u32(relay->bytes + entry->at, handle);
+    for (; entry->next_player < world->state->players_end; entry->next_player++) {
+        const struct tw_player *player = &world->players[entry->next_player];
+        /* Whoever has walked off meanwhile still gets the end of what was begun. */
+        if (!is_begun_for(entry, player)) {
+            entry->offset = 0;
+            if (!hears(world, entity, entry->next_player, tick->hearing))
+                continue;
+            entry->to_worker = player->worker;
+            entry->to_slot = player->slot;
+            entry->to_epoch = player->route_epoch;
+        }
+        if (!write_parts(relay, entry, player, &tick->outboxes[player->worker]))
+            return false;
+    }
+    return true;
+}
+
+uint32_t tw_relay_send(struct tw_relay *relay, const struct tw_relay_tick *tick)
+{
+    uint32_t sent = 0;
+    while (relay->count > 0 && sent < TW_RELAY_PER_TICK) {
+        if (!send_entry(relay, &relay->entries[relay->first], tick))
+            break;
+        relay->first = (relay->first + 1u) % TW_RELAY_MESSAGES;
+        relay->count--;
+        sent++;
+    }
+    return sent;
+}

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Messages through a shard: who hears them, in what parts, and what happens when buffers run out.
+ */
+#include "tests/sim/harness.h"
+
+#include "tickwire/wire.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define BUFFERS_MAX 64u
+#define CAPACITY    1120u
+#define PLAYERS     6u
+
+struct scene {
+    struct sim *sim;
+    struct tw_out_buffer buffers[2][BUFFERS_MAX];
+    uint8_t bytes[2][BUFFERS_MAX][CAPACITY];
+    struct tw_outbox outboxes[2];
+    struct tw_message message;
+    struct tw_block *blocks;
+};
+
+static struct scene *scene_make(void)
+{
+    struct scene *scene = calloc(1, sizeof(*scene));
+    struct tw_shard_config config = sim_config_default();
+    config.npcs = 0;
+    config.players_max = PLAYERS; /* places are taken again at once */
+    config.spawn_radius_m = 5;    /* all hear each other */
+    scene->sim = sim_create(&config, PLAYERS, 7);
+    scene->blocks = calloc(TW_MESSAGE_BLOCKS_MAX + 1u, sizeof(*scene->blocks));
+    sim_join_all(scene->sim);
+    sim_run(scene->sim, 2);
+    return scene;
+}
+
+static void scene_free(struct scene *scene)
+{
+    sim_destroy(scene->sim);
+    free(scene->blocks);
+    free(scene);
+}
+
+static void say(struct scene *scene, uint32_t client, uint8_t channel, uint32_t size)
+{
+    struct tw_record record = sim_record(scene->sim, client, TW_RECORD_MESSAGE);
+    scene->message = (struct tw_message){.size = size, .channel = channel};
+    for (uint32_t i = 0; i < size; i++)
+        scene->blocks[1 + i / TW_BLOCK_BYTES].bytes[i % TW_BLOCK_BYTES] = (uint8_t)(i * 3u);
+    for (uint32_t i = 0; i * TW_BLOCK_BYTES < size; i++)
+        scene->message.blocks[i] = (uint16_t)(i + 1u);
+    record.message.message = &scene->message;
+    record.message.blocks = scene->blocks;
+    tw_shard_consume(scene->sim->shard, &record, 1);
+}
+
+/* One tick with so many buffers a worker; checks all parts and counts finished messages. */
+static uint32_t tick(struct scene *scene, uint32_t buffers, uint32_t *parts)
+{
+    static uint32_t expected[2]; /* offset of the next part, by worker */
+    uint32_t finished = 0;
+    for (uint32_t worker = 0; worker < 2; worker++) {
+        for (uint32_t i = 0; i < buffers; i++)
+            scene->buffers[worker][i] =
+                (struct tw_out_buffer){.bytes = scene->bytes[worker][i], .capacity = CAPACITY};
+        scene->outboxes[worker] =
+            (struct tw_outbox){.buffers = scene->buffers[worker], .count = buffers};
+    }
+    tw_shard_tick(scene->sim->shard, ++scene->sim->tick, 0, scene->outboxes);
+    for (uint32_t worker = 0; worker < 2; worker++) {
+        for (uint32_t i = 0; i < scene->outboxes[worker].used; i++) {
+            const struct tw_out_buffer *buffer = &scene->buffers[worker][i];
+            if (buffer->kind != TW_OUT_MESSAGE)
+                continue;
+            (*parts)++;
+            assert_int_equal(buffer->message.offset, expected[worker]);
+            for (uint32_t at = 0; at < buffer->length; at++) {
+                uint32_t place = buffer->message.offset + at;
+                if (place >= TW_RELAY_HEAD)
+                    assert_int_equal(buffer->bytes[at], (uint8_t)((place - TW_RELAY_HEAD) * 3u));
+            }
+            expected[worker] += buffer->length;
+            if (expected[worker] == buffer->message.size) {
+                finished++;
+                expected[worker] = 0;
+            }
+        }
+    }
+    return finished;
+}
+
+static void test_all_who_are_near_hear_it(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_make();
+    uint32_t parts = 0;
+    say(scene, 0, TW_CHANNEL_ORDERED, 100);
+    assert_int_equal(tick(scene, BUFFERS_MAX, &parts), PLAYERS);
+    assert_int_equal(parts, PLAYERS);
+    assert_int_equal(tick(scene, BUFFERS_MAX, &parts), 0);
+    assert_int_equal(tw_counter_get(&scene->sim->counters.messages), 1);
+    scene_free(scene);
+}
+
+static void test_few_buffers_delay_and_lose_nothing(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_make();
+    uint32_t parts = 0;
+    uint32_t finished = 0;
+    uint32_t ticks = 0;
+    say(scene, 1, TW_CHANNEL_BULK, 10000);
+    say(scene, 2, TW_CHANNEL_BULK, 10000);
+    for (; finished < 2u * PLAYERS && ticks < 500; ticks++)
+        finished += tick(scene, 4, &parts);
+    assert_int_equal(finished, 2u * PLAYERS);
+    assert_int_equal(parts, 2u * PLAYERS * 9u);
+    assert_true(ticks > 10);
+    scene_free(scene);
+}
+
+/* Players leave in the middle of a message, and others come into their places: each message that is
+ * begun for a session is whole or cut off, and never goes on in another one. */
+static void test_players_come_and_go_in_the_middle(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_make();
+    struct tw_outbox *outboxes = scene->outboxes;
+    uint64_t owner[2] = {0};
+    uint32_t next[2] = {0};
+    for (uint32_t round = 0; round < 200; round++) {
+        if (round % 5 == 0)
+            say(scene, 0, TW_CHANNEL_BULK, 5000);
+        uint32_t client = 1u + round % (PLAYERS - 1u);
+        if (scene->sim->clients[client].joined)
+            sim_leave(scene->sim, client);
+        else
+            sim_join(scene->sim, client);
+        for (uint32_t worker = 0; worker < 2; worker++) {
+            for (uint32_t i = 0; i < 3; i++)
+                scene->buffers[worker][i] =
+                    (struct tw_out_buffer){.bytes = scene->bytes[worker][i], .capacity = CAPACITY};
+            outboxes[worker] = (struct tw_outbox){.buffers = scene->buffers[worker], .count = 3};
+        }
+        tw_shard_tick(scene->sim->shard, ++scene->sim->tick, 0, outboxes);
+        for (uint32_t worker = 0; worker < 2; worker++) {
+            for (uint32_t i = 0; i < outboxes[worker].used; i++) {
+                const struct tw_out_buffer *buffer = &scene->buffers[worker][i];
+                if (buffer->kind != TW_OUT_MESSAGE)
+                    continue;
+                uint64_t to = (uint64_t)buffer->slot << 32 | buffer->route_epoch;
+                if (buffer->message.offset == 0)
+                    owner[worker] = to;
+                else
+                    assert_int_equal(buffer->message.offset, next[worker]);
+                assert_true(owner[worker] == to);
+                next[worker] = buffer->message.offset + buffer->length;
+            }
+        }
+    }
+    scene_free(scene);
+}
+
+static void test_what_is_too_much_is_dropped_and_counted(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_make();
+    uint32_t parts = 0;
+    say(scene, 0, TW_CHANNEL_BULK, TW_MESSAGE_MAX); /* no room for the handle */
+    say(scene, 0, TW_CHANNEL_STATE, TW_UNRELIABLE_MAX);
+    assert_int_equal(tw_counter_get(&scene->sim->counters.messages_dropped), 2);
+    for (uint32_t i = 0; i < TW_RELAY_MESSAGES + 3u; i++)
+        say(scene, 0, TW_CHANNEL_ORDERED, 10);
+    assert_int_equal(tw_counter_get(&scene->sim->counters.messages_dropped), 5);
+    for (uint32_t i = 0; i < 200; i++)
+        tick(scene, BUFFERS_MAX, &parts);
+    assert_int_equal(parts, TW_RELAY_MESSAGES * PLAYERS);
+    for (uint32_t i = 0; i < 30; i++)
+        say(scene, 0, TW_CHANNEL_BULK, 60000); /* more bytes than there is room for */
+    assert_in_range(tw_counter_get(&scene->sim->counters.messages_dropped), 5 + 12, 5 + 15);
+    scene_free(scene);
+}
+
+static void test_a_bad_path_gets_fewer_snapshots(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_make();
+    uint32_t per_state[3];
+    for (uint32_t link = 0; link < 3; link++) {
+        struct tw_record record = sim_record(scene->sim, 0, TW_RECORD_LINK);
+        record.link.state = link;
+        tw_shard_consume(scene->sim->shard, &record, 1);
+        uint32_t before = scene->sim->clients[0].applied;
+        sim_run(scene->sim, 120);
+        per_state[link] = scene->sim->clients[0].applied - before;
+    }
+    assert_in_range(per_state[0], 39, 41);
+    assert_in_range(per_state[1], 29, 31);
+    assert_in_range(per_state[2], 19, 21);
+    assert_in_range(tw_counter_get(&scene->sim->counters.snapshots_thinned), 28, 32);
+    scene_free(scene);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_all_who_are_near_hear_it),
+        cmocka_unit_test(test_few_buffers_delay_and_lose_nothing),
+        cmocka_unit_test(test_players_come_and_go_in_the_middle),
+        cmocka_unit_test(test_what_is_too_much_is_dropped_and_counted),
+        cmocka_unit_test(test_a_bad_path_gets_fewer_snapshots),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

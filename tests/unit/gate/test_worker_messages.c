@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Messages through a worker: lent to the shard, taken from it, and what hostile clients get. */
+#include "tests/unit/gate/worker_rig.h"
+
+#include "dataplane/gate/worker_state.h"
+#include "dataplane/wire/entry.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <rte_ring_elem.h>
+
+static struct rig rig;
+static struct rig_client client;
+static uint32_t epoch;
+
+static void start(void)
+{
+    struct tw_record record;
+    rig_make(&rig, 1);
+    rig_start(&rig);
+    rig_client_make(&rig, &client, TEST_CLIENT_ADDRESS, 5000);
+    rig_client_join(&rig, &client);
+    rig_client_send_ping(&rig, &client, 99);
+    rig_turn(&rig, RIG_MS);
+    rig_client_receive(&rig, &client, 1);
+    assert_true(rig_record(&rig, 0, &record));
+    assert_int_equal(record.type, TW_RECORD_JOIN);
+    epoch = record.route_epoch;
+}
+
+static struct tw_talk *talk(void)
+{
+    return &rig.worker[0]->talk;
+}
+
+static struct tw_writer begin(uint8_t plaintext[TW_PLAINTEXT_MAX])
+{
+    struct tw_writer writer = tw_writer_make(plaintext, TW_PLAINTEXT_MAX);
+    tw_write_space(&writer, TW_FRAME_HEADER_SIZE);
+    return writer;
+}
+
+static void send_entries(struct tw_writer *writer, uint8_t *plaintext)
+{
+    size_t size = (size_t)(writer->next - plaintext);
+    plaintext[0] = TW_FRAME_MESSAGES;
+    tw_store_u16(plaintext + 1, (uint16_t)(size - TW_FRAME_HEADER_SIZE));
+    rig_client_send_frames(&rig, &client, plaintext, size);
+}
+
+static void send_entry(struct tw_entry entry)
+{
+    uint8_t plaintext[TW_PLAINTEXT_MAX];
+    struct tw_writer writer = begin(plaintext);
+    memset(tw_entry_write(&writer, &entry), (int)(entry.number + 1u), entry.length);
+    send_entries(&writer, plaintext);
+    rig_turn(&rig, RIG_MS);
+}
+
+static struct tw_entry whole(uint8_t channel, uint16_t number, uint32_t size)
+{
+    return (struct tw_entry){
+        .channel = channel, .kind = TW_ENTRY_WHOLE, .number = number, .size = size, .length = size};
+}
+
+static void send_ack(uint64_t largest, uint64_t bitmap)
+{
+    uint8_t plaintext[32];
+    struct tw_writer writer = tw_writer_make(plaintext, sizeof(plaintext));
+    tw_frame_write_ack(&writer, &(struct tw_frame_ack){.largest = largest, .bitmap = bitmap});
+    rig_client_send_frames(&rig, &client, plaintext, (size_t)(writer.next - plaintext));
+    rig_turn(&rig, RIG_MS);
+}
+
+/* As a shard does once it has read the record. */
+static void give_back(struct tw_message *message)
+{
+    assert_int_equal(rte_ring_sp_enqueue_elem(rig.worker_config[0].shard_rings[0].returned,
+                                              &message, sizeof(message)),
+                     0);
+    rig_turn(&rig, RIG_MS);
+}
+
+static void stop(void)
+{
+    rig_turn(&rig, RIG_MS);
+    assert_int_equal(talk()->lent, 0);
+    rig_stop(&rig);
+}
+
+static void messages_are_lent_and_come_back(void **state)
+{
+    (void)state;
+    struct tw_record record;
+    uint8_t bytes[1000];
+    start();
+    send_entry(whole(TW_CHANNEL_ORDERED, 1, 900)); /* before its turn */
+    assert_false(rig_record(&rig, 0, &record));
+    send_entry(whole(TW_CHANNEL_ORDERED, 0, 30));
+    for (uint32_t i = 0; i < 2; i++) {
+        assert_true(rig_record(&rig, 0, &record));
+        assert_int_equal(record.type, TW_RECORD_MESSAGE);
+        assert_int_equal(record.route_epoch, epoch);
+        assert_int_equal(record.message.message->size, i == 0 ? 30 : 900);
+        tw_message_copy(record.message.message, record.message.blocks, bytes);
+        assert_int_equal(bytes[29], i + 1u);
+        assert_int_equal(talk()->lent, 2 - i);
+        give_back(record.message.message);
+    }
+    assert_int_equal(talk()->pool.free_count, TW_TALK_BLOCKS);
+    assert_int_equal(tw_counter_get(&rig.counters[0]->messages_in), 2);
+    /* The client is told within the ack's delay. */
+    rig_turn(&rig, 20 * RIG_MS);
+    rig_client_receive(&rig, &client, 1);
+    assert_true(client.frames.has_ack);
+    assert_int_equal(client.frames.ack.largest, client.sequence - 1u);
+    stop();
+}
+
+static void give_part(uint32_t size, uint32_t offset)
+{
+    struct tw_out_buffer buffer;
+    const struct tw_worker_shard_rings *rings = &rig.worker_config[0].shard_rings[0];
+    assert_int_equal(rte_ring_sc_dequeue_elem(rings->empty, &buffer, sizeof(buffer)), 0);
+    buffer.slot = tw_connection_slot(client.id);
+    buffer.route_epoch = epoch;
+    buffer.kind = TW_OUT_MESSAGE;
+    buffer.channel = TW_CHANNEL_BULK;
+    buffer.length = (uint16_t)(size - offset < buffer.capacity ? size - offset : buffer.capacity);
+    buffer.message.size = size;
+    buffer.message.offset = offset;
+    memset(buffer.bytes, 0x42, buffer.length);
+    assert_int_equal(rte_ring_sp_enqueue_elem(rings->full, &buffer, sizeof(buffer)), 0);
+}
+
+static void a_shards_message_reaches_the_client_and_is_sent_again(void **state)
+{
+    (void)state;
+    start();
+    for (uint32_t offset = 0; offset < 3000; offset += 1122)
+        give_part(3000, offset);
+    uint32_t before = client.received;
+    rig_turn(&rig, RIG_MS);
+    rig_client_receive(&rig, &client, 1);
+    assert_int_equal(client.received - before, 3);
+    assert_true(client.frames.has_messages);
+    /* All but the first arrived. */
+    rig_turn(&rig, 30 * RIG_MS);
+    uint64_t newest = rig.worker[0]->sessions.bodies[tw_connection_slot(client.id)].send_sequence;
+    send_ack(newest - 1u, 1);
+    rig_turn(&rig, 300 * RIG_MS); /* two behind are no loss, but a round trip later it is */
+    before = client.received;
+    rig_client_receive(&rig, &client, 1);
+    assert_true(client.received > before);
+    const struct tw_sender *sender = &talk()->transports[tw_connection_slot(client.id)].sender;
+    assert_in_range(sender->again_bytes, 900, 1100);
+    uint64_t last =
+        rig.worker[0]->sessions.bodies[tw_connection_slot(client.id)].send_sequence - 1u;
+    send_ack(last, (UINT64_C(1) << (last - 1u)) - 1u); /* all */
+    assert_int_equal(talk()->pool.free_count, TW_TALK_BLOCKS);
+    assert_int_equal(tw_counter_get(&rig.counters[0]->messages_out), 1);
+    stop();
+}
+
+static void acks_of_packets_never_sent_are_refused(void **state)
+{
+    (void)state;
+    start();
+    uint64_t range = rig_outcome(&rig, TW_OUTCOME_FRAME_RANGE);
+    send_ack(1000, 0);
+    send_ack(UINT64_MAX, UINT64_MAX);
+    send_ack(1, 1);
+    assert_int_equal(rig_outcome(&rig, TW_OUTCOME_FRAME_RANGE) - range, 3);
+    send_ack(1, 0);
+    assert_int_equal(rig_outcome(&rig, TW_OUTCOME_FRAME_RANGE) - range, 3);
+    stop();
+}
+
+static void contradictions_close_the_session_in_the_end(void **state)
+{
+    (void)state;
+    start();
+    uint64_t range = rig_outcome(&rig, TW_OUTCOME_FRAME_RANGE);
+    for (uint32_t i = 0; i <= rig.config.limits.malformed_max; i++)
+        send_entry(whole(TW_CHANNEL_ORDERED, TW_MESSAGE_WINDOW, 10));
+    assert_int_equal(rig_outcome(&rig, TW_OUTCOME_FRAME_RANGE) - range,
+                     rig.config.limits.malformed_max + 1u);
+    rig_turn(&rig, RIG_MS);
+    rig_client_receive(&rig, &client, 1);
+    assert_int_equal(client.frames.close_reason, TW_CLOSE_MISBEHAVED);
+    stop();
+}
+
+static void a_message_begun_and_left_closes_the_session(void **state)
+{
+    (void)state;
+    start();
+    send_entry((struct tw_entry){.channel = TW_CHANNEL_BULK,
+                                 .kind = TW_ENTRY_PART,
+                                 .size = TW_MESSAGE_MAX,
+                                 .length = TW_GRANULE_BYTES});
+    for (uint32_t i = 0; i < 60 && client.closes == 0; i++) {
+        rig_client_send_ping(&rig, &client, i);
+        rig_turn(&rig, 100 * RIG_MS);
+        rig_client_receive(&rig, &client, 1);
+    }
+    assert_int_equal(client.frames.close_reason, TW_CLOSE_STALLED);
+    assert_int_equal(tw_counter_get(&rig.counters[0]->messages_stalled), 1);
+    stop();
+}
+
+static void whoever_takes_nothing_is_closed(void **state)
+{
+    (void)state;
+    start();
+    for (uint32_t i = 0; i <= TW_TALK_SEND_BLOCKS && client.closes == 0; i++) {
+        give_part(500, 0);
+        rig_client_send_ping(&rig, &client, i);
+        rig_turn(&rig, RIG_MS);
+        rig_client_receive(&rig, &client, 1);
+    }
+    rig_turn(&rig, RIG_MS);
+    rig_client_receive(&rig, &client, 1);
+    assert_int_equal(client.frames.close_reason, TW_CLOSE_BACKLOG);
+    assert_int_equal(tw_counter_get(&rig.counters[0]->messages_backlog), 1);
+    rig_turn(&rig, 500 * RIG_MS);
+    rig_turn(&rig, 500 * RIG_MS);
+    stop();
+}
+
+static void a_flood_of_messages_waits_for_its_budget(void **state)
+{
+    (void)state;
+    struct tw_record record;
+    uint32_t lent = 0;
+    start();
+    for (uint16_t number = 0; number < 200; number++) {
+        send_entry(whole(TW_CHANNEL_UNORDERED, number, 500));
+        while (rig_record(&rig, 0, &record)) {
+            if (record.type != TW_RECORD_MESSAGE)
+                continue;
+            lent++;
+            give_back(record.message.message);
+        }
+    }
+    /* 0.2 s and more passed: the burst and a few. */
+    assert_in_range(lent, TW_TALK_MESSAGES_BURST, TW_TALK_MESSAGES_BURST + 40u);
+    assert_true(tw_counter_get(&rig.counters[0]->messages_no_room) +
+                    talk()->transports[tw_connection_slot(client.id)].receiver.ready.count >
+                0);
+    stop();
+}
+
+int main(int argc, char **argv)
+{
+    (void)argc;
+    if (!rig_init_eal(argv[0]))
+        return 1;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(messages_are_lent_and_come_back),
+        cmocka_unit_test(a_shards_message_reaches_the_client_and_is_sent_again),
+        cmocka_unit_test(acks_of_packets_never_sent_are_refused),
+        cmocka_unit_test(contradictions_close_the_session_in_the_end),
+        cmocka_unit_test(a_message_begun_and_left_closes_the_session),
+        cmocka_unit_test(whoever_takes_nothing_is_closed),
+        cmocka_unit_test(a_flood_of_messages_waits_for_its_budget),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
