@@ -212,6 +212,55 @@ static void sessions_cannot_be_enumerated(void **state)
     free(memory);
 }
 
+static int by_value(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* A whole worker's 65,536 sessions come and go, all at once, in fifths, and all again. */
+static void sessions_fill_a_worker(void **state)
+{
+    (void)state;
+    const uint32_t capacity = TW_SESSIONS_PER_WORKER;
+    void *memory;
+    struct tw_sessions sessions = make_sessions(capacity, 77, &memory);
+    uint32_t *ids = malloc(2 * capacity * sizeof(*ids));
+    assert_non_null(ids);
+    uint32_t *generations = calloc(1u << TW_GENERATION_BITS, sizeof(*generations));
+    assert_non_null(generations);
+    for (uint32_t round = 0; round < 2; round++) {
+        for (uint32_t i = 0; i < capacity; i++) {
+            uint32_t slot = tw_sessions_take(&sessions);
+            ids[round * capacity + i] = tw_sessions_id(&sessions, slot);
+            generations[sessions.hot[slot].generation]++;
+            tw_sessions_set_state(&sessions, slot, TW_SESSION_LIVE);
+        }
+        assert_int_equal(tw_sessions_take(&sessions), TW_SESSION_NONE);
+        assert_int_equal(sessions.counts[TW_SESSION_LIVE], capacity);
+        for (uint32_t i = 0; i < capacity; i += 5) { /* some go, others come in their place */
+            tw_sessions_release(&sessions, tw_connection_slot(ids[round * capacity + i]));
+            ids[round * capacity + i] = tw_sessions_id(&sessions, tw_sessions_take(&sessions));
+        }
+        for (uint32_t slot = 0; slot < capacity; slot++)
+            tw_sessions_release(&sessions, slot);
+        assert_int_equal(sessions.counts[TW_SESSION_FREE], capacity);
+    }
+    /* 157,288 takes over 4,095 generations: 38 each, and no more than chance allows (5 sigma). */
+    assert_int_equal(generations[0], 0);
+    for (uint32_t i = 1; i < 1u << TW_GENERATION_BITS; i++)
+        assert_in_range(generations[i], 1, 72);
+    /* Whoever knows every id of one round has few of the next: 16 by chance in 65,536. */
+    qsort(ids, capacity, sizeof(*ids), by_value);
+    uint32_t known = 0;
+    for (uint32_t i = 0; i < capacity; i++)
+        known += bsearch(&ids[capacity + i], ids, capacity, sizeof(*ids), by_value) != NULL;
+    assert_in_range(known, 0, 60);
+    free(generations);
+    free(ids);
+    free(memory);
+}
+
 static void sessions_differ_by_seed(void **state)
 {
     (void)state;
@@ -483,6 +532,7 @@ int main(void)
         cmocka_unit_test(neighbours_ask_rarely),
         cmocka_unit_test(sessions_cannot_be_enumerated),
         cmocka_unit_test(sessions_are_taken_by_id),
+        cmocka_unit_test(sessions_fill_a_worker),
         cmocka_unit_test(sessions_differ_by_seed),
         cmocka_unit_test(sessions_find_and_wipe),
         cmocka_unit_test(pending_life),

@@ -311,6 +311,60 @@ static void waits_for_room(void **state)
     rig_stop(&rig);
 }
 
+/* What was told about the session is read before it goes: its beginning is known before its move.
+ */
+static void waits_until_its_events_are_read(void **state)
+{
+    (void)state;
+    struct rig_client client;
+    start();
+    make_live(&client, 6000);
+    land(&client, ELSEWHERE);
+    play(&client, TW_MOVE_AFTER - 1);
+    struct tw_worker_command query = {
+        .type = TW_COMMAND_QUERY, .query = 1, .connection_id = client.id};
+    rig_command(&rig, 0, &query);
+    rig_client_send_ping(&rig, &client, 1);
+    for (int i = 0; i < 10; i++) {
+        rig.now_ns += RIG_MS;
+        tw_worker_turn(rig.worker[1], rig.now_ns);
+        tw_worker_turn(rig.worker[0], rig.now_ns);
+    }
+    assert_int_equal(roaming(TW_ROAMING_ASKED), 1);
+    assert_int_equal(roaming(TW_ROAMING_GIVEN), 0);
+    rig_take_events(&rig, 0);
+    rig_turn(&rig, RIG_MS);
+    assert_int_equal(roaming(TW_ROAMING_GIVEN), 1);
+    rig_turn(&rig, RIG_MS);
+    rig_stop(&rig);
+}
+
+/* The giver's turn began later than the taker's: what was heard just now is not ages ago. */
+static void takers_clock_is_behind(void **state)
+{
+    (void)state;
+    struct rig_client client;
+    start();
+    make_live(&client, 6000);
+    land(&client, ELSEWHERE);
+    play(&client, TW_MOVE_AFTER - 1);
+    rig_client_send_ping(&rig, &client, 1);
+    for (int i = 0; i < 6; i++) {
+        tw_worker_turn(rig.worker[1], rig.now_ns);
+        tw_worker_turn(rig.worker[0], rig.now_ns + 50 * RIG_MS);
+        rig_take_events(&rig, 0);
+    }
+    tw_worker_turn(rig.worker[1], rig.now_ns);
+    assert_int_equal(roaming(TW_ROAMING_TAKEN), 1);
+    for (int i = 0; i < 45; i++) /* each slot is looked at */
+        tw_worker_turn(rig.worker[1], rig.now_ns += RIG_MS);
+    assert_int_equal(count_of(1, TW_SESSION_LIVE), 1);
+    rig.now_ns += 100 * RIG_MS;
+    rig_turn(&rig, RIG_MS);
+    assert_int_equal(rig_events(&rig, TW_EVENT_CLOSED, NULL), 0);
+    rig_stop(&rig);
+}
+
 static void closing_all_ends_moves(void **state)
 {
     (void)state;
@@ -442,6 +496,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_kick_follows_the_session),
         cmocka_unit_test(kicked_on_the_way),
         cmocka_unit_test(waits_for_room),
+        cmocka_unit_test(waits_until_its_events_are_read),
+        cmocka_unit_test(takers_clock_is_behind),
         cmocka_unit_test(closing_all_ends_moves),
         cmocka_unit_test(silence_times_out_where_it_is),
         cmocka_unit_test(a_flood_is_not_passed_on),

@@ -245,7 +245,7 @@ void rig_stop(struct rig *rig)
 /* ---- worker's surroundings ---------------------------------------------------------------------
  */
 
-static void take_events(struct rig *rig, uint32_t worker)
+void rig_take_events(struct rig *rig, uint32_t worker)
 {
     struct tw_worker_event event;
     while (rte_ring_sc_dequeue_elem(rig->worker_config[worker].events, &event, sizeof(event)) ==
@@ -275,13 +275,13 @@ void rig_turn(struct rig *rig, uint64_t advance_ns)
     for (uint32_t i = 0; i < rig->workers; i++)
         turn_worker(rig, i);
     for (uint32_t i = 0; i < rig->workers; i++)
-        take_events(rig, i);
+        rig_take_events(rig, i);
 }
 
 void rig_turn_one(struct rig *rig, uint32_t worker)
 {
     turn_worker(rig, worker);
-    take_events(rig, worker);
+    rig_take_events(rig, worker);
 }
 
 void rig_inject(struct rig *rig, uint32_t queue, const uint8_t *frame, size_t length)

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Two workers on threads of their own, sessions that go from one to the other and back: what they
+ * share under ThreadSanitizer, and nothing lost but what may be.
+ */
+#include "tests/unit/gate/worker_rig.h"
+
+#include "dataplane/gate/worker_state.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define CLIENTS 8u
+#define ROUNDS  1200u
+
+/* The port of this test is made of rings by DPDK's own driver, whose fences ThreadSanitizer does
+ * not see: what crosses there is not looked at. A function of the sanitizer's interface. */
+const char *__tsan_default_suppressions(void);
+const char *__tsan_default_suppressions(void)
+{
+    return "race:rig_inject_at\nrace:rig_sent_by\n";
+}
+
+static struct rig rig;
+static _Atomic uint64_t now_ns; /* test: w, workers: r */
+static _Atomic bool stop;       /* test: w, workers: r */
+
+static void *run_worker(void *worker)
+{
+    while (!atomic_load_explicit(&stop, memory_order_acquire)) {
+        if (tw_worker_turn(worker, atomic_load_explicit(&now_ns, memory_order_acquire)) == 0)
+            usleep(20);
+    }
+    return NULL;
+}
+
+static void take_all(struct rig_client *clients)
+{
+    struct tw_record record;
+    for (uint32_t worker = 0; worker < 2; worker++) {
+        rig_take_events(&rig, worker);
+        while (rig_record(&rig, worker, &record))
+            continue;
+    }
+    rig.event_count = 0;
+    rig_client_receive(&rig, clients, CLIENTS);
+}
+
+static uint64_t roaming(enum tw_roaming event)
+{
+    return tw_counter_get(&rig.counters[0]->roaming[event]) +
+           tw_counter_get(&rig.counters[1]->roaming[event]);
+}
+
+static void sessions_go_between_threads(void **state)
+{
+    (void)state;
+    static struct rig_client clients[CLIENTS];
+    pthread_t threads[2];
+    rig_make(&rig, 2);
+    rig_start(&rig);
+    for (uint16_t i = 0; i < CLIENTS; i++) {
+        rig_client_make(&rig, &clients[i], TEST_CLIENT_ADDRESS, (uint16_t)(6000 + i));
+        rig_client_join(&rig, &clients[i]);
+        rig_client_send_ping(&rig, &clients[i], 1);
+        rig_turn(&rig, RIG_MS);
+        take_all(clients);
+    }
+    atomic_store(&now_ns, rig.now_ns);
+    atomic_store(&stop, false);
+    for (uint32_t worker = 0; worker < 2; worker++)
+        assert_int_equal(pthread_create(&threads[worker], NULL, run_worker, rig.worker[worker]), 0);
+    for (uint32_t round = 0; round < ROUNDS; round++) {
+        struct rig_client *client = &clients[round % CLIENTS];
+        client->queue = round / (ROUNDS / 4) % 2; /* all of them, four times */
+        rig_client_send_ping(&rig, client, round);
+        rig.now_ns += RIG_MS;
+        atomic_store_explicit(&now_ns, rig.now_ns, memory_order_release);
+        usleep(200);
+        take_all(clients);
+    }
+    atomic_store_explicit(&stop, true, memory_order_release);
+    for (uint32_t worker = 0; worker < 2; worker++)
+        assert_int_equal(pthread_join(threads[worker], NULL), 0);
+    for (int i = 0; i < 20; i++) {
+        rig_turn(&rig, RIG_MS);
+        take_all(clients);
+    }
+    assert_int_equal(roaming(TW_ROAMING_GIVEN), roaming(TW_ROAMING_TAKEN));
+    assert_true(roaming(TW_ROAMING_TAKEN) >= CLIENTS);
+    const struct tw_worker *const *workers = (const struct tw_worker *const *)rig.worker;
+    assert_int_equal(workers[0]->sessions.counts[TW_SESSION_LIVE] +
+                         workers[1]->sessions.counts[TW_SESSION_LIVE],
+                     CLIENTS);
+    rig_stop(&rig); /* the ledger */
+}
+
+int main(int argc, char **argv)
+{
+    (void)argc;
+    if (!rig_init_eal(argv[0]))
+        return 1;
+    const struct CMUnitTest tests[] = {cmocka_unit_test(sessions_go_between_threads)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
