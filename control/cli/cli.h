@@ -55,6 +55,7 @@ struct tw_cli_command {
     enum tw_exit (*run)(struct tw_cli *cli); /* instead of request and print */
     const char *positional;                  /* key of the one argument without a name, or NULL */
     bool positional_optional;
+    bool positional_rest; /* all words that are no options, joined by blanks */
     struct tw_cli_option options[TW_CLI_OPTIONS_MAX]; /* ends with name NULL */
     const char *help;
 };
@@ -84,6 +85,7 @@ void tw_print_status(const struct tw_cli *cli, const json_t *result);
 void tw_print_drops(const struct tw_cli *cli, const json_t *result);
 void tw_print_sessions(const struct tw_cli *cli, const json_t *result);
 void tw_print_accounts(const struct tw_cli *cli, const json_t *result);
+void tw_print_filters(const struct tw_cli *cli, const json_t *result);
 
 enum tw_exit tw_cli_token_issue(struct tw_cli *cli);
 enum tw_exit tw_cli_config_show(struct tw_cli *cli);

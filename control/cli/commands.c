@@ -53,6 +53,26 @@ const struct tw_cli_command tw_cli_commands[] = {
      .print = tw_print_object,
      .positional = "name",
      .help = "lift a ban"},
+    {.group = "filter",
+     .verb = "add",
+     .request = "filter.add",
+     .print = tw_print_object,
+     .positional = "rule",
+     .positional_rest = true,
+     .help =
+         "add a packet filter rule: allow|deny PREFIX, limit PREFIX [source] pps|bps SOFT/HARD\n"
+         "      ..., malformed PREFIX [source] above N for T"},
+    {.group = "filter",
+     .verb = "list",
+     .request = "filter.list",
+     .print = tw_print_filters,
+     .help = "all filter rules and what they did"},
+    {.group = "filter",
+     .verb = "remove",
+     .request = "filter.remove",
+     .print = tw_print_object,
+     .positional = "id",
+     .help = "remove a filter rule by its number"},
     {.group = "token",
      .verb = "issue",
      .run = tw_cli_token_issue,
@@ -98,6 +118,19 @@ const struct tw_cli_command tw_cli_commands[] = {
 };
 const size_t tw_cli_command_count = sizeof(tw_cli_commands) / sizeof(tw_cli_commands[0]);
 
+static const char *placeholder(const char *positional)
+{
+    static const struct {
+        const char *key;
+        const char *text;
+    } texts[] = {{"connection", "ID"}, {"id", "ID"}, {"file", "FILE"}, {"rule", "RULE"}};
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        if (strcmp(positional, texts[i].key) == 0)
+            return texts[i].text;
+    }
+    return "NAME";
+}
+
 void tw_cli_help(FILE *out)
 {
     fputs("usage: tickwire [--socket PATH] [--config FILE] [--json] COMMAND\n\n"
@@ -110,9 +143,7 @@ void tw_cli_help(FILE *out)
                 command->verb ? command->verb : "");
         if (command->positional)
             fprintf(out, command->positional_optional ? " [%s]" : " %s",
-                    strcmp(command->positional, "connection") == 0 ? "ID"
-                    : strcmp(command->positional, "file") == 0     ? "FILE"
-                                                                   : "NAME");
+                    placeholder(command->positional));
         for (const struct tw_cli_option *option = command->options; option->name; option++)
             fprintf(out, "%s%s%s%s%s", option->required ? " " : " [", option->name,
                     option->value ? " " : "", option->value ? option->value : "",
@@ -239,6 +270,18 @@ static bool is_complete(const struct tw_cli_command *command, const json_t *argu
     return true;
 }
 
+/* Behind what stands there already, with a blank in between. */
+static bool add_positional(json_t *arguments, const char *key, const char *word)
+{
+    const char *before = json_string_value(json_object_get(arguments, key));
+    json_t *value = before ? json_sprintf("%s %s", before, word) : json_string(word);
+    if (!value) {
+        fputs("tickwire: an argument is not UTF-8\n", stderr);
+        return false;
+    }
+    return json_object_set_new(arguments, key, value) == 0;
+}
+
 bool tw_cli_parse(struct tw_cli *cli, const struct tw_cli_command *command, int argc, char **argv)
 {
     cli->arguments = json_object();
@@ -246,14 +289,10 @@ bool tw_cli_parse(struct tw_cli *cli, const struct tw_cli_command *command, int 
         if (argv[at][0] == '-' && argv[at][1] != '\0') {
             if (!parse_option(cli->arguments, command, argc, argv, &at))
                 return false;
-        } else if (command->positional && !json_object_get(cli->arguments, command->positional)) {
-            json_t *value = json_string(argv[at]);
-            if (!value) {
-                fputs("tickwire: an argument is not UTF-8\n", stderr);
+        } else if (command->positional && (command->positional_rest ||
+                                           !json_object_get(cli->arguments, command->positional))) {
+            if (!add_positional(cli->arguments, command->positional, argv[at++]))
                 return false;
-            }
-            (void)json_object_set_new(cli->arguments, command->positional, value);
-            at++;
         } else {
             fprintf(stderr, "tickwire: %s: one argument too many\n", argv[at]);
             return false;

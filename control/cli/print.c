@@ -185,3 +185,31 @@ void tw_print_accounts(const struct tw_cli *cli, const json_t *result)
     }
     tw_table_print(stdout, rows);
 }
+
+static const char *filter_state(const json_t *result, const json_t *rule)
+{
+    if (!json_is_true(json_object_get(result, "engine_linked")))
+        return "no engine";
+    return json_is_true(json_object_get(rule, "active")) ? "active" : "on its way";
+}
+
+void tw_print_filters(const struct tw_cli *cli, const json_t *result)
+{
+    (void)cli;
+    json_t *rows = json_pack("[[s, s, s, s, s, s, s]]", "ID", "STATE", "PACKETS", "DROPPED",
+                             "BYTES", "DENIALS", "RULE");
+    size_t index;
+    json_t *rule;
+    json_array_foreach(json_object_get(result, "rules"), index, rule)
+    {
+        (void)json_array_append_new(rows, json_pack("[o, s, o, o, o, o, O]",
+                                                    tw_table_cell(json_object_get(rule, "id")),
+                                                    filter_state(result, rule),
+                                                    tw_table_cell(json_object_get(rule, "packets")),
+                                                    tw_table_cell(json_object_get(rule, "dropped")),
+                                                    tw_table_cell(json_object_get(rule, "bytes")),
+                                                    tw_table_cell(json_object_get(rule, "denials")),
+                                                    json_object_get(rule, "rule")));
+    }
+    tw_table_print(stdout, rows);
+}

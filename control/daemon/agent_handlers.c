@@ -89,6 +89,7 @@ static void handle_engine_hello(struct tw_agent_batch *batch, const union tw_age
     daemon->stats_at_ms = 0;
     tw_live_resync_begin(&daemon->live);
     send_control_hello(batch, true, "");
+    tw_filter_list_send(&daemon->filters, &batch->peer->queue);
 }
 
 static void start_session(struct tw_agent_batch *batch, const struct tw_agent_session *session)
@@ -310,6 +311,12 @@ static void handle_lab_result(struct tw_agent_batch *batch, const union tw_agent
     tw_lab_service_result(&batch->daemon->lab, &message->lab_result);
 }
 
+static void handle_filter_counters(struct tw_agent_batch *batch,
+                                   const union tw_agent_message *message)
+{
+    tw_filter_list_note(&batch->daemon->filters, &message->filter_counters);
+}
+
 typedef void (*handler)(struct tw_agent_batch *batch, const union tw_agent_message *message);
 static const handler handlers[] = {
     [TW_AGENT_ENGINE_HELLO] = handle_engine_hello,
@@ -322,6 +329,7 @@ static const handler handlers[] = {
     [TW_AGENT_STATS] = handle_stats,
     [TW_AGENT_SESSION_STATE] = handle_session_state,
     [TW_AGENT_LAB_RESULT] = handle_lab_result,
+    [TW_AGENT_FILTER_COUNTERS] = handle_filter_counters,
 };
 
 void tw_agent_handle(struct tw_agent_batch *batch, const union tw_agent_message *message)

@@ -47,6 +47,7 @@ void tw_agent_link_close(struct tw_daemon *daemon, struct tw_agent_peer *peer, c
     if (daemon->engine == peer) {
         daemon->engine = NULL;
         tw_lab_service_engine_lost(&daemon->lab);
+        tw_filter_list_forget(&daemon->filters);
         tw_log_info("engine_lost",
                     json_pack("{s:s, s:s}", "name", daemon->engine_hello.name, "reason", why));
     } else {
@@ -243,5 +244,24 @@ bool tw_agent_link_query(struct tw_daemon *daemon, uint64_t query, uint32_t conn
     message->session_query.query = query;
     message->session_query.connection_id = connection_id;
     tw_watch_change(daemon, &daemon->engine->watch, daemon->engine->watch.events | EPOLLOUT);
+    return true;
+}
+
+/* The engine takes rules as soon as it is greeted: all of them were queued then. */
+bool tw_agent_link_filter(struct tw_daemon *daemon, const struct tw_agent_filter_change *change)
+{
+    struct tw_agent_peer *engine = daemon->engine;
+    if (!engine)
+        return false;
+    if (engine->queue.count + TW_AGENT_QUEUE_RESERVE > TW_AGENT_QUEUE_MAX) {
+        tw_agent_link_close(daemon, engine, "no room for filter rules");
+        return false;
+    }
+    union tw_agent_outgoing *message =
+        tw_agent_queue_push(&engine->queue, TW_AGENT_FILTER_CHANGE, sizeof(*change));
+    struct tw_agent_header header = message->header;
+    message->filter_change = *change;
+    message->header = header;
+    tw_watch_change(daemon, &engine->watch, engine->watch.events | EPOLLOUT);
     return true;
 }

@@ -22,6 +22,8 @@ void tw_agent_link_close(struct tw_daemon *daemon, struct tw_agent_peer *peer, c
 /* Commands to the engine; false: no engine is linked, or its queue is full. */
 bool tw_agent_link_kick(struct tw_daemon *daemon, uint32_t connection_id,
                         enum tw_close_reason reason) __attribute__((warn_unused_result));
+/* A queue without room costs the link: the next one brings all rules. */
+bool tw_agent_link_filter(struct tw_daemon *daemon, const struct tw_agent_filter_change *change);
 bool tw_agent_link_query(struct tw_daemon *daemon, uint64_t query, uint32_t connection_id)
     __attribute__((warn_unused_result));
 

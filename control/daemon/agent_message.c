@@ -48,6 +48,11 @@ static bool lab_result_ok(const union tw_agent_message *message)
     return text_ok(message->lab_result.message, sizeof(message->lab_result.message));
 }
 
+static bool filter_counters_ok(const union tw_agent_message *message)
+{
+    return message->filter_counters.count <= TW_AGENT_FILTER_FIGURES;
+}
+
 static bool stats_ok(const union tw_agent_message *message)
 {
     const struct tw_agent_stats *stats = &message->stats;
@@ -76,6 +81,7 @@ static const struct {
     [TW_AGENT_STATS] = {sizeof(struct tw_agent_stats), stats_ok},
     [TW_AGENT_SESSION_STATE] = {sizeof(struct tw_agent_session_state), session_state_ok},
     [TW_AGENT_LAB_RESULT] = {sizeof(struct tw_agent_lab_result), lab_result_ok},
+    [TW_AGENT_FILTER_COUNTERS] = {sizeof(struct tw_agent_filter_counters), filter_counters_ok},
 };
 
 enum tw_agent_check tw_agent_message_check(const union tw_agent_message *message, size_t received)

@@ -73,7 +73,9 @@ static bool open_store_and_keys(struct tw_daemon *daemon, char *error)
 {
     const struct tw_config_control *control = &daemon->config.control;
     char why[TW_STORE_ERROR_SIZE];
-    static_assert(TW_STORE_ERROR_SIZE == TW_KEYS_ERROR_SIZE, "one buffer for both");
+    static_assert(TW_STORE_ERROR_SIZE == TW_KEYS_ERROR_SIZE &&
+                      TW_STORE_ERROR_SIZE == TW_FILTER_LIST_ERROR_SIZE,
+                  "one buffer for all");
     if (!tw_make_parents(control->database, 0700) || !tw_make_parents(control->key_file, 0700)) {
         snprintf(error, TW_DAEMON_ERROR_SIZE, "%s: directory cannot be made: %m",
                  control->database);
@@ -84,9 +86,10 @@ static bool open_store_and_keys(struct tw_daemon *daemon, char *error)
         return false;
     }
     daemon->store = tw_store_open(control->database, control->token_history_max, why);
-    if (!daemon->store)
-        snprintf(error, TW_DAEMON_ERROR_SIZE, "database: %s: %s", control->database, why);
-    return daemon->store != NULL;
+    if (daemon->store && tw_filter_list_load(&daemon->filters, daemon->store, why))
+        return true;
+    snprintf(error, TW_DAEMON_ERROR_SIZE, "database: %s: %s", control->database, why);
+    return false;
 }
 
 static bool open_sockets(struct tw_daemon *daemon, char *error)

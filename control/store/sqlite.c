@@ -8,36 +8,46 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SCHEMA_VERSION 1
-
-static const char schema_sql[] = "BEGIN IMMEDIATE;"
-                                 "CREATE TABLE accounts("
-                                 " id INTEGER PRIMARY KEY AUTOINCREMENT,"
-                                 " name TEXT NOT NULL UNIQUE,"
-                                 " created INTEGER NOT NULL,"
-                                 " banned_until INTEGER NOT NULL DEFAULT 0,"
-                                 " ban_reason TEXT NOT NULL DEFAULT '');"
-                                 "CREATE TABLE token_history("
-                                 " token_id BLOB PRIMARY KEY NOT NULL,"
-                                 " hello_hash BLOB NOT NULL,"
-                                 " state INTEGER NOT NULL," /* 0 pending, 1 consumed */
-                                 " pending_until INTEGER NOT NULL,"
-                                 " expires INTEGER NOT NULL,"
-                                 " connection INTEGER NOT NULL) WITHOUT ROWID;"
-                                 "CREATE INDEX token_expires ON token_history(expires);"
-                                 "CREATE TABLE sessions("
-                                 " id INTEGER PRIMARY KEY AUTOINCREMENT,"
-                                 " token_id BLOB NOT NULL,"
-                                 " connection INTEGER NOT NULL,"
-                                 " account INTEGER NOT NULL,"
-                                 " started INTEGER NOT NULL,"
-                                 " ended INTEGER NOT NULL DEFAULT 0,"
-                                 " reason INTEGER NOT NULL DEFAULT 0,"
-                                 " UNIQUE(token_id, connection));"
-                                 "CREATE INDEX session_connection ON sessions(connection);"
-                                 "CREATE INDEX session_ended ON sessions(ended);"
-                                 "PRAGMA user_version = 1;"
-                                 "COMMIT;";
+/* Step n takes a database of schema version n to the next one; a new file has version 0. */
+static const char *const schema_steps[] = {
+    "BEGIN IMMEDIATE;"
+    "CREATE TABLE accounts("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " name TEXT NOT NULL UNIQUE,"
+    " created INTEGER NOT NULL,"
+    " banned_until INTEGER NOT NULL DEFAULT 0,"
+    " ban_reason TEXT NOT NULL DEFAULT '');"
+    "CREATE TABLE token_history("
+    " token_id BLOB PRIMARY KEY NOT NULL,"
+    " hello_hash BLOB NOT NULL,"
+    " state INTEGER NOT NULL," /* 0 pending, 1 consumed */
+    " pending_until INTEGER NOT NULL,"
+    " expires INTEGER NOT NULL,"
+    " connection INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE INDEX token_expires ON token_history(expires);"
+    "CREATE TABLE sessions("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " token_id BLOB NOT NULL,"
+    " connection INTEGER NOT NULL,"
+    " account INTEGER NOT NULL,"
+    " started INTEGER NOT NULL,"
+    " ended INTEGER NOT NULL DEFAULT 0,"
+    " reason INTEGER NOT NULL DEFAULT 0,"
+    " UNIQUE(token_id, connection));"
+    "CREATE INDEX session_connection ON sessions(connection);"
+    "CREATE INDEX session_ended ON sessions(ended);"
+    "PRAGMA user_version = 1;"
+    "COMMIT;",
+    /* filter rules */
+    "BEGIN IMMEDIATE;"
+    "CREATE TABLE filters("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " rule TEXT NOT NULL UNIQUE,"
+    " created INTEGER NOT NULL);"
+    "PRAGMA user_version = 2;"
+    "COMMIT;",
+};
+#define SCHEMA_VERSION ((int)(sizeof(schema_steps) / sizeof(schema_steps[0])))
 
 static const char *const statement_sql[TW_STATEMENT_COUNT] = {
 #define TW_X(name, sql) sql,
@@ -127,9 +137,11 @@ static bool prepare_schema(struct tw_store *store)
                  "schema version %d is newer than this program's %d", version, SCHEMA_VERSION);
         return false;
     }
-    if (version == 0 && sqlite3_exec(store->database, schema_sql, NULL, NULL, NULL) != SQLITE_OK) {
-        (void)tw_store_fail(store, NULL);
-        return false;
+    for (; version < SCHEMA_VERSION; version++) {
+        if (sqlite3_exec(store->database, schema_steps[version], NULL, NULL, NULL) != SQLITE_OK) {
+            (void)tw_store_fail(store, NULL);
+            return false;
+        }
     }
     return true;
 }

@@ -43,7 +43,10 @@
     X(SESSION_FIND, "SELECT id, token_id, connection, account, started, ended, reason "           \
                     "FROM sessions WHERE connection = ?1 ORDER BY id DESC LIMIT 1")               \
     X(SESSION_CLEANUP, "DELETE FROM sessions WHERE id IN "                                        \
-                       "(SELECT id FROM sessions WHERE ended > 0 AND ended < ?1 LIMIT ?2)")
+                       "(SELECT id FROM sessions WHERE ended > 0 AND ended < ?1 LIMIT ?2)")       \
+    X(FILTER_ADD, "INSERT INTO filters(rule, created) VALUES(?1, ?2)")                            \
+    X(FILTER_REMOVE, "DELETE FROM filters WHERE id = ?1")                                         \
+    X(FILTER_LIST, "SELECT id, rule, created FROM filters WHERE id > ?1 ORDER BY id LIMIT ?2")
 /* clang-format on */
 
 enum tw_statement {

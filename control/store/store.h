@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What the control plane must not forget: accounts, token history, session history.
+ * What the control plane must not forget: accounts, token and session history, filter rules.
  *
  * The functions below are the whole interface; sqlite.c implements it with one file in WAL mode,
  * synchronous NORMAL: what was committed survives kill -9 of this process (power loss may take
@@ -72,6 +72,15 @@ struct tw_session_row {
     uint32_t reason;       /* enum tw_close_reason or TW_STORE_REASON_UNKNOWN */
 };
 
+/* Longest text of a filter rule, with its end. */
+#define TW_STORE_RULE_SIZE 256u
+
+struct tw_filter_row {
+    uint64_t id;
+    char rule[TW_STORE_RULE_SIZE];
+    uint64_t created_unix_s;
+};
+
 /* NULL: see error. Creates the file; refuses a schema newer than this program's. */
 struct tw_store *tw_store_open(const char *path, uint64_t token_history_max,
                                char error[TW_STORE_ERROR_SIZE]);
@@ -138,5 +147,16 @@ enum tw_store_result tw_store_session_find(struct tw_store *store, uint32_t conn
 /* Removes at most `batch` rows that ended before `before_unix_s`. */
 enum tw_store_result tw_store_session_cleanup(struct tw_store *store, uint64_t before_unix_s,
                                               size_t batch);
+
+/* ---- filter rules (filters.c) -------------------------------------------------------------- */
+
+/* Ids grow and are never given twice. */
+enum tw_store_result tw_store_filter_add(struct tw_store *store, const char *rule,
+                                         uint64_t now_unix_s, uint64_t *id);
+enum tw_store_result tw_store_filter_remove(struct tw_store *store, uint64_t id);
+/* Up to `capacity` rules with an id above `after`, in order of id. */
+enum tw_store_result tw_store_filter_list(struct tw_store *store, uint64_t after,
+                                          struct tw_filter_row *rows, size_t capacity,
+                                          size_t *count);
 
 #endif

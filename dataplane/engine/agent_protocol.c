@@ -17,6 +17,7 @@ union outgoing {
     struct tw_agent_handshake_request handshake_request;
     struct tw_agent_session_state session_state;
     struct tw_agent_lab_result lab_result;
+    struct tw_agent_filter_counters filter_counters;
     struct tw_agent_stats stats;
 };
 
@@ -281,6 +282,17 @@ static bool reply_is_sane(const struct tw_agent_handshake_reply *reply)
            reply->suite == TW_SUITE_AES256_GCM;
 }
 
+static bool filter_change_is_sane(const struct tw_agent_filter_change *change)
+{
+    if (change->count > TW_AGENT_FILTER_RULES || change->first > 1 || change->last > 1)
+        return false;
+    for (uint32_t i = 0; i < change->count; i++) {
+        if (!tw_filter_rule_valid(&change->rules[i]))
+            return false;
+    }
+    return true;
+}
+
 static size_t expected_length(uint16_t type)
 {
     switch (type) {
@@ -300,6 +312,8 @@ static size_t expected_length(uint16_t type)
         return sizeof(struct tw_agent_lab_sessions);
     case TW_AGENT_LAB_COMMIT:
         return sizeof(struct tw_agent_lab_commit);
+    case TW_AGENT_FILTER_CHANGE:
+        return sizeof(struct tw_agent_filter_change);
     default:
         return 0;
     }
@@ -327,6 +341,9 @@ enum tw_agent_action tw_agent_protocol_receive(struct tw_agent_protocol *protoco
     case TW_AGENT_LAB_SESSIONS:
     case TW_AGENT_LAB_COMMIT:
         return TW_AGENT_ACTION_LAB;
+    case TW_AGENT_FILTER_CHANGE:
+        return filter_change_is_sane(&message->filter_change) ? TW_AGENT_ACTION_FILTER
+                                                              : odd(protocol);
     default:
         return TW_AGENT_ACTION_QUERY;
     }

@@ -49,6 +49,7 @@ enum tw_agent_action {
     TW_AGENT_ACTION_KICK,   /* message->session_kick is well-formed */
     TW_AGENT_ACTION_QUERY,  /* message->session_query is well-formed */
     TW_AGENT_ACTION_LAB,    /* one of message->lab_*, of the right size */
+    TW_AGENT_ACTION_FILTER, /* message->filter_change is well-formed, its rules are valid */
     TW_AGENT_ACTION_CLOSE,  /* close the link: odd message or refused */
 };
 

@@ -5,6 +5,7 @@
 #include "dataplane/engine/arp_table.h"
 #include "dataplane/engine/clock.h"
 #include "dataplane/engine/eal.h"
+#include "dataplane/engine/filters.h"
 #include "dataplane/engine/lab_import.h"
 #include "dataplane/engine/stats.h"
 #include "dataplane/engine/telemetry.h"
@@ -53,6 +54,7 @@ struct tw_main_loop {
     bool told_linked;
     struct tw_lab_import *lab;
     struct tw_arp_table arp[TW_PORTS_MAX]; /* by interface */
+    struct tw_filters *filters;
     struct tw_stats stats;
     uint8_t cookie_key[TW_KEY_SIZE];
     uint32_t cookie_slot;
@@ -86,6 +88,12 @@ static bool settle_mailbox(struct tw_main_loop *loop, uint32_t worker)
     if (box->owes_control) {
         loop->command.control.linked = loop->told_linked ? 1 : 0;
         box->owes_control = !command(loop, worker, TW_COMMAND_CONTROL_STATE);
+    }
+    const struct tw_filter_table *table = tw_filters_owed(loop->filters, worker);
+    if (table != NULL) {
+        loop->command.filter = table;
+        if (command(loop, worker, TW_COMMAND_FILTER))
+            tw_filters_told(loop->filters, worker);
     }
     if (box->owes_close) {
         loop->command.reason = TW_CLOSE_SHUTDOWN;
@@ -270,7 +278,7 @@ static void follow_link(struct tw_main_loop *loop)
         loop->mailboxes[worker].owes_control = true;
 }
 
-static void obey(struct tw_main_loop *loop, enum tw_agent_action action)
+static void obey(struct tw_main_loop *loop, enum tw_agent_action action, uint64_t now_ns)
 {
     const union tw_agent_message *message = &loop->message;
     uint32_t worker;
@@ -307,6 +315,11 @@ static void obey(struct tw_main_loop *loop, enum tw_agent_action action)
     case TW_AGENT_ACTION_LAB:
         tw_lab_import_receive(loop->lab, message);
         break;
+    case TW_AGENT_ACTION_FILTER:
+        /* The next link brings all rules afresh. */
+        if (!tw_filters_change(loop->filters, &message->filter_change))
+            tw_agent_link_close(&loop->link, now_ns);
+        break;
     case TW_AGENT_ACTION_NONE:
     case TW_AGENT_ACTION_LINKED:
     case TW_AGENT_ACTION_CLOSE:
@@ -318,7 +331,7 @@ static void receive_from_link(struct tw_main_loop *loop, uint64_t now_ns)
 {
     while (commands_have_room(loop)) {
         enum tw_agent_action action = tw_agent_link_receive(&loop->link, &loop->message, now_ns);
-        obey(loop, action);
+        obey(loop, action, now_ns);
         sodium_memzero(&loop->message, sizeof(loop->message));
         if (action == TW_AGENT_ACTION_NONE || action == TW_AGENT_ACTION_CLOSE)
             break;
@@ -336,13 +349,23 @@ static void rotate_cookie(struct tw_main_loop *loop, uint64_t now_ns)
         loop->mailboxes[worker].owes_cookie = true;
 }
 
+static void publish_filters(struct tw_main_loop *loop)
+{
+    struct tw_agent_filter_counters figures;
+    uint32_t next = 0;
+    while (tw_filters_figures(loop->filters, &next, &figures))
+        tw_agent_protocol_push(loop->protocol, TW_AGENT_FILTER_COUNTERS, &figures, sizeof(figures));
+}
+
 static void publish_stats(struct tw_main_loop *loop, uint64_t now_ns)
 {
     tw_stats_collect(&loop->stats, loop->engine, now_ns, &loop->newest);
     loop->newest.events_lost = tw_agent_protocol_counters(loop->protocol).events_lost;
     tw_telemetry_publish(&loop->newest);
-    if (tw_agent_protocol_is_linked(loop->protocol))
-        tw_agent_protocol_push(loop->protocol, TW_AGENT_STATS, &loop->newest, sizeof(loop->newest));
+    if (!tw_agent_protocol_is_linked(loop->protocol))
+        return;
+    tw_agent_protocol_push(loop->protocol, TW_AGENT_STATS, &loop->newest, sizeof(loop->newest));
+    publish_filters(loop);
 }
 
 static void refresh_neighbours(struct tw_main_loop *loop, uint8_t interface, uint64_t now_ns)
@@ -375,6 +398,7 @@ void tw_main_loop_turn(struct tw_main_loop *loop, uint64_t now_ns)
     tw_agent_link_send(&loop->link, now_ns);
     receive_from_link(loop, now_ns);
     follow_link(loop);
+    tw_filters_turn(loop->filters);
     bool settled = true;
     for (uint32_t worker = 0; worker < loop->workers; worker++)
         settled = settle_mailbox(loop, worker) && settled;
@@ -438,7 +462,9 @@ struct tw_main_loop *tw_main_loop_create(struct tw_engine *engine)
         return NULL;
     loop->engine = engine;
     loop->workers = engine->topology->workers;
-    if (!create_protocol(loop) || !create_lab(loop)) {
+    loop->filters = tw_filters_create(engine->worker_counters, loop->workers);
+    if (loop->filters == NULL || !create_protocol(loop) || !create_lab(loop)) {
+        tw_filters_destroy(loop->filters);
         free(loop->protocol);
         free(loop);
         return NULL;
@@ -463,6 +489,7 @@ void tw_main_loop_destroy(struct tw_main_loop *loop)
     tw_agent_protocol_disconnected(loop->protocol);
     free(loop->protocol);
     free(loop->lab);
+    tw_filters_destroy(loop->filters);
     sodium_memzero(loop, sizeof(*loop));
     free(loop);
 }

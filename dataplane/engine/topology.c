@@ -322,8 +322,6 @@ static void sum_memory(struct tw_topology *topology, const struct tw_config *con
                                        (uint64_t)config->limits.pending_max * PENDING_BYTES);
     uint64_t bytes =
         topology->shard_bytes + topology->session_bytes + BASE_BYTES + topology->ports * PORT_BYTES;
-    /* The table in use, and the next one. */
-    bytes += 2 * sizeof(struct tw_filter_table);
     bytes += topology->workers * (tw_filter_footprint() + sizeof(struct tw_worker_counters));
     for (uint32_t i = 0; i < topology->ring_count; i++)
         bytes += (uint64_t)topology->rings[i].element_size * topology->rings[i].depth + 512;

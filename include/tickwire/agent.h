@@ -7,7 +7,9 @@
  * control plane answers CONTROL_HELLO and handles handshakes from then on. Either end may vanish at
  * any time. Nothing blocks: the engine's queues are bounded, and what must not be lost (a token was
  * consumed, a session ended) is an event with a number, kept until EVENT_ACK names it and sent
- * again after a reconnect. A different TW_AGENT_VERSION is refused in CONTROL_HELLO.
+ * again after a reconnect. Filter rules belong to the control plane: it tells all of them right
+ * after CONTROL_HELLO; the engine keeps those it has until then. A different TW_AGENT_VERSION is
+ * refused in CONTROL_HELLO.
  */
 #ifndef TICKWIRE_AGENT_H
 #define TICKWIRE_AGENT_H
@@ -15,6 +17,7 @@
 #include "tickwire/address.h"
 #include "tickwire/config.h"
 #include "tickwire/counters.h"
+#include "tickwire/filter.h"
 #include "tickwire/wire.h"
 
 #include <stdint.h>
@@ -33,6 +36,7 @@ enum tw_agent_type {
     TW_AGENT_SESSION_STATE = 8,     /* answer to SESSION_QUERY */
     TW_AGENT_LAB_RESULT = 9,        /* how an import ended */
     TW_AGENT_SESSION_MOVED = 10,    /* event: another connection id from now on */
+    TW_AGENT_FILTER_COUNTERS = 11,  /* once a second, as many as it takes for all rules */
     /* control → engine */
     TW_AGENT_CONTROL_HELLO = 64,
     TW_AGENT_HANDSHAKE_REPLY = 65,
@@ -43,6 +47,7 @@ enum tw_agent_type {
     TW_AGENT_LAB_BEGIN = 69,
     TW_AGENT_LAB_SESSIONS = 70,
     TW_AGENT_LAB_COMMIT = 71,
+    TW_AGENT_FILTER_CHANGE = 72,
 };
 
 struct tw_agent_header {
@@ -170,6 +175,35 @@ struct tw_agent_lab_result {
     char message[TW_CONFIG_TEXT_SIZE];
 };
 
+/* One message, or several in a row up to one with `last`; all of them take effect together then.
+ * With `first` a whole set begins: rules that are not put again until `last` go. A rule with a
+ * known id and no change keeps its state. */
+#define TW_AGENT_FILTER_RULES 4u /* in a message: as large as the largest other one */
+
+struct tw_agent_filter_change {
+    struct tw_agent_header header;
+    uint32_t count;   /* rules put by this message */
+    uint32_t removed; /* id of a rule; 0 = none */
+    uint32_t total;   /* last: rules there are then */
+    uint16_t first;   /* 0 or 1 */
+    uint16_t last;    /* 0 or 1 */
+    struct tw_filter_rule rules[TW_AGENT_FILTER_RULES];
+};
+
+/* Sums over all workers since they learnt of the rule; only rules that all of them obey. */
+#define TW_AGENT_FILTER_FIGURES 16u
+
+struct tw_agent_filter_figures {
+    uint64_t rule; /* id */
+    uint64_t packets, bytes, dropped, denials;
+};
+
+struct tw_agent_filter_counters {
+    struct tw_agent_header header;
+    uint64_t count;
+    struct tw_agent_filter_figures figures[TW_AGENT_FILTER_FIGURES];
+};
+
 struct tw_agent_control_hello {
     struct tw_agent_header header;
     uint16_t accepted; /* 0: version or name refused, see message */
@@ -287,6 +321,8 @@ union tw_agent_message {
     struct tw_agent_lab_commit lab_commit;
     struct tw_agent_lab_result lab_result;
     struct tw_agent_control_hello control_hello;
+    struct tw_agent_filter_change filter_change;
+    struct tw_agent_filter_counters filter_counters;
     struct tw_agent_stats stats;
 };
 

@@ -208,6 +208,26 @@ bool fixture_is_silent(int engine)
     return !readable(engine, SILENT_MS);
 }
 
+struct tw_filter_rule fixture_rules[TW_FILTER_RULES_MAX];
+uint32_t fixture_rule_count;
+
+/* The whole set that follows a hello. */
+static void take_rules(int engine)
+{
+    struct tw_agent_filter_change change;
+    fixture_rule_count = 0;
+    do {
+        change = fixture_receive(engine, TW_AGENT_FILTER_CHANGE).filter_change;
+        assert_int_equal(change.first, fixture_rule_count == 0);
+        assert_true(change.count <= TW_AGENT_FILTER_RULES && change.removed == 0);
+        for (uint32_t i = 0; i < change.count; i++) {
+            assert_true(tw_filter_rule_valid(&change.rules[i]));
+            fixture_rules[fixture_rule_count++] = change.rules[i];
+        }
+    } while (!change.last);
+    assert_int_equal(change.total, fixture_rule_count);
+}
+
 union tw_agent_message fixture_hello(int engine, const char *name)
 {
     return fixture_hello_as(engine, name, false);
@@ -222,7 +242,10 @@ union tw_agent_message fixture_hello_as(int engine, const char *name, bool lab)
     hello.engine_hello.world = 1;
     hello.engine_hello.lab = lab;
     fixture_send(engine, &hello, TW_AGENT_ENGINE_HELLO, sizeof(hello.engine_hello));
-    return fixture_receive(engine, TW_AGENT_CONTROL_HELLO);
+    union tw_agent_message answer = fixture_receive(engine, TW_AGENT_CONTROL_HELLO);
+    if (answer.control_hello.accepted)
+        take_rules(engine);
+    return answer;
 }
 
 void fixture_link(struct fixture *fixture, const struct tw_agent_session *sessions, uint32_t count)

@@ -55,7 +55,10 @@ union tw_agent_message fixture_receive(int engine, enum tw_agent_type type);
 bool fixture_is_closed(int engine);
 /* Nothing arrives within a moment. */
 bool fixture_is_silent(int engine);
-/* hello; CONTROL_HELLO is the answer. */
+/* Filter rules that the daemon told with its newest CONTROL_HELLO. */
+extern struct tw_filter_rule fixture_rules[TW_FILTER_RULES_MAX];
+extern uint32_t fixture_rule_count;
+/* hello; CONTROL_HELLO is the answer, and all filter rules. */
 union tw_agent_message fixture_hello(int engine, const char *name);
 /* The same of an engine in lab mode, or not. */
 union tw_agent_message fixture_hello_as(int engine, const char *name, bool lab);

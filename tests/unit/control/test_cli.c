@@ -84,6 +84,39 @@ static void test_accounts_as_table_and_json(void **state)
     assert_null(strstr(output, "too loud"));
 }
 
+static void test_filter_rules_as_table_and_json(void **state)
+{
+    const struct fixture *fixture = *state;
+    assert_int_equal(run(fixture, "filter add deny 203.0.113.0/24"), 0);
+    assert_non_null(strstr(output, "deny 203.0.113.0/24"));
+    assert_int_equal(run(fixture, "--json filter add limit 10.0.0.0/8 source pps 10/20"), 0);
+    json_t *value = output_json();
+    assert_int_equal(json_integer_value(json_object_get(value, "id")), 2);
+    assert_true(json_is_false(json_object_get(value, "engine_linked")));
+    json_decref(value);
+    assert_int_equal(run(fixture, "filter list"), 0);
+    assert_string_equal(output,
+                        "ID  STATE      PACKETS  DROPPED  BYTES  DENIALS  RULE\n"
+                        "1   no engine  0        0        0      0        deny 203.0.113.0/24\n"
+                        "2   no engine  0        0        0      0        limit 10.0.0.0/8 source "
+                        "pps 10/20\n");
+    assert_int_equal(run(fixture, "filter add deny 10.1.2.3/8"), 1);
+    assert_string_equal(output,
+                        "tickwire: column 6: bits beyond the prefix are set: write "
+                        "10.0.0.0/8 for the network, 10.1.2.3/32 for the host (BAD_RULE)\n");
+    assert_int_equal(run(fixture, "--json filter add deny everybody"), 1);
+    assert_error_json("BAD_RULE");
+    assert_int_equal(run(fixture, "filter remove 1"), 0);
+    assert_int_equal(run(fixture, "filter remove 1 --json"), 1);
+    assert_error_json("RULE_NOT_FOUND");
+    assert_int_equal(run(fixture, "--json filter list"), 0);
+    value = output_json();
+    assert_int_equal(json_array_size(json_object_get(value, "rules")), 1);
+    assert_int_equal(json_integer_value(json_object_get(value, "rules_max")), 1024);
+    json_decref(value);
+    assert_int_equal(run(fixture, "filter add"), 2);
+}
+
 static void test_refusals_exit_1(void **state)
 {
     const struct fixture *fixture = *state;
@@ -269,6 +302,7 @@ static void test_completion(void **state)
         {"tickwire --socket /x --json session k", "kick "},
         {"tickwire account ban anna --f", "--for "},
         {"tickwire token issue --c", "--count --create "},
+        {"tickwire filter ''", "add list remove "},
         {"tickwire drops --", "--all "},
     };
     const struct fixture *fixture = *state;
@@ -325,6 +359,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_accounts_as_table_and_json),
+        TEST(test_filter_rules_as_table_and_json),
         TEST(test_refusals_exit_1),
         TEST(test_usage_errors_exit_2),
         TEST(test_unreachable_exits_3),

@@ -141,11 +141,22 @@ static void test_message_check(void **state)
     message.header.version++;
     assert_int_equal(tw_agent_message_check(&message, size), TW_AGENT_CHECK_VERSION);
     message.header.version--;
-    static const uint16_t foreign[] = {0, 11, TW_AGENT_HANDSHAKE_REPLY, 65535};
+    static const uint16_t foreign[] = {0, 12, TW_AGENT_HANDSHAKE_REPLY, 65535};
     for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++) {
         message.header.type = foreign[i];
         assert_int_equal(tw_agent_message_check(&message, size), TW_AGENT_CHECK_TYPE);
     }
+}
+
+static void test_filter_figures_are_counted(void **state)
+{
+    (void)state;
+    const size_t size = sizeof(struct tw_agent_filter_counters);
+    union tw_agent_message message = message_of(TW_AGENT_FILTER_COUNTERS, size);
+    message.filter_counters.count = TW_AGENT_FILTER_FIGURES;
+    assert_int_equal(tw_agent_message_check(&message, size), TW_AGENT_CHECK_OK);
+    message.filter_counters.count++;
+    assert_int_equal(tw_agent_message_check(&message, size), TW_AGENT_CHECK_RANGE);
 }
 
 static void test_message_texts(void **state)
@@ -165,8 +176,11 @@ static void test_message_texts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_live),          cmocka_unit_test(test_live_newest_of_an_account),
-        cmocka_unit_test(test_live_resync),   cmocka_unit_test(test_message_check),
+        cmocka_unit_test(test_live),
+        cmocka_unit_test(test_live_newest_of_an_account),
+        cmocka_unit_test(test_live_resync),
+        cmocka_unit_test(test_message_check),
+        cmocka_unit_test(test_filter_figures_are_counted),
         cmocka_unit_test(test_message_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

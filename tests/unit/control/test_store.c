@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Store: token life, also across kill -9; a full history; expiry; accounts; sessions; schema. */
+/* Store: token life, also across kill -9; a full history; expiry; accounts; sessions; filter rules;
+ * schema.
+ */
 #include "control/store/sqlite.h"
 
 #include <setjmp.h>
@@ -271,17 +273,60 @@ static void test_sessions(void **state)
     assert_int_equal(tw_store_session_find(store, 0x00100001, &row), TW_STORE_NOT_FOUND);
 }
 
+static void test_filter_rules(void **state)
+{
+    struct place *place = *state;
+    struct tw_filter_row rows[4];
+    uint64_t id = 0, newest = 0;
+    size_t count = 0;
+    for (uint64_t n = 1; n <= 6; n++) {
+        char text[32];
+        snprintf(text, sizeof(text), "deny 10.0.0.%llu/32", (unsigned long long)n);
+        assert_int_equal(tw_store_filter_add(place->store, text, NOW_S + n, &id), TW_STORE_OK);
+        assert_true(id > newest);
+        newest = id;
+    }
+    assert_int_equal(tw_store_filter_list(place->store, 0, rows, 4, &count), TW_STORE_OK);
+    assert_int_equal(count, 4);
+    assert_string_equal(rows[3].rule, "deny 10.0.0.4/32");
+    assert_true(rows[3].created_unix_s == NOW_S + 4);
+    assert_int_equal(tw_store_filter_list(place->store, rows[3].id, rows, 4, &count), TW_STORE_OK);
+    assert_int_equal(count, 2);
+    /* A number is never given again. */
+    assert_int_equal(tw_store_filter_remove(place->store, newest), TW_STORE_OK);
+    assert_int_equal(tw_store_filter_remove(place->store, newest), TW_STORE_NOT_FOUND);
+    assert_int_equal(tw_store_filter_add(place->store, "deny ::/0", NOW_S, &id), TW_STORE_OK);
+    assert_true(id > newest);
+}
+
+/* A file of the first release gets what it lacks and keeps what it has. */
+static void test_older_schema_is_brought_up_to_date(void **state)
+{
+    struct place *place = *state;
+    uint64_t id = 0;
+    struct tw_account account;
+    assert_int_equal(tw_store_account_add(place->store, "anna", NOW_S, &id), TW_STORE_OK);
+    assert_int_equal(sqlite3_exec(place->store->database,
+                                  "DROP TABLE filters; PRAGMA user_version = 1", NULL, NULL, NULL),
+                     SQLITE_OK);
+    tw_store_close(place->store);
+    place->store = open_store(place->path, 4);
+    assert_non_null(place->store);
+    assert_int_equal(tw_store_account_by_name(place->store, "anna", &account), TW_STORE_OK);
+    assert_int_equal(tw_store_filter_add(place->store, "deny ::/0", NOW_S, &id), TW_STORE_OK);
+}
+
 static void test_newer_schema_is_refused(void **state)
 {
     struct place *place = *state;
     char error[TW_STORE_ERROR_SIZE] = "";
     assert_int_equal(
-        sqlite3_exec(place->store->database, "PRAGMA user_version = 2", NULL, NULL, NULL),
+        sqlite3_exec(place->store->database, "PRAGMA user_version = 3", NULL, NULL, NULL),
         SQLITE_OK);
     tw_store_close(place->store);
     place->store = NULL;
     assert_null(tw_store_open(place->path, 4, error));
-    assert_string_equal(error, "schema version 2 is newer than this program's 1");
+    assert_string_equal(error, "schema version 3 is newer than this program's 2");
 }
 
 int main(void)
@@ -295,6 +340,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_accounts, setup, teardown),
         cmocka_unit_test(test_account_names),
         cmocka_unit_test_setup_teardown(test_sessions, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_filter_rules, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_older_schema_is_brought_up_to_date, setup, teardown),
         cmocka_unit_test_setup_teardown(test_newer_schema_is_refused, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -265,7 +265,7 @@ static void test_odd_messages(void **state)
     assert_int_equal(receive_hello(1), TW_AGENT_ACTION_CLOSE);
     /* Our own types, unknown types. */
     for (uint16_t type = 0; type < 300; type++)
-        if (type < TW_AGENT_CONTROL_HELLO || type > TW_AGENT_SESSION_QUERY)
+        if (type < TW_AGENT_CONTROL_HELLO || type > TW_AGENT_FILTER_CHANGE)
             assert_int_equal(receive(type, sizeof(received.stats)), TW_AGENT_ACTION_CLOSE);
     /* Every length but the right one. */
     for (size_t length = 0; length <= sizeof(received); length++) {
@@ -300,6 +300,30 @@ static void test_odd_messages(void **state)
                      TW_AGENT_ACTION_REPLY);
     assert_int_equal(receive(TW_AGENT_SESSION_QUERY, sizeof(received.session_query)),
                      TW_AGENT_ACTION_QUERY);
+}
+
+static void test_filter_changes_are_checked_whole(void **state)
+{
+    (void)state;
+    const size_t size = sizeof(received.filter_change);
+    link_up();
+    memset(&received, 0, sizeof(received));
+    assert_int_equal(receive(TW_AGENT_FILTER_CHANGE, size), TW_AGENT_ACTION_FILTER);
+    received.filter_change.count = TW_AGENT_FILTER_RULES;
+    assert_int_equal(receive(TW_AGENT_FILTER_CHANGE, size), TW_AGENT_ACTION_CLOSE); /* no rules */
+    for (uint32_t i = 0; i < TW_AGENT_FILTER_RULES; i++)
+        received.filter_change.rules[i] =
+            (struct tw_filter_rule){.id = i + 1, .kind = TW_FILTER_DENY, .prefix_length = 8};
+    assert_int_equal(receive(TW_AGENT_FILTER_CHANGE, size), TW_AGENT_ACTION_FILTER);
+    received.filter_change.rules[3].ip[1] = 1; /* beyond the prefix */
+    assert_int_equal(receive(TW_AGENT_FILTER_CHANGE, size), TW_AGENT_ACTION_CLOSE);
+    received.filter_change.count = 3;
+    assert_int_equal(receive(TW_AGENT_FILTER_CHANGE, size), TW_AGENT_ACTION_FILTER);
+    received.filter_change.count = TW_AGENT_FILTER_RULES + 1;
+    assert_int_equal(receive(TW_AGENT_FILTER_CHANGE, size), TW_AGENT_ACTION_CLOSE);
+    received.filter_change.count = 0;
+    received.filter_change.last = 2;
+    assert_int_equal(receive(TW_AGENT_FILTER_CHANGE, size), TW_AGENT_ACTION_CLOSE);
 }
 
 static void test_nothing_of_a_message_stays_behind(void **state)
@@ -343,6 +367,7 @@ int main(void)
         TEST(test_resync_waits_for_room),
         TEST(test_refusal),
         TEST(test_odd_messages),
+        TEST(test_filter_changes_are_checked_whole),
         TEST(test_nothing_of_a_message_stays_behind),
         TEST(test_footprint_refuses_empty_and_huge_queues),
     };

@@ -6,6 +6,7 @@
 #include "dataplane/engine/clock.h"
 #include "dataplane/engine/main_loop.h"
 #include "dataplane/engine/shard_config.h"
+#include "dataplane/gate/filter_table.h"
 #include "dataplane/gate/mailbox.h"
 
 #include <rte_ring_elem.h>
@@ -611,6 +612,62 @@ static void test_neighbours_are_told_to_all_and_asked_for_once(void **state)
     }
 }
 
+static void put_rule(uint32_t id, uint32_t total)
+{
+    union tw_agent_message message = {
+        .filter_change = {.count = 1,
+                          .total = total,
+                          .last = 1,
+                          .rules = {{.id = id, .kind = TW_FILTER_DENY, .prefix_length = 32}}}};
+    message.filter_change.rules[0].ip[0] = (uint8_t)id;
+    say(&message, TW_AGENT_FILTER_CHANGE, sizeof(message.filter_change));
+    turn();
+}
+
+static void test_filter_rules_reach_all_workers_and_outlive_the_control_plane(void **state)
+{
+    (void)state;
+    link_up();
+    put_rule(1, 1);
+    const struct tw_filter_table *table = NULL;
+    for (uint32_t i = 0; i < WORKERS; i++) {
+        table = expect_command(i, TW_COMMAND_FILTER).filter;
+        assert_int_equal(table->rule_count, 1);
+        tw_counter_set(&worker_counters[i].filter_version, table->version);
+        tw_counter_set(&worker_counters[i].filters[0].packets, 5);
+    }
+    now_ns += TW_SECOND_NS;
+    turn();
+    struct tw_agent_filter_counters figures =
+        expect_message(TW_AGENT_FILTER_COUNTERS).filter_counters;
+    assert_int_equal(figures.count, 1);
+    assert_int_equal(figures.figures[0].rule, 1);
+    assert_int_equal(figures.figures[0].packets, WORKERS * 5);
+    kill_control();
+    drop_commands();
+    now_ns += TW_SECOND_NS;
+    turn();
+    for (uint32_t i = 0; i < WORKERS; i++) {
+        assert_int_equal(expect_command(i, TW_COMMAND_CONTROL_STATE).control.linked, 0);
+        expect_no_command(i); /* and so no other table */
+    }
+    assert_int_equal(table->rule_count, 1);
+    /* The next control plane tells a set that does not add up: it has to come again. */
+    link_up();
+    put_rule(2, 5);
+    union tw_agent_message message;
+    ssize_t length;
+    do
+        length = recv(peer, &message, sizeof(message), MSG_DONTWAIT);
+    while (length > 0);
+    assert_int_equal(length, 0); /* closed */
+    for (uint32_t i = 0; i < WORKERS; i++) {
+        struct tw_worker_command command;
+        while (take_command(i, &command))
+            assert_int_not_equal(command.type, TW_COMMAND_FILTER);
+    }
+}
+
 /* ---- figures -----------------------------------------------------------------------------------
  */
 
@@ -667,6 +724,7 @@ int main(void)
         TEST(test_kicks_wait_for_a_worker_that_is_held_up),
         TEST(test_questions_about_sessions_are_answered),
         TEST(test_neighbours_are_told_to_all_and_asked_for_once),
+        TEST(test_filter_rules_reach_all_workers_and_outlive_the_control_plane),
         TEST(test_figures_are_sums_and_percentiles_of_the_last_second),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
