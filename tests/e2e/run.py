@@ -36,7 +36,7 @@ import test_tokens  # noqa: E402
 
 MODULES = [test_configuration, test_cli, test_filters, test_python_client, test_handshake,
            test_tokens, test_hostile, test_ports, test_privileges, test_telemetry, test_budgets,
-           test_roaming, test_lab, test_loss, test_messages, test_clients, test_fresh_machine]
+           test_roaming, test_loss, test_messages, test_clients, test_fresh_machine]
 
 
 def tests():
