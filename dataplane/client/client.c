@@ -190,6 +190,19 @@ static uint64_t token_valid_us(const struct tw_connect_token *connect)
     return (left_s > UINT32_MAX ? UINT32_MAX : left_s) * UINT64_C(1000000);
 }
 
+/* To the first of the token's addresses that this machine has a way to: it may know one family
+ * only. */
+static bool open_first_socket(struct tw_client *client)
+{
+    struct tw_client_connection *connection = &client->connection;
+    for (uint8_t address = 0; address < connection->handshake.connect.address_count; address++) {
+        connection->address = address;
+        if (open_socket(client, tw_client_connection_address(connection)))
+            return true;
+    }
+    return false;
+}
+
 static int start_connection(struct tw_client *client, const struct tw_connect_token *connect,
                             uint64_t now_us)
 {
@@ -209,9 +222,9 @@ static int start_connection(struct tw_client *client, const struct tw_connect_to
     sodium_memzero(secret, sizeof(secret));
     if (!started)
         return TW_CLIENT_ERROR_TOKEN;
-    client->server = *tw_client_connection_address(&client->connection);
-    if (own_socket(client) && !open_socket(client, &client->server))
+    if (own_socket(client) && !open_first_socket(client))
         return TW_CLIENT_ERROR_SOCKET;
+    client->server = *tw_client_connection_address(&client->connection);
     return TW_CLIENT_OK;
 }
 

@@ -5,6 +5,8 @@
 #include "tickwire/bytes.h"
 
 #include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #define SECOND_US UINT64_C(1000000)
 
@@ -461,6 +463,47 @@ static void test_rebind_while_connecting(void **state)
     tw_client_destroy(scene.client);
 }
 
+static void set_address(uint32_t index, struct tw_address address)
+{
+    uint8_t *entry = scene.token + TW_CONNECT_ADDRESS_LIST + index * TW_ADDRESS_SIZE;
+    memcpy(entry, address.ip, sizeof(address.ip));
+    tw_store_u16(entry + 16, address.port);
+    if (scene.token[TW_CONNECT_ADDRESS_COUNT] <= index)
+        scene.token[TW_CONNECT_ADDRESS_COUNT] = (uint8_t)(index + 1);
+}
+
+/* This machine has no way to the first address (nobody may send to a broadcast address), the second
+ * is of the other family. */
+static void test_own_socket_takes_the_address_it_can_reach(void **state)
+{
+    (void)state;
+    static const uint8_t loopback[16] = {[15] = 1};
+    int server = socket(AF_INET6, SOCK_DGRAM, 0);
+    struct sockaddr_in6 own = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    socklen_t size = sizeof(own);
+    if (server < 0 || bind(server, (struct sockaddr *)&own, size) != 0 ||
+        getsockname(server, (struct sockaddr *)&own, &size) != 0)
+        skip(); /* a machine without IPv6 */
+    scene_start_valid(60, 5000);
+    tw_client_destroy(scene.client);
+    struct tw_client_config config = tw_client_config_default();
+    struct tw_client *client = tw_client_create(&config);
+    set_address(0, tw_address_from_ipv4(0xffffffffu, 9));
+    set_address(1, tw_address_from_ipv6(loopback, ntohs(own.sin6_port)));
+    assert_int_equal(tw_client_connect(client, scene.token, sizeof(scene.token), 1000),
+                     TW_CLIENT_OK);
+    tw_client_update(client, 2000);
+    uint8_t hello[2048];
+    assert_int_equal(recv(server, hello, sizeof(hello), 0), TW_HELLO_SIZE);
+    tw_client_destroy(client);
+    client = tw_client_create(&config);
+    set_address(1, tw_address_from_ipv4(0xffffffffu, 9));
+    assert_int_equal(tw_client_connect(client, scene.token, sizeof(scene.token), 1000),
+                     TW_CLIENT_ERROR_SOCKET);
+    tw_client_destroy(client);
+    close(server);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -484,6 +527,7 @@ int main(void)
         cmocka_unit_test(test_null_is_harmless),
         cmocka_unit_test(test_configuration_is_checked),
         cmocka_unit_test(test_own_socket),
+        cmocka_unit_test(test_own_socket_takes_the_address_it_can_reach),
         cmocka_unit_test(test_rebind_opens_another_socket),
         cmocka_unit_test(test_rebind_while_connecting),
     };
