@@ -61,16 +61,17 @@ static void print_workers(const json_t *workers)
 
 static void print_statistics(const json_t *stats)
 {
-    json_t *rows = json_pack("[[s, s, s, s, s, s, s]]", "PORT", "DRIVER", "MAC", "ADDRESS",
-                             "RECEIVED", "SENT", "MISSED");
+    json_t *rows = json_pack("[[s, s, s, s, s, s, s, s]]", "PORT", "DRIVER", "MAC", "ADDRESS",
+                             "IPV6", "RECEIVED", "SENT", "MISSED");
     size_t index;
     json_t *port;
     json_array_foreach(json_object_get(stats, "ports"), index, port)
     {
         (void)json_array_append_new(
-            rows, json_pack("[O, O, O, O, o, o, o]", json_object_get(port, "name"),
+            rows, json_pack("[O, O, O, O, o, o, o, o]", json_object_get(port, "name"),
                             json_object_get(port, "driver"), json_object_get(port, "mac"),
                             json_object_get(port, "address"),
+                            tw_table_cell(json_object_get(port, "address6")),
                             tw_table_cell(json_object_get(port, "rx_packets")),
                             tw_table_cell(json_object_get(port, "tx_packets")),
                             tw_table_cell(json_object_get(port, "missed"))));

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "control/config/check.h"
 
+#include "tickwire/address.h"
+#include "tickwire/wire.h"
+
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -94,6 +97,36 @@ static bool check_ipv4(const char *section, const struct tw_config_port *port,
     return true;
 }
 
+static bool is_host_ipv6(const uint8_t ip[16])
+{
+    static const uint8_t loopback[16] = {[15] = 1};
+    return !tw_ip_is_zero(ip) && ip[0] != 0xff && !tw_ip_is_link_local(ip) && !tw_ip_is_ipv4(ip) &&
+           memcmp(ip, loopback, sizeof(loopback)) != 0;
+}
+
+static bool check_ipv6(const char *section, const struct tw_config_port *port,
+                       struct tw_check_fault *fault)
+{
+    if (tw_ip_is_zero(port->address6))
+        return tw_ip_is_zero(port->gateway6) ||
+               fail(fault, section, "gateway6", "address6", "given without an address6");
+    if (!is_host_ipv6(port->address6))
+        return fail(fault, section, "address6", "address6",
+                    "not an address of a host that others can reach, expected a unicast IPv6 "
+                    "address that is not link-local");
+    if (tw_ip_is_zero(port->gateway6))
+        return true;
+    if (memcmp(port->gateway6, port->address6, sizeof(port->gateway6)) == 0)
+        return fail(fault, section, "gateway6", "address6",
+                    "is the engine's own address, expected another host's");
+    if (!tw_ip_is_link_local(port->gateway6) &&
+        !tw_ip_same_prefix(port->gateway6, port->address6, port->prefix_length6))
+        return fail(fault, section, "gateway6", "address6",
+                    "not on the link, expected a link-local address or one in the /%u of address6",
+                    port->prefix_length6);
+    return true;
+}
+
 /* "net_tap0,iface=x" and "net_tap0,iface=y" are one device to DPDK. */
 static bool same_device(const char *a, const char *b)
 {
@@ -105,6 +138,7 @@ static bool check_ports(const struct tw_config_port ports[TW_PORTS_MAX],
                         struct tw_check_fault *fault)
 {
     static const char *const sections[TW_PORTS_MAX] = {"engine", "port2", "port3", "port4"};
+    uint32_t addresses = 0;
     for (uint32_t i = 0; i < TW_PORTS_MAX; i++) {
         const struct tw_config_port *port = &ports[i];
         if (port->device[0] == '\0') {
@@ -116,14 +150,24 @@ static bool check_ports(const struct tw_config_port ports[TW_PORTS_MAX],
         if (i > 0 && ports[i - 1].device[0] == '\0')
             return fail(fault, sections[i], "device", "address",
                         "names a port, but %s does not, expected no gap", sections[i - 1]);
-        if (!check_ipv4(sections[i], port, fault))
+        if (!check_ipv4(sections[i], port, fault) || !check_ipv6(sections[i], port, fault))
             return false;
+        addresses += tw_ip_is_zero(port->address6) ? 1 : 2;
+        if (addresses > TW_TOKEN_ADDRESSES)
+            return fail(fault, sections[i], "address6", "address",
+                        "the ports have more than %u addresses, expected no more than a token "
+                        "can list",
+                        TW_TOKEN_ADDRESSES);
         for (uint32_t other = 0; other < i; other++) {
             if (same_device(ports[other].device, port->device))
                 return fail(fault, sections[i], "device", "address",
                             "is the device of %s too, expected one of its own", sections[other]);
             if (ports[other].address == port->address)
                 return fail(fault, sections[i], "address", "device",
+                            "is the address of %s too, expected one of its own", sections[other]);
+            if (!tw_ip_is_zero(port->address6) &&
+                memcmp(ports[other].address6, port->address6, sizeof(port->address6)) == 0)
+                return fail(fault, sections[i], "address6", "device",
                             "is the address of %s too, expected one of its own", sections[other]);
         }
     }

@@ -50,7 +50,8 @@ void tw_config_print_reference(FILE *out)
 /* Cores and numbers are JSON already; words and the members of flag lists get quotes. */
 static void print_json_value(FILE *out, const struct tw_schema_key *key, char *value)
 {
-    bool word = key->type == TW_SCHEMA_ENUM || key->type == TW_SCHEMA_IPV4;
+    bool word = key->type == TW_SCHEMA_ENUM || key->type == TW_SCHEMA_IPV4 ||
+                (key->type == TW_SCHEMA_IPV6 && value[0] != '"');
     if (word) {
         fprintf(out, "\"%s\"", value);
     } else if (key->type == TW_SCHEMA_FLAGS) {

@@ -85,10 +85,27 @@ const size_t tw_schema_section_count = sizeof(tw_schema_sections) / sizeof(tw_sc
          .default_text = "none",                                                                   \
          .unit = "",                                                                               \
          .meaning = "next hop for addresses off the link, or none"},                               \
+        {PORT_FIELD(in, number, udp_port),                                                         \
+         .type = TW_SCHEMA_INTEGER,                                                                \
+         .min = 1,                                                                                 \
+         .max = 65535,                                                                             \
+         .default_text = "40000",                                                                  \
+         .unit = "",                                                                               \
+         .meaning = "UDP port clients send to"},                                                   \
+        {PORT_FIELD(in, number, address6), .type = TW_SCHEMA_IPV6, .default_text = "none",         \
+         .unit = "", .meaning = "IPv6 address clients send to as well, or none"},                  \
+        {PORT_FIELD(in, number, prefix_length6),                                                   \
+         .type = TW_SCHEMA_INTEGER,                                                                \
+         .min = 64,                                                                                \
+         .max = 128,                                                                               \
+         .default_text = "64",                                                                     \
+         .unit = "bits",                                                                           \
+         .meaning = "on-link prefix of IPv6; everything else goes to gateway6"},                   \
     {                                                                                              \
-        PORT_FIELD(in, number, udp_port), .type = TW_SCHEMA_INTEGER, .min = 1, .max = 65535,       \
-                                          .default_text = "40000", .unit = "",                     \
-                                          .meaning = "UDP port clients send to"                    \
+        PORT_FIELD(in, number, gateway6), .type = TW_SCHEMA_IPV6, .default_text = "none",          \
+                                          .unit = "",                                              \
+                                          .meaning = "next hop of IPv6, on the link or "           \
+                                                     "link-local, or none"                         \
     }
 /* Core numbers stay below 1,024: what DPDK and cpu_set_t can name. */
 #define CORES(part, member, count, about)                                                          \
@@ -135,10 +152,12 @@ const struct tw_schema_key tw_schema_keys[] = {
     NUMBER(limits, stranger_pps, 1, 100000000, "20000", "packets/s",
            "per worker: hellos, before any cryptography"),
     NUMBER(limits, source_pps, 1, 1000000, "2000", "packets/s",
-           "per IPv4 source: hello 2 with a valid cookie"),
+           "per source (an IPv4 address, an IPv6 /64): hello 2 with a valid cookie"),
     NUMBER(limits, session_pps, 1, 100000, "250", "packets/s", "per session"),
-    NUMBER(limits, arp_pps, 1, 1000000, "200", "packets/s", "ARP packets looked at"),
-    NUMBER(limits, icmp_pps, 1, 1000000, "200", "packets/s", "ICMP echo requests answered"),
+    NUMBER(limits, arp_pps, 1, 1000000, "200", "packets/s",
+           "ARP packets looked at, and as many of neighbour discovery"),
+    NUMBER(limits, icmp_pps, 1, 1000000, "200", "packets/s",
+           "ICMP and ICMPv6 echo requests answered"),
     NUMBER(limits, pending_max, 1, 65536, "1024", "handshakes",
            "handshakes under way on each worker"),
     NUMBER(limits, idle_timeout_ms, 1000, 3600000, "10000", "ms",
@@ -249,6 +268,9 @@ void tw_schema_expectation(const struct tw_schema_key *key, char *out, size_t si
         break;
     case TW_SCHEMA_IPV4:
         snprintf(out, size, "an IPv4 address like 192.0.2.1%s", key->min == 0 ? ", or none" : "");
+        break;
+    case TW_SCHEMA_IPV6:
+        snprintf(out, size, "an IPv6 address like \"2001:db8::1\", or none");
         break;
     case TW_SCHEMA_CORES:
         snprintf(out, size, "a list of at most %u different integers from %" PRIu64 " to %" PRIu64,

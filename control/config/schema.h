@@ -21,6 +21,7 @@ enum tw_schema_type {
     TW_SCHEMA_ENUM,    /* one of choices, stored as an int */
     TW_SCHEMA_FLAGS,   /* list of choices, or-ed into a u8; at least one */
     TW_SCHEMA_IPV4,    /* host byte order u32; min = 0 allows "none", stored as 0 */
+    TW_SCHEMA_IPV6,    /* 16 bytes; "none" is stored as zeros */
     TW_SCHEMA_CORES,   /* list of min..max, u32 array at offset, u32 count at count_offset */
 };
 

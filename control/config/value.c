@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "control/config/value.h"
 
+#include "tickwire/address.h"
 #include "tickwire/assert.h"
 
+#include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -123,6 +125,25 @@ static enum tw_value_result set_ipv4(const struct tw_schema_key *key, struct tw_
     return TW_VALUE_OK;
 }
 
+static enum tw_value_result set_ipv6(const struct tw_schema_key *key, struct tw_config *config,
+                                     const char *text, size_t length)
+{
+    char copy[INET6_ADDRSTRLEN];
+    uint8_t address[16] = {0};
+    if (!(length == 4 && memcmp(text, "none", 4) == 0)) {
+        if (length >= sizeof(copy))
+            return TW_VALUE_TYPE;
+        memcpy(copy, text, length);
+        copy[length] = '\0';
+        if (strlen(copy) != length || inet_pton(AF_INET6, copy, address) != 1)
+            return TW_VALUE_TYPE;
+        if (tw_ip_is_zero(address))
+            return TW_VALUE_RANGE;
+    }
+    memcpy(field_of(key, config), address, sizeof(address));
+    return TW_VALUE_OK;
+}
+
 static const struct tw_schema_choice *find_choice(const struct tw_schema_key *key, const char *text,
                                                   size_t length)
 {
@@ -199,7 +220,8 @@ bool tw_value_list_complete(const struct tw_schema_key *key, const struct tw_con
 enum tw_value_result tw_value_set(const struct tw_schema_key *key, struct tw_config *config,
                                   const char *text, size_t length, bool quoted)
 {
-    if (quoted && key->type != TW_SCHEMA_STRING && key->type != TW_SCHEMA_IPV4)
+    if (quoted && key->type != TW_SCHEMA_STRING && key->type != TW_SCHEMA_IPV4 &&
+        key->type != TW_SCHEMA_IPV6)
         return TW_VALUE_TYPE;
     switch (key->type) {
     case TW_SCHEMA_STRING:
@@ -212,6 +234,8 @@ enum tw_value_result tw_value_set(const struct tw_schema_key *key, struct tw_con
         return set_enum(key, config, text, length);
     case TW_SCHEMA_IPV4:
         return set_ipv4(key, config, text, length);
+    case TW_SCHEMA_IPV6:
+        return set_ipv6(key, config, text, length);
     case TW_SCHEMA_FLAGS:
     case TW_SCHEMA_CORES:
         break;
@@ -246,6 +270,16 @@ static void format_string(const char *text, char *out, size_t size)
     }
     out[used++] = '"';
     out[used] = '\0';
+}
+
+/* Quoted: YAML reads a colon at the end as the end of a key. */
+static void format_ipv6(const uint8_t *field, char *out, size_t size)
+{
+    char text[INET6_ADDRSTRLEN];
+    if (tw_ip_is_zero(field))
+        snprintf(out, size, "none");
+    else
+        snprintf(out, size, "\"%s\"", inet_ntop(AF_INET6, field, text, sizeof(text)));
 }
 
 static void format_list(const struct tw_schema_key *key, const uint8_t *field, uint32_t count,
@@ -299,6 +333,9 @@ void tw_value_format(const struct tw_schema_key *key, const struct tw_config *co
         else
             snprintf(out, size, "%u.%u.%u.%u", word >> 24, word >> 16 & 255u, word >> 8 & 255u,
                      word & 255u);
+        break;
+    case TW_SCHEMA_IPV6:
+        format_ipv6(field, out, size);
         break;
     case TW_SCHEMA_FLAGS:
     case TW_SCHEMA_CORES:

@@ -5,7 +5,6 @@
 #include "control/daemon/commands.h"
 #include "control/daemon/log.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,17 +35,6 @@ static json_t *id_json(uint32_t connection_id)
     return json_string(text);
 }
 
-static json_t *address_json(const struct tw_address *address)
-{
-    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-    char ip[INET6_ADDRSTRLEN] = "";
-    char text[INET6_ADDRSTRLEN + 16];
-    bool is_ipv4 = memcmp(address->ip, mapped, sizeof(mapped)) == 0;
-    (void)inet_ntop(is_ipv4 ? AF_INET : AF_INET6, address->ip + (is_ipv4 ? 12 : 0), ip, sizeof(ip));
-    snprintf(text, sizeof(text), is_ipv4 ? "%s:%u" : "[%s]:%u", ip, address->port);
-    return json_string(text);
-}
-
 /* Accounts of another issuer have no name here. */
 static json_t *account_name(struct tw_daemon *daemon, uint64_t id)
 {
@@ -64,7 +52,7 @@ static json_t *live_json(struct tw_daemon *daemon, const struct tw_live_session 
                      id_json(session->connection_id), "account",
                      account_name(daemon, session->account), "account_id",
                      (json_int_t)session->account, "world", (json_int_t)session->world, "address",
-                     address_json(&session->address), "started_unix_s",
+                     tw_call_address(&session->address), "started_unix_s",
                      (json_int_t)session->started_unix_s, "age_s", (json_int_t)age);
 }
 
@@ -134,9 +122,9 @@ void tw_command_session_answer(struct tw_call *call, uint32_t connection_id,
     if (session) {
         (void)json_object_update_new(
             call->result, json_pack("{s:I, s:o, s:I, s:I}", "age_s", (json_int_t)session->age_s,
-                                    "address", address_json(&session->address), "received_packets",
-                                    (json_int_t)session->received_packets, "sent_packets",
-                                    (json_int_t)session->sent_packets));
+                                    "address", tw_call_address(&session->address),
+                                    "received_packets", (json_int_t)session->received_packets,
+                                    "sent_packets", (json_int_t)session->sent_packets));
     }
 }
 

@@ -9,8 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ADDRESS_TEXT_SIZE 32u
-
 /* The rows of the ledgers' X-macro lists: name and meaning. */
 struct row {
     const char *name;
@@ -46,12 +44,16 @@ static json_t *outcomes_ledger(const uint64_t counts[TW_OUTCOME_COUNT])
     return object;
 }
 
-static const char *address_text(char out[ADDRESS_TEXT_SIZE], const struct tw_config_port *port)
+static json_t *ipv4_json(const struct tw_config_port *port)
 {
-    snprintf(out, ADDRESS_TEXT_SIZE, "%u.%u.%u.%u:%u", port->address >> 24,
-             port->address >> 16 & 255u, port->address >> 8 & 255u, port->address & 255u,
-             port->udp_port);
-    return out;
+    struct tw_address address = tw_address_from_ipv4(port->address, port->udp_port);
+    return tw_call_address(&address);
+}
+
+static json_t *ipv6_json(const struct tw_config_port *port)
+{
+    struct tw_address address = tw_address_from_ipv6(port->address6, port->udp_port);
+    return tw_ip_is_zero(address.ip) ? json_null() : tw_call_address(&address);
 }
 
 static const char *idle_name(uint32_t idle)
@@ -65,7 +67,7 @@ static double percent(uint64_t part, uint64_t whole)
     return whole == 0 ? 0.0 : (double)(part * 1000u / whole) / 10.0;
 }
 
-/* [{name, driver, mac, address, counters}] */
+/* [{name, driver, mac, address, address6, counters}] */
 static json_t *ports_json(const struct tw_daemon *daemon)
 {
     json_t *list = json_array();
@@ -73,12 +75,12 @@ static json_t *ports_json(const struct tw_daemon *daemon)
         const struct tw_agent_port *port = &daemon->stats.port[i];
         const uint8_t *mac = port->mac;
         char mac_text[18];
-        char address[ADDRESS_TEXT_SIZE];
         snprintf(mac_text, sizeof(mac_text), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1],
                  mac[2], mac[3], mac[4], mac[5]);
         json_t *object =
-            json_pack("{s:s, s:s, s:s, s:s}", "name", port->name, "driver", port->driver, "mac",
-                      mac_text, "address", address_text(address, &daemon->config.ports[i]));
+            json_pack("{s:s, s:s, s:s, s:o, s:o}", "name", port->name, "driver", port->driver,
+                      "mac", mac_text, "address", ipv4_json(&daemon->config.ports[i]), "address6",
+                      ipv6_json(&daemon->config.ports[i]));
         set_u64(object, "rx_packets", port->rx_packets);
         set_u64(object, "tx_packets", port->tx_packets);
         set_u64(object, "missed", port->missed);
@@ -151,9 +153,8 @@ static json_t *engine_json(const struct tw_daemon *daemon)
         set_u64(object, "world", daemon->engine_hello.world);
         set_u64(object, "started_unix_s", daemon->engine_hello.started_unix_s);
     }
-    char text[ADDRESS_TEXT_SIZE];
-    (void)json_object_set_new(object, "address",
-                              json_string(address_text(text, &daemon->config.ports[0])));
+    (void)json_object_set_new(object, "address", ipv4_json(&daemon->config.ports[0]));
+    (void)json_object_set_new(object, "address6", ipv6_json(&daemon->config.ports[0]));
     (void)json_object_set_new(object, "lab", json_boolean(daemon->lab.on));
     return object;
 }

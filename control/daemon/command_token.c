@@ -40,14 +40,17 @@ static bool read_issue(struct tw_call *call, struct issue *issue)
     return call->error_code == NULL;
 }
 
-/* Every address by which the engine can be reached: a client tries them in this order. */
+/* Every address by which the engine can be reached, no more than a token holds (the configuration
+ * was checked): a client tries them in this order. */
 static void list_addresses(const struct tw_daemon *daemon, struct tw_token *token)
 {
-    static_assert(TW_PORTS_MAX <= TW_TOKEN_ADDRESSES, "a token names every port");
     for (uint32_t i = 0; i < tw_config_port_count(&daemon->config); i++) {
         const struct tw_config_port *port = &daemon->config.ports[i];
         token->addresses[token->address_count++] =
             tw_address_from_ipv4(port->address, port->udp_port);
+        if (!tw_ip_is_zero(port->address6))
+            token->addresses[token->address_count++] =
+                tw_address_from_ipv6(port->address6, port->udp_port);
     }
 }
 

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "control/daemon/commands.h"
 
+#include "tickwire/address.h"
+
+#include <arpa/inet.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -86,4 +89,14 @@ void tw_command_run(struct tw_call *call, const json_t *request)
         }
     }
     tw_call_fail(call, "UNKNOWN_COMMAND", "no command has the name %.63s", name);
+}
+
+json_t *tw_call_address(const struct tw_address *address)
+{
+    char ip[INET6_ADDRSTRLEN] = "";
+    char text[INET6_ADDRSTRLEN + 16];
+    bool is_ipv4 = tw_ip_is_ipv4(address->ip);
+    (void)inet_ntop(is_ipv4 ? AF_INET : AF_INET6, address->ip + (is_ipv4 ? 12 : 0), ip, sizeof(ip));
+    snprintf(text, sizeof(text), is_ipv4 ? "%s:%u" : "[%s]:%u", ip, address->port);
+    return json_string(text);
 }

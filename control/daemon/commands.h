@@ -54,4 +54,7 @@ void tw_command_lab_add(struct tw_call *call);
 void tw_command_lab_commit(struct tw_call *call);
 void tw_command_lab_state(struct tw_call *call);
 
+/* "198.51.100.7:40000", "[2001:db8::7]:40000" */
+json_t *tw_call_address(const struct tw_address *address);
+
 #endif

@@ -4,6 +4,7 @@
 #include "dataplane/crypto/cookie_sha_ni.h"
 #include "dataplane/engine/clock.h"
 #include "dataplane/engine/eal.h"
+#include "dataplane/engine/multicast.h"
 #include "dataplane/engine/pools.h"
 #include "dataplane/engine/shard_config.h"
 #include "dataplane/wire/aead.h"
@@ -281,6 +282,10 @@ bool tw_engine_launch(struct tw_engine *engine, struct tw_engine_error *error)
         struct tw_port_error port_error;
         if (!tw_port_start(&engine->ports[i], &port_error))
             return fail(engine, error, "%s", port_error.message);
+        int reason;
+        if (!tw_multicast_join(engine->ports[i].id, engine->config->ports[i].address6, &reason))
+            return fail(engine, error, "port %s refused the groups of its IPv6 address: %s",
+                        engine->ports[i].name, rte_strerror(-reason));
     }
     engine->launched = true;
     int result = 0;

@@ -4,8 +4,10 @@
 #include "dataplane/engine/main_loop.h"
 #include "dataplane/engine/telemetry.h"
 #include "dataplane/engine/topology.h"
+#include "tickwire/address.h"
 #include "tickwire/config.h"
 
+#include <arpa/inet.h>
 #include <getopt.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -108,9 +110,14 @@ static void print_port(const struct tw_port *port, const struct tw_config_port *
     const uint8_t *mac = port->mac;
     uint32_t ip = config->address;
     printf("%s{\"name\":\"%s\",\"driver\":\"%s\","
-           "\"mac\":\"%02x:%02x:%02x:%02x:%02x:%02x\",\"address\":\"%u.%u.%u.%u:%u\"}",
+           "\"mac\":\"%02x:%02x:%02x:%02x:%02x:%02x\",\"address\":\"%u.%u.%u.%u:%u\"",
            port->index == 0 ? "" : ",", port->name, port->driver, mac[0], mac[1], mac[2], mac[3],
            mac[4], mac[5], ip >> 24, ip >> 16 & 0xff, ip >> 8 & 0xff, ip & 0xff, config->udp_port);
+    char text[INET6_ADDRSTRLEN];
+    if (!tw_ip_is_zero(config->address6))
+        printf(",\"address6\":\"[%s]:%u\"",
+               inet_ntop(AF_INET6, config->address6, text, sizeof(text)), config->udp_port);
+    putchar('}');
 }
 
 static void print_ready(const struct tw_engine *engine)

@@ -2,11 +2,11 @@
 #include "dataplane/engine/main_loop.h"
 
 #include "dataplane/engine/agent_link.h"
-#include "dataplane/engine/arp_table.h"
 #include "dataplane/engine/clock.h"
 #include "dataplane/engine/eal.h"
 #include "dataplane/engine/filters.h"
 #include "dataplane/engine/lab_import.h"
+#include "dataplane/engine/neighbour_table.h"
 #include "dataplane/engine/stats.h"
 #include "dataplane/engine/telemetry.h"
 #include "dataplane/gate/mailbox.h"
@@ -26,8 +26,8 @@
 #define IDLE_NS         TW_MILLISECOND_NS
 #define STOP_NS         (3 * TW_SECOND_NS)
 #define FLUSH_NS        (TW_SECOND_NS / 2)
-#define ARP_NS          (TW_SECOND_NS / 4)
-#define ARP_ASKS        16u
+#define REFRESH_NS      (TW_SECOND_NS / 4)
+#define ASKS_AT_ONCE    16u
 #define EVENTS_PER_TURN 256u
 /* Each derives a session's keys: some 5 ms in all. */
 #define LAB_COMMANDS_PER_TURN 1024u
@@ -35,6 +35,9 @@
 #define MESSAGES_MIN 1024u
 /* The worker's number stands in bits of its request id that no worker uses: entries are few. */
 #define REQUEST_WORKER_SHIFT 28u
+
+/* Neighbour tables of an interface. */
+enum family { FAMILY_IPV4, FAMILY_IPV6, FAMILIES };
 
 struct mailbox {
     struct rte_ring *events, *commands;
@@ -53,12 +56,12 @@ struct tw_main_loop {
     uint64_t link_epoch; /* the link that is being or was resynced */
     bool told_linked;
     struct tw_lab_import *lab;
-    struct tw_arp_table arp[TW_PORTS_MAX]; /* by interface */
+    struct tw_neighbour_table neighbours[TW_PORTS_MAX][FAMILIES]; /* by interface */
     struct tw_filters *filters;
     struct tw_stats stats;
     uint8_t cookie_key[TW_KEY_SIZE];
     uint32_t cookie_slot;
-    uint64_t cookie_due_ns, stats_due_ns, arp_due_ns;
+    uint64_t cookie_due_ns, stats_due_ns, neighbours_due_ns;
     struct tw_worker_event event;
     struct tw_worker_command command;
     union tw_agent_message message;
@@ -107,14 +110,15 @@ static bool settle_mailbox(struct tw_main_loop *loop, uint32_t worker)
     return !box->owes_cookie && !box->owes_control && !box->owes_close;
 }
 
-static void settle_neighbours(struct tw_main_loop *loop, uint8_t interface)
+static void settle_neighbours(struct tw_main_loop *loop, uint8_t interface,
+                              struct tw_neighbour_table *table)
 {
-    for (uint32_t i = 0; i < loop->arp[interface].count; i++) {
-        struct tw_arp_entry *entry = &loop->arp[interface].entries[i];
+    for (uint32_t i = 0; i < table->count; i++) {
+        struct tw_neighbour_entry *entry = &table->entries[i];
         for (uint32_t worker = 0; worker < loop->workers && entry->owed != 0; worker++) {
             if ((entry->owed & 1u << worker) == 0)
                 continue;
-            loop->command.neighbour.ipv4 = entry->ipv4;
+            loop->command.neighbour.address = tw_address_from_ipv6(entry->ip, 0);
             loop->command.neighbour.interface = interface;
             memcpy(loop->command.neighbour.mac, entry->mac, sizeof(entry->mac));
             if (command(loop, worker, TW_COMMAND_NEIGHBOUR_SET))
@@ -148,12 +152,12 @@ static void settle_lab(struct tw_main_loop *loop)
         tw_lab_import_told(loop->lab);
 }
 
-static void arp_request(struct tw_main_loop *loop, uint8_t interface, uint32_t ipv4)
+static void ask_neighbour(struct tw_main_loop *loop, uint8_t interface, const uint8_t ip[16])
 {
-    loop->command.neighbour.ipv4 = ipv4;
+    loop->command.neighbour.address = tw_address_from_ipv6(ip, 0);
     loop->command.neighbour.interface = interface;
     /* A full ring loses the question; it is asked again a second later. */
-    (void)command(loop, 0, TW_COMMAND_ARP_REQUEST);
+    (void)command(loop, 0, TW_COMMAND_NEIGHBOUR_ASK);
 }
 
 /* ---- from the workers ------------------------------------------------------------------------ */
@@ -192,6 +196,30 @@ static void finish_resync(struct tw_main_loop *loop, uint32_t worker)
     box->resync_done = !box->resync_is_stale;
 }
 
+static struct tw_neighbour_table *table_of(struct tw_main_loop *loop,
+                                           const struct tw_mailbox_neighbour *neighbour)
+{
+    enum family family = tw_ip_is_ipv4(neighbour->address.ip) ? FAMILY_IPV4 : FAMILY_IPV6;
+    return &loop->neighbours[neighbour->interface][family];
+}
+
+static void see_neighbour(struct tw_main_loop *loop, const struct tw_mailbox_neighbour *neighbour,
+                          uint64_t now_ns)
+{
+    struct tw_neighbour_news news = {.ip = neighbour->address.ip,
+                                     .mac = neighbour->mac,
+                                     .keeps_known = neighbour->keeps_known != 0};
+    tw_neighbour_table_seen(table_of(loop, neighbour), &news, now_ns);
+}
+
+static void want_neighbour(struct tw_main_loop *loop, const struct tw_mailbox_neighbour *neighbour,
+                           uint64_t now_ns)
+{
+    const uint8_t *ip = neighbour->address.ip;
+    if (tw_neighbour_table_wanted(table_of(loop, neighbour), ip, now_ns))
+        ask_neighbour(loop, neighbour->interface, ip);
+}
+
 static void handle_event(struct tw_main_loop *loop, uint32_t worker, uint64_t now_ns)
 {
     const struct tw_worker_event *event = &loop->event;
@@ -217,13 +245,10 @@ static void handle_event(struct tw_main_loop *loop, uint32_t worker, uint64_t no
         finish_resync(loop, worker);
         break;
     case TW_EVENT_NEIGHBOUR_SEEN:
-        tw_arp_table_seen(&loop->arp[event->neighbour.interface], event->neighbour.ipv4,
-                          event->neighbour.mac, now_ns);
+        see_neighbour(loop, &event->neighbour, now_ns);
         break;
     case TW_EVENT_NEIGHBOUR_WANTED:
-        if (tw_arp_table_wanted(&loop->arp[event->neighbour.interface], event->neighbour.ipv4,
-                                now_ns))
-            arp_request(loop, event->neighbour.interface, event->neighbour.ipv4);
+        want_neighbour(loop, &event->neighbour, now_ns);
         break;
     case TW_EVENT_LAB:
         tw_lab_import_report(loop->lab, event);
@@ -368,12 +393,17 @@ static void publish_stats(struct tw_main_loop *loop, uint64_t now_ns)
     publish_filters(loop);
 }
 
-static void refresh_neighbours(struct tw_main_loop *loop, uint8_t interface, uint64_t now_ns)
+static void refresh_neighbours(struct tw_main_loop *loop, uint64_t now_ns)
 {
-    uint32_t asks[ARP_ASKS];
-    uint32_t count = tw_arp_table_refresh(&loop->arp[interface], now_ns, asks, ARP_ASKS);
-    for (uint32_t i = 0; i < count; i++)
-        arp_request(loop, interface, asks[i]);
+    for (uint8_t interface = 0; interface < loop->engine->topology->ports; interface++) {
+        for (uint32_t family = 0; family < FAMILIES; family++) {
+            uint8_t asks[ASKS_AT_ONCE][16];
+            uint32_t count = tw_neighbour_table_refresh(&loop->neighbours[interface][family],
+                                                        now_ns, asks, ASKS_AT_ONCE);
+            for (uint32_t i = 0; i < count; i++)
+                ask_neighbour(loop, interface, asks[i]);
+        }
+    }
 }
 
 static void run_timers(struct tw_main_loop *loop, uint64_t now_ns)
@@ -384,10 +414,9 @@ static void run_timers(struct tw_main_loop *loop, uint64_t now_ns)
         loop->stats_due_ns = now_ns + TW_SECOND_NS;
         publish_stats(loop, now_ns);
     }
-    if (now_ns >= loop->arp_due_ns) {
-        loop->arp_due_ns = now_ns + ARP_NS;
-        for (uint8_t interface = 0; interface < loop->engine->topology->ports; interface++)
-            refresh_neighbours(loop, interface, now_ns);
+    if (now_ns >= loop->neighbours_due_ns) {
+        loop->neighbours_due_ns = now_ns + REFRESH_NS;
+        refresh_neighbours(loop, now_ns);
     }
 }
 
@@ -403,7 +432,8 @@ void tw_main_loop_turn(struct tw_main_loop *loop, uint64_t now_ns)
     for (uint32_t worker = 0; worker < loop->workers; worker++)
         settled = settle_mailbox(loop, worker) && settled;
     for (uint8_t interface = 0; settled && interface < loop->engine->topology->ports; interface++)
-        settle_neighbours(loop, interface);
+        for (uint32_t family = 0; family < FAMILIES; family++)
+            settle_neighbours(loop, interface, &loop->neighbours[interface][family]);
     settle_lab(loop);
     tw_agent_link_send(&loop->link, now_ns);
 }
@@ -475,9 +505,12 @@ struct tw_main_loop *tw_main_loop_create(struct tw_engine *engine)
     }
     const struct tw_config *config = engine->config;
     tw_agent_link_init(&loop->link, loop->protocol, config->control.agent_socket);
-    for (uint32_t i = 0; i < engine->topology->ports; i++)
-        tw_arp_table_init(&loop->arp[i], config->ports[i].address, config->ports[i].prefix_length,
-                          loop->workers);
+    for (uint32_t i = 0; i < engine->topology->ports; i++) {
+        tw_neighbour_table_init_ipv4(&loop->neighbours[i][FAMILY_IPV4], &config->ports[i],
+                                     loop->workers);
+        tw_neighbour_table_init_ipv6(&loop->neighbours[i][FAMILY_IPV6], &config->ports[i],
+                                     loop->workers);
+    }
     return loop;
 }
 
@@ -565,11 +598,12 @@ static void print_final(const struct tw_main_loop *loop)
     struct tw_agent_protocol_counters agent = tw_agent_protocol_counters(loop->protocol);
     uint64_t changes = 0, refused_foreign = 0, refused_full = 0;
     uint32_t known = 0;
-    for (uint32_t i = 0; i < loop->engine->topology->ports; i++) {
-        known += loop->arp[i].count;
-        changes += loop->arp[i].changes;
-        refused_foreign += loop->arp[i].refused_foreign;
-        refused_full += loop->arp[i].refused_full;
+    for (uint32_t i = 0; i < loop->engine->topology->ports * FAMILIES; i++) {
+        const struct tw_neighbour_table *table = &loop->neighbours[i / FAMILIES][i % FAMILIES];
+        known += table->count;
+        changes += table->changes;
+        refused_foreign += table->refused_foreign;
+        refused_full += table->refused_full;
     }
     char extra[512];
     snprintf(extra, sizeof(extra),

@@ -26,17 +26,21 @@ bool tw_source_budgets_take(struct tw_source_budgets *budgets, const struct tw_a
                             struct tw_budget_rate rate, uint64_t now_ns)
 {
     static_assert(sizeof(budgets->key) == crypto_shorthash_KEYBYTES, "SipHash key");
+    uint8_t ip[16];
     uint64_t hash;
-    crypto_shorthash((unsigned char *)&hash, source->ip, sizeof(source->ip), budgets->key);
+    memcpy(ip, source->ip, sizeof(ip));
+    if (!tw_ip_is_ipv4(ip))
+        memset(ip + 8, 0, 8);
+    crypto_shorthash((unsigned char *)&hash, ip, sizeof(ip), budgets->key);
     struct tw_source_budget *set = budgets->entries[hash % TW_SOURCE_SETS];
     struct tw_source_budget *best = &set[0];
     for (uint32_t way = 0; way < TW_SOURCE_WAYS; way++) {
-        if (memcmp(set[way].ip, source->ip, sizeof(source->ip)) == 0)
+        if (memcmp(set[way].ip, ip, sizeof(ip)) == 0)
             return tw_budget_take(&set[way].budget, rate, now_ns);
         if (set[way].budget.full_at_ns < best->budget.full_at_ns)
             best = &set[way];
     }
     if (best->budget.full_at_ns <= now_ns)
-        memcpy(best->ip, source->ip, sizeof(best->ip));
+        memcpy(best->ip, ip, sizeof(best->ip));
     return tw_budget_take(&best->budget, rate, now_ns);
 }

@@ -73,8 +73,9 @@ struct tw_source_budgets {
 /* `budgets` is zeroed memory. */
 void tw_source_budgets_init(struct tw_source_budgets *budgets, const uint8_t key[16]);
 
-/* By the whole IPv4 address. An entry is given to another source only once its bucket is full
- * again, so that no flood of sources buys anybody a fresh bucket. */
+/* By the whole IPv4 address, or the first 64 bits of an IPv6 one: a host has all of its /64. An
+ * entry is given to another source only once its bucket is full again, so that no flood of sources
+ * buys anybody a fresh bucket. */
 bool tw_source_budgets_take(struct tw_source_budgets *budgets, const struct tw_address *source,
                             struct tw_budget_rate rate, uint64_t now_ns);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The Internet checksum (RFC 1071), and its pseudo header for UDP over IPv4 (RFC 768).
+ * The Internet checksum (RFC 1071), and its pseudo headers for IPv4 (RFC 768) and IPv6.
  *
  * Sums are of 16-bit words in memory order: the result is stored and compared as it lies in
  * memory, whatever the machine's byte order. Pure, any thread.
@@ -58,6 +58,14 @@ static inline uint64_t tw_checksum_pseudo_header(const uint8_t *ipv4, uint16_t u
     /* Zero, protocol, length, as they would lie in memory. */
     uint32_t tail = TW_PROTOCOL_UDP << 8 | (uint32_t)__builtin_bswap16(udp_length) << 16;
     return tw_checksum_words(ipv4 + TW_IPV4_SOURCE, 2) + tail;
+}
+
+/* The same for the `length` bytes of `protocol` behind the IPv6 header (RFC 8200 section 8.1). */
+static inline uint64_t tw_checksum_pseudo_header6(const uint8_t *ipv6, uint8_t protocol,
+                                                  uint16_t length)
+{
+    uint32_t tail = (uint32_t)protocol << 8 | (uint32_t)__builtin_bswap16(length) << 16;
+    return tw_checksum_words(ipv6 + TW_IPV6_SOURCE, 8) + tail;
 }
 
 #endif

@@ -2,6 +2,7 @@
 #include "dataplane/gate/worker_state.h"
 
 #include "dataplane/gate/arp.h"
+#include "dataplane/gate/nd.h"
 
 #include <rte_mbuf.h>
 #include <rte_ring.h>
@@ -51,15 +52,31 @@ static void query(struct tw_worker *worker, const struct tw_worker_command *comm
         (void)!tw_owed_event(worker, TW_EVENT_SESSION);
 }
 
-static void send_arp_request(struct tw_worker *worker, const struct tw_mailbox_neighbour *neighbour)
+static void set_neighbour(struct tw_worker *worker, const struct tw_mailbox_neighbour *neighbour)
 {
+    struct tw_interface *interface = &worker->interfaces[neighbour->interface];
+    const uint8_t *ip = neighbour->address.ip;
+    if (tw_ip_is_ipv4(ip))
+        tw_neighbours_set(&interface->neighbours, tw_ip_ipv4(ip), neighbour->mac);
+    else
+        tw_neighbours6_set(&interface->neighbours6, ip, neighbour->mac);
+}
+
+static void ask_neighbour(struct tw_worker *worker, const struct tw_mailbox_neighbour *neighbour)
+{
+    const struct tw_parse_rules *rules = &worker->interfaces[neighbour->interface].rules;
+    const uint8_t *ip = neighbour->address.ip;
     struct rte_mbuf *mbuf = tw_transmit_buffer(worker);
     if (!mbuf)
         return;
-    tw_arp_request_write(rte_pktmbuf_mtod(mbuf, uint8_t *),
-                         &worker->interfaces[neighbour->interface].rules, neighbour->ipv4);
-    mbuf->data_len = TW_ARP_FRAME_SIZE;
-    mbuf->pkt_len = TW_ARP_FRAME_SIZE;
+    if (tw_ip_is_ipv4(ip)) {
+        tw_arp_request_write(rte_pktmbuf_mtod(mbuf, uint8_t *), rules, tw_ip_ipv4(ip));
+        mbuf->data_len = TW_ARP_FRAME_SIZE;
+    } else {
+        tw_nd_solicitation_write(rte_pktmbuf_mtod(mbuf, uint8_t *), rules, ip);
+        mbuf->data_len = TW_ND_FRAME_SIZE;
+    }
+    mbuf->pkt_len = mbuf->data_len;
     tw_transmit_frame(worker, neighbour->interface, mbuf);
 }
 
@@ -73,11 +90,10 @@ static void obey(struct tw_worker *worker, const struct tw_worker_command *comma
         kick(worker, command);
         break;
     case TW_COMMAND_NEIGHBOUR_SET:
-        tw_neighbours_set(&worker->interfaces[command->neighbour.interface].neighbours,
-                          command->neighbour.ipv4, command->neighbour.mac);
+        set_neighbour(worker, &command->neighbour);
         break;
-    case TW_COMMAND_ARP_REQUEST:
-        send_arp_request(worker, &command->neighbour);
+    case TW_COMMAND_NEIGHBOUR_ASK:
+        ask_neighbour(worker, &command->neighbour);
         break;
     case TW_COMMAND_COOKIE_KEY:
         tw_cookie_rotate(&worker->cookies, command->cookie.key, command->cookie.slot);

@@ -31,7 +31,8 @@ void tw_filter_stage_admit(struct tw_worker *worker)
         return;
     for (uint32_t n = 0; n < burst->going_count; n++) {
         struct tw_packet *packet = &burst->packets[burst->going[n]];
-        if (packet->kind != TW_PACKET_UDP && packet->kind != TW_PACKET_ICMP)
+        if (packet->kind != TW_PACKET_UDP && packet->kind != TW_PACKET_ICMP &&
+            packet->kind != TW_PACKET_ICMPV6)
             continue; /* without it nobody finds anybody on the local network */
         viewed[view_count] = packet;
         views[view_count++] = (struct tw_filter_view){

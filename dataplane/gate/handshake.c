@@ -91,7 +91,8 @@ static bool relay(struct tw_worker *worker, const struct tw_packet *packet, uint
     struct tw_agent_handshake_request *request = &worker->event.handshake;
     request->request = tw_pending_request(&worker->pending, number);
     request->source = packet->source;
-    request->destination = worker->interfaces[packet->interface].own_address;
+    request->destination =
+        *tw_interface_own_address(&worker->interfaces[packet->interface], &packet->source);
     memcpy(request->hello2, packet->payload, sizeof(request->hello2));
     return tw_owed_event(worker, TW_EVENT_HANDSHAKE);
 }

@@ -9,7 +9,9 @@
 #ifndef TICKWIRE_DATAPLANE_GATE_INTERFACE_H
 #define TICKWIRE_DATAPLANE_GATE_INTERFACE_H
 
+#include "dataplane/gate/neighbour_asks.h"
 #include "dataplane/gate/neighbours.h"
+#include "dataplane/gate/neighbours_ipv6.h"
 #include "dataplane/gate/parse.h"
 #include "dataplane/gate/udp_frame.h"
 #include "tickwire/address.h"
@@ -35,14 +37,20 @@ struct tw_interface {
     uint16_t port_id; /* DPDK's number */
     bool has_port;    /* false in tests that need none */
     struct tw_parse_rules rules;
-    struct tw_address own_address;
-    tw_frame_writer *write_frame; /* with checksums, or for a port that finishes them */
+    tw_frame_writer *write_frame; /* IPv4: with checksums, or for a port that finishes them */
     struct tw_send_batch send;
     struct tw_neighbours neighbours;
+    struct tw_neighbours6 neighbours6;
+    struct tw_neighbour_asks asks;
+    struct tw_address own_address, own_address6;
 };
 
 /* `interface` is zeroed memory. */
 void tw_interface_init(struct tw_interface *interface, const struct tw_config_port *config,
                        uint16_t port_id, const uint8_t mac[6]);
+
+/* Our address here as somebody at `peer` sees it: of the same family. */
+const struct tw_address *tw_interface_own_address(const struct tw_interface *interface,
+                                                  const struct tw_address *peer);
 
 #endif

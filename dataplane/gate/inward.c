@@ -34,9 +34,9 @@ static void parse(struct tw_worker *worker, uint32_t i)
     tw_packet_parse(packet, &worker->interfaces[packet->interface].rules, hints);
 }
 
-/* Sends a frame of the burst back, copied: what a queue sends comes from one pool, which lets a
- * card free it fast, and the few answers are within budgets. */
-static void send_back(struct tw_worker *worker, const struct tw_packet *packet, uint32_t length)
+/* Copied: what a queue sends comes from one pool, which lets a card free it fast, and the few
+ * answers are within budgets. */
+void tw_inward_send_back(struct tw_worker *worker, const struct tw_packet *packet, uint32_t length)
 {
     struct rte_mbuf *mbuf = tw_transmit_buffer(worker);
     if (!mbuf)
@@ -56,7 +56,7 @@ static void handle_arp(struct tw_worker *worker, uint32_t i)
     }
     if (packet->source_ipv4 != 0) {
         memset(&worker->event, 0, sizeof(worker->event));
-        worker->event.neighbour.ipv4 = packet->source_ipv4;
+        worker->event.neighbour.address = tw_address_from_ipv4(packet->source_ipv4, 0);
         worker->event.neighbour.interface = packet->interface;
         memcpy(worker->event.neighbour.mac, tw_arp_sender_mac(packet), TW_MAC_SIZE);
         /* Lost when the ring is full: it is seen again with the next ARP. */
@@ -64,8 +64,8 @@ static void handle_arp(struct tw_worker *worker, uint32_t i)
     }
     packet->outcome = TW_OUTCOME_ARP_HANDLED;
     if (tw_arp_is_request(packet))
-        send_back(worker, packet,
-                  tw_arp_reply(packet, &worker->interfaces[packet->interface].rules));
+        tw_inward_send_back(worker, packet,
+                            tw_arp_reply(packet, &worker->interfaces[packet->interface].rules));
 }
 
 static void handle_icmp(struct tw_worker *worker, uint32_t i)
@@ -83,8 +83,28 @@ static void handle_icmp(struct tw_worker *worker, uint32_t i)
     packet->outcome = TW_OUTCOME_ICMP_ANSWERED;
     const uint8_t *mac = tw_transmit_next_hop(worker, packet->interface, packet->source_ipv4);
     if (mac)
-        send_back(worker, packet,
-                  tw_icmp_reply(packet, &worker->interfaces[packet->interface].rules, mac));
+        tw_inward_send_back(
+            worker, packet,
+            tw_icmp_reply(packet, &worker->interfaces[packet->interface].rules, mac));
+}
+
+static void answer_link(struct tw_worker *worker, uint32_t i)
+{
+    switch ((enum tw_packet_kind)worker->burst.packets[i].kind) {
+    case TW_PACKET_ARP:
+        handle_arp(worker, i);
+        break;
+    case TW_PACKET_ICMP:
+        handle_icmp(worker, i);
+        break;
+    case TW_PACKET_ND:
+    case TW_PACKET_ICMPV6:
+        tw_ipv6_answer(worker, i);
+        break;
+    case TW_PACKET_NONE:
+    case TW_PACKET_UDP:
+        break;
+    }
 }
 
 /* True if the packet left for `owner`; it ends in an outcome there. What is not a session's own
@@ -116,10 +136,8 @@ static void answer_stage(struct tw_worker *worker)
         uint8_t i = burst->going[n];
         struct tw_packet *packet = &burst->packets[i];
         uint32_t owner = tw_connection_worker(tw_packet_session_id(packet));
-        if (packet->kind == TW_PACKET_ARP)
-            handle_arp(worker, i);
-        else if (packet->kind == TW_PACKET_ICMP)
-            handle_icmp(worker, i);
+        if (packet->kind != TW_PACKET_UDP)
+            answer_link(worker, i);
         else if (packet->header.connection_id == 0)
             tw_handshake_receive(worker, packet);
         else if (owner >= worker->config.workers)

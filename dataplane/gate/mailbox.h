@@ -26,16 +26,17 @@ enum tw_event_type {
     TW_EVENT_CLOSED = 3,    /* a live session ended */
     TW_EVENT_SESSION = 4,   /* answer to RESYNC or QUERY */
     TW_EVENT_RESYNC_END = 5,
-    TW_EVENT_NEIGHBOUR_SEEN = 6,   /* ARP told (address, MAC) */
+    TW_EVENT_NEIGHBOUR_SEEN = 6,   /* ARP or neighbour discovery told (address, MAC) */
     TW_EVENT_NEIGHBOUR_WANTED = 7, /* next hop unknown: main asks for it, rate-limited */
     TW_EVENT_LAB = 8,              /* answer to LAB_REPORT */
     TW_EVENT_MOVED = 9,            /* a session is this worker's now, under another connection id */
 };
 
 struct tw_mailbox_neighbour {
-    uint32_t ipv4; /* host byte order */
+    struct tw_address address; /* without a port */
     uint8_t mac[TW_MAC_SIZE];
     uint8_t interface;
+    uint8_t keeps_known; /* SEEN: does not replace another MAC address that is known */
 };
 
 struct tw_worker_event {
@@ -82,7 +83,7 @@ enum tw_command_type {
     TW_COMMAND_HANDSHAKE_REPLY = 1, /* install a session, or send the refusal */
     TW_COMMAND_KICK = 2,
     TW_COMMAND_NEIGHBOUR_SET = 3,
-    TW_COMMAND_ARP_REQUEST = 4, /* send one (worker 0) */
+    TW_COMMAND_NEIGHBOUR_ASK = 4, /* send a question (worker 0) */
     TW_COMMAND_COOKIE_KEY = 5,
     TW_COMMAND_CONTROL_STATE = 6, /* control plane linked or not: relay, or "try again" */
     TW_COMMAND_CLOSE_ALL = 7,     /* orderly stop: tell every client, then finish */
@@ -101,7 +102,7 @@ struct tw_worker_command {
     uint64_t query;
     union {
         struct tw_agent_handshake_reply reply; /* header unset */
-        struct tw_mailbox_neighbour neighbour; /* NEIGHBOUR_SET; ARP_REQUEST: without MAC */
+        struct tw_mailbox_neighbour neighbour; /* NEIGHBOUR_SET; NEIGHBOUR_ASK: without MAC */
         struct {
             uint8_t key[TW_KEY_SIZE];
             uint32_t slot;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dataplane/gate/neighbours.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 void tw_neighbours_init(struct tw_neighbours *neighbours, uint32_t address, uint8_t prefix_length,
@@ -9,8 +10,6 @@ void tw_neighbours_init(struct tw_neighbours *neighbours, uint32_t address, uint
     neighbours->address = address;
     neighbours->mask = prefix_length == 0 ? 0 : UINT32_MAX << (32u - prefix_length);
     neighbours->gateway = gateway;
-    neighbours->ask_rate =
-        tw_budget_rate_make(TW_NEIGHBOUR_ASKS_AT_ONCE, TW_NEIGHBOUR_ASKS_AT_ONCE);
 }
 
 /* Hosts of one link are numbered densely: multiplication spreads them, and only they get here. */
@@ -55,21 +54,4 @@ const uint8_t *tw_neighbours_find(const struct tw_neighbours *neighbours, uint32
             return set[way].mac;
     }
     return NULL;
-}
-
-bool tw_neighbours_may_ask(struct tw_neighbours *neighbours, uint32_t next_hop, uint64_t now_ns)
-{
-    if (next_hop == 0)
-        return false;
-    for (uint32_t i = 0; i < TW_NEIGHBOUR_ASKED; i++) {
-        if (neighbours->asked[i].address == next_hop &&
-            now_ns - neighbours->asked[i].at_ns < TW_NEIGHBOUR_ASK_NS)
-            return false;
-    }
-    if (!tw_budget_take(&neighbours->ask_budget, neighbours->ask_rate, now_ns))
-        return false;
-    uint32_t slot = neighbours->asked_next++ % TW_NEIGHBOUR_ASKED;
-    neighbours->asked[slot].address = next_hop;
-    neighbours->asked[slot].at_ns = now_ns;
-    return true;
 }

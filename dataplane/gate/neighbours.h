@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Next hops: IPv4 → MAC, told by the main thread; and which ones to ask it for.
+ * Next hops: IPv4 → MAC, told by the main thread.
  *
  * A frame's source MAC is never believed. Each worker has its own copy of the table, so lookups
  * share nothing. Fixed size; when a set is full the entry told longest ago makes room, but never
@@ -9,18 +9,11 @@
 #ifndef TICKWIRE_DATAPLANE_GATE_NEIGHBOURS_H
 #define TICKWIRE_DATAPLANE_GATE_NEIGHBOURS_H
 
-#include "dataplane/gate/budget.h"
-
-#include <stdbool.h>
 #include <stdint.h>
 
 /* 1,024 hosts on our own link; everyone else is reached through the gateway. */
 #define TW_NEIGHBOUR_SETS 128u
 #define TW_NEIGHBOUR_WAYS 8u
-/* One question per second and host, 32 at once in all: ARP is broadcast. */
-#define TW_NEIGHBOUR_ASK_NS       UINT64_C(1000000000)
-#define TW_NEIGHBOUR_ASKS_AT_ONCE 32u
-#define TW_NEIGHBOUR_ASKED        16u
 
 struct tw_neighbour {
     uint32_t address; /* host byte order; 0 = unused */
@@ -32,13 +25,6 @@ struct tw_neighbours {
     uint32_t address, mask, gateway; /* host byte order; gateway 0 = none */
     uint32_t stamp;
     struct tw_neighbour sets[TW_NEIGHBOUR_SETS][TW_NEIGHBOUR_WAYS];
-    struct {
-        uint32_t address;
-        uint64_t at_ns;
-    } asked[TW_NEIGHBOUR_ASKED];
-    uint32_t asked_next;
-    struct tw_budget ask_budget;
-    struct tw_budget_rate ask_rate;
 };
 
 /* `neighbours` is zeroed memory. */
@@ -52,8 +38,5 @@ uint32_t tw_neighbours_next_hop(const struct tw_neighbours *neighbours, uint32_t
 
 /* Its MAC address, or NULL when it is not known (yet). */
 const uint8_t *tw_neighbours_find(const struct tw_neighbours *neighbours, uint32_t next_hop);
-
-/* True if the main thread is to be asked for this next hop now. */
-bool tw_neighbours_may_ask(struct tw_neighbours *neighbours, uint32_t next_hop, uint64_t now_ns);
 
 #endif

@@ -3,7 +3,7 @@
  * Network-order (big-endian) loads and stores, and the layouts of the headers below UDP.
  *
  * The caller checks bounds. Pure, any thread. Sources: IEEE 802.3, 802.1Q, RFC 826, RFC 791,
- * RFC 768, RFC 792.
+ * RFC 768, RFC 792; for IPv6: RFC 8200, RFC 4443, RFC 4861, RFC 2464.
  */
 #ifndef TICKWIRE_DATAPLANE_GATE_NETWORK_BYTES_H
 #define TICKWIRE_DATAPLANE_GATE_NETWORK_BYTES_H
@@ -47,6 +47,15 @@
 #define TW_PROTOCOL_ICMP      1u
 #define TW_PROTOCOL_UDP       17u
 
+#define TW_IPV6_SIZE           40u
+#define TW_IPV6_PAYLOAD_LENGTH 4u
+#define TW_IPV6_NEXT_HEADER    6u
+#define TW_IPV6_HOP_LIMIT      7u
+#define TW_IPV6_SOURCE         8u
+#define TW_IPV6_DESTINATION    24u
+#define TW_PROTOCOL_ICMPV6     58u
+#define TW_PROTOCOL_FRAGMENT   44u
+
 #define TW_UDP_SIZE             8u
 #define TW_UDP_SOURCE_PORT      0u
 #define TW_UDP_DESTINATION_PORT 2u
@@ -58,9 +67,20 @@
 #define TW_ICMP_ECHO_REQUEST 8u
 #define TW_ICMP_ECHO_REPLY   0u
 
+#define TW_ICMPV6_ECHO_REQUEST  128u
+#define TW_ICMPV6_ECHO_REPLY    129u
+#define TW_ICMPV6_ROUTER_ASK    133u
+#define TW_ICMPV6_ROUTER        134u
+#define TW_ICMPV6_NEIGHBOUR_ASK 135u
+#define TW_ICMPV6_NEIGHBOUR     136u
+#define TW_ICMPV6_REDIRECT      137u
+
 /* What stands in front of the UDP payload of every frame we send. */
 #define TW_FRAME_HEADERS_SIZE (TW_ETHERNET_SIZE + TW_IPV4_SIZE + TW_UDP_SIZE)
 static_assert(TW_FRAME_HEADERS_SIZE == 42, "untagged Ethernet, IPv4 without options, UDP");
+
+#define TW_FRAME6_HEADERS_SIZE (TW_ETHERNET_SIZE + TW_IPV6_SIZE + TW_UDP_SIZE)
+static_assert(TW_FRAME6_HEADERS_SIZE == 62, "the same over IPv6");
 
 static inline uint16_t tw_load_be16(const uint8_t *bytes)
 {

@@ -26,6 +26,8 @@ enum tw_packet_kind {
     TW_PACKET_ARP,  /* well-formed and about us */
     TW_PACKET_ICMP, /* well-formed echo request to us */
     TW_PACKET_UDP,  /* payload and header are valid */
+    TW_PACKET_ND,   /* well-formed neighbour solicitation for us, or advertisement of a neighbour */
+    TW_PACKET_ICMPV6, /* well-formed echo request to us */
 };
 
 struct tw_packet {
@@ -34,14 +36,14 @@ struct tw_packet {
     uint16_t outcome;        /* enum tw_outcome or TW_OUTCOME_OPEN */
     uint8_t kind;            /* enum tw_packet_kind */
     uint8_t path;            /* enum tw_path_kind, once the session is found */
-    uint8_t network_offset;  /* of the ARP or IPv4 header in the frame: 14 or 18 */
-    uint16_t network_length; /* of the IPv4 packet, Ethernet padding cut off */
+    uint8_t network_offset;  /* of the ARP or IP header in the frame: 14 or 18 */
+    uint16_t network_length; /* of the IP packet, Ethernet padding cut off */
     uint16_t payload_length; /* of the UDP payload */
     uint8_t interface;       /* that received it, of the worker's */
     uint8_t arrived_at;      /* worker that passed it to this one, or this one */
     uint32_t passed_id;      /* connection id that a tombstone put beside it; 0: none */
     uint8_t *payload;
-    uint32_t source_ipv4;     /* host byte order */
+    uint32_t source_ipv4;     /* host byte order; 0 over IPv6 */
     uint32_t slot;            /* of the session, once it is found */
     struct tw_address source; /* all zero until the IP header was found good */
     struct tw_header header;

@@ -3,6 +3,8 @@
 
 #include "dataplane/gate/checksum.h"
 #include "dataplane/gate/network_bytes.h"
+#include "dataplane/gate/parse_ipv6.h"
+#include "dataplane/gate/parse_udp.h"
 
 #include <string.h>
 
@@ -33,7 +35,8 @@ static bool source_is_usable(const struct tw_parse_rules *rules, uint32_t source
 static bool destination_is_ours(const uint8_t *frame, const struct tw_parse_rules *rules)
 {
     static const uint8_t broadcast[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
-    return memcmp(frame, rules->mac, 6) == 0 || memcmp(frame, broadcast, 6) == 0;
+    return memcmp(frame, rules->mac, 6) == 0 || memcmp(frame, broadcast, 6) == 0 ||
+           tw_ipv6_group_mac_is_ours(frame, rules);
 }
 
 static uint16_t parse_arp(struct tw_packet *packet, const struct tw_parse_rules *rules)
@@ -84,26 +87,14 @@ static uint16_t parse_udp(struct tw_packet *packet, const struct tw_parse_rules 
                           uint8_t *udp, enum tw_checksum_hint hint)
 {
     uint32_t room = packet->network_length - TW_IPV4_SIZE;
-    if (room < TW_UDP_SIZE)
-        return TW_OUTCOME_UDP_TRUNCATED;
+    uint16_t outcome = tw_udp_header_check(udp, room, rules->udp_port);
+    if (outcome != TW_OUTCOME_OPEN)
+        return outcome;
     uint16_t length = tw_load_be16(udp + TW_UDP_LENGTH);
-    if (length < TW_UDP_SIZE || length > room)
-        return TW_OUTCOME_UDP_TRUNCATED;
-    uint16_t source_port = tw_load_be16(udp + TW_UDP_SOURCE_PORT);
-    if (tw_load_be16(udp + TW_UDP_DESTINATION_PORT) != rules->udp_port || source_port == 0)
-        return TW_OUTCOME_UDP_PORT;
     if (!udp_checksum_is_right(packet->frame + packet->network_offset, udp, length, hint))
         return TW_OUTCOME_UDP_CHECKSUM;
-    packet->payload = udp + TW_UDP_SIZE;
-    packet->payload_length = (uint16_t)(length - TW_UDP_SIZE);
-    if (packet->payload_length < TW_PACKET_MIN)
-        return TW_OUTCOME_PAYLOAD_SMALL;
-    if (packet->payload_length > TW_DATAGRAM_MAX)
-        return TW_OUTCOME_PAYLOAD_OVERSIZED;
-    packet->source.port = source_port;
-    packet->header = tw_header_read(packet->payload);
-    packet->kind = TW_PACKET_UDP;
-    return TW_OUTCOME_OPEN;
+    packet->source.port = tw_load_be16(udp + TW_UDP_SOURCE_PORT);
+    return tw_udp_payload_take(packet, udp);
 }
 
 static uint16_t check_ipv4_header(struct tw_packet *packet, const struct tw_parse_rules *rules,
@@ -167,7 +158,7 @@ static uint16_t parse_ethernet(struct tw_packet *packet, const struct tw_parse_r
     case TW_ETHERTYPE_ARP:
         return parse_arp(packet, rules);
     case TW_ETHERTYPE_IPV6:
-        return TW_OUTCOME_IPV6_UNSERVED;
+        return tw_ipv6_parse(packet, rules, hints.udp);
     default:
         return TW_OUTCOME_ETHERTYPE_UNKNOWN;
     }

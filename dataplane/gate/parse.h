@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * First stage: from a raw frame to an ARP packet, an ICMP echo request or a UDP payload.
+ * First stage: from a raw frame to an ARP packet, an ICMP echo request or a UDP payload. What
+ * stands in an IPv6 packet is parse_ipv6.h's.
  *
  * Every malformed class ends in its own outcome of drop_reasons.h. One VLAN tag (priority tags of
  * a switch) is skipped; frames we send are untagged. Pure, any thread. Sources: network_bytes.h;
@@ -25,6 +26,10 @@ struct tw_parse_rules {
     uint8_t prefix_length;
     uint16_t udp_port;
     uint32_t address; /* IPv4, host byte order */
+    /* Behind what every IPv4 packet needs. */
+    bool has_ipv6;
+    uint8_t prefix_length6;
+    uint8_t address6[16];
 };
 
 struct tw_checksum_hints {

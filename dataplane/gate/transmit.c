@@ -7,7 +7,7 @@
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 
-static_assert(RTE_PKTMBUF_HEADROOM >= TW_FRAME_HEADERS_SIZE + TW_HEADER_SIZE,
+static_assert(RTE_PKTMBUF_HEADROOM >= TW_FRAME6_HEADERS_SIZE + TW_HEADER_SIZE,
               "all headers fit in front of the frames");
 
 static void count_send(struct tw_worker *worker, enum tw_send_outcome outcome, uint64_t count)
@@ -23,22 +23,45 @@ struct rte_mbuf *tw_transmit_buffer(struct tw_worker *worker)
     return mbuf;
 }
 
+/* Address zero: there is nobody to ask for. */
+static void want_neighbour(struct tw_worker *worker, uint8_t interface,
+                           const struct tw_address *address)
+{
+    count_send(worker, TW_SEND_NO_NEIGHBOUR, 1);
+    if (!tw_neighbour_asks_may(&worker->interfaces[interface].asks, address->ip, worker->now_ns))
+        return;
+    memset(&worker->event, 0, sizeof(worker->event));
+    worker->event.neighbour.address = *address;
+    worker->event.neighbour.interface = interface;
+    /* Lost when the ring is full: asked again a second later. */
+    (void)!tw_owed_event(worker, TW_EVENT_NEIGHBOUR_WANTED);
+}
+
 const uint8_t *tw_transmit_next_hop(struct tw_worker *worker, uint8_t interface, uint32_t address)
 {
     struct tw_neighbours *neighbours = &worker->interfaces[interface].neighbours;
     uint32_t next_hop = tw_neighbours_next_hop(neighbours, address);
     const uint8_t *mac = tw_neighbours_find(neighbours, next_hop);
-    if (mac)
-        return mac;
-    count_send(worker, TW_SEND_NO_NEIGHBOUR, 1);
-    if (tw_neighbours_may_ask(neighbours, next_hop, worker->now_ns)) {
-        memset(&worker->event, 0, sizeof(worker->event));
-        worker->event.neighbour.ipv4 = next_hop;
-        worker->event.neighbour.interface = interface;
-        /* Lost when the ring is full: asked again a second later. */
-        (void)!tw_owed_event(worker, TW_EVENT_NEIGHBOUR_WANTED);
+    if (!mac) {
+        struct tw_address wanted = {0};
+        if (next_hop != 0)
+            wanted = tw_address_from_ipv4(next_hop, 0);
+        want_neighbour(worker, interface, &wanted);
     }
-    return NULL;
+    return mac;
+}
+
+const uint8_t *tw_transmit_next_hop6(struct tw_worker *worker, uint8_t interface,
+                                     const uint8_t ip[16])
+{
+    const struct tw_neighbours6 *neighbours = &worker->interfaces[interface].neighbours6;
+    const uint8_t *next_hop = tw_neighbours6_next_hop(neighbours, ip);
+    const uint8_t *mac = tw_neighbours6_find(neighbours, next_hop);
+    if (!mac) {
+        struct tw_address wanted = tw_address_from_ipv6(next_hop, 0);
+        want_neighbour(worker, interface, &wanted);
+    }
+    return mac;
 }
 
 static void flush_frames(struct tw_worker *worker, struct tw_interface *interface)
@@ -93,41 +116,63 @@ tw_frame_writer *tw_transmit_writer(bool tx_checksum)
 }
 
 /* `payload_length` bytes stand at the data pointer; the headers go in front. */
-static void send_payload(struct tw_worker *worker, uint8_t interface, struct rte_mbuf *mbuf,
-                         const struct tw_udp_target *target, uint16_t payload_length)
+static void send_payload(struct tw_worker *worker, struct rte_mbuf *mbuf,
+                         const struct tw_send_target *target, uint16_t payload_length)
 {
-    TW_ASSERT(mbuf->data_off >= TW_FRAME_HEADERS_SIZE);
-    mbuf->data_off = (uint16_t)(mbuf->data_off - TW_FRAME_HEADERS_SIZE);
-    mbuf->data_len = (uint16_t)(TW_FRAME_HEADERS_SIZE + payload_length);
+    const struct tw_interface *by = &worker->interfaces[target->interface];
+    uint16_t headers = target->is_ipv6 ? TW_FRAME6_HEADERS_SIZE : TW_FRAME_HEADERS_SIZE;
+    TW_ASSERT(mbuf->data_off >= headers);
+    mbuf->data_off = (uint16_t)(mbuf->data_off - headers);
+    mbuf->data_len = (uint16_t)(headers + payload_length);
     mbuf->pkt_len = mbuf->data_len;
-    const struct tw_interface *by = &worker->interfaces[interface];
-    by->write_frame(mbuf, &by->rules, target, payload_length);
-    tw_transmit_frame(worker, interface, mbuf);
+    if (target->is_ipv6)
+        tw_udp6_frame_write(rte_pktmbuf_mtod(mbuf, uint8_t *), &by->rules, &target->ipv6,
+                            payload_length);
+    else
+        by->write_frame(mbuf, &by->rules, &target->ipv4, payload_length);
+    tw_transmit_frame(worker, target->interface, mbuf);
+}
+
+static bool find_target6(struct tw_worker *worker, const struct tw_address *to,
+                         struct tw_send_target *target)
+{
+    const uint8_t *mac = tw_transmit_next_hop6(worker, target->interface, to->ip);
+    if (!mac)
+        return false;
+    target->is_ipv6 = true;
+    memcpy(target->ipv6.ip, to->ip, sizeof(target->ipv6.ip));
+    target->ipv6.port = to->port;
+    memcpy(target->ipv6.mac, mac, sizeof(target->ipv6.mac));
+    return true;
 }
 
 static bool find_target(struct tw_worker *worker, uint8_t interface, const struct tw_address *to,
-                        struct tw_udp_target *target)
+                        struct tw_send_target *target)
 {
-    target->address = tw_load_be32(to->ip + 12);
-    target->port = to->port;
-    const uint8_t *mac = tw_transmit_next_hop(worker, interface, target->address);
+    target->interface = interface;
+    if (!tw_ip_is_ipv4(to->ip))
+        return find_target6(worker, to, target);
+    target->is_ipv6 = false;
+    target->ipv4.address = tw_ip_ipv4(to->ip);
+    target->ipv4.port = to->port;
+    const uint8_t *mac = tw_transmit_next_hop(worker, interface, target->ipv4.address);
     if (!mac)
         return false;
-    memcpy(target->mac, mac, sizeof(target->mac));
+    memcpy(target->ipv4.mac, mac, sizeof(target->ipv4.mac));
     return true;
 }
 
 void tw_transmit_answer(struct tw_worker *worker, uint8_t interface, const struct tw_address *to,
                         const uint8_t *payload, uint16_t length)
 {
-    struct tw_udp_target target;
+    struct tw_send_target target;
     if (!find_target(worker, interface, to, &target))
         return;
     struct rte_mbuf *mbuf = tw_transmit_buffer(worker);
     if (!mbuf)
         return;
     memcpy(rte_pktmbuf_mtod(mbuf, uint8_t *), payload, length);
-    send_payload(worker, interface, mbuf, &target, length);
+    send_payload(worker, mbuf, &target, length);
 }
 
 static void flush_seals(struct tw_worker *worker)
@@ -137,8 +182,7 @@ static void flush_seals(struct tw_worker *worker)
         return;
     worker->config.aead->seal(batch->jobs, batch->count);
     for (uint32_t i = 0; i < batch->count; i++)
-        send_payload(worker, batch->interfaces[i], batch->mbufs[i], &batch->targets[i],
-                     (uint16_t)batch->jobs[i].length);
+        send_payload(worker, batch->mbufs[i], &batch->targets[i], (uint16_t)batch->jobs[i].length);
     batch->count = 0;
 }
 
@@ -174,7 +218,6 @@ bool tw_transmit_sealed_to(struct tw_worker *worker, uint32_t slot, struct rte_m
     };
     body->sent_packets++;
     tw_talk_sent(worker, slot, TW_PACKET_MIN + mbuf->data_len);
-    batch->interfaces[batch->count] = to->interface;
     batch->mbufs[batch->count++] = mbuf;
     if (batch->count == TW_SEAL_BATCH)
         flush_seals(worker);

@@ -5,6 +5,7 @@
  *   worker.c     create, loop, idle back-off       inward.c     rx burst through the stages
  *   handshake.c  hello, hello 2, replies           route.c      decoded frames → shard records
  *   owed.c       what waits for room; closing      outward.c    shard buffers, pongs → sealed
+ *   inward_ipv6.c  neighbour discovery, ICMPv6 echo
  *   transmit.c   seal batch, headers, tx burst     commands.c   from the main thread, timeouts
  *   filter_stage.c  packets as views for filters
  *   roam.c       sessions that change address      move.c       sessions that change worker
@@ -54,18 +55,27 @@ static_assert(TW_HEADER_SIZE + TW_SHARD_CAPACITY + TW_ACK_FRAME_SIZE + TW_PONG_F
               "a full buffer with both frames still fits a datagram");
 
 struct tw_budgets {
-    struct tw_budget stranger, forged, path, pass_on, arp, icmp;
+    struct tw_budget stranger, forged, path, pass_on, arp, nd, icmp; /* nd: at the rate of arp */
     struct tw_budget_rate stranger_rate, path_rate, pass_on_rate, arp_rate, icmp_rate;
     struct tw_budget_rate source_rate, session_rate, input_rate;
     struct tw_source_budgets sources;
+};
+
+/* Where a datagram goes. */
+struct tw_send_target {
+    uint8_t interface;
+    bool is_ipv6;
+    union {
+        struct tw_udp_target ipv4;
+        struct tw_udp6_target ipv6;
+    };
 };
 
 /* Packets with header and plaintext in place, waiting to be sealed together. */
 struct tw_seal_batch {
     struct tw_aead_job jobs[TW_SEAL_BATCH];
     struct rte_mbuf *mbufs[TW_SEAL_BATCH];
-    struct tw_udp_target targets[TW_SEAL_BATCH];
-    uint8_t interfaces[TW_SEAL_BATCH];
+    struct tw_send_target targets[TW_SEAL_BATCH];
     uint32_t count;
 };
 
@@ -158,6 +168,13 @@ long tw_worker_pause_ns(const struct tw_worker *worker, uint32_t empty_turns);
 /* ---- inward.c ---------------------------------------------------------------------------------
  */
 uint32_t tw_inward_turn(struct tw_worker *worker);
+/* Sends a packet's frame, changed in place, by the interface it came by: at most TW_ANSWER_MAX. */
+void tw_inward_send_back(struct tw_worker *worker, const struct tw_packet *packet, uint32_t length);
+
+/* ---- inward_ipv6.c ----------------------------------------------------------------------------
+ */
+/* Packet i of the burst is neighbour discovery or an ICMPv6 echo request. */
+void tw_ipv6_answer(struct tw_worker *worker, uint32_t i);
 
 /* ---- filter_stage.c ---------------------------------------------------------------------------
  */
@@ -251,6 +268,8 @@ tw_frame_writer *tw_transmit_writer(bool tx_checksum);
 struct rte_mbuf *tw_transmit_buffer(struct tw_worker *worker);
 /* MAC address of the next hop, or NULL: counted, and the main thread is asked for it. */
 const uint8_t *tw_transmit_next_hop(struct tw_worker *worker, uint8_t interface, uint32_t address);
+const uint8_t *tw_transmit_next_hop6(struct tw_worker *worker, uint8_t interface,
+                                     const uint8_t ip[16]);
 /* One clear-text datagram, copied. */
 void tw_transmit_answer(struct tw_worker *worker, uint8_t interface, const struct tw_address *to,
                         const uint8_t *payload, uint16_t length);

@@ -48,8 +48,8 @@ enum tw_lab_mode {
     TW_LAB_MODE_ON,
 };
 
-/* One DPDK port and the address clients reach it by. The first one's keys stand in section engine,
- * the others' in port2, port3 and port4. */
+/* One DPDK port and the addresses clients reach it by. The first one's keys stand in section
+ * engine, the others' in port2, port3 and port4. */
 struct tw_config_port {
     char device[TW_CONFIG_TEXT_SIZE]; /* DPDK device: "net_af_xdp0,iface=tw0", "net_tap0,...", PCI
                                          address; "" = there is no such port */
@@ -57,6 +57,9 @@ struct tw_config_port {
     uint8_t prefix_length;            /* on-link prefix; anything else goes to the gateway */
     uint32_t gateway;                 /* IPv4, host byte order; 0 = none */
     uint16_t udp_port;
+    uint8_t address6[16]; /* IPv6; all zero = none */
+    uint8_t prefix_length6;
+    uint8_t gateway6[16]; /* on the link or link-local; all zero = none */
 };
 
 struct tw_config_engine {
@@ -82,9 +85,9 @@ struct tw_config_engine {
 /* Budgets are packets per second with a burst of the same size, unless named otherwise. */
 struct tw_config_limits {
     uint32_t stranger_pps; /* per worker: hellos and unknown ids, before any cryptography */
-    uint32_t source_pps;   /* per IPv4 source: hello 2 with a valid cookie */
+    uint32_t source_pps;   /* per IPv4 source or IPv6 /64: hello 2 with a valid cookie */
     uint32_t session_pps;  /* per session */
-    uint32_t arp_pps;
+    uint32_t arp_pps;      /* neighbour discovery has as many */
     uint32_t icmp_pps;
     uint32_t pending_max;     /* handshakes under way per worker */
     uint32_t idle_timeout_ms; /* session silent this long is closed */

@@ -21,7 +21,8 @@ enum tw_outcome_kind {
 #define TW_OUTCOMES(X)                                                                                               \
     X(ACCEPTED,            "accepted",            ACCEPTED, "authenticated, decoded and routed")                     \
     X(ARP_HANDLED,         "arp_handled",         HANDLED,  "ARP request answered or reply learnt")                  \
-    X(ICMP_ANSWERED,       "icmp_answered",       HANDLED,  "ICMP echo answered")                                    \
+    X(ND_HANDLED,          "nd_handled",          HANDLED,  "neighbour solicitation answered or answer learnt")      \
+    X(ICMP_ANSWERED,       "icmp_answered",       HANDLED,  "ICMP or ICMPv6 echo answered")                          \
     X(COOKIE_SENT,         "cookie_sent",         HANDLED,  "hello answered with a cookie")                          \
     X(VERSION_TOLD,        "version_told",        HANDLED,  "hello of another protocol version answered")            \
     X(TRY_AGAIN_SENT,      "try_again_sent",      HANDLED,  "hello 2 while the control plane is away or behind")     \
@@ -33,7 +34,20 @@ enum tw_outcome_kind {
     X(ARP_MALFORMED,       "arp_malformed",       DROPPED,  "ARP of another shape than Ethernet / IPv4")             \
     X(ARP_FOREIGN,         "arp_foreign",         DROPPED,  "ARP about another host")                                \
     X(ARP_BUDGET,          "arp_budget",          DROPPED,  "ARP above its rate limit")                              \
-    X(IPV6_UNSERVED,       "ipv6_unserved",       DROPPED,  "IPv6: not served by this version")                      \
+    X(IPV6_UNSERVED,       "ipv6_unserved",       DROPPED,  "IPv6, but the port has no IPv6 address")                \
+    X(IPV6_TRUNCATED,      "ipv6_truncated",      DROPPED,  "frame shorter than its IPv6 packet")                    \
+    X(IPV6_VERSION,        "ipv6_version",        DROPPED,  "IPv6 by its Ethernet type, but of another version")     \
+    X(IPV6_JUMBO,          "ipv6_jumbo",          DROPPED,  "IPv6 without a payload length: a jumbogram, or empty")  \
+    X(IPV6_FOREIGN,        "ipv6_foreign",        DROPPED,  "IPv6 destination is not ours, or UDP to a group")       \
+    X(IPV6_EXTENSION,      "ipv6_extension",      DROPPED,  "IPv6 extension header: never walked")                   \
+    X(IPV6_FRAGMENT,       "ipv6_fragment",       DROPPED,  "IPv6 fragment: never reassembled")                      \
+    X(IPV6_PROTOCOL,       "ipv6_protocol",       DROPPED,  "neither UDP nor ICMPv6")                                \
+    X(IPV6_SOURCE,         "ipv6_source",         DROPPED,  "IPv6 source is ours, group, zero, loopback, mapped")    \
+    X(ROUTER_IGNORED,      "router_ignored",      DROPPED,  "IPv6 router message or redirect: never believed")       \
+    X(ND_MALFORMED,        "nd_malformed",        DROPPED,  "neighbour discovery of wrong hops, size or option")     \
+    X(ND_FOREIGN,          "nd_foreign",          DROPPED,  "neighbour discovery about another host")                \
+    X(ND_BUDGET,           "nd_budget",           DROPPED,  "neighbour discovery above its rate limit")              \
+    X(ICMPV6_IGNORED,      "icmpv6_ignored",      DROPPED,  "ICMPv6 other than an echo request of up to 1,228 bytes")    \
     X(IPV4_TRUNCATED,      "ipv4_truncated",      DROPPED,  "frame shorter than its IPv4 packet")                    \
     X(IPV4_HEADER,         "ipv4_header",         DROPPED,  "bad version, header length or options")                 \
     X(IPV4_CHECKSUM,       "ipv4_checksum",       DROPPED,  "bad IPv4 header checksum")                              \
@@ -42,10 +56,10 @@ enum tw_outcome_kind {
     X(IPV4_SOURCE,         "ipv4_source",         DROPPED,  "IPv4 source is ours, broadcast, multicast or zero")     \
     X(IPV4_PROTOCOL,       "ipv4_protocol",       DROPPED,  "neither UDP nor ICMP")                                  \
     X(ICMP_IGNORED,        "icmp_ignored",        DROPPED,  "ICMP other than a well-formed echo request of up to 1,228 bytes")            \
-    X(ICMP_BUDGET,         "icmp_budget",         DROPPED,  "ICMP above its rate limit")                             \
+    X(ICMP_BUDGET,         "icmp_budget",         DROPPED,  "ICMP or ICMPv6 above its rate limit")                   \
     X(UDP_TRUNCATED,       "udp_truncated",       DROPPED,  "UDP length does not fit the IP packet")                 \
     X(UDP_PORT,            "udp_port",            DROPPED,  "UDP port is not served, or source port 0")              \
-    X(UDP_CHECKSUM,        "udp_checksum",        DROPPED,  "bad UDP checksum")                                      \
+    X(UDP_CHECKSUM,        "udp_checksum",        DROPPED,  "bad UDP checksum, or none over IPv6")                   \
     X(PAYLOAD_SMALL,       "payload_small",       DROPPED,  "payload shorter than header and tag")                   \
     X(PAYLOAD_OVERSIZED,   "payload_oversized",   DROPPED,  "payload above 1,200 bytes")                             \
     X(FILTER_DENIED,       "filter_denied",       DROPPED, "a filter rule denies the source's prefix")               \

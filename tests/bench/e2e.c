@@ -303,7 +303,7 @@ static bool prepare(uint32_t players)
     command(TW_COMMAND_COOKIE_KEY);
     bench.command.control.linked = 1;
     command(TW_COMMAND_CONTROL_STATE);
-    bench.command.neighbour.ipv4 = CLIENT_ADDRESS;
+    bench.command.neighbour.address = tw_address_from_ipv4(CLIENT_ADDRESS, 0);
     memcpy(bench.command.neighbour.mac, (const uint8_t[6]){2, 0, 0, 0, 0, 2}, TW_MAC_SIZE);
     command(TW_COMMAND_NEIGHBOUR_SET);
     bench.engine.launched = true;

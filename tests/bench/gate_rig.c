@@ -186,7 +186,8 @@ static void tell_worker(struct gate_rig *rig)
     randombytes_buf(cookie.cookie.key, TW_KEY_SIZE);
     struct tw_worker_command linked = {.type = TW_COMMAND_CONTROL_STATE, .control.linked = 1};
     struct tw_worker_command neighbour = {.type = TW_COMMAND_NEIGHBOUR_SET,
-                                          .neighbour.ipv4 = GATE_GATEWAY_ADDRESS};
+                                          .neighbour.address =
+                                              tw_address_from_ipv4(GATE_GATEWAY_ADDRESS, 0)};
     memcpy(neighbour.neighbour.mac, gateway_mac, sizeof(gateway_mac));
     gate_rig_command(rig, &cookie);
     gate_rig_command(rig, &linked);

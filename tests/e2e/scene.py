@@ -58,8 +58,9 @@ class Player:
     def __init__(self, host, token_text, timeout_s=10, address=0):
         connect = python_client.protocol.ConnectToken.from_text(token_text)
         self.endpoint = python_client.Endpoint.__new__(python_client.Endpoint)
+        family = socket.AF_INET6 if ":" in connect.addresses[address][0] else socket.AF_INET
         self.endpoint.address = connect.addresses[address]
-        self.endpoint.new_socket = lambda: host.port.bots.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.endpoint.new_socket = lambda: host.port.bots.socket(family, socket.SOCK_DGRAM)
         self.endpoint.sent = self.endpoint.received = 0
         self.endpoint.rebind()
         self.handshake = python_client.Handshake(connect, self.endpoint, timeout_s)

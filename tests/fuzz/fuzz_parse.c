@@ -4,11 +4,13 @@
  *
  * Byte 0 of the input chooses: bit 0 clear: the rest is a raw frame (bit 1: the network card has
  * called the checksums good). Bit 0 set: the rest is plaintext that is sealed for a real session,
- * framed, and then bent in one place; a bent packet must never be accepted.
+ * framed (bit 2: over IPv6), and then bent in one place; a bent packet must never be accepted.
  */
 #include "dataplane/gate/arp.h"
 #include "dataplane/gate/icmp.h"
+#include "dataplane/gate/icmpv6.h"
 #include "dataplane/gate/live.h"
+#include "dataplane/gate/nd.h"
 #include "dataplane/gate/network_bytes.h"
 #include "dataplane/gate/udp_frame.h"
 #include "dataplane/wire/handshake.h"
@@ -23,10 +25,20 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const struct tw_parse_rules server = {
-    .mac = {2, 0, 0, 0, 0, 1}, .prefix_length = 24, .udp_port = PORT, .address = 0xc6120001};
-static const struct tw_parse_rules client = {
-    .mac = {2, 0, 0, 0, 0, 2}, .prefix_length = 24, .udp_port = 5000, .address = 0xc6120002};
+static const struct tw_parse_rules server = {.mac = {2, 0, 0, 0, 0, 1},
+                                             .prefix_length = 24,
+                                             .udp_port = PORT,
+                                             .address = 0xc6120001,
+                                             .has_ipv6 = true,
+                                             .prefix_length6 = 64,
+                                             .address6 = {0xfd, 0x12, [15] = 1}};
+static const struct tw_parse_rules client = {.mac = {2, 0, 0, 0, 0, 2},
+                                             .prefix_length = 24,
+                                             .udp_port = 5000,
+                                             .address = 0xc6120002,
+                                             .has_ipv6 = true,
+                                             .prefix_length6 = 64,
+                                             .address6 = {0xfd, 0x12, [15] = 2}};
 
 struct bench {
     struct tw_sessions sessions;
@@ -38,7 +50,7 @@ struct bench {
 
 static uint8_t memory[16384] __attribute__((aligned(64)));
 
-static void install(struct bench *bench)
+static void install(struct bench *bench, bool over_ipv6)
 {
     static const uint8_t secret[TW_KEY_SIZE] = {7};
     TW_ASSERT(sodium_init() >= 0 && tw_sessions_footprint(4) <= sizeof(memory));
@@ -49,7 +61,8 @@ static void install(struct bench *bench)
     bench->id = tw_sessions_id(&bench->sessions, bench->slot);
     struct tw_session_body *body = &bench->sessions.bodies[bench->slot];
     bench->sessions.hot[bench->slot].address =
-        tw_address_from_ipv4(client.address, client.udp_port);
+        over_ipv6 ? tw_address_from_ipv6(client.address6, client.udp_port)
+                  : tw_address_from_ipv4(client.address, client.udp_port);
     tw_packet_key_expand(&body->receive_key, tw_aead_sodium(), TW_SUITE_CHACHA20_POLY1305, secret);
     tw_replay_init(&body->replay);
     bench->live = (struct tw_live){.sessions = &bench->sessions,
@@ -72,6 +85,26 @@ static void check_hello(const struct tw_packet *packet)
         TW_ASSERT(hello.binder + TW_HASH_SIZE <= packet->payload + packet->payload_length);
 }
 
+/* What it tells points into the frame, and what we answer is well-formed. */
+static void check_nd(const struct tw_packet *packet, size_t length)
+{
+    struct tw_nd_message message = tw_nd_read(packet);
+    uint8_t answer[TW_ND_FRAME_SIZE];
+    TW_ASSERT(message.mac == NULL ||
+              (message.mac >= packet->frame && message.mac + 6 <= packet->frame + length));
+    TW_ASSERT(message.mac == NULL || (message.mac[0] & 1) == 0);
+    if (!message.is_solicitation) {
+        TW_ASSERT(message.ip != NULL && message.ip + 16 <= packet->frame + length);
+        return;
+    }
+    if (message.ip == NULL)
+        TW_ASSERT(message.mac == NULL);
+    if (message.ip != NULL && message.mac == NULL)
+        return;
+    tw_nd_advertisement_write(answer, &server, message.ip, message.mac);
+    TW_ASSERT(memcmp(answer + 62, server.address6, 16) == 0);
+}
+
 /* Every stage in order; returns the outcome. */
 static uint16_t run(struct bench *bench, uint8_t *frame, size_t length, enum tw_checksum_hint hint)
 {
@@ -90,6 +123,14 @@ static uint16_t run(struct bench *bench, uint8_t *frame, size_t length, enum tw_
     }
     if (packet->kind == TW_PACKET_ICMP) {
         TW_ASSERT(tw_icmp_reply(packet, &server, client.mac) <= length);
+        return TW_OUTCOME_ICMP_ANSWERED;
+    }
+    if (packet->kind == TW_PACKET_ND) {
+        check_nd(packet, length);
+        return TW_OUTCOME_ND_HANDLED;
+    }
+    if (packet->kind == TW_PACKET_ICMPV6) {
+        TW_ASSERT(tw_icmpv6_reply(packet, &server, client.mac) <= length);
         return TW_OUTCOME_ICMP_ANSWERED;
     }
     TW_ASSERT(packet->payload + packet->payload_length <= frame + length);
@@ -119,7 +160,9 @@ static void fuzz_raw(struct bench *bench, const uint8_t *data, size_t size, bool
 
 static size_t seal_frame(struct bench *bench, uint8_t *frame, const uint8_t *plaintext, size_t size)
 {
-    uint8_t *packet = frame + TW_FRAME_HEADERS_SIZE;
+    bool over_ipv6 = !tw_ip_is_ipv4(bench->sessions.hot[bench->slot].address.ip);
+    size_t headers = over_ipv6 ? TW_FRAME6_HEADERS_SIZE : TW_FRAME_HEADERS_SIZE;
+    uint8_t *packet = frame + headers;
     struct tw_aead_key key = bench->sessions.bodies[bench->slot].receive_key;
     tw_header_write(packet, (struct tw_header){.connection_id = bench->id, .sequence = 5});
     memcpy(packet + TW_HEADER_SIZE, plaintext, size);
@@ -127,9 +170,15 @@ static size_t seal_frame(struct bench *bench, uint8_t *frame, const uint8_t *pla
         .key = &key, .packet = packet, .length = (uint32_t)(TW_HEADER_SIZE + size)};
     tw_aead_sodium()->seal(&job, 1);
     struct tw_udp_target target = {.address = server.address, .port = PORT};
+    struct tw_udp6_target target6 = {.port = PORT};
     memcpy(target.mac, server.mac, sizeof(target.mac));
-    tw_udp_frame_write(frame, &client, &target, (uint16_t)job.length);
-    return TW_FRAME_HEADERS_SIZE + job.length;
+    memcpy(target6.mac, server.mac, sizeof(target6.mac));
+    memcpy(target6.ip, server.address6, sizeof(target6.ip));
+    if (over_ipv6)
+        tw_udp6_frame_write(frame, &client, &target6, (uint16_t)job.length);
+    else
+        tw_udp_frame_write(frame, &client, &target, (uint16_t)job.length);
+    return headers + job.length;
 }
 
 static void fuzz_sealed(struct bench *bench, const uint8_t *data, size_t size)
@@ -139,8 +188,8 @@ static void fuzz_sealed(struct bench *bench, const uint8_t *data, size_t size)
     static uint8_t frame[FRAME_MAX];
     size_t where = tw_load_u16(data);
     size_t length = seal_frame(bench, frame, data + 3, size - 3);
-    size_t payload = length - TW_FRAME_HEADERS_SIZE;
-    frame[TW_FRAME_HEADERS_SIZE + where % payload] ^= data[2];
+    size_t payload = TW_PACKET_MIN + size - 3;
+    frame[length - payload + where % payload] ^= data[2];
     uint16_t outcome = run(bench, frame, length, TW_CHECKSUM_GOOD);
     bool authentic = outcome == TW_OUTCOME_ACCEPTED || outcome == TW_OUTCOME_FRAME_MALFORMED ||
                      outcome == TW_OUTCOME_FRAME_RANGE;
@@ -157,7 +206,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static struct bench bench;
     if (size == 0)
         return 0;
-    install(&bench);
+    install(&bench, (data[0] & 4) != 0);
     if ((data[0] & 1) == 0)
         fuzz_raw(&bench, data + 1, size - 1, (data[0] & 2) != 0);
     else

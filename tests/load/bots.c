@@ -32,11 +32,22 @@ uint64_t tw_load_now_us(void)
 
 /* ---- making ---------------------------------------------------------------------------------- */
 
+/* A socket of both families where a bot may have to come by IPv6. */
+static sa_family_t family_for(const uint8_t *token)
+{
+    static const uint8_t v4_mapped[12] = {[10] = 0xff, [11] = 0xff};
+    for (uint32_t i = 0; i < token[TW_CONNECT_ADDRESS_COUNT]; i++)
+        if (memcmp(token + TW_CONNECT_ADDRESS_LIST + i * TW_ADDRESS_SIZE, v4_mapped,
+                   sizeof(v4_mapped)) != 0)
+            return AF_INET6;
+    return AF_INET;
+}
+
 static bool open_port(struct tw_load_bots *bots, uint32_t index)
 {
     struct tw_load_port *port = &bots->ports[index];
     struct epoll_event event = {.events = EPOLLIN, .data = {.u32 = index}};
-    return tw_load_port_open(port, bots->bots[port->first_bot].token + TW_CONNECT_ADDRESS_LIST) &&
+    return tw_load_port_open(port, family_for(bots->bots[port->first_bot].token)) &&
            epoll_ctl(bots->epoll, EPOLL_CTL_ADD, port->descriptor, &event) == 0;
 }
 

@@ -17,9 +17,9 @@ static bool is_v4(const uint8_t *ip)
     return memcmp(ip, v4_mapped, sizeof(v4_mapped)) == 0;
 }
 
-bool tw_load_port_open(struct tw_load_port *port, const uint8_t *ip)
+bool tw_load_port_open(struct tw_load_port *port, sa_family_t family)
 {
-    port->family = is_v4(ip) ? AF_INET : AF_INET6;
+    port->family = family;
     port->descriptor = socket(port->family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (port->descriptor < 0)
         return false;

@@ -53,8 +53,9 @@ struct tw_load_inbox {
     uint8_t bytes[TW_LOAD_BURST][TW_DATAGRAM_MAX + 1u];
 };
 
-/* For servers at `ip` (16 bytes, v4-mapped: an IPv4 socket). False and errno on failure. */
-bool tw_load_port_open(struct tw_load_port *port, const uint8_t *ip);
+/* An IPv4 socket, or one for both families: an IPv6 one that reaches IPv4 servers by their
+ * v4-mapped addresses. False and errno on failure. */
+bool tw_load_port_open(struct tw_load_port *port, sa_family_t family);
 void tw_load_port_close(struct tw_load_port *port);
 
 /* The send callback of the client library; context is the port. */

@@ -3,6 +3,7 @@
 #include "control/config/load.h"
 #include "control/config/print.h"
 #include "control/config/schema.h"
+#include "tickwire/address.h"
 #include "tickwire/wire.h"
 
 #include <setjmp.h>
@@ -136,6 +137,34 @@ static const struct fault_case fault_cases[] = {
      "f.yaml:3: key `port2.address`: is the address of engine too, expected one of its own"},
     {"port2:\n  device: net_tap1\n  address: 10.0.0.1\n  gateway: 10.0.1.1\n",
      "f.yaml:4: key `port2.gateway`: not on the link, expected an address in the /24 of address"},
+    {"engine:\n  address6: 10.0.0.1\n", "f.yaml:2: key `engine.address6`: found 10.0.0.1, expected "
+                                        "an IPv6 address like \"2001:db8::1\", or none"},
+    {"engine:\n  address6: \"::\"\n", "f.yaml:2: key `engine.address6`: found \"::\", expected an "
+                                      "IPv6 address like \"2001:db8::1\", or none"},
+    {"engine:\n  address6: \"fe80::1\"\n",
+     "f.yaml:2: key `engine.address6`: not an address of a host that others can reach, expected a "
+     "unicast IPv6 address that is not link-local"},
+    {"engine:\n  address6: \"::ffff:10.0.0.1\"\n",
+     "f.yaml:2: key `engine.address6`: not an address of a host that others can reach, expected a "
+     "unicast IPv6 address that is not link-local"},
+    {"engine:\n  gateway6: \"fe80::1\"\n",
+     "f.yaml:2: key `engine.gateway6`: given without an address6"},
+    {"engine:\n  address6: \"fd00::1\"\n  gateway6: \"fd00:0:0:1::2\"\n",
+     "f.yaml:3: key `engine.gateway6`: not on the link, expected a link-local address or one in "
+     "the "
+     "/64 of address6"},
+    {"engine:\n  address6: \"fd00::1\"\n  gateway6: \"fd00::1\"\n",
+     "f.yaml:3: key `engine.gateway6`: is the engine's own address, expected another host's"},
+    {"engine:\n  address6: \"fd00::1\"\n  prefix_length6: 63\n",
+     "f.yaml:3: key `engine.prefix_length6`: found 63, expected an integer from 64 to 128"},
+    {"engine:\n  address6: \"fd00::1\"\nport2:\n  device: net_tap1\n  address: 10.0.0.1\n"
+     "  address6: \"fd00::1\"\n",
+     "f.yaml:6: key `port2.address6`: is the address of engine too, expected one of its own"},
+    {"engine:\n  address6: \"fd00::1\"\nport2: {device: net_tap1, address: 10.0.0.1, "
+     "address6: \"fd01::1\"}\nport3:\n  device: net_tap2\n  address: 10.0.1.1\n",
+     "f.yaml:6: key `port3.address6`: the ports have more than 4 addresses, expected no more than "
+     "a "
+     "token can list"},
     {"engine:\n  address: 224.0.0.1\n", "f.yaml:2: key `engine.address`: not an address of a host, "
                                         "expected a unicast IPv4 address"},
     {"control:\n  agent_socket: /x\n  cli_socket: /x\n",
@@ -221,6 +250,23 @@ static void test_further_ports(void **state)
     assert_string_equal(config.ports[3].device, "");
 }
 
+static void test_ipv6_addresses(void **state)
+{
+    (void)state;
+    struct tw_config config;
+    static const uint8_t address[16] = {0x20, 0x01, 0x0d, 0xb8, [15] = 1};
+    static const uint8_t gateway[16] = {0xfe, 0x80, [15] = 0xfe};
+    assert_true(load_text("engine:\n  address6: 2001:db8::1\n  gateway6: \"fe80::fe\"\n"
+                          "  prefix_length6: 128\n",
+                          &config));
+    assert_memory_equal(config.ports[0].address6, address, 16);
+    assert_memory_equal(config.ports[0].gateway6, gateway, 16);
+    assert_int_equal(config.ports[0].prefix_length6, 128);
+    assert_true(load_text("engine:\n  address6: none\n", &config));
+    assert_true(tw_ip_is_zero(config.ports[0].address6));
+    assert_int_equal(config.ports[0].prefix_length6, 64);
+}
+
 static void test_empty_documents_are_the_defaults(void **state)
 {
     (void)state;
@@ -302,6 +348,7 @@ int main(void)
         cmocka_unit_test(test_faults),
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_further_ports),
+        cmocka_unit_test(test_ipv6_addresses),
         cmocka_unit_test(test_empty_documents_are_the_defaults),
         cmocka_unit_test(test_example_file_holds_every_key_with_its_default),
         cmocka_unit_test(test_printed_configuration_loads_back),

@@ -594,11 +594,12 @@ static void test_neighbours_are_told_to_all_and_asked_for_once(void **state)
     turn();
     drop_commands();
     uint32_t address = config.ports[0].address + 5;
-    struct tw_worker_event event = {.neighbour = {.ipv4 = address}};
+    struct tw_worker_event event = {.neighbour = {.address = tw_address_from_ipv4(address, 0)}};
     for (uint32_t i = 0; i < WORKERS; i++)
         assert_true(tell(i, TW_EVENT_NEIGHBOUR_WANTED, event));
     turn();
-    assert_int_equal(expect_command(0, TW_COMMAND_ARP_REQUEST).neighbour.ipv4, address);
+    assert_int_equal(tw_ip_ipv4(expect_command(0, TW_COMMAND_NEIGHBOUR_ASK).neighbour.address.ip),
+                     address);
     expect_no_command(0);
     expect_no_command(1);
     memcpy(event.neighbour.mac, (const uint8_t[6]){2, 0, 0, 0, 0, 5}, TW_MAC_SIZE);
@@ -606,7 +607,7 @@ static void test_neighbours_are_told_to_all_and_asked_for_once(void **state)
     turn();
     for (uint32_t i = 0; i < WORKERS; i++) {
         struct tw_worker_command command = expect_command(i, TW_COMMAND_NEIGHBOUR_SET);
-        assert_int_equal(command.neighbour.ipv4, address);
+        assert_int_equal(tw_ip_ipv4(command.neighbour.address.ip), address);
         assert_memory_equal(command.neighbour.mac, event.neighbour.mac, TW_MAC_SIZE);
         expect_no_command(i);
     }

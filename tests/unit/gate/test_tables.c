@@ -2,7 +2,9 @@
 /* The gate's fixed-size tables: budgets, neighbours, sessions, handshakes, input windows. */
 #include "dataplane/gate/budget.h"
 #include "dataplane/gate/inputs.h"
+#include "dataplane/gate/neighbour_asks.h"
 #include "dataplane/gate/neighbours.h"
+#include "dataplane/gate/neighbours_ipv6.h"
 #include "dataplane/gate/pending.h"
 #include "dataplane/gate/sessions.h"
 
@@ -146,20 +148,91 @@ static void neighbours_make_room(void **state)
     free(table);
 }
 
+static bool may_ask(struct tw_neighbour_asks *asks, uint32_t host, uint64_t now_ns)
+{
+    return tw_neighbour_asks_may(asks, tw_address_from_ipv4(host, 0).ip, now_ns);
+}
+
 static void neighbours_ask_rarely(void **state)
 {
     (void)state;
-    struct tw_neighbours *table = calloc(1, sizeof(*table));
-    assert_non_null(table);
-    tw_neighbours_init(table, 0x0a000001, 8, 0);
-    assert_false(tw_neighbours_may_ask(table, 0, 0));
-    assert_true(tw_neighbours_may_ask(table, 7, 0));
-    assert_false(tw_neighbours_may_ask(table, 7, SECOND - 1));
-    assert_true(tw_neighbours_may_ask(table, 7, SECOND));
+    static const uint8_t nobody[16], other[16] = {0xfe, 0x80, [15] = 7};
+    struct tw_neighbour_asks asks = {.next = 0};
+    tw_neighbour_asks_init(&asks);
+    assert_false(tw_neighbour_asks_may(&asks, nobody, 0));
+    assert_true(may_ask(&asks, 7, 0));
+    assert_true(tw_neighbour_asks_may(&asks, other, 0));
+    assert_false(may_ask(&asks, 7, SECOND - 1));
+    assert_true(may_ask(&asks, 7, SECOND));
     uint32_t asked = 0;
     for (uint32_t host = 100; host < 1100; host++)
-        asked += tw_neighbours_may_ask(table, host, SECOND);
+        asked += may_ask(&asks, host, SECOND);
     assert_in_range(asked, TW_NEIGHBOUR_ASKS_AT_ONCE - 1, TW_NEIGHBOUR_ASKS_AT_ONCE);
+}
+
+/* ---- neighbours over IPv6 ----------------------------------------------------------------------
+ */
+
+static const uint8_t own6[16] = {0xfd, 0, [15] = 1}, router6[16] = {0xfe, 0x80, [15] = 0xfe};
+
+static void make_ip6(uint8_t ip[16], uint32_t host)
+{
+    memset(ip, 0, 16);
+    ip[0] = 0xfd;
+    for (int i = 0; i < 4; i++)
+        ip[12 + i] = (uint8_t)(host >> (24 - 8 * i));
+}
+
+static void neighbours6_find_next_hops(void **state)
+{
+    (void)state;
+    static const uint8_t nobody[16], far[16] = {0x20, 0x01, [15] = 5};
+    static const uint8_t local[16] = {0xfe, 0x80, [15] = 7};
+    uint8_t near[16], mac[6] = {2, 0, 0, 0, 0, 9};
+    struct tw_neighbours6 *table = calloc(1, sizeof(*table));
+    assert_non_null(table);
+    tw_neighbours6_init(table, own6, 64, router6);
+    make_ip6(near, 77);
+    assert_memory_equal(tw_neighbours6_next_hop(table, near), near, 16);
+    assert_memory_equal(tw_neighbours6_next_hop(table, local), local, 16);
+    assert_memory_equal(tw_neighbours6_next_hop(table, far), router6, 16);
+    assert_null(tw_neighbours6_find(table, near));
+    assert_null(tw_neighbours6_find(table, nobody));
+    for (uint32_t host = 2; host < 300; host++) {
+        make_ip6(near, host);
+        mac[5] = (uint8_t)host;
+        tw_neighbours6_set(table, near, mac);
+        assert_memory_equal(tw_neighbours6_find(table, near), mac, 6);
+    }
+    mac[4] = 1;
+    tw_neighbours6_set(table, near, mac); /* it moved */
+    assert_memory_equal(tw_neighbours6_find(table, near), mac, 6);
+    tw_neighbours6_init(table, own6, 64, nobody);
+    assert_null(tw_neighbours6_find(table, tw_neighbours6_next_hop(table, far)));
+    free(table);
+}
+
+static void neighbours6_make_room_but_keep_the_gateway(void **state)
+{
+    (void)state;
+    uint8_t ip[16];
+    const uint8_t mac[6] = {2, 0, 0, 0, 0, 9};
+    struct tw_neighbours6 *table = calloc(1, sizeof(*table));
+    assert_non_null(table);
+    tw_neighbours6_init(table, own6, 64, router6);
+    tw_neighbours6_set(table, router6, mac);
+    for (uint32_t host = 2; host < 20000; host++) {
+        make_ip6(ip, host);
+        tw_neighbours6_set(table, ip, mac);
+        assert_non_null(tw_neighbours6_find(table, ip));
+    }
+    assert_non_null(tw_neighbours6_find(table, router6));
+    uint32_t known = 0;
+    for (uint32_t host = 2; host < 20000; host++) {
+        make_ip6(ip, host);
+        known += tw_neighbours6_find(table, ip) != NULL;
+    }
+    assert_in_range(known, 900, 1023);
     free(table);
 }
 
@@ -530,6 +603,8 @@ int main(void)
         cmocka_unit_test(neighbours_make_room),
         cmocka_unit_test(neighbours_keep_the_gateway),
         cmocka_unit_test(neighbours_ask_rarely),
+        cmocka_unit_test(neighbours6_find_next_hops),
+        cmocka_unit_test(neighbours6_make_room_but_keep_the_gateway),
         cmocka_unit_test(sessions_cannot_be_enumerated),
         cmocka_unit_test(sessions_are_taken_by_id),
         cmocka_unit_test(sessions_fill_a_worker),

@@ -356,7 +356,7 @@ static void answers_neighbours(void **state)
     assert_int_equal(rig_outcome(&rig, TW_OUTCOME_ARP_HANDLED), 10);
     assert_int_equal(rig_outcome(&rig, TW_OUTCOME_ARP_BUDGET), 3);
     assert_int_equal(rig_events(&rig, TW_EVENT_NEIGHBOUR_SEEN, &event), 10);
-    assert_int_equal(event.neighbour.ipv4, TEST_CLIENT_ADDRESS);
+    assert_int_equal(tw_ip_ipv4(event.neighbour.address.ip), TEST_CLIENT_ADDRESS);
     assert_memory_equal(event.neighbour.mac, test_client_mac, 6);
     for (int i = 0; i < 10; i++) {
         assert_int_equal(rig_sent(&rig, frame), 42);
@@ -372,8 +372,9 @@ static void answers_neighbours(void **state)
     assert_int_equal(rig_outcome(&rig, TW_OUTCOME_ICMP_BUDGET), 3);
     assert_int_equal(rig_sent(&rig, frame), size);
     assert_memory_equal(frame, test_client_mac, 6);
-    struct tw_worker_command command = {.type = TW_COMMAND_ARP_REQUEST,
-                                        .neighbour.ipv4 = TEST_SERVER_ADDRESS + 9};
+    struct tw_worker_command command = {.type = TW_COMMAND_NEIGHBOUR_ASK,
+                                        .neighbour.address =
+                                            tw_address_from_ipv4(TEST_SERVER_ADDRESS + 9, 0)};
     while (rig_sent(&rig, frame) > 0)
         continue;
     rig_command(&rig, 0, &command);
@@ -400,13 +401,14 @@ static void asks_for_unknown_neighbours(void **state)
     rig_turn(&rig, RIG_MS);
     assert_int_equal(rig_send(&rig, TW_SEND_NO_NEIGHBOUR), 2);
     assert_int_equal(rig_events(&rig, TW_EVENT_NEIGHBOUR_WANTED, &event), 1);
-    assert_int_equal(event.neighbour.ipv4, near.ip);
+    assert_int_equal(tw_ip_ipv4(event.neighbour.address.ip), near.ip);
     rig_client_hello(&rig, &far, 0);
     rig_turn(&rig, RIG_MS);
     assert_int_equal(rig_events(&rig, TW_EVENT_NEIGHBOUR_WANTED, &event), 2);
-    assert_int_equal(event.neighbour.ipv4, rig.config.ports[0].gateway);
+    assert_int_equal(tw_ip_ipv4(event.neighbour.address.ip), rig.config.ports[0].gateway);
     struct tw_worker_command command = {.type = TW_COMMAND_NEIGHBOUR_SET,
-                                        .neighbour.ipv4 = rig.config.ports[0].gateway};
+                                        .neighbour.address =
+                                            tw_address_from_ipv4(rig.config.ports[0].gateway, 0)};
     memcpy(command.neighbour.mac, test_client_mac, 6);
     rig_command(&rig, 0, &command);
     rig_client_hello(&rig, &far, 0);

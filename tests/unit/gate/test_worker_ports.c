@@ -27,8 +27,9 @@ static void start(uint32_t workers)
 
 static void know(uint8_t interface, uint32_t address)
 {
-    struct tw_worker_command command = {.type = TW_COMMAND_NEIGHBOUR_SET,
-                                        .neighbour = {.ipv4 = address, .interface = interface}};
+    struct tw_worker_command command = {
+        .type = TW_COMMAND_NEIGHBOUR_SET,
+        .neighbour = {.address = tw_address_from_ipv4(address, 0), .interface = interface}};
     memcpy(command.neighbour.mac, test_client_mac, 6);
     for (uint32_t i = 0; i < rig.workers; i++)
         rig_command(&rig, i, &command);
@@ -115,13 +116,14 @@ static void ports_answer_for_their_own_address(void **state)
     struct tw_worker_event event;
     assert_int_equal(rig_events(&rig, TW_EVENT_NEIGHBOUR_SEEN, &event), 1);
     assert_int_equal(event.neighbour.interface, 1);
-    assert_int_equal(event.neighbour.ipv4, CLIENT2);
+    assert_int_equal(tw_ip_ipv4(event.neighbour.address.ip), CLIENT2);
     assert_int_equal(rig_sent_by(&rig, 0, frame), 0);
     assert_int_equal(rig_sent_by(&rig, 1, frame), TW_ARP_FRAME_SIZE);
     assert_int_equal(tw_load_be32(frame + 28), TEST_SERVER_ADDRESS2);
     /* Questions of our own go out where they belong. */
-    struct tw_worker_command ask = {.type = TW_COMMAND_ARP_REQUEST,
-                                    .neighbour = {.ipv4 = CLIENT2 + 5, .interface = 1}};
+    struct tw_worker_command ask = {
+        .type = TW_COMMAND_NEIGHBOUR_ASK,
+        .neighbour = {.address = tw_address_from_ipv4(CLIENT2 + 5, 0), .interface = 1}};
     rig_command(&rig, 0, &ask);
     rig_turn(&rig, RIG_MS);
     assert_int_equal(rig_sent_by(&rig, 0, frame), 0);
@@ -143,7 +145,7 @@ static void unknown_next_hops_name_their_port(void **state)
     rig_turn(&rig, RIG_MS);
     assert_int_equal(rig_events(&rig, TW_EVENT_NEIGHBOUR_WANTED, &event), 1);
     assert_int_equal(event.neighbour.interface, 1);
-    assert_int_equal(event.neighbour.ipv4, CLIENT2);
+    assert_int_equal(tw_ip_ipv4(event.neighbour.address.ip), CLIENT2);
     rig_stop(&rig);
 }
 

@@ -65,7 +65,8 @@ static struct sent sent_to(struct rig *rig, uint32_t ip)
 
 static void know_neighbour(struct rig *rig, uint32_t ip)
 {
-    struct tw_worker_command command = {.type = TW_COMMAND_NEIGHBOUR_SET, .neighbour.ipv4 = ip};
+    struct tw_worker_command command = {.type = TW_COMMAND_NEIGHBOUR_SET,
+                                        .neighbour.address = tw_address_from_ipv4(ip, 0)};
     memcpy(command.neighbour.mac, test_client_mac, 6);
     rig_command(rig, 0, &command);
 }

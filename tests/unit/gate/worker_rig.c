@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tests/unit/gate/worker_rig.h"
 
+#include "tests/unit/gate/frame_builder_ipv6.h"
+
 #include "dataplane/gate/move.h"
 
 #include "tests/unit/gate/allocations.h"
@@ -166,7 +168,8 @@ void rig_start(struct rig *rig)
     cookie.cookie.slot = 7;
     struct tw_worker_command linked = {.type = TW_COMMAND_CONTROL_STATE, .control.linked = 1};
     struct tw_worker_command neighbour = {.type = TW_COMMAND_NEIGHBOUR_SET,
-                                          .neighbour.ipv4 = TEST_CLIENT_ADDRESS};
+                                          .neighbour.address =
+                                              tw_address_from_ipv4(TEST_CLIENT_ADDRESS, 0)};
     memcpy(neighbour.neighbour.mac, test_client_mac, 6);
     for (uint32_t i = 0; i < rig->workers; i++) {
         rig->worker[i] = tw_worker_create(&rig->worker_config[i]);
@@ -430,17 +433,18 @@ void rig_client_make(struct rig *rig, struct rig_client *client, uint32_t ip, ui
                              .world = 1,
                              .version = TW_PROTOCOL_VERSION,
                              .suites = TW_SUITE_CHACHA20_POLY1305,
-                             .address_count = 2,
+                             .address_count = 3,
                              .expires_unix_s = 1060,
                              .issued_unix_s = 1000};
     token.addresses[0] = tw_address_from_ipv4(TEST_SERVER_ADDRESS, TEST_SERVER_PORT);
     token.addresses[1] = tw_address_from_ipv4(TEST_SERVER_ADDRESS2, TEST_SERVER_PORT);
+    token.addresses[2] = tw_address_from_ipv6(test_server_ip6, TEST_SERVER_PORT);
     randombytes_buf(token.id, sizeof(token.id));
     randombytes_buf(token.psk, sizeof(token.psk));
     tw_token_audience(token.audience, "rig");
     struct tw_connect_token connect = {.version = TW_PROTOCOL_VERSION,
                                        .suites = TW_SUITE_CHACHA20_POLY1305,
-                                       .address_count = 2,
+                                       .address_count = 3,
                                        .expires_unix_s = 1060};
     memcpy(connect.addresses, token.addresses, sizeof(connect.addresses));
     memcpy(connect.psk, token.psk, TW_KEY_SIZE);
@@ -456,6 +460,8 @@ void rig_client_make(struct rig *rig, struct rig_client *client, uint32_t ip, ui
 static size_t client_frame(uint8_t *frame, const struct rig_client *client, const uint8_t *packet,
                            size_t length)
 {
+    if (!tw_ip_is_zero(client->ip6))
+        return test_udp6_frame(frame, client->ip6, client->port, packet, length);
     size_t size = test_udp_frame(frame, client->ip, client->port, packet, length);
     if (client->interface == 1)
         test_set_destination(frame, TEST_SERVER_ADDRESS2);
@@ -534,6 +540,11 @@ static void receive_from(struct rig *rig, uint32_t port, struct rig_client *clie
             struct tw_parse_rules rules = {
                 .address = clients[i].ip, .prefix_length = 24, .udp_port = clients[i].port};
             memcpy(rules.mac, test_client_mac, 6);
+            rules.has_ipv6 = !tw_ip_is_zero(clients[i].ip6);
+            rules.prefix_length6 = 64;
+            memcpy(rules.address6, clients[i].ip6, sizeof(rules.address6));
+            if (rules.has_ipv6)
+                rules.address = 0;
             struct tw_packet packet = {.frame = frame, .frame_length = (uint32_t)size};
             struct tw_checksum_hints unknown = {TW_CHECKSUM_UNKNOWN, TW_CHECKSUM_UNKNOWN};
             tw_packet_parse(&packet, &rules, unknown);

@@ -45,6 +45,7 @@ struct rig {
 struct rig_client {
     uint32_t ip;
     uint16_t port;
+    uint8_t ip6[16];    /* set: it uses this one, and a port with an IPv6 address */
     uint32_t interface; /* by which its packets reach the engine: 0 unless changed */
     struct tw_handshake_client handshake;
     uint32_t queue; /* at which its sealed packets land */

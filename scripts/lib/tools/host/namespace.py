@@ -74,6 +74,11 @@ class Namespace:
                 result[protocol] = words
         return result
 
+    def kernel_counters6(self):
+        """The same for IPv6: ["Udp6InDatagrams"], ["Ip6InReceives"] …"""
+        return {name: int(value) for name, value in
+                (line.split() for line in self.run("cat", "/proc/net/snmp6").splitlines())}
+
     def close(self):
         self.holder.kill()
 

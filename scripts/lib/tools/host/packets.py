@@ -12,6 +12,7 @@ from . import port
 ETH_P_ALL = 0x0003
 ETH_P_IP = 0x0800
 ETH_P_ARP = 0x0806
+ETH_P_IPV6 = 0x86dd
 PACKET_OUTGOING = 4
 SOURCE_PORT = 5555
 SO_RCVBUFFORCE = 33  # above the limit that the machine sets for everybody
@@ -49,6 +50,33 @@ def ipv4(payload, source=port.BOTS_ADDRESS, destination=port.ENGINE_ADDRESS, *, 
     if bad_checksum:
         value ^= 0x1111
     return head[:10] + struct.pack("!H", value) + head[12:] + payload
+
+
+def pseudo6(source, destination, protocol, length):
+    return socket.inet_pton(socket.AF_INET6, source) + socket.inet_pton(
+        socket.AF_INET6, destination) + struct.pack("!IHBB", length, 0, 0, protocol)
+
+
+def udp6(payload, source, destination, source_port=SOURCE_PORT, destination_port=40000,
+         length=None):
+    """A UDP packet with its checksum over the pseudo header of IPv6."""
+    size = 8 + len(payload) if length is None else length
+    head = struct.pack("!HHHH", source_port, destination_port, size, 0)
+    value = checksum(pseudo6(source, destination, socket.IPPROTO_UDP, size) + head + payload)
+    return head[:6] + struct.pack("!H", value or 0xffff) + payload
+
+
+def icmp6(kind, body, source, destination, code=0):
+    head = struct.pack("!BBH", kind, code, 0)
+    value = checksum(pseudo6(source, destination, socket.IPPROTO_ICMPV6, 4 + len(body)) + head
+                     + body)
+    return head[:2] + struct.pack("!H", value) + body
+
+
+def ipv6(payload, source, destination, *, next_header=17, hop_limit=64, length=None, version=6):
+    size = len(payload) if length is None else length
+    return struct.pack("!IHBB", version << 28, size, next_header, hop_limit) + socket.inet_pton(
+        socket.AF_INET6, source) + socket.inet_pton(socket.AF_INET6, destination) + payload
 
 
 def ethernet(payload, destination, source, ethertype=ETH_P_IP):

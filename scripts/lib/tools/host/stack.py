@@ -11,10 +11,12 @@ import time
 from .. import shell
 from . import port as port_module
 from .bots import Bots
+from .dual_port import DualPort
 from .hugepages import Hugepages
 from .process import Process, wait_until
 
 UDP_PORT = 40000
+PORTS = {**port_module.PORTS, "dual": DualPort}
 MEMORY_MB = 256
 EXECUTABLES = {"engine": "dataplane/engine/tickwire-engine", "control": "control/tickwire-control",
                "cli": "control/tickwire", "load": "tests/load/tickwire-load"}
@@ -50,7 +52,7 @@ class Stack:
         """Directory, port, hugepages and configuration; no daemon yet."""
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="tickwire-"))
         Stack.made_directories.append(self.directory)
-        self.port = port_module.PORTS[self.port_kind](self.directory)
+        self.port = PORTS[self.port_kind](self.directory)
         if self.want_huge:
             self.hugepages = Hugepages(MEMORY_MB + 64, self.log)
         self.write_config(self.settings)
