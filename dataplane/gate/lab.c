@@ -4,6 +4,10 @@
 #include "dataplane/wire/keys.h"
 #include "tickwire/assert.h"
 
+/* Captured clients acknowledge the packets of the server of their time. Ours are numbered beyond
+ * all of those, or an ack could name one that was not sent yet, which is refused. */
+#define LAB_SEQUENCE_FIRST (UINT64_C(1) << 24)
+
 static void refuse(struct tw_worker *worker, uint32_t number)
 {
     if (worker->lab.refused == 0 || number < worker->lab.first_refused)
@@ -39,7 +43,7 @@ void tw_lab_install(struct tw_worker *worker, const struct tw_lab_install *insta
                          install->secret_client_to_server);
     tw_packet_key_expand(&body->send_key, aead, install->suite, install->secret_server_to_client);
     tw_replay_init(&body->replay);
-    body->send_sequence = TW_SEQUENCE_FIRST;
+    body->send_sequence = LAB_SEQUENCE_FIRST;
     body->account = install->account;
     body->installed_ns = worker->now_ns;
     body->world = install->world;

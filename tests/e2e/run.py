@@ -26,6 +26,7 @@ import test_fresh_machine  # noqa: E402
 import test_handshake  # noqa: E402
 import test_hostile  # noqa: E402
 import test_ipv6  # noqa: E402
+import test_lab  # noqa: E402
 import test_loss  # noqa: E402
 import test_messages  # noqa: E402
 import test_ports  # noqa: E402
@@ -37,7 +38,7 @@ import test_tokens  # noqa: E402
 
 MODULES = [test_configuration, test_cli, test_filters, test_python_client, test_handshake,
            test_tokens, test_hostile, test_ipv6, test_ports, test_privileges, test_telemetry,
-           test_budgets, test_roaming, test_loss, test_messages, test_clients,
+           test_budgets, test_roaming, test_lab, test_loss, test_messages, test_clients,
            test_fresh_machine]
 
 

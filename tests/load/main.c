@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tests/load/bots.h"
+#include "tests/load/lab/capture_options.h"
 #include "tests/load/options.h"
 #include "tests/load/report.h"
 #include "tests/load/tokens.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
@@ -76,13 +79,34 @@ static int run_bots(int argc, char **argv)
     return ok ? EXIT_OK : EXIT_FAILED;
 }
 
+/* A program of its own beside this one: it needs DPDK, and bots do not. */
+static int run_replay(char **argv)
+{
+    char path[4096];
+    ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - sizeof("-replay"));
+    if (length > 0 && (size_t)length < sizeof(path) - sizeof("-replay")) {
+        memcpy(path + length, "-replay", sizeof("-replay"));
+        execv(path, argv);
+        fprintf(stderr, "tickwire-load: %s: %s\n", path, strerror(errno));
+    } else {
+        fputs("tickwire-load: cannot tell where it stands\n", stderr);
+    }
+    return EXIT_FAILED;
+}
+
 int main(int argc, char **argv)
 {
     if (argc >= 2 && strcmp(argv[1], "bots") == 0)
         return run_bots(argc - 1, argv + 1);
+    if (argc >= 2 && strcmp(argv[1], "capture") == 0)
+        return tw_capture_main(argc - 1, argv + 1);
+    if (argc >= 2 && strcmp(argv[1], "replay") == 0)
+        return run_replay(argv + 1);
     bool help = argc == 2 && strcmp(argv[1], "--help") == 0;
-    fputs(
-        "usage: tickwire-load bots ...   plays with many clients; see tickwire-load bots --help\n",
-        help ? stdout : stderr);
+    fputs("usage: tickwire-load bots ...      plays with many clients\n"
+          "       tickwire-load capture ...   writes their traffic into a pcap file, from a seed\n"
+          "       tickwire-load replay ...    plays such a file through a DPDK port\n"
+          "each knows --help\n",
+          help ? stdout : stderr);
     return help ? EXIT_OK : EXIT_USAGE;
 }

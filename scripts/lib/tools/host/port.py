@@ -111,4 +111,33 @@ class TapPort:
         self.bots.close()
 
 
-PORTS = {"af_xdp": AfXdpPort, "tap": TapPort, "two": TwoPorts}
+class MemifPort:
+    """Shared memory with another DPDK process: no interface, no kernel, nobody but a replay."""
+
+    kind = "memif"
+    settings = {}
+    title = "memif"
+    engine = bots = None  # no namespaces: nothing leaves the two processes
+
+    def __init__(self, directory):
+        self.socket = f"{directory}/memif.sock"
+
+    def _device(self, role, more=""):
+        return f"net_memif0,role={role},id=0,socket={self.socket},socket-abstract=no{more}"
+
+    @property
+    def device(self):
+        return self._device("server", ",mac=02:74:77:00:00:01")
+
+    @property
+    def other_end(self):
+        return self._device("client")
+
+    def engine_started(self, _engine):
+        """Nothing to do once the engine runs."""
+
+    def close(self):
+        """The socket goes with its directory."""
+
+
+PORTS = {"memif": MemifPort, "af_xdp": AfXdpPort, "tap": TapPort, "two": TwoPorts}

@@ -1,0 +1,315 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A lab: captures out of a seed, imported and replayed over memif, and hostile captures through
+net_pcap. Every count is exact: what the replay sent is what the engine took, packet by packet.
+
+TICKWIRE_CAPTURE=FILE.pcap replays that capture, too; any capture of Ethernet frames will do."""
+import hashlib
+import json
+import os
+import pathlib
+import random
+import struct
+
+import scene
+import test_hostile
+from tools import shell
+
+ENGINE_MAC = "02:74:77:00:00:01"
+PCAP_MAC = "02:70:63:61:70:00"  # what net_pcap gives its first port
+CLIENTS = 20
+SECONDS = 1
+COPIES = test_hostile.COPIES
+# Whatever a capture's speed and a machine's load: no client is cut off.
+PATIENT = {"limits.session_pps": 100000, "limits.idle_timeout_ms": 600000}
+
+
+def _start_lab(options, **settings):
+    return scene.start(options, port="memif", huge=False,
+                       settings={"engine.lab": "true", **PATIENT, **settings})
+
+
+def _capture(host, name, *words, clients=CLIENTS, seed=7):
+    """Paths of a capture and its sessions."""
+    capture, sessions = host.directory / f"{name}.pcap", host.directory / f"{name}.sessions"
+    status, output = shell.run([host.executable("load"), "capture", "--out", capture, "--sessions",
+                                sessions, "--clients", clients, "--seconds", SECONDS, "--seed",
+                                seed, *words], timeout_s=60)
+    scene.expect_equal(f"capture\n{output}\nstatus", status, 0)
+    return capture, sessions, json.loads(output)["frames"]
+
+
+def _replay(host, capture, *words):
+    """The report of a replay that went well."""
+    command = [host.executable("load"), "replay", "--capture", capture, "--device",
+               host.port.other_end, "--json", "--nap", *words]
+    status, output = shell.run(command, timeout_s=120)
+    scene.expect_equal(f"replay\n{output}\nstatus", status, 0)
+    return json.loads(output.strip().splitlines()[-1])
+
+
+def _import(host, sessions, count=CLIENTS):
+    result = host.cli("lab", "import", sessions)
+    scene.expect_equal("sessions installed", result["installed"], count)
+    scene.wait_for("they are live", lambda: host.stats()["sessions_live"] == count)
+
+
+def _outcomes(host, before):
+    after = host.settled_stats()
+    scene.expect_equal("sum of all outcomes", sum(after["outcomes"].values()),
+                       after["rx_packets"])
+    # net_memif forgets its own counters when the other end leaves: they are not compared here.
+    return scene.outcome_delta(before, after), after["rx_packets"] - before["rx_packets"]
+
+
+def _sha256(*paths):
+    return [hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest() for path in paths]
+
+
+def test_one_seed_makes_one_capture(options):
+    with _start_lab(options) as host:
+        example = scene.ROOT / "config" / "lab.yaml"
+        scene.expect_equal("the example", host.cli("config", "check", example)["ok"], True)
+        first = _sha256(*_capture(host, "first")[:2])
+        scene.expect_equal("again", _sha256(*_capture(host, "again")[:2]), first)
+        other = _sha256(*_capture(host, "other", seed=8)[:2])
+        scene.expect(other[0] != first[0] and other[1] != first[1], "another seed, the same bytes")
+
+
+def test_replay_keeps_times_and_the_ledger_balances(options):
+    """Three loops, each sealed afresh: no packet number twice, none lost, none refused."""
+    loops = 3
+    with _start_lab(options) as host:
+        capture, sessions, frames = _capture(host, "timed")
+        _import(host, sessions)
+        before = host.settled_stats()
+        report = _replay(host, capture, "--sessions", sessions, "--loops", loops)
+        moved, received = _outcomes(host, before)
+        scene.expect_equal("packets sent", report["sent"]["packets"], frames * loops)
+        scene.expect_equal("frames received", received, frames * loops + report["sent"]["arp"])
+        scene.expect_equal("outcomes", moved, {"accepted": frames * loops,
+                                               "arp_handled": report["sent"]["arp"]})
+        # By its own timestamps: three loops cannot take less time than three captures.
+        scene.expect(report["sent"]["seconds"] > loops * SECONDS * 0.95, f"too fast: {report}")
+        for name in ("gap_error_ns", "late_ns", "pong_ns", "first_ack_ns"):
+            scene.expect(report[name]["p99"] >= report[name]["p50"], f"{name}: {report[name]}")
+        scene.expect(report["received"]["pongs"] > 0, f"no pong came back: {report}")
+        scene.expect_equal("replies that did not open", [report["received"][name] for name in (
+            "foreign", "forged", "repeated", "malformed")], [0, 0, 0, 0])
+        after = host.stats()
+        scene.expect(after["shard_inputs"]["applied"] > 0, "no input was applied")
+        scene.expect_equal("sessions live", after["sessions_live"], CLIENTS)
+
+
+def test_replay_goes_on_and_flat_out(options):
+    """A second run after the first, by --first-loop; then as fast as the port takes them."""
+    with _start_lab(options) as host:
+        capture, sessions, frames = _capture(host, "flat", "--suite", "chacha20_poly1305")
+        _import(host, sessions)
+        before = host.settled_stats()
+        words = ("--sessions", sessions, "--control", host.directory / "control.sock")
+        first = _replay(host, capture, *words, "--speed", "4")
+        scene.expect_equal("lost, by the engine's counters", first["loss"]["lost"], 0)
+        scene.expect(first["sent"]["seconds"] > SECONDS / 4 * 0.95, f"too fast: {first}")
+        flat = _replay(host, capture, *words, "--flat-out", "--ahead", "--loops", 2,
+                       "--first-loop", 1)
+        scene.expect_equal("packets sent flat out", flat["sent"]["packets"], 2 * frames)
+        moved, received = _outcomes(host, before)
+        arp = first["sent"]["arp"] + flat["sent"]["arp"]
+        scene.expect_equal("frames received", received, 3 * frames + arp)
+        scene.expect_equal("outcomes", moved, {"accepted": 3 * frames, "arp_handled": arp})
+
+
+def test_replay_into_a_file_writes_what_it_read(options):
+    """Any DPDK port will do: here net_pcap, whose file holds the capture's frames again."""
+    with _start_lab(options) as host:
+        capture, _, frames = _capture(host, "frames", "--client-hosts", 1)
+        copy = host.directory / "copy.pcap"
+        status, output = shell.run(
+            [host.executable("load"), "replay", "--capture", capture, "--device",
+             f"net_pcap0,tx_pcap={copy}", "--flat-out", "--json", "--drain", 0], timeout_s=60)
+        scene.expect_equal(f"replay\n{output}\nstatus", status, 0)
+        scene.expect_equal("frames", _frames(copy), _frames(capture))
+        scene.expect_equal("their number", len(_frames(copy)), frames)
+
+
+def _frames(path):
+    content, at, frames = path.read_bytes(), 24, []
+    while at < len(content):
+        length = struct.unpack_from("<I", content, at + 8)[0]
+        frames.append(content[at + 16:at + 16 + length])
+        at += 16 + length
+    return frames
+
+
+def test_replayed_numbers_are_repeats(options):
+    """Without sessions a capture is played as it is: the second time the engine knows it all."""
+    with _start_lab(options) as host:
+        capture, sessions, frames = _capture(host, "same")
+        _import(host, sessions)
+        before = host.settled_stats()
+        for _ in range(2):
+            _replay(host, capture, "--flat-out")
+        moved, received = _outcomes(host, before)
+        scene.expect_equal("frames received", received, 2 * frames)
+        scene.expect_equal("accepted", moved["accepted"], frames)
+        scene.expect_equal("repeats", moved.get("replay_duplicate", 0)
+                           + moved.get("replay_old", 0), frames)
+
+
+def _refusal(host, *words):
+    status, output = host.cli_status("lab", "import", *words)
+    return status, json.loads(output)["error"]
+
+
+def test_import_is_all_or_nothing(options):
+    with _start_lab(options) as host:
+        _, sessions, _ = _capture(host, "small")
+        _, larger, _ = _capture(host, "larger", clients=CLIENTS + 10, seed=9)
+        _import(host, sessions)
+        status, error = _refusal(host, larger)
+        scene.expect_equal("status, code", (status, error["code"]), (1, "IMPORT_REFUSED"))
+        scene.expect("record 0 (connection " in error["message"]
+                     and f"{CLIENTS} such records" in error["message"], error["message"])
+        scene.expect_equal("sessions live", host.settled_stats()["sessions_live"], CLIENTS)
+
+
+def test_damaged_sessions_file_is_named(options):
+    with _start_lab(options) as host:
+        _, sessions, _ = _capture(host, "whole")
+        whole = sessions.read_bytes()
+        damaged = host.directory / "damaged.sessions"
+        at = 64 + 3 * 64 + 8  # the world of record 3
+        for content, words in (
+                (whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1:], "record 3 (byte 256)"),
+                (whole[:-1], "cut off"), (whole[:40], "shorter than a header"),
+                (b"\x89PNG" + whole[4:], "not a sessions file")):
+            damaged.write_bytes(content)
+            status, error = _refusal(host, damaged)
+            scene.expect_equal("status, code", (status, error["code"]), (2, "SESSIONS_FILE"))
+            scene.expect(words in error["message"] and str(damaged) in error["message"],
+                         f"{error['message']!r} does not say {words!r}")
+        status, error = _refusal(host, host.directory / "missing.sessions")
+        scene.expect_equal("status", status, 2)
+        scene.expect("No such file" in error["message"], error["message"])
+        scene.expect_equal("sessions live", host.settled_stats()["sessions_live"], 0)
+
+
+def test_no_lab_refuses_an_import(options):
+    with scene.start(options, port="memif", huge=False) as host:
+        _, sessions, _ = _capture(host, "plain")
+        status, error = _refusal(host, sessions)
+        scene.expect_equal("status, code", (status, error["code"]), (1, "NO_LAB"))
+        scene.expect("engine.lab: true" in error["message"], error["message"])
+        scene.expect_equal("lab", host.request("status")["engine"]["lab"], False)
+
+
+def test_lab_refuses_a_real_token(options):
+    with scene.start(options, settings={"engine.lab": "true"}) as host:
+        scene.expect("LAB MODE" in host.engine.log(), "the engine does not say that it is a lab")
+        scene.expect_equal("lab", host.request("status")["engine"]["lab"], True)
+        scene.expect_equal("a player", scene.join_fails(host, host.token("anna")), "refused: 10")
+        stats = host.settled_stats()
+        scene.expect(stats["verdicts"]["lab"] >= 1, f"verdicts: {stats['verdicts']}")
+        scene.expect_equal("welcomed", stats["verdicts"]["welcomed"], 0)
+        scene.expect_ledger(stats)
+
+
+# ---- captures through net_pcap -------------------------------------------------------------------
+
+class _Wire:
+    """What the hostile frames are made for: a port of net_pcap."""
+
+    mac = "02:00:00:00:00:02"
+    engine_mac = PCAP_MAC
+
+
+def _write_pcap(path, frames):
+    with open(path, "wb") as file:
+        file.write(struct.pack("<IHHIIII", 0xa1b23c4d, 2, 4, 0, 0, 65535, 1))
+        for number, frame in enumerate(frames):
+            file.write(struct.pack("<IIII", 0, number * 1000, len(frame), len(frame)) + frame)
+
+
+def _through_net_pcap(options, path, **settings):
+    """Figures of an engine whose port is this file, when all of it was taken."""
+    device = f"net_pcap0,rx_pcap={path}"
+    with scene.start(options, port="memif", huge=False,
+                     settings={"engine.device": device, **settings}) as host:
+        stats = host.settled_stats()
+        scene.expect(host.engine.alive(), "the engine died\n" + host.engine.log())
+        scene.expect_ledger(stats)
+        scene.expect_equal("the engine's end", host.engine.stop(), 0)
+        return stats
+
+
+def _malformed_cases():
+    """(counter, frame) of every class that needs no session."""
+    yield from test_hostile._link_layer(_Wire)  # pylint: disable=protected-access
+    yield from test_hostile._transport(_Wire)  # pylint: disable=protected-access
+
+
+def _temporary(options, name):
+    return pathlib.Path(options.build) / f"{name}-{os.getpid()}.pcap"
+
+
+def test_malformed_corpus_through_net_pcap(options):
+    path = _temporary(options, "malformed")
+    cases = list(_malformed_cases())
+    wanted = {}
+    for counter, _ in cases:
+        wanted[counter] = wanted.get(counter, 0) + COPIES
+    try:
+        _write_pcap(path, [frame for _, frame in cases for _ in range(COPIES)])
+        stats = _through_net_pcap(options, path)
+    finally:
+        path.unlink(missing_ok=True)
+    found = {name: count for name, count in stats["outcomes"].items() if count}
+    # The file is read before the first cookie key has come: hellos may be told to try again.
+    for counts in (found, wanted):
+        counts["cookie_sent"] = counts.get("cookie_sent", 0) + counts.pop("try_again_sent", 0)
+    scene.expect_equal("outcomes", dict(sorted(found.items())), dict(sorted(wanted.items())))
+
+
+def test_mutated_frames_through_net_pcap(options):
+    """Bits flipped, bytes cut off and added, at random: whatever they are, they are counted."""
+    seed = random.SystemRandom().randrange(1 << 32)
+    source = random.Random(seed)
+    frames = []
+    bases = [frame for _, frame in _malformed_cases()]
+    for _ in range(4000):
+        frame = bytearray(source.choice(bases))
+        for _ in range(source.randrange(4)):
+            frame[source.randrange(len(frame))] ^= 1 << source.randrange(8)
+        if source.randrange(3) == 0:
+            frame = frame[:source.randrange(1, len(frame) + 1)]
+        if source.randrange(8) == 0:
+            frame += source.randbytes(source.randrange(64))
+        frames.append(bytes(frame))
+    path = _temporary(options, "mutated")
+    try:
+        _write_pcap(path, frames)
+        stats = _through_net_pcap(options, path)
+        scene.expect_equal(f"frames taken (seed {seed})", stats["rx_packets"], len(frames))
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def test_any_capture_through_net_pcap(options):
+    """A valid capture, whose sessions are not there; and the one that TICKWIRE_CAPTURE names."""
+    path = _temporary(options, "strangers")
+    try:
+        status, output = shell.run(
+            [pathlib.Path(options.build) / "tests/load/tickwire-load", "capture", "--out", path,
+             "--sessions", f"{path}.sessions", "--clients", 50, "--seconds", 2, "--engine-mac",
+             PCAP_MAC], timeout_s=60)
+        scene.expect_equal(f"capture\n{output}\nstatus", status, 0)
+        stats = _through_net_pcap(options, path)
+        scene.expect_equal("strangers' packets", stats["outcomes"]["connection_unknown"],
+                           json.loads(output)["frames"])
+        named = scene.environment.get("TICKWIRE_CAPTURE")
+        if named:
+            stats = _through_net_pcap(options, pathlib.Path(named).resolve())
+            scene.expect(stats["rx_packets"] > 0, f"{named}: nothing was taken")
+    finally:
+        path.unlink(missing_ok=True)
+        pathlib.Path(f"{path}.sessions").unlink(missing_ok=True)

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "tests/load/lab/replay_options.h"
+
+#include "tests/load/lab/arguments.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#define PROGRAM "tickwire-load replay"
+
+static const char help_text[] =
+    "usage: " PROGRAM " --capture FILE.pcap [--sessions FILE] --device DEVICE [options]\n"
+    "\n"
+    "Plays a capture through a DPDK port by its own timestamps. With the sessions file of\n"
+    "`tickwire-load capture` each loop is sealed afresh under the next packet numbers, replies\n"
+    "are opened, and round trips and losses told; without one any capture is played once, as it\n"
+    "is.\n"
+    "\n"
+    "  --device DEVICE   of DPDK: net_memif0,role=client,socket=/tmp/lab.sock, a PCI address …\n"
+    "  --speed X         multiple of the recorded speed (default 1)\n"
+    "  --flat-out        as fast as the port takes packets\n"
+    "  --loops N         default 1\n"
+    "  --first-loop N    go on where an earlier run stopped after N loops (default 0)\n"
+    "  --ahead           seal everything before the first packet is sent: for rates above live\n"
+    "                    sealing; takes memory for all loops, and inputs keep recorded ticks\n"
+    "  --control SOCKET  control plane's CLI socket: losses by the engine's own counters\n"
+    "  --core N          to run on (default 1, or 0 where there is no other)\n"
+    "  --memory-mb N     for DPDK (default 128)\n"
+    "  --hugepages       take hugepages, which must be free; else none\n"
+    "  --nap             sleep where there is time; less precise, kinder to shared cores\n"
+    "  --wait S          for the link to come up (default 10)\n"
+    "  --drain MS        for the last replies (default 300)\n"
+    "  --json            one JSON line instead of a table\n"
+    "\n"
+    "exit status: 0 every packet was sent, 1 something failed, 2 usage\n";
+
+enum {
+    OPTION_CAPTURE = 256,
+    OPTION_SESSIONS,
+    OPTION_DEVICE,
+    OPTION_SPEED,
+    OPTION_FLAT_OUT,
+    OPTION_LOOPS,
+    OPTION_FIRST_LOOP,
+    OPTION_AHEAD,
+    OPTION_CONTROL,
+    OPTION_CORE,
+    OPTION_MEMORY_MB,
+    OPTION_HUGEPAGES,
+    OPTION_NAP,
+    OPTION_WAIT,
+    OPTION_DRAIN,
+    OPTION_JSON,
+    OPTION_HELP,
+};
+
+static const struct option long_options[] = {
+    {"capture", required_argument, NULL, OPTION_CAPTURE},
+    {"sessions", required_argument, NULL, OPTION_SESSIONS},
+    {"device", required_argument, NULL, OPTION_DEVICE},
+    {"speed", required_argument, NULL, OPTION_SPEED},
+    {"flat-out", no_argument, NULL, OPTION_FLAT_OUT},
+    {"loops", required_argument, NULL, OPTION_LOOPS},
+    {"first-loop", required_argument, NULL, OPTION_FIRST_LOOP},
+    {"ahead", no_argument, NULL, OPTION_AHEAD},
+    {"control", required_argument, NULL, OPTION_CONTROL},
+    {"core", required_argument, NULL, OPTION_CORE},
+    {"memory-mb", required_argument, NULL, OPTION_MEMORY_MB},
+    {"hugepages", no_argument, NULL, OPTION_HUGEPAGES},
+    {"nap", no_argument, NULL, OPTION_NAP},
+    {"wait", required_argument, NULL, OPTION_WAIT},
+    {"drain", required_argument, NULL, OPTION_DRAIN},
+    {"json", no_argument, NULL, OPTION_JSON},
+    {"help", no_argument, NULL, OPTION_HELP},
+    {NULL, 0, NULL, 0},
+};
+
+static bool apply_number(struct tw_replay_options *options, int option,
+                         const struct tw_argument *argument)
+{
+    switch (option) {
+    case OPTION_SPEED:
+        return tw_argument_permille(argument, 1, 1000u * 1000u, &options->speed_permille);
+    case OPTION_LOOPS:
+        return tw_argument_number(argument, 1, 1u << 28, &options->loops);
+    case OPTION_FIRST_LOOP:
+        return tw_argument_number(argument, 0, 1u << 28, &options->first_loop);
+    case OPTION_CORE:
+        return tw_argument_number32(argument, 0, 1023, &options->core);
+    case OPTION_MEMORY_MB:
+        return tw_argument_number32(argument, 32, 1u << 20, &options->memory_mb);
+    case OPTION_WAIT:
+        return tw_argument_number32(argument, 0, 3600, &options->wait_s);
+    case OPTION_DRAIN:
+        return tw_argument_number32(argument, 0, 60000, &options->drain_ms);
+    default:
+        fputs(PROGRAM ": see --help\n", stderr);
+        return false;
+    }
+}
+
+static bool apply(struct tw_replay_options *options, int option, const struct tw_argument *argument)
+{
+    switch (option) {
+    case OPTION_CAPTURE:
+        options->capture_path = optarg;
+        return true;
+    case OPTION_SESSIONS:
+        options->sessions_path = optarg;
+        return true;
+    case OPTION_DEVICE:
+        options->device = optarg;
+        return true;
+    case OPTION_CONTROL:
+        options->control_socket = optarg;
+        return true;
+    case OPTION_FLAT_OUT:
+        options->speed_permille = 0;
+        return true;
+    case OPTION_AHEAD:
+        options->ahead = true;
+        return true;
+    case OPTION_HUGEPAGES:
+        options->hugepages = true;
+        return true;
+    case OPTION_NAP:
+        options->nap = true;
+        return true;
+    case OPTION_JSON:
+        options->json = true;
+        return true;
+    case OPTION_HELP:
+        fputs(help_text, stdout);
+        options->help = true;
+        return true;
+    default:
+        return apply_number(options, option, argument);
+    }
+}
+
+bool tw_replay_options_parse(struct tw_replay_options *options, int argc, char **argv)
+{
+    *options = (struct tw_replay_options){
+        .speed_permille = 1000,
+        .loops = 1,
+        .core = UINT32_MAX,
+        .memory_mb = 128,
+        .wait_s = 10,
+        .drain_ms = 300,
+    };
+    int option = 0;
+    int index = 0;
+    while ((option = getopt_long(argc, argv, "", long_options, &index)) != -1) {
+        struct tw_argument argument = {PROGRAM, long_options[index].name, optarg};
+        if (!apply(options, option, &argument))
+            return false;
+        if (options->help)
+            return true;
+    }
+    if (optind != argc) {
+        fprintf(stderr, PROGRAM ": %s: unexpected argument; see --help\n", argv[optind]);
+        return false;
+    }
+    if (!options->capture_path || !options->device) {
+        fputs(PROGRAM ": --capture and --device are wanted; see --help\n", stderr);
+        return false;
+    }
+    if (!options->sessions_path && (options->loops > 1 || options->first_loop > 0)) {
+        fputs(PROGRAM ": without --sessions nothing can be sealed afresh: one loop only\n", stderr);
+        return false;
+    }
+    return true;
+}
