@@ -21,7 +21,7 @@ static void write_messages(struct tw_writer *writer, const uint8_t *bytes, uint1
 
 static void client(const uint8_t *plain, size_t size)
 {
-    struct tw_client_frames frames, again;
+    struct tw_client_frames frames = {0}, again = {0};
     if (tw_client_frames_decode(&frames, plain, size) != TW_FRAMES_OK)
         return;
     uint8_t *bytes = malloc(size);
@@ -64,7 +64,7 @@ static void client(const uint8_t *plain, size_t size)
 
 static void server(const uint8_t *plain, size_t size)
 {
-    struct tw_server_frames frames, again;
+    struct tw_server_frames frames = {0}, again = {0};
     if (tw_server_frames_decode(&frames, plain, size) != TW_FRAMES_OK)
         return;
     uint8_t *bytes = malloc(size);

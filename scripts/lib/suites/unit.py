@@ -21,11 +21,11 @@ def run(report, long_run):
     timeout_s = 3600 if long_run else 600
     directory = build_sanitized(report)
     if directory:
-        meson.test(report, "gcc asan+ubsan", directory, ["unit"], SANITIZER_ENVIRONMENT | more,
-                   timeout_s=timeout_s)
+        meson.test(report, "gcc asan+ubsan", directory, ["unit", "space"],
+                   SANITIZER_ENVIRONMENT | more, timeout_s=timeout_s)
     directory = meson.build(report, "clang", "clang", ("-Dbuildtype=debugoptimized",),
                             {"CC": "clang"})
     if directory:
-        meson.test(report, "clang", directory, ["unit"], more, timeout_s=timeout_s)
+        meson.test(report, "clang", directory, ["unit", "space"], more, timeout_s=timeout_s)
         checks.run(report, "documents", "tests/style/documents.py",
                    [directory / "control" / "tickwire"])
