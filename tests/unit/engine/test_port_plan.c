@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What ports of many kinds are asked to do. The facts of cards are those of DPDK 22.11's drivers,
- * cut to what matters here. */
+/* What ports of many kinds are asked to do. The shapes are like those of the drivers they are named
+ * after, as far as is known without a card; the decision must be right for any shape. */
 #include "dataplane/engine/port_plan.h"
 
 #include <rte_ethdev.h>
