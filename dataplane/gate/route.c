@@ -214,8 +214,6 @@ static void accept(struct tw_worker *worker, struct tw_packet *packet,
 void tw_route_burst(struct tw_worker *worker, struct tw_burst *burst)
 {
     uint32_t malformed_max = worker->config.config->limits.malformed_max;
-    for (uint32_t n = 0; n < burst->going_count; n++)
-        tw_talk_prefetch(&worker->talk, burst->packets[burst->going[n]].slot);
     for (uint32_t n = 0; n < burst->going_count; n++) {
         struct tw_packet *packet = &burst->packets[burst->going[n]];
         const struct tw_session *session = &worker->sessions.hot[packet->slot];

@@ -14,8 +14,6 @@
 /* Of those with something under way; most are only asked whether it is time. */
 #define SESSIONS_PER_TURN 256u
 #define ALIGNMENT         64u
-/* None of enum tw_link_state. */
-#define STATE_UNTOLD 255u
 /* A stalled message is noticed this much late at most. */
 #define LOOK_US 250000u
 
@@ -62,21 +60,18 @@ void tw_talk_begin(struct tw_worker *worker, uint32_t slot)
                                          .first_sequence = body->send_sequence};
     struct tw_talk_session *session = &talk->sessions[slot];
     bool listed = session->listed;
-    *session = (struct tw_talk_session){.active = true, .listed = listed};
+    *session = (struct tw_talk_session){.listed = listed};
     tw_transport_init(&talk->transports[slot], &config, now_us(worker));
 }
 
 void tw_talk_end(struct tw_worker *worker, uint32_t slot)
 {
-    struct tw_talk_session *session = &worker->talk.sessions[slot];
-    if (session->active)
-        tw_transport_fini(&worker->talk.transports[slot]);
-    session->active = false;
+    tw_transport_fini(&worker->talk.transports[slot]);
 }
 
 void tw_talk_path_changed(struct tw_worker *worker, uint32_t slot)
 {
-    if (worker->talk.sessions[slot].active)
+    if (tw_transport_begun(&worker->talk.transports[slot]))
         tw_transport_path_changed(&worker->talk.transports[slot], now_us(worker));
 }
 
@@ -92,7 +87,7 @@ bool tw_talk_may_move(const struct tw_worker *worker, uint32_t slot)
 void tw_talk_leave(struct tw_worker *worker, uint32_t slot, struct tw_transport *transport)
 {
     *transport = worker->talk.transports[slot];
-    worker->talk.sessions[slot].active = false;
+    worker->talk.transports[slot].sender.pool = NULL; /* it has begun elsewhere */
 }
 
 void tw_talk_arrive(struct tw_worker *worker, uint32_t slot, const struct tw_transport *transport)
@@ -103,8 +98,7 @@ void tw_talk_arrive(struct tw_worker *worker, uint32_t slot, const struct tw_tra
     talk->transports[slot] = *transport;
     talk->transports[slot].sender.pool = &talk->pool;
     talk->transports[slot].receiver.pool = &talk->pool;
-    *session =
-        (struct tw_talk_session){.active = true, .listed = listed, .told_state = STATE_UNTOLD};
+    *session = (struct tw_talk_session){.listed = listed};
 }
 
 static void list(struct tw_talk *talk, uint32_t slot, uint64_t due_us)
@@ -127,11 +121,14 @@ static bool takes_messages(const struct tw_worker *worker, uint32_t slot)
 
 static void tell_state(struct tw_worker *worker, uint32_t slot)
 {
-    struct tw_talk_session *session = &worker->talk.sessions[slot];
-    uint8_t state = worker->talk.transports[slot].congestion.state;
-    if (state != session->told_state && (worker->sessions.hot[slot].due & TW_DUE_JOIN) == 0 &&
-        tw_route_link(worker, slot, state))
-        session->told_state = state;
+    struct tw_transport *transport = &worker->talk.transports[slot];
+    uint8_t state = transport->congestion.state;
+    if ((worker->sessions.hot[slot].due & TW_DUE_JOIN) != 0)
+        return;
+    if (state != transport->state_told && !tw_route_link(worker, slot, state))
+        return;
+    transport->state_told = state;
+    transport->state_news = false;
 }
 
 bool tw_talk_receive(struct tw_worker *worker, uint32_t slot, uint64_t sequence,
@@ -154,7 +151,7 @@ bool tw_talk_receive(struct tw_worker *worker, uint32_t slot, uint64_t sequence,
         return false;
     if (frames->has_messages)
         list(talk, slot, 0);
-    if (frames->has_ack)
+    if (talk->transports[slot].state_news)
         tell_state(worker, slot);
     return true;
 }
@@ -239,13 +236,13 @@ void tw_talk_write(struct tw_worker *worker, uint32_t slot, struct tw_writer *wr
 
 void tw_talk_sent(struct tw_worker *worker, uint32_t slot, uint32_t size)
 {
-    if (worker->talk.sessions[slot].active)
+    if (tw_transport_begun(&worker->talk.transports[slot]))
         tw_transport_sent(&worker->talk.transports[slot], size, now_us(worker));
 }
 
 void tw_talk_unsent(struct tw_worker *worker, uint32_t slot)
 {
-    if (worker->talk.sessions[slot].active)
+    if (tw_transport_begun(&worker->talk.transports[slot]))
         tw_transport_unsent(&worker->talk.transports[slot]);
 }
 
@@ -273,7 +270,7 @@ static bool serve(struct tw_worker *worker, uint32_t slot)
 {
     struct tw_talk_session *session = &worker->talk.sessions[slot];
     struct tw_transport *transport = &worker->talk.transports[slot];
-    if (!session->active || worker->sessions.hot[slot].state != TW_SESSION_LIVE)
+    if (!tw_transport_begun(transport) || worker->sessions.hot[slot].state != TW_SESSION_LIVE)
         return false;
     if (now_us(worker) < session->due_us)
         return true;

@@ -37,9 +37,7 @@ struct tw_client_frames;
 struct tw_talk_session {
     uint64_t due_us; /* when to look at it; in the list only */
     struct tw_budget budget;
-    bool active; /* its transport has begun */
     bool listed;
-    uint8_t told_state; /* the shard knows: enum tw_link_state */
 };
 
 /* A message that a shard is handing over, part by part. */
@@ -95,8 +93,9 @@ static inline void tw_talk_prefetch(const struct tw_talk *talk, uint32_t slot)
 {
     const struct tw_transport *transport = &talk->transports[slot];
     __builtin_prefetch(&transport->acks, 1);
-    __builtin_prefetch(&transport->receiver.heard_us, 1);
-    __builtin_prefetch(&transport->sent.next, 1);
+    __builtin_prefetch(&transport->sender);
+    __builtin_prefetch(&transport->receiver, 1);
+    __builtin_prefetch(&transport->sent, 1);
 }
 
 /* Returned messages, timers, packets of messages. */

@@ -128,7 +128,8 @@ void tw_congestion_acked(struct tw_congestion *congestion, const struct tw_deliv
     congestion->round_acked++;
     congestion->delivered_bytes += delivery->bytes;
     congestion->delivered_at_us = now_us;
-    note_rate(congestion, delivery, now_us);
+    if (delivery->delivered_at_us != 0)
+        note_rate(congestion, delivery, now_us);
     if (delivery->limited)
         grow(congestion, delivery->bytes, now_us);
 }

@@ -48,7 +48,7 @@ void tw_congestion_reset_path(struct tw_congestion *congestion, uint64_t now_us)
 struct tw_delivery {
     uint32_t bytes;           /* of the packet acknowledged */
     uint32_t delivered_bytes; /* congestion's count when it was sent, low 32 bits */
-    uint64_t delivered_at_us; /* and its time */
+    uint64_t delivered_at_us; /* and its time; 0: it had no messages, and is no sample */
     bool limited;             /* the window was in use when it was sent */
 };
 void tw_congestion_acked(struct tw_congestion *congestion, const struct tw_delivery *delivery,

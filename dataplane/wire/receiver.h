@@ -27,16 +27,18 @@ struct tw_receiver_channel {
 };
 
 struct tw_receiver {
-    struct tw_block_pool *pool;
-    struct tw_receiver_channel channels[TW_CHANNEL_COUNT];
+    /* what every packet touches */
+    uint64_t heard_us;
+    uint64_t resumed_us; /* first packet after a silence */
     struct tw_message_list ready;
     uint32_t ready_blocks;
-    uint32_t unfinished;    /* messages of which something is here */
+    uint32_t unfinished; /* messages of which something is here */
+    /* what messages touch */
+    struct tw_block_pool *pool;
     uint16_t latest_number; /* of channel 0 */
     bool latest_seen;
     bool compressed_allowed;
-    uint64_t resumed_us; /* first packet after a silence */
-    uint64_t heard_us;
+    struct tw_receiver_channel channels[TW_CHANNEL_COUNT];
     /* counted */
     uint64_t messages, duplicate_bytes, no_room, abandoned, superseded;
 };

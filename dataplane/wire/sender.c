@@ -21,6 +21,13 @@ static void drop(struct tw_sender *sender, struct tw_message *message)
     tw_message_free(sender->pool, message);
 }
 
+static void drop_latest(struct tw_sender *sender)
+{
+    drop(sender, tw_message_at(sender->pool, sender->latest));
+    sender->latest = 0;
+    sender->queued--;
+}
+
 void tw_sender_fini(struct tw_sender *sender)
 {
     for (uint32_t i = 0; i < TW_CHANNEL_COUNT; i++) {
@@ -35,8 +42,7 @@ void tw_sender_fini(struct tw_sender *sender)
         }
     }
     if (sender->latest != 0)
-        drop(sender, tw_message_at(sender->pool, sender->latest));
-    sender->latest = 0;
+        drop_latest(sender);
 }
 
 /* `change` more (or fewer) granules of the message are to be sent. */
@@ -44,6 +50,7 @@ static void count_queued(struct tw_sender *sender, const struct tw_message *mess
 {
     struct tw_sender_channel *channel = &sender->channels[message->channel];
     channel->queued += (uint32_t)change;
+    sender->queued += (uint32_t)change;
     if (message->size <= KEEP_WHOLE)
         channel->queued_whole += (uint32_t)change;
 }
@@ -147,9 +154,10 @@ static bool fill(struct tw_sender *sender, struct tw_message *message,
 static void queue_latest(struct tw_sender *sender, struct tw_message *message)
 {
     if (sender->latest != 0) {
-        drop(sender, tw_message_at(sender->pool, sender->latest));
+        drop_latest(sender);
         sender->replaced++;
     }
+    sender->queued++;
     message->number = ++sender->latest_number;
     sender->latest = message->index;
 }
@@ -338,8 +346,7 @@ static void write_latest(struct tw_sender *sender, struct tw_writer *writer)
     struct tw_entry entry = whole_entry(message);
     copy_out(sender, message, 0, tw_entry_write(writer, &entry), entry.length);
     sender->channel_bytes[TW_CHANNEL_STATE] += entry.length;
-    drop(sender, message);
-    sender->latest = 0;
+    drop_latest(sender);
 }
 
 uint32_t tw_sender_write(struct tw_sender *sender, uint32_t channel, bool whole,
@@ -478,8 +485,7 @@ void tw_sender_expire(struct tw_sender *sender, uint64_t now_us)
     struct tw_message *latest =
         sender->latest != 0 ? tw_message_at(sender->pool, sender->latest) : NULL;
     if (latest && latest->time_us != 0 && latest->time_us <= now_us) {
-        drop(sender, latest);
-        sender->latest = 0;
+        drop_latest(sender);
         sender->expired++;
     }
 }

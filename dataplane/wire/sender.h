@@ -33,13 +33,16 @@ struct tw_sender_channel {
 };
 
 struct tw_sender {
+    /* what every packet asks */
+    uint32_t queued;      /* granules to be sent, of all channels; the latest counts as one */
+    uint32_t blocks;      /* held by all messages */
+    uint64_t deadline_us; /* the earliest; UINT64_MAX: none */
+    /* what messages touch */
     struct tw_block_pool *pool;
-    struct tw_sender_channel channels[TW_CHANNEL_COUNT];
+    uint32_t blocks_max;
     uint16_t latest; /* channel 0: the one message to be sent; 0: none */
     uint16_t latest_number;
-    uint32_t blocks; /* held by all messages */
-    uint32_t blocks_max;
-    uint64_t deadline_us; /* the earliest; UINT64_MAX: none */
+    struct tw_sender_channel channels[TW_CHANNEL_COUNT];
     /* counted, bytes of messages without any header */
     uint64_t messages, sent_bytes, again_bytes, lost_bytes, expired, replaced;
     uint64_t channel_bytes[TW_CHANNEL_COUNT];

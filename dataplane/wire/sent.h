@@ -36,6 +36,8 @@ struct tw_sent_packet {
     bool limited;
 };
 
+static_assert(sizeof(struct tw_sent_packet) == 32u, "none crosses a line");
+
 struct tw_sent {
     uint64_t next;   /* number of the next packet */
     uint64_t oldest; /* all numbers below are settled */
@@ -43,7 +45,7 @@ struct tw_sent {
     uint32_t runs_next;      /* ever */
     uint32_t flight_packets; /* open ones with runs */
     uint32_t flight_bytes;
-    struct tw_sent_packet packets[TW_SENT_PACKETS];
+    struct tw_sent_packet packets[TW_SENT_PACKETS] __attribute__((aligned(64))); /* two a line */
     struct tw_run runs[TW_SENT_RUNS];
 };
 

@@ -38,10 +38,11 @@ void tw_transport_init(struct tw_transport *transport, const struct tw_transport
 
 void tw_transport_fini(struct tw_transport *transport)
 {
-    if (!transport->sender.pool)
+    if (!tw_transport_begun(transport))
         return;
     tw_sender_fini(&transport->sender);
     tw_receiver_fini(&transport->receiver);
+    transport->sender.pool = NULL;
 }
 
 void tw_transport_path_changed(struct tw_transport *transport, uint64_t now_us)
@@ -50,6 +51,13 @@ void tw_transport_path_changed(struct tw_transport *transport, uint64_t now_us)
     transport->probe_backoff = 0;
     transport->reorder_packets = REORDER_PACKETS;
     transport->reorder_eighths = REORDER_EIGHTHS;
+}
+
+static void update_state(struct tw_transport *transport, uint64_t now_us)
+{
+    uint8_t before = transport->congestion.state;
+    tw_congestion_update(&transport->congestion, now_us);
+    transport->state_news |= transport->congestion.state != before;
 }
 
 /* ---- acknowledged and lost ---------------------------------------------------------------------
@@ -161,7 +169,7 @@ static void apply_ack(struct tw_transport *transport, const struct tw_frame_ack 
             packet_late(transport, sequence);
     }
     detect_losses(transport, now_us);
-    tw_congestion_update(&transport->congestion, now_us);
+    update_state(transport, now_us);
 }
 
 /* ---- receiving ---------------------------------------------------------------------------------
@@ -245,7 +253,7 @@ static void write_channel(struct tw_transport *transport, uint32_t channel,
                                      transport->runs + transport->run_count, room);
     if (count > 0)
         transport->channel_at_us[channel] = writing->now_us;
-    transport->run_count += count;
+    transport->run_count = (uint16_t)(transport->run_count + count);
 }
 
 static void write_messages(struct tw_transport *transport, const struct writing *writing,
@@ -264,6 +272,8 @@ static void write_messages(struct tw_transport *transport, const struct writing 
 static bool has_any(const struct tw_transport *transport, bool paced, uint64_t now_us)
 {
     bool whole;
+    if (transport->sender.queued == 0)
+        return false;
     for (uint32_t channel = 0; channel < TW_CHANNEL_COUNT; channel++) {
         if (allowed(transport, channel, paced, now_us, &whole))
             return true;
@@ -281,6 +291,8 @@ bool tw_transport_write(struct tw_transport *transport, struct tw_writer *writer
         tw_frame_write_ack(writer, &ack);
         tw_acks_sent(&transport->acks);
     }
+    if (transport->sender.queued == 0)
+        return false;
     bool paced = transport->probes > 0 || tw_congestion_may_send(&transport->congestion, now_us);
     /* The log can always take one more packet: the oldest is given up for it. */
     if (tw_writer_left(writer) < FRAME_OVERHEAD || !has_any(transport, paced, now_us))
@@ -296,9 +308,25 @@ bool tw_transport_write(struct tw_transport *transport, struct tw_writer *writer
     TW_ASSERT(!body.failed);
     frame[0] = TW_FRAME_MESSAGES;
     tw_store_u16(frame + 1, (uint16_t)(body.next - start));
-    transport->run_bytes = (uint32_t)(body.next - frame);
+    transport->run_bytes = (uint16_t)(body.next - frame);
     *writer = body;
     return true;
+}
+
+/* What a packet of messages will tell about the path's rate once it is acknowledged. */
+static void note_delivery(struct tw_transport *transport, struct tw_sent_packet *packet,
+                          uint64_t now_us)
+{
+    struct tw_congestion *congestion = &transport->congestion;
+    const struct tw_sent *sent = &transport->sent;
+    /* Nothing was on its way: the time before this does not count as delivery. */
+    if (sent->flight_packets == 0)
+        congestion->delivered_at_us = now_us;
+    packet->delivered_bytes = (uint32_t)congestion->delivered_bytes;
+    packet->delivered_at_us = congestion->delivered_at_us;
+    /* With one packet more, half of the window would be in use. */
+    packet->limited =
+        sent->flight_bytes + packet->size + TW_DATAGRAM_MAX > congestion->window_bytes / 2u;
 }
 
 void tw_transport_sent(struct tw_transport *transport, uint32_t size, uint64_t now_us)
@@ -306,22 +334,10 @@ void tw_transport_sent(struct tw_transport *transport, uint32_t size, uint64_t n
     struct tw_sent *sent = &transport->sent;
     while (tw_sent_full(sent))
         packet_lost(transport, sent->oldest, now_us);
-    const struct tw_congestion *congestion = &transport->congestion;
     struct tw_sent_packet packet = {
-        .at_us = now_us,
-        .delivered_bytes = (uint32_t)congestion->delivered_bytes,
-        .delivered_at_us = congestion->delivered_at_us,
-        .runs = (uint16_t)transport->run_count,
-        .size = (uint16_t)size,
-        /* With one packet more, half of the window would be in use. */
-        .limited = transport->run_count > 0 &&
-                   sent->flight_bytes + size + TW_DATAGRAM_MAX > congestion->window_bytes / 2u,
-    };
-    if (sent->oldest == sent->next) {
-        /* Nothing was on its way: the time before this does not count as delivery. */
-        packet.delivered_at_us = now_us;
-        transport->congestion.delivered_at_us = now_us;
-    }
+        .at_us = now_us, .runs = transport->run_count, .size = (uint16_t)size};
+    if (transport->run_count > 0)
+        note_delivery(transport, &packet, now_us);
     tw_sent_record(sent, &packet, transport->runs);
     if (transport->run_count > 0) {
         transport->flight_at_us = now_us;
@@ -380,11 +396,13 @@ void tw_transport_update(struct tw_transport *transport, uint64_t now_us)
     detect_losses(transport, now_us);
     if (now_us >= probe_due_us(transport))
         probe(transport, now_us);
-    tw_congestion_update(&transport->congestion, now_us);
+    update_state(transport, now_us);
 }
 
 static bool wants_messages(struct tw_transport *transport, uint64_t now_us)
 {
+    if (transport->sender.queued == 0)
+        return false;
     if (tw_sent_runs_left(&transport->sent) == 0)
         return tw_sender_has(&transport->sender, TW_CHANNEL_STATE, false);
     bool paced = transport->probes > 0 || tw_congestion_may_send(&transport->congestion, now_us);

@@ -32,30 +32,41 @@ struct tw_transport_config {
     uint64_t first_sequence;  /* number of the first packet to be sent */
 };
 
+#define TW_TRANSPORT_LINE __attribute__((aligned(64)))
+
+/* A packet without messages, in or out, touches four lines of it and one of the sent log. */
 struct tw_transport {
     struct tw_acks acks;
-    struct tw_sender sender;
-    struct tw_receiver receiver;
-    struct tw_congestion congestion;
-    struct tw_sent sent;
+    uint64_t largest_lost;
+    uint16_t run_count; /* of the packet being made */
+    uint16_t run_bytes;
+    bool state_news;    /* the state is another one; whoever tells others clears it … */
+    uint8_t state_told; /* … and notes here what they know: enum tw_link_state */
+    struct tw_sender sender TW_TRANSPORT_LINE;
+    struct tw_receiver receiver TW_TRANSPORT_LINE;
+    struct tw_sent sent TW_TRANSPORT_LINE;
+    struct tw_congestion congestion TW_TRANSPORT_LINE;
     struct tw_run runs[TW_TRANSPORT_RUNS_PER_PACKET]; /* of the packet being made */
-    uint32_t run_count;
-    uint32_t run_bytes;
     uint32_t writes;
     uint32_t probes;                          /* packets that may leave beyond the window */
     uint32_t probe_backoff;                   /* probe time-outs in a row */
     uint64_t flight_at_us;                    /* newest packet with runs, or newest ack of one */
     uint64_t channel_at_us[TW_CHANNEL_COUNT]; /* when it last had a place in a packet */
-    uint64_t largest_lost;
-    uint32_t reorder_packets; /* a packet so far behind is lost … */
+    uint32_t reorder_packets;                 /* a packet so far behind is lost … */
     uint32_t reorder_eighths; /* … or older than a round trip and so many eighths of one */
     uint64_t packets_acked, packets_lost, packets_late, bytes_lost;
 };
 
 void tw_transport_init(struct tw_transport *transport, const struct tw_transport_config *config,
                        uint64_t now_us);
-/* Gives all blocks back; taken messages are the taker's. */
+/* Gives all blocks back; taken messages are the taker's. Twice, or before init in zeroed memory, is
+ * allowed. */
 void tw_transport_fini(struct tw_transport *transport);
+/* Between init and fini? */
+static inline bool tw_transport_begun(const struct tw_transport *transport)
+{
+    return transport->sender.pool != NULL;
+}
 /* The session moved to another path: what was measured of the old one is forgotten. */
 void tw_transport_path_changed(struct tw_transport *transport, uint64_t now_us);
 
