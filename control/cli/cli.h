@@ -82,6 +82,7 @@ void tw_json_print(const json_t *value);
 
 void tw_print_object(const struct tw_cli *cli, const json_t *result);
 void tw_print_status(const struct tw_cli *cli, const json_t *result);
+void tw_print_debug_space(const struct tw_cli *cli, const json_t *result);
 void tw_print_drops(const struct tw_cli *cli, const json_t *result);
 void tw_print_sessions(const struct tw_cli *cli, const json_t *result);
 void tw_print_accounts(const struct tw_cli *cli, const json_t *result);

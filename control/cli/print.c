@@ -127,6 +127,23 @@ void tw_print_drops(const struct tw_cli *cli, const json_t *result)
     print_section("PORT", result);
 }
 
+void tw_print_debug_space(const struct tw_cli *cli, const json_t *result)
+{
+    (void)cli;
+    print_section("SPATIAL INDEX", result);
+    fputc('\n', stdout);
+    json_t *rows = header("FIGURE", "VALUE", "MEANING");
+    size_t index;
+    json_t *row;
+    json_array_foreach(json_object_get(result, "figures"), index, row)
+    {
+        (void)json_array_append_new(rows, json_pack("[O, o, O]", json_object_get(row, "name"),
+                                                    tw_table_cell(json_object_get(row, "value")),
+                                                    json_object_get(row, "meaning")));
+    }
+    tw_table_print(stdout, rows);
+}
+
 static json_t *date_cell(const json_t *value)
 {
     char text[32];

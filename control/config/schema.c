@@ -17,6 +17,13 @@ static const struct tw_schema_choice aead_choices[] = {
     {"ipsec-mb", TW_AEAD_CHOICE_IPSEC_MB},
     {"chacha-lanes", TW_AEAD_CHOICE_CHACHA_LANES},
     {NULL, 0}};
+static const struct tw_schema_choice simd_choices[] = {{"auto", TW_SIMD_CHOICE_AUTO},
+                                                       {"scalar", TW_SIMD_CHOICE_SCALAR},
+                                                       {"avx2", TW_SIMD_CHOICE_AVX2},
+                                                       {"avx512", TW_SIMD_CHOICE_AVX512},
+                                                       {NULL, 0}};
+static const struct tw_schema_choice index_choices[] = {
+    {"grid", TW_INDEX_CHOICE_GRID}, {"octree", TW_INDEX_CHOICE_OCTREE}, {NULL, 0}};
 static const struct tw_schema_choice lab_choices[] = {
     {"false", TW_LAB_MODE_OFF}, {"true", TW_LAB_MODE_ON}, {NULL, 0}};
 static const struct tw_schema_choice suite_choices[] = {
@@ -142,6 +149,8 @@ const struct tw_schema_key tw_schema_keys[] = {
            "how long it sleeps while there is no session"),
     CHOICE(engine, aead, aead_choices, "auto",
            "packet cipher; auto takes the fastest that passes its self-test at start"),
+    CHOICE(engine, simd, simd_choices, "auto",
+           "vector instructions of the spatial index; auto takes the best this CPU has"),
     CHOICE(engine, lab, lab_choices, "false",
            "true: a lab for replayed traffic, which takes imported sessions and refuses players"),
 
@@ -167,7 +176,7 @@ const struct tw_schema_key tw_schema_keys[] = {
 
     NUMBER(world, id, 1, UINT32_MAX, "1", "", "world number; stands in tokens"),
     NUMBER(world, seed, 0, UINT64_MAX, "1", "", "seed of everything random in the world"),
-    /* The simulation's own limits: a grid over 65,536 m takes 64 MB, squared distances of interest
+    /* The simulation's own limits: 16 bits of cells on the wire, squared distances of interest
      * fit 40 bits up to 1,000 m, and at 10 ticks/s a step stays shorter than a body. */
     NUMBER(world, size_m, 64, 65536, "1024", "m", "side of the square world"),
     NUMBER(world, players_max, 1, 65536, "1000", "players", "players at once"),
@@ -185,6 +194,8 @@ const struct tw_schema_key tw_schema_keys[] = {
     NUMBER(world, tick_hz, 10, 240, "60", "1/s", "simulation ticks per second"),
     NUMBER(world, snapshot_hz, 1, 240, "20", "1/s",
            "snapshots per client and second; divides tick_hz"),
+    CHOICE(world, index, index_choices, "grid",
+           "how places are found; octree for worlds that are high and mostly empty"),
     NUMBER(world, spawn_radius_m, 0, 32768, "0", "m",
            "players appear this near to the centre; 0 = anywhere"),
 

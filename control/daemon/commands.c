@@ -14,6 +14,7 @@ static const struct {
 } commands[] = {
     {"status", tw_command_status},
     {"drops", tw_command_drops},
+    {"debug.space", tw_command_debug_space},
     {"session.list", tw_command_session_list},
     {"session.show", tw_command_session_show},
     {"session.kick", tw_command_session_kick},

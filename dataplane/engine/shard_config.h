@@ -4,7 +4,16 @@
 #define TICKWIRE_DATAPLANE_ENGINE_SHARD_CONFIG_H
 
 #include "simulation/shard/shard.h"
+#include "simulation/space/simd/select.h"
 #include "tickwire/config.h"
+
+#include <assert.h>
+
+static_assert(TW_SIMD_CHOICE_AUTO == (int)TW_SPACE_SIMD_AUTO &&
+                  TW_SIMD_CHOICE_SCALAR == (int)TW_SPACE_SIMD_SCALAR &&
+                  TW_SIMD_CHOICE_AVX2 == (int)TW_SPACE_SIMD_AVX2 &&
+                  TW_SIMD_CHOICE_AVX512 == (int)TW_SPACE_SIMD_AVX512,
+              "one list in two places");
 
 static inline struct tw_shard_config tw_shard_config_from(const struct tw_config *config)
 {
@@ -24,6 +33,8 @@ static inline struct tw_shard_config tw_shard_config_from(const struct tw_config
         .tick_hz = world->tick_hz,
         .snapshot_hz = world->snapshot_hz,
         .spawn_radius_m = world->spawn_radius_m,
+        .octree = world->index == TW_INDEX_CHOICE_OCTREE,
+        .kernels = tw_space_simd_select((enum tw_space_simd)config->engine.simd),
         .workers = config->engine.workers,
         .slots_per_worker = config->engine.sessions_max,
     };

@@ -357,6 +357,8 @@ static bool check_counts(const struct tw_config *config, struct tw_topology_erro
     struct tw_shard_config shard = tw_shard_config_from(config);
     if (tw_shard_footprint(&shard) == 0)
         return fail(error, "the world's configuration is out of range");
+    if (!shard.kernels)
+        return fail(error, "engine.simd asks for instructions that this processor lacks");
     return true;
 }
 

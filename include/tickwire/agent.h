@@ -22,7 +22,7 @@
 
 #include <stdint.h>
 
-#define TW_AGENT_VERSION 4u
+#define TW_AGENT_VERSION 5u
 
 enum tw_agent_type {
     /* engine → control */
@@ -292,6 +292,7 @@ struct tw_agent_stats {
     uint64_t players, entities;
     uint64_t snapshots, snapshot_bytes, snapshots_incomplete, snapshots_no_buffer;
     uint64_t records_stale, records_ring_full, view_full, joins_refused;
+    uint64_t space[TW_SPACE_FIGURE_COUNT]; /* of the world's spatial index */
     uint64_t snapshots_thinned, messages_relayed, messages_dropped;
     uint64_t messages_in, messages_out, messages_no_room, messages_backlog, messages_stalled;
     uint64_t state_hash, state_hash_tick;

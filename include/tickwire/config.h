@@ -29,6 +29,19 @@ enum tw_hugepages {
     TW_HUGEPAGES_OFF,
 };
 
+/* Vector instructions of the spatial index. */
+enum tw_simd_choice {
+    TW_SIMD_CHOICE_AUTO, /* the best this CPU has */
+    TW_SIMD_CHOICE_SCALAR,
+    TW_SIMD_CHOICE_AVX2,
+    TW_SIMD_CHOICE_AVX512,
+};
+
+enum tw_index_choice {
+    TW_INDEX_CHOICE_GRID,
+    TW_INDEX_CHOICE_OCTREE,
+};
+
 enum tw_idle {
     TW_IDLE_BACKOFF, /* sleep after some empty polls: cores are shared */
     TW_IDLE_POLL,    /* never sleep: cores are dedicated */
@@ -79,6 +92,7 @@ struct tw_config_engine {
     uint32_t idle_sleep_us; /* so long */
     uint32_t idle_quiet_us; /* while there is no session */
     enum tw_aead_choice aead;
+    enum tw_simd_choice simd;
     enum tw_lab_mode lab;
 };
 
@@ -108,6 +122,7 @@ struct tw_config_world {
     uint32_t view_max; /* entities a client can see at once */
     uint32_t tick_hz;
     uint32_t snapshot_hz;
+    enum tw_index_choice index;
     uint32_t spawn_radius_m; /* players appear this near to the centre; 0 = anywhere */
 };
 

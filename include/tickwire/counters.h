@@ -11,6 +11,7 @@
 
 #include "tickwire/drop_reasons.h"
 #include "tickwire/filter.h"
+#include "tickwire/space_figures.h"
 
 #include <stdatomic.h>
 #include <stddef.h>
@@ -143,7 +144,8 @@ struct tw_shard_counters {
     tw_counter view_full;         /* interest candidates beyond the view's capacity */
     tw_counter state_hash;        /* newest state hash */
     tw_counter state_hash_tick;
-    struct tw_histogram tick_ns; /* start of drain → last snapshot handed over */
+    tw_counter space[TW_SPACE_FIGURE_COUNT]; /* of its world's index */
+    struct tw_histogram tick_ns;             /* start of drain → last snapshot handed over */
 } __attribute__((aligned(64)));
 
 #endif

@@ -25,4 +25,12 @@ static inline int64_t tw_fixed_floor_div(int64_t value, int64_t divisor)
     return quotient - (value % divisor < 0);
 }
 
+/* Between two places on the plane. */
+static inline uint64_t tw_fixed_distance_squared(int32_t ax, int32_t ay, int32_t bx, int32_t by)
+{
+    int64_t dx = (int64_t)ax - bx;
+    int64_t dy = (int64_t)ay - by;
+    return (uint64_t)(dx * dx + dy * dy);
+}
+
 #endif

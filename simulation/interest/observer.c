@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "simulation/interest/observer.h"
 
+#include "simulation/core/fixed.h"
 #include "simulation/interest/snapshot.h"
 #include "tickwire/assert.h"
 
@@ -18,7 +19,6 @@ void tw_interest_carve(struct tw_interest *interest, struct tw_arena *arena,
     interest->observers = tw_arena_take(arena, config->players_max, sizeof(*interest->observers));
     interest->entries = tw_arena_take(arena, entries, sizeof(*interest->entries));
     interest->marks = tw_arena_take(arena, config->entities_max, sizeof(*interest->marks));
-    interest->nearby = tw_arena_take(arena, config->entities_max, sizeof(*interest->nearby));
     interest->keys = tw_arena_take(arena, (size_t)config->entities_max + interest->entries_max,
                                    sizeof(*interest->keys));
     interest->plan = tw_arena_take(arena, 1, tw_snapshot_plan_size(interest->entries_max));
@@ -96,8 +96,8 @@ struct look {
 
 static uint64_t distance_squared(const struct look *look, uint32_t index)
 {
-    const struct tw_grid_node *node = &look->interest->grid->nodes[index];
-    return tw_grid_distance_squared(look->x, look->y, node->x, node->y);
+    const struct tw_entities *entities = look->interest->entities;
+    return tw_fixed_distance_squared(look->x, look->y, entities->x[index], entities->y[index]);
 }
 
 /* The root in whole metres, found from `guess`: between two snapshots a distance changes by a metre
@@ -225,8 +225,8 @@ static uint32_t take_nearest(struct look *look, uint32_t fresh)
     }
     uint32_t known = count;
     for (uint32_t i = 0; i < fresh; i++)
-        keys[count++] = distance_squared(look, interest->nearby[i]) << TW_ENTITY_INDEX_BITS |
-                        interest->nearby[i];
+        keys[count++] = distance_squared(look, interest->index->nearby[i]) << TW_ENTITY_INDEX_BITS |
+                        interest->index->nearby[i];
     TW_ASSERT(known == look->visible && count > view_max);
     select_smallest(keys, count, view_max);
     for (uint32_t i = view_max; i < count; i++) {
@@ -266,20 +266,19 @@ uint32_t tw_observer_look(struct tw_interest *interest, uint32_t player, uint32_
                         .x = interest->entities->x[own_index],
                         .y = interest->entities->y[own_index]};
     review_all(&look);
-    uint32_t found =
-        tw_grid_query(interest->grid, look.x, look.y, interest->config.enter, interest->nearby);
+    uint32_t found = tw_index_near(interest->index, look.x, look.y, interest->config.enter);
     uint32_t fresh = 0;
     for (uint32_t i = 0; i < found; i++) {
-        uint32_t mark = interest->marks[interest->nearby[i]];
+        uint32_t mark = interest->marks[interest->index->nearby[i]];
         if (!mark || look.entries[mark - 1u].state == TW_ENTRY_EXITING)
-            interest->nearby[fresh++] = interest->nearby[i];
+            interest->index->nearby[fresh++] = interest->index->nearby[i];
     }
     uint32_t refused = 0;
     if (look.visible + fresh > interest->config.view_max) {
         refused = take_nearest(&look, fresh);
     } else {
         for (uint32_t i = 0; i < fresh; i++)
-            refused += !take(&look, interest->nearby[i]);
+            refused += !take(&look, interest->index->nearby[i]);
     }
     tidy(&look);
     return refused;

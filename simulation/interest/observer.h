@@ -16,7 +16,7 @@
 #define TICKWIRE_SIMULATION_INTEREST_OBSERVER_H
 
 #include "simulation/interest/records.h"
-#include "simulation/space/grid.h"
+#include "simulation/space/index.h"
 
 #include <assert.h>
 #include <stdbool.h>
@@ -68,13 +68,12 @@ struct tw_interest {
     struct tw_interest_config config;
     uint32_t entries_max; /* per observer: view_max and room for exits under way */
     const struct tw_entities *entities;
-    const struct tw_grid *grid;
+    struct tw_index *index;
     struct tw_records records;
     struct tw_observer *observers; /* by player index */
     struct tw_view_entry *entries; /* entries_max per player */
     /* scratch */
     uint16_t *marks; /* by entity index: position in the view + 1; all 0 between looks */
-    uint32_t *nearby;
     uint64_t *keys;
     struct tw_snapshot_plan *plan;
 };

@@ -24,6 +24,8 @@ struct step {
 };
 
 struct contact {
+    uint64_t squared;   /* distance between the centres */
+    uint32_t handle;    /* of the other */
     int32_t dx, dy;     /* from the other's centre to ours */
     int32_t normal_x;   /* the same direction, in 1/65,536 */
     int32_t normal_y;   /**/
@@ -102,43 +104,68 @@ static int32_t tick_share(int32_t velocity, uint32_t tick, uint32_t tick_hz)
                      tw_fixed_floor_div(velocity * phase, tick_hz));
 }
 
+/* What the other is to us, at this distance. */
+static struct contact contact_with(const struct tw_entities *entities, uint32_t index,
+                                   uint32_t other, uint64_t squared)
+{
+    int64_t apart = (int64_t)entities->radius[index] + entities->radius[other];
+    int64_t distance = tw_fixed_sqrt(squared);
+    struct contact contact = {.squared = squared,
+                              .handle = tw_entities_handle(entities, other).bits,
+                              .dx = entities->x[index] - entities->x[other],
+                              .dy = entities->y[index] - entities->y[other],
+                              .normal_x = TW_FIXED_ONE};
+    if (distance > 0) {
+        contact.normal_x = (int32_t)(contact.dx * (int64_t)TW_FIXED_ONE / distance);
+        contact.normal_y = (int32_t)(contact.dy * (int64_t)TW_FIXED_ONE / distance);
+    }
+    int64_t gap = distance - apart - CONTACT_GAP;
+    contact.gap = gap < -CONTACT_GAP ? -CONTACT_GAP : (int32_t)gap;
+    /* Whoever overlaps already may move, but not deeper. */
+    contact.apart_min = (uint64_t)(apart * apart) < squared ? (uint64_t)(apart * apart) : squared;
+    return contact;
+}
+
+/* Nearest first, equals by handle: contacts are solved one after the other, and their order must
+ * not depend on the history of the index. */
+static void add_contact(struct contacts *contacts, const struct contact *contact)
+{
+    uint32_t at = contacts->count++;
+    for (; at > 0; at--) {
+        const struct contact *before = &contacts->list[at - 1u];
+        if (before->squared < contact->squared ||
+            (before->squared == contact->squared && before->handle < contact->handle))
+            break;
+        contacts->list[at] = *before;
+    }
+    contacts->list[at] = *contact;
+}
+
 /* Everything within reach of the step. */
-static void find_contacts(const struct tw_world *world, uint32_t index, struct step step,
+static void find_contacts(struct tw_world *world, uint32_t index, struct step step,
                           struct contacts *contacts)
 {
     const struct tw_entities *entities = &world->entities;
     int32_t x = entities->x[index];
     int32_t y = entities->y[index];
     uint32_t length =
-        tw_fixed_sqrt(tw_grid_distance_squared(step.dx, step.dy, 0, 0)) + 2u * CONTACT_GAP;
+        tw_fixed_sqrt(tw_fixed_distance_squared(step.dx, step.dy, 0, 0)) + 2u * CONTACT_GAP;
     uint32_t reach = entities->radius[index] + TW_OBSTACLE_RADIUS_MAX + length;
-    uint32_t count = tw_grid_query(&world->grid, x, y, reach, world->nearby);
+    uint32_t count = tw_index_near(&world->index, x, y, reach);
     contacts->count = 0;
     contacts->too_many = false;
     for (uint32_t i = 0; i < count; i++) {
-        uint32_t other = world->nearby[i];
+        uint32_t other = world->index.nearby[i];
         uint64_t apart = (uint64_t)entities->radius[index] + entities->radius[other];
-        uint64_t squared = tw_grid_distance_squared(x, y, entities->x[other], entities->y[other]);
+        uint64_t squared = tw_fixed_distance_squared(x, y, entities->x[other], entities->y[other]);
         if (other == index || squared > (apart + length) * (apart + length))
             continue;
         if (contacts->count == CONTACTS_MAX) {
             contacts->too_many = true;
             return;
         }
-        struct contact *contact = &contacts->list[contacts->count++];
-        int64_t distance = tw_fixed_sqrt(squared);
-        contact->dx = x - entities->x[other];
-        contact->dy = y - entities->y[other];
-        contact->normal_x = TW_FIXED_ONE;
-        contact->normal_y = 0;
-        if (distance > 0) {
-            contact->normal_x = (int32_t)(contact->dx * (int64_t)TW_FIXED_ONE / distance);
-            contact->normal_y = (int32_t)(contact->dy * (int64_t)TW_FIXED_ONE / distance);
-        }
-        int64_t gap = distance - (int64_t)apart - CONTACT_GAP;
-        contact->gap = gap < -CONTACT_GAP ? -CONTACT_GAP : (int32_t)gap;
-        /* Whoever overlaps already may move, but not deeper. */
-        contact->apart_min = apart * apart < squared ? apart * apart : squared;
+        struct contact contact = contact_with(entities, index, other, squared);
+        add_contact(contacts, &contact);
     }
 }
 
@@ -185,7 +212,7 @@ static struct step solve(const struct tw_world *world, uint32_t index, struct st
     }
     for (uint32_t i = 0; i < contacts->count; i++) {
         const struct contact *contact = &contacts->list[i];
-        if (tw_grid_distance_squared(contact->dx + step.dx, contact->dy + step.dy, 0, 0) <
+        if (tw_fixed_distance_squared(contact->dx + step.dx, contact->dy + step.dy, 0, 0) <
             contact->apart_min)
             return (struct step){0, 0};
     }
@@ -211,7 +238,7 @@ static struct step sidestep(const struct contacts *contacts, struct step wanted)
         return (struct step){0, 0};
     int64_t leaning =
         (int64_t)wanted.dy * blocker->normal_x - (int64_t)wanted.dx * blocker->normal_y;
-    uint64_t squared = tw_grid_distance_squared(wanted.dx, wanted.dy, 0, 0);
+    uint64_t squared = tw_fixed_distance_squared(wanted.dx, wanted.dy, 0, 0);
     int64_t length = 1 + (int64_t)tw_fixed_sqrt(squared) / SIDESTEP_PART;
     if (leaning < 0)
         length = -length;
@@ -221,7 +248,7 @@ static struct step sidestep(const struct contacts *contacts, struct step wanted)
 
 static uint8_t hot_speed(int32_t velocity_x, int32_t velocity_y)
 {
-    uint32_t speed = tw_fixed_sqrt(tw_grid_distance_squared(velocity_x, velocity_y, 0, 0));
+    uint32_t speed = tw_fixed_sqrt(tw_fixed_distance_squared(velocity_x, velocity_y, 0, 0));
     speed = (speed + TW_SPEED_STEP / 2u) / TW_SPEED_STEP;
     return speed > UINT8_MAX ? UINT8_MAX : (uint8_t)speed;
 }
@@ -243,8 +270,8 @@ static void set_hindered_velocity(struct tw_world *world, uint32_t index, struct
     entities->velocity_x[index] = (int32_t)x;
     entities->velocity_y[index] = (int32_t)y;
     /* A wanderer that hardly gets on tries another way. */
-    if (entities->wanders[index] && 4u * tw_grid_distance_squared(step.dx, step.dy, 0, 0) <
-                                        tw_grid_distance_squared(wanted.dx, wanted.dy, 0, 0))
+    if (entities->wanders[index] && 4u * tw_fixed_distance_squared(step.dx, step.dy, 0, 0) <
+                                        tw_fixed_distance_squared(wanted.dx, wanted.dy, 0, 0))
         entities->wander_ticks_left[index] = 0;
 }
 
@@ -268,7 +295,7 @@ static bool walk(struct tw_world *world, uint32_t index, uint32_t tick)
         return false;
     entities->x[index] += step.dx;
     entities->y[index] += step.dy;
-    tw_grid_move(&world->grid, index, entities->x[index], entities->y[index]);
+    tw_index_move(&world->index, entities, index);
     return true;
 }
 

@@ -10,7 +10,7 @@
 
 /* Limits of a configuration; see docs/operations.md for what is sensible. */
 #define SIZE_MIN_M     16u       /* the largest obstacle and a place beside it */
-#define SIZE_MAX_M     65536u    /* grid heads take 64 MB then */
+#define SIZE_MAX_M     65536u    /* what the index, and cells on the wire, count to */
 #define ENTITIES_LIMIT 16777215u /* u24 indexes */
 #define AOI_MAX_M      1000u     /* squared distances of interest fit 40 bits */
 #define VIEW_LIMIT     4096u     /* a view's entries are scanned for each snapshot */
@@ -72,7 +72,7 @@ struct tw_shard *tw_shard_init(void *memory, const struct tw_shard_config *confi
     shard->counters = counters;
     carve(shard, &arena);
     shard->interest.entities = &shard->world.entities;
-    shard->interest.grid = &shard->world.grid;
+    shard->interest.index = &shard->world.index;
     tw_world_init(&shard->world);
     tw_records_refresh(&shard->interest.records, &shard->world.entities, 0);
     tw_counter_set(&counters->entities, shard->world.entities.state->live);
@@ -399,6 +399,7 @@ void tw_shard_tick(struct tw_shard *shard, uint64_t tick, uint64_t due_ns,
     apply_early_inputs(shard, tick);
     apply_inputs(shard, before, tick);
     tw_movement_step(&shard->world, (uint32_t)tick);
+    tw_index_tend(&shard->world.index, &shard->world.entities, shard->counters->space);
     tw_records_refresh(&shard->interest.records, &shard->world.entities, (uint32_t)tick);
     send_closes(shard, due_ns, outboxes);
     send_snapshots(shard, &sending);

@@ -13,9 +13,11 @@
 #ifndef TICKWIRE_SIMULATION_SHARD_H
 #define TICKWIRE_SIMULATION_SHARD_H
 
+#include "simulation/space/kernels.h"
 #include "tickwire/counters.h"
 #include "tickwire/shard.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,8 +38,10 @@ struct tw_shard_config {
     uint32_t tick_hz;
     uint32_t snapshot_hz;
     uint32_t spawn_radius_m;
-    uint32_t workers;          /* workers that feed this shard, <= TW_WORKERS_MAX */
-    uint32_t slots_per_worker; /* session slots each may use */
+    bool octree;                            /* the spatial index: an octree instead of the grid */
+    const struct tw_space_kernels *kernels; /* its inner loops; NULL: scalar */
+    uint32_t workers;                       /* workers that feed this shard, <= TW_WORKERS_MAX */
+    uint32_t slots_per_worker;              /* session slots each may use */
 };
 
 /* 0 for a configuration that is out of range. */

@@ -19,6 +19,14 @@
 #define HEALTH_FULL 100u
 #define TEAMS       2u
 
+static struct tw_index_config index_config(const struct tw_shard_config *config)
+{
+    return (struct tw_index_config){.size_m = config->size_m,
+                                    .entities_max = config->entities_max,
+                                    .octree = config->octree,
+                                    .kernels = config->kernels};
+}
+
 void tw_world_carve(struct tw_world *world, struct tw_arena *arena,
                     const struct tw_shard_config *config)
 {
@@ -26,12 +34,12 @@ void tw_world_carve(struct tw_world *world, struct tw_arena *arena,
     world->config = config;
     world->state = tw_arena_take(arena, 1, sizeof(*world->state));
     tw_entities_carve(&world->entities, arena, config->entities_max);
-    tw_grid_carve(&world->grid, arena, config->size_m, config->entities_max);
     world->players = tw_arena_take(arena, config->players_max, sizeof(*world->players));
     world->players_free = tw_arena_take(arena, config->players_max, sizeof(*world->players_free));
     world->state_bytes = arena->base ? arena->base + start : NULL;
     world->state_size = arena->used - start;
-    world->nearby = tw_arena_take(arena, config->entities_max, sizeof(*world->nearby));
+    struct tw_index_config index_choices = index_config(config);
+    tw_index_carve(&world->index, arena, &index_choices);
 }
 
 struct place {
@@ -45,15 +53,15 @@ struct footing {
 
 static const struct footing body_footing = {TW_BODY_RADIUS, PLACE_MARGIN};
 
-static bool is_free(const struct tw_world *world, struct place place, struct footing footing)
+static bool is_free(struct tw_world *world, struct place place, struct footing footing)
 {
     uint32_t reach = footing.radius + TW_OBSTACLE_RADIUS_MAX + footing.air;
-    uint32_t count = tw_grid_query(&world->grid, place.x, place.y, reach, world->nearby);
+    uint32_t count = tw_index_near(&world->index, place.x, place.y, reach);
     for (uint32_t i = 0; i < count; i++) {
-        uint32_t other = world->nearby[i];
+        uint32_t other = world->index.nearby[i];
         uint64_t apart = (uint64_t)footing.radius + world->entities.radius[other] + footing.air;
-        if (tw_grid_distance_squared(place.x, place.y, world->entities.x[other],
-                                     world->entities.y[other]) < apart * apart)
+        if (tw_fixed_distance_squared(place.x, place.y, world->entities.x[other],
+                                      world->entities.y[other]) < apart * apart)
             return false;
     }
     return true;
@@ -70,7 +78,7 @@ static bool find_place(struct tw_world *world, struct footing footing, uint32_t 
     for (uint32_t i = 0; i < PLACE_TRIES; i++) {
         int32_t dx = (int32_t)tw_rng_below(&world->state->rng, 2u * reach + 1u) - (int32_t)reach;
         int32_t dy = (int32_t)tw_rng_below(&world->state->rng, 2u * reach + 1u) - (int32_t)reach;
-        if (!anywhere && tw_grid_distance_squared(dx, dy, 0, 0) > (uint64_t)reach * reach)
+        if (!anywhere && tw_fixed_distance_squared(dx, dy, 0, 0) > (uint64_t)reach * reach)
             continue;
         *place = (struct place){.x = (int32_t)half + dx, .y = (int32_t)half + dy};
         if (is_free(world, *place, footing))
@@ -92,7 +100,7 @@ static tw_entity create_at(struct tw_world *world, enum tw_entity_type type, str
     entities->radius[index] = (uint16_t)radius;
     entities->changed_tick[index] = tick;
     tw_entities_set_cold(entities, index, TW_FIELD_TYPE, (uint16_t)type, tick);
-    tw_grid_insert(&world->grid, index, place.x, place.y);
+    tw_index_insert(&world->index, entities, index);
     return entity;
 }
 
@@ -115,7 +123,9 @@ void tw_world_init(struct tw_world *world)
     uint32_t whole = config->size_m * TW_UNITS_PER_METRE;
     struct place place;
     tw_rng_seed(rng, config->seed);
+    struct tw_index_config index_choices = index_config(config);
     tw_entities_init(&world->entities);
+    tw_index_init(&world->index, &index_choices);
     for (uint32_t i = 0; i < config->players_max; i++)
         world->players_free[i] = i;
     world->state->free_count = config->players_max;
@@ -190,7 +200,7 @@ void tw_world_leave(struct tw_world *world, uint32_t player)
     struct tw_player *leaving = &world->players[player];
     TW_ASSERT(leaving->entity != 0);
     tw_entity entity = {.bits = leaving->entity};
-    tw_grid_remove(&world->grid, tw_entity_index(entity));
+    tw_index_remove(&world->index, &world->entities, tw_entity_index(entity));
     tw_entities_destroy(&world->entities, entity);
     *leaving = (struct tw_player){0};
     world->players_free[(state->free_first + state->free_count) % world->config->players_max] =

@@ -3,7 +3,7 @@
  * The world: everything that decides what happens next, in one stretch of memory without
  * pointers. A copy of that stretch is a snapshot of the world, its hash the state hash.
  *
- *   [ scalars | entity arrays | grid | players ]   state .. state + state_size
+ *   [ scalars | entity arrays | players ]   state .. state + state_size
  *
  * Depends on nothing but configuration, seed, records and tick numbers. Owner: the shard's thread.
  */
@@ -14,7 +14,7 @@
 #include "simulation/core/rng.h"
 #include "simulation/shard/inputs.h"
 #include "simulation/shard/shard.h"
-#include "simulation/space/grid.h"
+#include "simulation/space/index.h"
 
 #include <assert.h>
 #include <stdbool.h>
@@ -52,10 +52,9 @@ struct tw_world {
     size_t state_size;
     struct tw_world_state *state;
     struct tw_entities entities;
-    struct tw_grid grid;
     struct tw_player *players;
     uint32_t *players_free; /* first in, first out */
-    uint32_t *nearby;       /* scratch for grid queries, outside the state */
+    struct tw_index index;  /* follows from the entities: outside the state */
     const struct tw_shard_config *config;
 };
 

@@ -19,6 +19,7 @@ def test_command_line(options):
         drops = host.cli("drops")
         scene.expect_equal("sum of the packet ledger", drops["ledgers"]["packets"]["sum"],
                            drops["rx_packets"])
+        _expect_index(host, stats["entities"])
         _expect_tables(host, ours)
         _expect_statuses(host)
         player.leave()
@@ -28,9 +29,19 @@ def _plain(host, *words):
     return shell.run([host.executable("cli"), "--socket", host.directory / "control.sock", *words])
 
 
+def _expect_index(host, entities):
+    space = host.cli("debug", "space")
+    figures = {row["name"]: row["value"] for row in space["figures"]}
+    scene.expect(space["verdict"] != "faulty" and figures["faults"] == 0, f"index: {space}")
+    # The two answers may be a second apart.
+    scene.expect(abs(figures["entities"] - entities) <= 1, f"index: {space}, entities {entities}")
+    scene.expect(figures["queries"] > 0 and figures["inserts"] >= entities, f"index: {space}")
+
+
 def _expect_tables(host, connection):
     for words, mentioned in ((["status"], "tick"), (["session", "list"], connection),
-                             (["drops"], "accepted"), (["--help"], "session kick"),
+                             (["drops"], "accepted"),
+                             (["debug", "space"], "fullest_leaf"), (["--help"], "session kick"),
                              (["completion", "bash"], "tickwire")):
         status, output = _plain(host, *words)
         scene.expect(status == 0 and mentioned in output,

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "simulation/core/fixed.h"
 #include "simulation/interest/snapshot.h"
 #include "tests/sim/harness.h"
 #include "tickwire/wire.h"
@@ -245,7 +246,7 @@ static void test_flickering_at_the_edge(void **state)
             world->entities.x[index] = near ? 250 * 1024 : 1024;
             world->entities.y[index] = near ? 250 * 1024 : 1024;
             world->entities.changed_tick[index] = (uint32_t)sim->tick + 1u;
-            tw_grid_move(&world->grid, index, world->entities.x[index], world->entities.y[index]);
+            tw_index_move(&world->index, &world->entities, index);
         }
         sim_tick(sim);
     }
@@ -286,16 +287,16 @@ static void test_crowd_larger_than_the_view(void **state)
                 continue;
             visible++;
             in_view[index] = true;
-            uint64_t squared = tw_grid_distance_squared(entities->x[own], entities->y[own],
-                                                        entities->x[index], entities->y[index]);
+            uint64_t squared = tw_fixed_distance_squared(entities->x[own], entities->y[own],
+                                                         entities->x[index], entities->y[index]);
             farthest = squared > farthest ? squared : farthest;
         }
         SIM_CHECK(sim, visible == config.view_max);
         for (uint32_t e = 0; e < entities->state->end; e++) {
             if (entities->live[e] && !in_view[e])
-                SIM_CHECK(sim, tw_grid_distance_squared(entities->x[own], entities->y[own],
-                                                        entities->x[e],
-                                                        entities->y[e]) >= farthest * 3u / 4u);
+                SIM_CHECK(sim, tw_fixed_distance_squared(entities->x[own], entities->y[own],
+                                                         entities->x[e],
+                                                         entities->y[e]) >= farthest * 3u / 4u);
         }
     }
     sim_destroy(sim);

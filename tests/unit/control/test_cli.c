@@ -304,6 +304,7 @@ static void test_completion(void **state)
         {"tickwire token issue --c", "--count --create "},
         {"tickwire filter ''", "add list remove "},
         {"tickwire drops --", "--all "},
+        {"tickwire debug ''", "space "},
     };
     const struct fixture *fixture = *state;
     char path[96];

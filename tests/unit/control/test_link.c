@@ -311,6 +311,18 @@ static json_int_t number(const json_t *object, const char *part, const char *key
     return json_integer_value(value);
 }
 
+static void check_space(struct fixture *fixture)
+{
+    json_t *space = fixture_result(fixture, "debug.space", NULL);
+    const json_t *figures = json_object_get(space, "figures");
+    assert_string_equal(text_of(space, "verdict"), "faulty");
+    assert_int_equal(json_array_size(figures), TW_SPACE_FIGURE_COUNT);
+    const json_t *splits = json_array_get(figures, TW_SPACE_FIGURE_SPLITS);
+    assert_string_equal(text_of(splits, "name"), "splits");
+    assert_int_equal(number(splits, NULL, "value"), 12);
+    json_decref(space);
+}
+
 static void test_statistics_by_name(void **state)
 {
     struct fixture *fixture = *state;
@@ -332,6 +344,8 @@ static void test_statistics_by_name(void **state)
     message.stats.workers = 2;
     message.stats.worker[1] = (struct tw_agent_worker){
         .rx_packets = 107, .polls_busy = 1, .polls_empty = 2, .slept_ns = 3000, .core = 5};
+    message.stats.space[TW_SPACE_FIGURE_SPLITS] = 12;
+    message.stats.space[TW_SPACE_FIGURE_FAULTS] = 1;
     message.stats.ports = 2;
     strcpy(message.stats.port[0].driver, "net_af_xdp");
     strcpy(message.stats.port[1].name, "net_tap1");
@@ -373,6 +387,7 @@ static void test_statistics_by_name(void **state)
     assert_int_equal(number(ledgers, "packets", "sum"), 107);
     assert_int_equal(number(ledgers, "handshakes", "sum"), 2);
     json_decref(drops);
+    check_space(fixture);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)

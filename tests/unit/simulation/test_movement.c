@@ -56,7 +56,7 @@ static void put(struct fixture *fixture, uint32_t index, int32_t x, int32_t y)
 {
     fixture->world.entities.x[index] = x;
     fixture->world.entities.y[index] = y;
-    tw_grid_move(&fixture->world.grid, index, x, y);
+    tw_index_move(&fixture->world.index, &fixture->world.entities, index);
 }
 
 static void check_invariants(const struct fixture *fixture, const int32_t (*before)[2])
@@ -71,19 +71,25 @@ static void check_invariants(const struct fixture *fixture, const int32_t (*befo
         int32_t radius = entities->radius[a];
         assert_in_range(entities->x[a], radius, size - radius);
         assert_in_range(entities->y[a], radius, size - radius);
-        assert_int_equal(fixture->world.grid.nodes[a].x, entities->x[a]);
-        assert_int_equal(fixture->world.grid.nodes[a].y, entities->y[a]);
+        struct tw_space_body body;
+        assert_int_equal(
+            tw_space_get(fixture->world.index.space, tw_entities_handle(entities, a), &body),
+            TW_SPACE_OK);
+        assert_int_equal(body.at.x, entities->x[a]);
+        assert_int_equal(body.at.y, entities->y[a]);
+        assert_int_equal(body.radius, entities->radius[a]);
         int64_t vx = entities->velocity_x[a];
         int64_t vy = entities->velocity_y[a];
         assert_true(vx * vx + vy * vy <= (int64_t)TW_SPEED_MAX * TW_SPEED_MAX);
         if (before)
-            assert_true(tw_grid_distance_squared(entities->x[a], entities->y[a], before[a][0],
-                                                 before[a][1]) <= (uint64_t)(step_max * step_max));
+            assert_true(tw_fixed_distance_squared(entities->x[a], entities->y[a], before[a][0],
+                                                  before[a][1]) <= (uint64_t)(step_max * step_max));
         for (uint32_t b = a + 1u; b < entities->state->end; b++) {
             uint64_t apart = (uint64_t)entities->radius[a] + entities->radius[b];
             if (entities->live[b])
-                assert_true(tw_grid_distance_squared(entities->x[a], entities->y[a], entities->x[b],
-                                                     entities->y[b]) >= apart * apart);
+                assert_true(tw_fixed_distance_squared(entities->x[a], entities->y[a],
+                                                      entities->x[b],
+                                                      entities->y[b]) >= apart * apart);
         }
     }
 }
@@ -136,8 +142,8 @@ static void test_every_direction_has_the_same_speed(void **state)
         for (int32_t y = -127; y <= 127; y++) {
             struct tw_waiting_input input = {.move_x = (int8_t)x, .move_y = (int8_t)y};
             tw_movement_steer(&fixture.world, index, &input);
-            uint64_t squared = tw_grid_distance_squared(entities->velocity_x[index],
-                                                        entities->velocity_y[index], 0, 0);
+            uint64_t squared = tw_fixed_distance_squared(entities->velocity_x[index],
+                                                         entities->velocity_y[index], 0, 0);
             int64_t wanted = x * x + y * y >= 127 * 127
                                  ? TW_SPEED_MAX
                                  : (int64_t)tw_fixed_sqrt((uint64_t)(x * x + y * y) << 16) *
@@ -262,8 +268,8 @@ static void test_walls_and_rings_hold(void **state)
         tw_movement_steer(&fixture.world, runner, &input);
         tw_movement_step(&fixture.world, tick);
         check_invariants(&fixture, NULL);
-        assert_true(tw_grid_distance_squared(entities->x[runner], entities->y[runner], 50000,
-                                             50000) < 1000u * 1000u);
+        assert_true(tw_fixed_distance_squared(entities->x[runner], entities->y[runner], 50000,
+                                              50000) < 1000u * 1000u);
     }
     free(fixture.memory);
 }
@@ -286,8 +292,9 @@ static void test_obstacles_make_no_traps(void **state)
             assert_in_range(entities->y[a], least, 64 * 1024 - least);
             for (uint32_t b = a + 1u; b < entities->state->end; b++) {
                 uint64_t apart = (uint64_t)(least + entities->radius[b]);
-                assert_true(tw_grid_distance_squared(entities->x[a], entities->y[a], entities->x[b],
-                                                     entities->y[b]) >= apart * apart);
+                assert_true(tw_fixed_distance_squared(entities->x[a], entities->y[a],
+                                                      entities->x[b],
+                                                      entities->y[b]) >= apart * apart);
             }
         }
         free(fixture.memory);
@@ -333,8 +340,9 @@ static void test_the_largest_world_has_corners(void **state)
     }
     assert_int_equal(entities->x[index], far);
     assert_int_equal(entities->y[index], far);
-    assert_int_equal(tw_grid_query(&fixture.world.grid, far, far, 0, fixture.world.nearby), 1);
-    assert_int_equal(tw_grid_query(&fixture.world.grid, 0, 0, UINT32_MAX, fixture.world.nearby), 1);
+    assert_int_equal(tw_index_near(&fixture.world.index, far, far, 0), 1);
+    assert_int_equal(fixture.world.index.nearby[0], index);
+    assert_int_equal(tw_index_near(&fixture.world.index, 0, 0, UINT32_MAX), 1);
     free(fixture.memory);
 }
 
@@ -348,8 +356,8 @@ static void test_spawns_near_the_centre_then_further(void **state)
     set_up(&fixture, &config);
     const struct tw_entities *entities = &fixture.world.entities;
     uint32_t first = join(&fixture);
-    assert_true(tw_grid_distance_squared(entities->x[first], entities->y[first], 30 * 1024,
-                                         30 * 1024) <= 5u * 1024u * 5u * 1024u);
+    assert_true(tw_fixed_distance_squared(entities->x[first], entities->y[first], 30 * 1024,
+                                          30 * 1024) <= 5u * 1024u * 5u * 1024u);
     for (uint32_t i = 1; i < 600; i++)
         join(&fixture);
     check_invariants(&fixture, NULL);
@@ -375,6 +383,30 @@ static void test_a_full_world_refuses(void **state)
     free(fixture.memory);
 }
 
+/* The index is no part of the state: built anew every few ticks, or of the other kind, it leads to
+ * the same world. */
+static void test_index_does_not_decide(void **state)
+{
+    (void)state;
+    struct fixture fixtures[3];
+    struct tw_shard_config config = config_of(60, 300, 20);
+    for (uint32_t i = 0; i < 3; i++) {
+        config.octree = i == 2;
+        set_up(&fixtures[i], &config);
+    }
+    for (uint32_t tick = 1; tick < 600; tick++) {
+        for (uint32_t i = 0; i < 3; i++) {
+            tw_movement_step(&fixtures[i].world, tick);
+            if (i == 1 && tick % 7u == 0)
+                tw_index_rebuild(&fixtures[i].world.index, &fixtures[i].world.entities);
+            if (i > 0)
+                assert_true(tw_world_hash(&fixtures[i].world) == tw_world_hash(&fixtures[0].world));
+        }
+    }
+    for (uint32_t i = 0; i < 3; i++)
+        free(fixtures[i].memory);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -389,6 +421,7 @@ int main(void)
         cmocka_unit_test(test_the_largest_world_has_corners),
         cmocka_unit_test(test_spawns_near_the_centre_then_further),
         cmocka_unit_test(test_a_full_world_refuses),
+        cmocka_unit_test(test_index_does_not_decide),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
