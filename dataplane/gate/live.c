@@ -121,15 +121,14 @@ void tw_live_test(const struct tw_live *live, struct tw_burst *burst, uint64_t n
     burst->going_count = kept;
 }
 
-static void reject_forged(const struct tw_live *live, struct tw_packet *packet, uint64_t now_ns)
+static void reject_forged(const struct tw_live *live, struct tw_packet *packet)
 {
     packet->outcome = TW_OUTCOME_TAG_WRONG;
-    if (packet->path != TW_PATH_FRESH &&
-        tw_budget_take(live->forged_budget, live->forged_rate, now_ns))
+    if (packet->path != TW_PATH_FRESH)
         tw_budget_return(&live->sessions->hot[packet->slot].budget, live->session_rate);
 }
 
-void tw_live_open(const struct tw_live *live, struct tw_burst *burst, uint64_t now_ns)
+void tw_live_open(const struct tw_live *live, struct tw_burst *burst)
 {
     struct tw_aead_job jobs[TW_BURST_MAX];
     uint32_t count = burst->going_count, kept = 0;
@@ -148,7 +147,7 @@ void tw_live_open(const struct tw_live *live, struct tw_burst *burst, uint64_t n
     for (uint32_t n = 0; n < count; n++) {
         uint8_t i = burst->going[n];
         if (!jobs[n].ok)
-            reject_forged(live, &burst->packets[i], now_ns);
+            reject_forged(live, &burst->packets[i]);
         kept = tw_burst_pass(burst, kept, i);
     }
     burst->going_count = kept;

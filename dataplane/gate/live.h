@@ -12,8 +12,8 @@
  *
  * Whoever can write a client's address and connection id into packets (it reads its traffic) must
  * not use up its budget: repeats fail before the budget is asked, and what a forged packet took is
- * given back, up to `forged_rate` for all sessions of the worker, which bounds the cryptography
- * forgers get. Above that rate forgers and the client share the session's budget.
+ * given back. Forgers so get cryptography for nothing, one look at a packet; a budget for that
+ * could only be kept by refusing packets unread, the client's own among them.
  *
  * A packet from another address than its session's is opened only if it is newer than all before
  * it, within a small budget of the worker and a smaller one of the session, which it does not
@@ -35,8 +35,6 @@ struct tw_live {
     struct tw_sessions *sessions;
     const struct tw_aead_backend *aead;
     struct tw_budget_rate session_rate;
-    struct tw_budget *forged_budget;
-    struct tw_budget_rate forged_rate;
     struct tw_budget *path_budget; /* packets from elsewhere that are opened */
     struct tw_budget_rate path_rate;
 };
@@ -61,7 +59,7 @@ void tw_live_find(const struct tw_live *live, struct tw_burst *burst, uint64_t n
 void tw_live_test(const struct tw_live *live, struct tw_burst *burst, uint64_t now_ns);
 
 /* Opens the packets in place. */
-void tw_live_open(const struct tw_live *live, struct tw_burst *burst, uint64_t now_ns);
+void tw_live_open(const struct tw_live *live, struct tw_burst *burst);
 
 /* Records the packet numbers of opened packets. */
 void tw_live_commit(const struct tw_live *live, struct tw_burst *burst);

@@ -123,8 +123,6 @@ struct tw_worker *tw_worker_create(const struct tw_worker_config *config)
         .sessions = &worker->sessions,
         .aead = config->aead,
         .session_rate = worker->budgets.session_rate,
-        .forged_budget = &worker->budgets.forged,
-        .forged_rate = worker->budgets.stranger_rate,
         .path_budget = &worker->budgets.path,
         .path_rate = worker->budgets.path_rate,
     };

@@ -55,7 +55,7 @@ static_assert(TW_HEADER_SIZE + TW_SHARD_CAPACITY + TW_ACK_FRAME_SIZE + TW_PONG_F
               "a full buffer with both frames still fits a datagram");
 
 struct tw_budgets {
-    struct tw_budget stranger, forged, path, pass_on, arp, nd, icmp; /* nd: at the rate of arp */
+    struct tw_budget stranger, path, pass_on, arp, nd, icmp; /* nd: at the rate of arp */
     struct tw_budget_rate stranger_rate, path_rate, pass_on_rate, arp_rate, icmp_rate;
     struct tw_budget_rate source_rate, session_rate, input_rate;
     struct tw_source_budgets sources;

@@ -42,7 +42,7 @@ static const struct tw_parse_rules client = {.mac = {2, 0, 0, 0, 0, 2},
 
 struct bench {
     struct tw_sessions sessions;
-    struct tw_budget forged, path;
+    struct tw_budget path;
     struct tw_live live;
     uint32_t slot;
     uint32_t id;
@@ -67,8 +67,6 @@ static void install(struct bench *bench, bool over_ipv6)
     tw_replay_init(&body->replay);
     bench->live = (struct tw_live){.sessions = &bench->sessions,
                                    .aead = tw_aead_sodium(),
-                                   .forged_budget = &bench->forged,
-                                   .forged_rate = tw_budget_rate_make(1000, 1000),
                                    .path_budget = &bench->path,
                                    .path_rate = tw_budget_rate_make(1000, 1000),
                                    .session_rate = tw_budget_rate_make(1000, 1000)};
@@ -140,7 +138,7 @@ static uint16_t run(struct bench *bench, uint8_t *frame, size_t length, enum tw_
     }
     tw_live_find(&bench->live, &burst, NOW_NS);
     tw_live_test(&bench->live, &burst, NOW_NS);
-    tw_live_open(&bench->live, &burst, NOW_NS);
+    tw_live_open(&bench->live, &burst);
     tw_live_commit(&bench->live, &burst);
     tw_live_validate(&bench->live, &burst);
     TW_ASSERT(packet->outcome < TW_OUTCOME_COUNT);

@@ -18,7 +18,7 @@
 
 struct given {
     struct tw_sessions sessions;
-    struct tw_budget forged, path;
+    struct tw_budget path;
     struct tw_live live;
     struct tw_burst burst;
     void *memory;
@@ -50,8 +50,6 @@ static int setup(void **state)
         .sessions = &given->sessions,
         .aead = tw_aead_sodium(),
         .session_rate = tw_budget_rate_make(1, RATE),
-        .forged_budget = &given->forged,
-        .forged_rate = tw_budget_rate_make(1, 2),
         .path_budget = &given->path,
         .path_rate = tw_budget_rate_make(1, 2),
     };
@@ -103,7 +101,7 @@ static void run(struct given *given)
 {
     tw_live_find(&given->live, &given->burst, NOW_NS);
     tw_live_test(&given->live, &given->burst, NOW_NS);
-    tw_live_open(&given->live, &given->burst, NOW_NS);
+    tw_live_open(&given->live, &given->burst);
     tw_live_commit(&given->live, &given->burst);
     tw_live_validate(&given->live, &given->burst);
 }
@@ -166,7 +164,7 @@ static void packets_from_elsewhere_have_a_budget_of_their_own(void **state)
     struct tw_budget before = given->sessions.hot[given->slots[0]].budget;
     given->burst.packets[0].payload[20] ^= 1;
     tw_live_test(&given->live, &given->burst, NOW_NS);
-    tw_live_open(&given->live, &given->burst, NOW_NS);
+    tw_live_open(&given->live, &given->burst);
     assert_int_equal(given->burst.packets[0].outcome, TW_OUTCOME_TAG_WRONG);
     assert_int_equal(given->burst.packets[2].outcome, TW_OUTCOME_OPEN);
     assert_memory_equal(&given->sessions.hot[given->slots[0]].budget, &before, sizeof(before));
@@ -220,7 +218,7 @@ static void open_refuses_each_damaged_byte_alone(void **state)
         damaged->payload[at] ^= 0x10;
         first->slot = given->slots[0];
         damaged->slot = given->slots[1];
-        tw_live_open(&given->live, &given->burst, NOW_NS);
+        tw_live_open(&given->live, &given->burst);
         assert_int_equal(given->burst.going_count, 1);
         assert_int_equal(first->outcome, TW_OUTCOME_OPEN);
         assert_int_equal(damaged->outcome, TW_OUTCOME_TAG_WRONG);
@@ -228,12 +226,12 @@ static void open_refuses_each_damaged_byte_alone(void **state)
     assert_true(given->sessions.bodies[given->slots[1]].replay.newest == 0);
 }
 
-/* What a forger took is given back, as often as the worker's budget for that allows: here twice. */
-static void forged_packets_are_charged_above_their_rate_only(void **state)
+/* What a forger took is given back. */
+static void forged_packets_are_not_charged(void **state)
 {
     struct given *given = *state;
     begin(given);
-    for (uint32_t i = 0; i < 4; i++)
+    for (uint32_t i = 0; i < RATE; i++)
         add(given, 0, 1 + i)->payload[TW_HEADER_SIZE] ^= 1;
     run(given);
     assert_int_equal(given->burst.going_count, 0);
@@ -241,7 +239,7 @@ static void forged_packets_are_charged_above_their_rate_only(void **state)
     for (uint32_t i = 0; i < RATE; i++)
         add(given, 0, 10 + i);
     run(given);
-    assert_int_equal(given->burst.going_count, RATE - 2);
+    assert_int_equal(given->burst.going_count, RATE);
 }
 
 static void a_copy_in_the_same_burst_fails_when_it_is_recorded(void **state)
@@ -303,7 +301,7 @@ int main(void)
         TEST(open_refuses_each_damaged_byte_alone),
         TEST(packets_from_elsewhere_have_a_budget_of_their_own),
         TEST(commit_opens_nothing_for_an_old_number),
-        TEST(forged_packets_are_charged_above_their_rate_only),
+        TEST(forged_packets_are_not_charged),
         TEST(a_copy_in_the_same_burst_fails_when_it_is_recorded),
         TEST(validate_decodes_each_packet_into_its_own_frames),
         TEST(malformed_packets_are_counted_against_their_session),
