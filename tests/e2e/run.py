@@ -22,6 +22,7 @@ import test_cli  # noqa: E402
 import test_clients  # noqa: E402
 import test_configuration  # noqa: E402
 import test_filters  # noqa: E402
+import test_floods  # noqa: E402
 import test_fresh_machine  # noqa: E402
 import test_handshake  # noqa: E402
 import test_hostile  # noqa: E402
@@ -38,8 +39,8 @@ import test_tokens  # noqa: E402
 
 MODULES = [test_configuration, test_cli, test_filters, test_python_client, test_handshake,
            test_tokens, test_hostile, test_ipv6, test_ports, test_privileges, test_telemetry,
-           test_budgets, test_roaming, test_lab, test_loss, test_messages, test_clients,
-           test_fresh_machine]
+           test_budgets, test_roaming, test_lab, test_floods, test_loss, test_messages,
+           test_clients, test_fresh_machine]
 
 
 def tests():

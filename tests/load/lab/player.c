@@ -16,10 +16,11 @@
 #define CLOSE_NS 5000u
 /* Sealing in small bursts keeps a due packet waiting for 4 µs at most; at full speed nobody waits.
  */
-#define SMALL_BURST 8u
-#define NAP_FROM_NS 300000u
-#define NAP_REST_NS 150000u /* a sleeper wakes late */
-#define NAP_MAX_NS  1000000u
+#define SMALL_BURST    8u
+#define NAP_FROM_NS    300000u
+#define NAP_REST_NS    150000u /* a sleeper wakes late */
+#define NAP_MAX_NS     1000000u
+#define RECEIVE_BURSTS 4u /* in one turn: what is due to be sent does not wait longer */
 
 static bool is_verbatim(const struct tw_player *player)
 {
@@ -215,12 +216,17 @@ static void send_due(struct tw_player *player, uint64_t now_ns)
             break;
         mbufs[count] = queued->mbuf;
         lengths[count] = queued->mbuf->pkt_len; /* the port takes the buffer */
+        if (player->flooder)
+            tw_flood_offer(&player->flooder->flood, count,
+                           rte_pktmbuf_mtod(queued->mbuf, const uint8_t *), lengths[count]);
         count++;
     }
     if (count == 0)
         return;
     uint16_t sent = rte_eth_tx_burst(player->port->id, 0, mbufs, count);
     player->port_full += sent < count;
+    if (player->flooder)
+        tw_flood_sent(&player->flooder->flood, sent);
     note_sent(player, sent, lengths, tw_clock_now_ns());
 }
 
@@ -278,6 +284,7 @@ static uint32_t receive(struct tw_player *player)
         uint32_t session = session_of(player, frame, length);
         if (session == TW_PLAN_NO_SESSION) {
             player->foreign++;
+            player->foreign_bytes += length;
             continue;
         }
         sessions[count] = session;
@@ -306,22 +313,48 @@ static void nap(const struct tw_player *player, uint64_t now_ns)
     uint64_t due_ns = player->queue_count > 0
                           ? player->start_ns + player->queue[player->queue_first].due_ns
                           : now_ns + NAP_MAX_NS;
+    if (player->flooder && tw_flooder_due_ns(player->flooder) < due_ns)
+        due_ns = tw_flooder_due_ns(player->flooder);
     if (due_ns < now_ns + NAP_FROM_NS)
         return;
     uint64_t sleep_ns = due_ns - now_ns - NAP_REST_NS;
     tw_clock_sleep_until_ns(now_ns + (sleep_ns < NAP_MAX_NS ? sleep_ns : NAP_MAX_NS));
 }
 
+/* Honest and hostile packets that are due: now these first, now those. */
+static void send_both(struct tw_player *player, uint64_t now_ns)
+{
+    if (player->flooder && player->flood_first)
+        tw_flooder_turn(player->flooder, now_ns);
+    send_due(player, now_ns);
+    if (player->flooder && !player->flood_first)
+        tw_flooder_turn(player->flooder, now_ns);
+    player->flood_first = !player->flood_first;
+}
+
+/* Answers to a flood must not wait until the port has no room for those to honest clients. */
+static uint32_t receive_all(struct tw_player *player)
+{
+    uint32_t total = 0;
+    for (uint32_t i = 0; i < RECEIVE_BURSTS; i++) {
+        uint32_t received = receive(player);
+        total += received;
+        if (received < TW_PLAYER_BURST)
+            break;
+    }
+    return total;
+}
+
 static void turn(struct tw_player *player)
 {
     uint64_t now_ns = tw_clock_now_ns();
-    send_due(player, now_ns);
+    send_both(player, now_ns);
     bool time_left =
         player->queue_count == 0 || player->options->speed_permille == 0 ||
         player->start_ns + player->queue[player->queue_first].due_ns > now_ns + CLOSE_NS;
     if (time_left)
         prepare(player, player->options->speed_permille == 0 ? TW_PLAYER_BURST : SMALL_BURST);
-    uint32_t received = receive(player);
+    uint32_t received = receive_all(player);
     if (player->options->nap && received == 0)
         nap(player, tw_clock_now_ns());
 }
@@ -344,8 +377,12 @@ bool tw_player_run(struct tw_player *player, const volatile sig_atomic_t *stop)
         prepare(player, TW_PLAYER_BURST);
     player->start_ns = tw_clock_now_ns() + TW_MILLISECOND_NS;
     player->end_ns = player->start_ns;
+    if (player->flooder)
+        tw_flooder_start(player->flooder, player->start_ns);
     while (!is_finished(player) && !*stop)
         turn(player);
+    if (player->flooder)
+        tw_flooder_stop(player->flooder, tw_clock_now_ns());
     drain(player, tw_clock_now_ns() + drain_ns, stop);
     bool finished = is_finished(player);
     while (player->queue_count > 0) {

@@ -11,6 +11,7 @@
 #ifndef TICKWIRE_TESTS_LOAD_LAB_PLAYER_H
 #define TICKWIRE_TESTS_LOAD_LAB_PLAYER_H
 
+#include "tests/load/lab/flooder.h"
 #include "tests/load/lab/plan.h"
 #include "tests/load/lab/replay_options.h"
 #include "tests/load/lab/replay_port.h"
@@ -36,6 +37,8 @@ struct tw_player {
     const struct tw_plan *plan;
     struct tw_replay_port *port;
     struct tw_replies *replies;
+    struct tw_flooder *flooder; /* NULL: nobody floods */
+    bool flood_first;           /* in the next turn: it goes by turns */
     struct tw_timing timing;
     uint64_t start_ns, end_ns; /* first and last packet */
     uint64_t loop, packet;     /* next to be prepared */
@@ -49,6 +52,7 @@ struct tw_player {
     uint64_t port_full; /* bursts that the port did not take whole */
     uint64_t no_buffer; /* turns that found no buffer to fill */
     uint64_t received, opened, foreign, forged, repeated, malformed;
+    uint64_t foreign_bytes; /* whole frames: answers to strangers are among them */
 };
 
 /* Seals ahead if that is wanted. False: a message was printed. */

@@ -54,9 +54,9 @@ static uint8_t *read_file(const char *path, size_t *length)
     return bytes;
 }
 
-static uint32_t longest_frame(const struct tw_plan *plan)
+static uint32_t longest_frame(const struct tw_replay_options *options, const struct tw_plan *plan)
 {
-    uint32_t longest = 0;
+    uint32_t longest = options->flood_kinds != 0 ? TW_FLOOD_FRAME_MAX : 0;
     for (uint64_t i = 0; i < plan->packet_count; i++)
         longest = plan->packets[i].length > longest ? plan->packets[i].length : longest;
     return longest;
@@ -94,17 +94,22 @@ static bool open_and_play(const struct tw_replay_options *options, const struct 
     static struct tw_replay_port port;
     static struct tw_replies replies;
     static struct tw_player player;
+    static struct tw_flooder flooder;
     struct tw_replay_port_error error;
     if (!tw_replies_init(&replies, plan->session_count)) {
         fputs(PROGRAM "no memory\n", stderr);
         return false;
     }
-    bool good = tw_replay_port_open(&port, options, longest_frame(plan), &error);
+    bool good = tw_replay_port_open(&port, options, longest_frame(options, plan), &error);
     if (good) {
         if (plan->session_count > 0)
             memcpy(port.client_mac, plan->packets[0].frame + TW_ETHERNET_SOURCE, 6);
         player = (struct tw_player){
             .options = options, .aead = aead, .plan = plan, .port = &port, .replies = &replies};
+        if (options->flood_kinds != 0) {
+            tw_flooder_init(&flooder, options, plan, &replies, &port);
+            player.flooder = &flooder;
+        }
         good = play(&player);
     } else {
         fprintf(stderr, PROGRAM "%s\n", error.message);

@@ -2,6 +2,7 @@
 #include "tests/load/lab/replay_options.h"
 
 #include "tests/load/lab/arguments.h"
+#include "tests/load/lab/flood.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -31,6 +32,12 @@ static const char help_text[] =
     "  --nap             sleep where there is time; less precise, kinder to shared cores\n"
     "  --wait S          for the link to come up (default 10)\n"
     "  --drain MS        for the last replies (default 300)\n"
+    "  --flood KINDS     hostile packets beside the honest ones, at most --flood-count N of them:\n"
+    "                    mixed, or some of unknown, forged, offpath, hello, hello_small, replay,\n"
+    "                    oversized, tiny (with commas between)\n"
+    "  --flood-pps N     default: as fast as the port takes them\n"
+    "  --flood-from MS   after the first honest packet (default 500): what was before is compared\n"
+    "  --flood-seed N    default 1\n"
     "  --json            one JSON line instead of a table\n"
     "\n"
     "exit status: 0 every packet was sent, 1 something failed, 2 usage\n";
@@ -51,6 +58,11 @@ enum {
     OPTION_NAP,
     OPTION_WAIT,
     OPTION_DRAIN,
+    OPTION_FLOOD,
+    OPTION_FLOOD_COUNT,
+    OPTION_FLOOD_PPS,
+    OPTION_FLOOD_FROM,
+    OPTION_FLOOD_SEED,
     OPTION_JSON,
     OPTION_HELP,
 };
@@ -71,10 +83,38 @@ static const struct option long_options[] = {
     {"nap", no_argument, NULL, OPTION_NAP},
     {"wait", required_argument, NULL, OPTION_WAIT},
     {"drain", required_argument, NULL, OPTION_DRAIN},
+    {"flood", required_argument, NULL, OPTION_FLOOD},
+    {"flood-count", required_argument, NULL, OPTION_FLOOD_COUNT},
+    {"flood-pps", required_argument, NULL, OPTION_FLOOD_PPS},
+    {"flood-from", required_argument, NULL, OPTION_FLOOD_FROM},
+    {"flood-seed", required_argument, NULL, OPTION_FLOOD_SEED},
     {"json", no_argument, NULL, OPTION_JSON},
     {"help", no_argument, NULL, OPTION_HELP},
     {NULL, 0, NULL, 0},
 };
+
+static bool apply_flood(struct tw_replay_options *options, int option,
+                        const struct tw_argument *argument)
+{
+    switch (option) {
+    case OPTION_FLOOD:
+        if (tw_flood_kinds_parse(argument->text, &options->flood_kinds))
+            return true;
+        fprintf(stderr, PROGRAM ": --flood %s: unknown kind; see --help\n", argument->text);
+        return false;
+    case OPTION_FLOOD_COUNT:
+        return tw_argument_number(argument, 1, UINT64_C(1) << 40, &options->flood_count);
+    case OPTION_FLOOD_PPS:
+        return tw_argument_number(argument, 1, 1000000000u, &options->flood_pps);
+    case OPTION_FLOOD_FROM:
+        return tw_argument_number32(argument, 0, 3600000, &options->flood_from_ms);
+    case OPTION_FLOOD_SEED:
+        return tw_argument_number(argument, 0, UINT64_MAX, &options->flood_seed);
+    default:
+        fputs(PROGRAM ": see --help\n", stderr);
+        return false;
+    }
+}
 
 static bool apply_number(struct tw_replay_options *options, int option,
                          const struct tw_argument *argument)
@@ -95,8 +135,7 @@ static bool apply_number(struct tw_replay_options *options, int option,
     case OPTION_DRAIN:
         return tw_argument_number32(argument, 0, 60000, &options->drain_ms);
     default:
-        fputs(PROGRAM ": see --help\n", stderr);
-        return false;
+        return apply_flood(options, option, argument);
     }
 }
 
@@ -148,6 +187,8 @@ bool tw_replay_options_parse(struct tw_replay_options *options, int argc, char *
         .memory_mb = 128,
         .wait_s = 10,
         .drain_ms = 300,
+        .flood_from_ms = 500,
+        .flood_seed = 1,
     };
     int option = 0;
     int index = 0;
@@ -164,6 +205,11 @@ bool tw_replay_options_parse(struct tw_replay_options *options, int argc, char *
     }
     if (!options->capture_path || !options->device) {
         fputs(PROGRAM ": --capture and --device are wanted; see --help\n", stderr);
+        return false;
+    }
+    if ((options->flood_kinds != 0) != (options->flood_count != 0) ||
+        (options->flood_kinds != 0 && !options->sessions_path)) {
+        fputs(PROGRAM ": --flood, --flood-count and --sessions belong together\n", stderr);
         return false;
     }
     if (!options->sessions_path && (options->loops > 1 || options->first_loop > 0)) {

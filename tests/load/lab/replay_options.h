@@ -14,8 +14,12 @@ struct tw_replay_options {
     uint64_t loops, first_loop;
     uint32_t core;
     uint32_t memory_mb;
-    uint32_t wait_s;   /* for the link */
-    uint32_t drain_ms; /* for the last replies */
+    uint32_t wait_s;        /* for the link */
+    uint32_t drain_ms;      /* for the last replies */
+    uint32_t flood_kinds;   /* bits by enum tw_flood_kind; 0: no flood */
+    uint32_t flood_from_ms; /* after the first honest packet */
+    uint64_t flood_pps;     /* 0: as fast as the port takes them */
+    uint64_t flood_count, flood_seed;
     bool hugepages;
     bool ahead; /* seal everything before the first packet is sent */
     bool nap;   /* sleep where there is time: cores are shared */

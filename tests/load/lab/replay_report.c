@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tests/load/lab/replay_report.h"
 
+#include "tests/load/lab/flood_report.h"
+
 #include <jansson.h>
 #include <stdio.h>
 
@@ -44,6 +46,7 @@ static json_t *received_json(const struct tw_player *player)
     set_number(object, "frames", player->received);
     set_number(object, "opened", player->opened);
     set_number(object, "foreign", player->foreign);
+    set_number(object, "foreign_bytes", player->foreign_bytes);
     set_number(object, "forged", player->forged);
     set_number(object, "repeated", player->repeated);
     set_number(object, "malformed", player->malformed);
@@ -62,12 +65,15 @@ static json_t *loss_json(const struct tw_player *player, const struct tw_engine_
     json_t *object = json_object();
     if (after) {
         uint64_t arrived = after->received - before->received;
-        uint64_t put = player->sent + player->port->arp_asked + player->port->arp_answered;
+        uint64_t flood = player->flooder ? tw_flooder_sent(player->flooder) : 0;
+        uint64_t accepted = after->accepted - before->accepted;
+        uint64_t put = player->sent + player->port->arp_asked + player->port->arp_answered + flood;
         (void)json_object_set_new(object, "against", json_string("engine counters"));
         set_number(object, "engine_received", arrived);
-        set_number(object, "engine_accepted", after->accepted - before->accepted);
+        set_number(object, "engine_accepted", accepted);
         set_number(object, "engine_port_missed", after->port_missed - before->port_missed);
         set_number(object, "lost", put > arrived ? put - arrived : 0);
+        set_number(object, "not_accepted", player->sent > accepted ? player->sent - accepted : 0);
     } else {
         (void)json_object_set_new(object, "against", json_string("acknowledgements"));
         set_number(object, "lost", replies->sent - replies->acked - replies->forgotten);
@@ -92,6 +98,8 @@ static json_t *report_json(const struct tw_player *player, const struct tw_engin
         (void)json_object_set_new(object, "pong_ns", percentiles(&player->replies->pong_ns, 0));
         (void)json_object_set_new(object, "first_ack_ns", percentiles(&player->replies->ack_ns, 0));
     }
+    if (player->flooder)
+        (void)json_object_set_new(object, "flood", tw_flood_report(player->flooder));
     if (options->speed_permille != 0) {
         (void)json_object_set_new(
             object, "gap_error_ns",
