@@ -114,7 +114,8 @@ def _print_figures(kind, report, moved):
     rate = flood["packets_per_s"]
     print(f"  {kind}: flood {flood['packets']} at {rate:.0f}/s "
           f"({1e9 / rate if rate else 0:.0f} ns each, honest ones included), "
-          f"honest {report['sent']['packets']}, lost {report['sent']['packets'] - moved['accepted']}"
+          f"honest {report['sent']['packets']}, "
+          f"lost {report['sent']['packets'] - moved['accepted']}"
           f", pong p50/p99 ms before {trip('before')}, during {trip('during')}, "
           f"port full {flood['port_full']}", flush=True)
 
