@@ -7,12 +7,22 @@
 /* A leaf that could not be split is looked at again when it holds so much more: half. */
 #define AGAIN(count) ((count) + (count) / 2u)
 
+static bool is_within(struct tw_space_point at, struct tw_space_point low, uint32_t shift)
+{
+    uint32_t side = UINT32_C(1) << shift;
+    return (uint32_t)at.x - (uint32_t)low.x < side && (uint32_t)at.y - (uint32_t)low.y < side &&
+           (uint32_t)at.z - (uint32_t)low.z < side;
+}
+
 static bool holds(const struct tw_space_node *node, struct tw_space_point at)
 {
-    uint32_t side = UINT32_C(1) << node->shift;
-    return (uint32_t)at.x - (uint32_t)node->low.x < side &&
-           (uint32_t)at.y - (uint32_t)node->low.y < side &&
-           (uint32_t)at.z - (uint32_t)node->low.z < side;
+    return is_within(at, node->low, node->shift);
+}
+
+/* By what the block knows of its cell: a move within it then never looks at the node. */
+static bool is_stray(const struct tw_space_block *block, uint32_t lane)
+{
+    return !is_within(tw_space_block_point(block, lane), block->low, block->shift);
 }
 
 /* Into a leaf; counts of the cells above are the caller's. */
@@ -61,7 +71,7 @@ static void take_out(struct tw_space *space, struct tw_space_block *block, uint3
 {
     struct tw_space_node *node = tw_space_node_at(space, block->node);
     struct tw_space_block *first = tw_space_block_at(space, node->first);
-    node->strays -= !holds(node, tw_space_block_point(block, lane));
+    node->strays -= is_stray(block, lane);
     uint32_t last = --first->count;
     if (first != block || last != lane) {
         uint32_t index = first->handles[last] & INDEX_MASK;
@@ -365,12 +375,11 @@ void tw_space_cells_move(struct tw_space *space, uint32_t index, struct tw_space
         space->changes.moves_crossing++;
         return;
     }
-    struct tw_space_node *node = tw_space_node_at(space, block->node);
     bool stray = (x | y | z) >= side;
-    bool strayed = !holds(node, tw_space_block_point(block, lane));
+    bool strayed = is_stray(block, lane);
     block->x[lane] = to.x;
     block->y[lane] = to.y;
     block->z[lane] = to.z;
     if (stray != strayed)
-        node->strays += stray ? 1u : UINT32_MAX;
+        tw_space_node_at(space, block->node)->strays += stray ? 1u : UINT32_MAX;
 }

@@ -7,7 +7,7 @@
 
 /* Up to here the best are kept in order; above, twice as many are gathered before the worse half is
  * dropped. */
-#define SORTED_MAX 16u
+#define SORTED_MAX 64u
 
 struct search {
     struct tw_space_reader *reader;

@@ -96,19 +96,18 @@ static uint32_t cull(const struct tw_space_frustum *frustum, const struct tw_spa
     prepare(&coarse, frustum);
     for (uint32_t first = 0; first < spheres->count; first += 64u) {
         uint64_t word = 0;
+        uint64_t open = 0;
         uint32_t end = spheres->count - first < 64u ? spheres->count - first : 64u;
         uint32_t i = 0;
         for (; i + 16u <= end; i += 16u) {
             struct verdict verdict = judge(&coarse, spheres, first + i);
-            uint32_t lanes = verdict.inside;
-            if (__builtin_expect(verdict.open != 0, 0))
-                lanes |= tw_space_cull_open(frustum, spheres, first + i, verdict.open);
-            word |= (uint64_t)lanes << i;
+            word |= (uint64_t)verdict.inside << i;
+            open |= (uint64_t)verdict.open << i;
         }
         if (i < end)
-            word |= (uint64_t)tw_space_cull_open(frustum, spheres, first + i,
-                                                 (UINT32_C(1) << (end - i)) - 1u)
-                    << i;
+            open |= ((UINT64_C(1) << (end - i)) - 1u) << i;
+        if (__builtin_expect(open != 0, 0))
+            word |= tw_space_cull_open(frustum, spheres, first, open);
         visible[first / 64u] = word;
         seen += (uint32_t)__builtin_popcountll(word);
     }

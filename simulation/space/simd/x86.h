@@ -13,17 +13,17 @@ extern const struct tw_space_kernels tw_space_kernels_avx512;
  * below 2^30, coordinates of 16 bits add less than 2^30): such spheres are computed in full. */
 #define TW_SPACE_COARSE_RADIUS_LOG 13u
 
-/* Those of the spheres first..first + 31 that the coarse test left open, in full. */
-static inline uint32_t tw_space_cull_open(const struct tw_space_frustum *frustum,
+/* Those of the spheres first..first + 63 that the coarse test left open, in full. */
+static inline uint64_t tw_space_cull_open(const struct tw_space_frustum *frustum,
                                           const struct tw_space_spheres *spheres, uint32_t first,
-                                          uint32_t open)
+                                          uint64_t open)
 {
-    uint32_t seen = 0;
+    uint64_t seen = 0;
     while (open != 0) {
-        uint32_t lane = (uint32_t)__builtin_ctz(open);
+        uint32_t lane = (uint32_t)__builtin_ctzll(open);
         uint32_t i = first + lane;
         struct tw_space_point at = {spheres->x[i], spheres->y[i], spheres->z[i]};
-        seen |= (uint32_t)tw_space_frustum_sees(frustum, at, spheres->radius[i]) << lane;
+        seen |= (uint64_t)tw_space_frustum_sees(frustum, at, spheres->radius[i]) << lane;
         open &= open - 1u;
     }
     return seen;
