@@ -28,8 +28,13 @@ def test_stationary_world_at_5_percent_loss_costs_headers(options):
         count = second["snapshots"] - first["snapshots"]
         size = (second["snapshot_bytes"] - first["snapshot_bytes"]) / count
         scene.expect(size <= EMPTY_SNAPSHOT_BYTES * 1.01, f"{size:.1f} bytes in a snapshot")
+        # Above 2 % of loss a link counts as strained, above 5 % as failing: it gets every snapshot
+        # but each fourth, or each second one. None is left out for any other reason.
+        thinned = second["snapshots_thinned"] - first["snapshots_thinned"]
         per_client = count / elapsed_s / CLIENTS
-        scene.expect(per_client > 18, f"{per_client:.1f} snapshots a second per client")
+        scene.expect(per_client > 9, f"{per_client:.1f} snapshots a second per client")
+        due = (count + thinned) / elapsed_s / CLIENTS
+        scene.expect(due > 18, f"{due:.1f} snapshots a second per client, thinned ones included")
         status, summary = bots.finish(20)
         scene.expect_equal(f"bots' exit status {summary}", status, 0)
         scene.expect_equal("hashes wrong", summary["hashes_wrong"], 0)
