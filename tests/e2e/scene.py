@@ -5,7 +5,7 @@ import socket
 import time
 
 from tools import shell
-from tools.host import packets, port, process, stack
+from tools.host import hugepages, packets, port, process, stack
 
 import tickwire_client as python_client
 
@@ -113,11 +113,9 @@ def wire(host):
 
 def footprint():
     """What this machine has of what a run could leave on it."""
-    with open("/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages") as file:
-        pages = int(file.read())
     with open("/proc/net/dev") as file:
         interfaces = {line.split(":")[0].strip() for line in file if ":" in line}
-    return {"hugepages": pages, "interfaces": interfaces}
+    return {"hugepages": hugepages.persistent(), "interfaces": interfaces}
 
 
 def left_behind(before):

@@ -2,14 +2,19 @@
 """Borrows 2 MB hugepages from the kernel and gives them back."""
 import pathlib
 
-from .process import wait_until
-
 PAGES = pathlib.Path("/sys/kernel/mm/hugepages/hugepages-2048kB")
 PAGE_MB = 2
 
 
 def _read(name):
     return int((PAGES / name).read_text())
+
+
+def persistent():
+    """Pages the machine keeps. `nr_hugepages` also counts surplus ones: pages taken away while
+    somebody still held them, which go by themselves. They must not be mistaken for the machine's
+    own: the kernel lets go of an AF_XDP socket's pages some seconds after its process ended."""
+    return _read("nr_hugepages") - _read("surplus_hugepages")
 
 
 class Hugepages:
@@ -21,11 +26,11 @@ class Hugepages:
         self.added = 0
         pages = (memory_mb + PAGE_MB - 1) // PAGE_MB
         try:
-            before = _read("nr_hugepages")
+            before = persistent()
             missing = max(0, pages - _read("free_hugepages"))
             if missing:
-                (PAGES / "nr_hugepages").write_text(str(before + missing))
-                self.added = _read("nr_hugepages") - before
+                self._set(before + missing)
+                self.added = max(0, persistent() - before)
             if _read("free_hugepages") >= pages:
                 self.granted = pages
             else:
@@ -37,13 +42,9 @@ class Hugepages:
 
     def close(self):
         if self.added > 0:
-            wanted = max(0, _read("nr_hugepages") - self.added)
-            # The kernel lets go of an AF_XDP socket's pages a moment after its process ended; until
-            # then they cannot be taken away and count as surplus.
-            wait_until(lambda: self._shrink(wanted), 5, 0.1)
+            self._set(max(0, persistent() - self.added))
         self.added = self.granted = 0
 
     @staticmethod
-    def _shrink(wanted):
-        (PAGES / "nr_hugepages").write_text(str(wanted))
-        return _read("nr_hugepages") <= wanted
+    def _set(count):
+        (PAGES / "nr_hugepages").write_text(str(count))
