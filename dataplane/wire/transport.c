@@ -3,13 +3,13 @@
 
 #include "tickwire/assert.h"
 
-/* RFC 9002 section 6.1, to begin with; each loss that was none makes it wait longer, up to where
- * the bitmap of an ack ends and to two round trips. */
-#define REORDER_PACKETS     3u
-#define REORDER_PACKETS_MAX 32u
-#define REORDER_EIGHTHS     1u
-#define REORDER_EIGHTHS_MAX 8u
-#define REORDER_MIN_US      1000u
+/* How long beyond a round trip a packet may be overdue, as RFC 9002 section 6.1.2, where nothing
+ * overtakes. */
+#define REORDER_EIGHTHS 1u
+#define REORDER_MIN_US  1000u
+#define ROUNDS_MAX      3u
+/* What overtaken packets needed is kept in mind for so long after the last of them. */
+#define REORDER_MEMORY_US 10000000u
 /* Then a probe every few seconds; the session's own timeout ends it. */
 #define PROBE_MAX_US      3000000u
 #define PROBE_BACKOFF_MAX 6u
@@ -32,8 +32,6 @@ void tw_transport_init(struct tw_transport *transport, const struct tw_transport
     tw_receiver_init(&transport->receiver, config->pool, config->compressed_allowed);
     tw_congestion_init(&transport->congestion, now_us);
     tw_sent_init(&transport->sent, config->first_sequence);
-    transport->reorder_packets = REORDER_PACKETS;
-    transport->reorder_eighths = REORDER_EIGHTHS;
 }
 
 void tw_transport_fini(struct tw_transport *transport)
@@ -49,8 +47,12 @@ void tw_transport_path_changed(struct tw_transport *transport, uint64_t now_us)
 {
     tw_congestion_reset_path(&transport->congestion, now_us);
     transport->probe_backoff = 0;
-    transport->reorder_packets = REORDER_PACKETS;
-    transport->reorder_eighths = REORDER_EIGHTHS;
+    transport->reorder_us = 0;
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
 }
 
 static void update_state(struct tw_transport *transport, uint64_t now_us)
@@ -96,39 +98,66 @@ static void packet_lost(struct tw_transport *transport, uint64_t sequence, uint6
     tw_congestion_lost(&transport->congestion, now_us);
 }
 
-static uint64_t reorder_us(const struct tw_transport *transport)
+static uint32_t round_us(const struct tw_transport *transport)
 {
     const struct tw_rtt *rtt = &transport->congestion.rtt;
-    uint64_t greater = rtt->smoothed_us > rtt->latest_us ? rtt->smoothed_us : rtt->latest_us;
-    uint64_t wait_us = greater * (8u + transport->reorder_eighths) / 8u;
-    return wait_us > REORDER_MIN_US ? wait_us : REORDER_MIN_US;
+    return rtt->smoothed_us > rtt->latest_us ? rtt->smoothed_us : rtt->latest_us;
+}
+
+/* A packet is lost if it is still missing so long after it left, and a later one has arrived. How
+ * many later ones says nothing: on a path that reorders, a burst overtakes it (after RACK, RFC
+ * 8985). What needs more than three round trips is not worth waiting for. */
+static uint64_t overdue_us(const struct tw_transport *transport)
+{
+    uint64_t round = round_us(transport);
+    uint64_t spare_us = round * REORDER_EIGHTHS / 8u;
+    if (spare_us < transport->reorder_us)
+        spare_us = transport->reorder_us;
+    if (spare_us < REORDER_MIN_US)
+        spare_us = REORDER_MIN_US;
+    uint64_t longest_us = ROUNDS_MAX * round;
+    return round + spare_us < longest_us ? round + spare_us : longest_us;
 }
 
 static void detect_losses(struct tw_transport *transport, uint64_t now_us)
 {
     struct tw_sent *sent = &transport->sent;
-    uint64_t wait_us = reorder_us(transport);
+    uint64_t wait_us = overdue_us(transport);
     for (uint64_t sequence = sent->oldest; sequence < sent->largest_acked; sequence++) {
         const struct tw_sent_packet *packet = tw_sent_at(sent, sequence);
         if (packet->state != TW_SENT_OPEN)
             continue;
-        if (sent->largest_acked - sequence >= transport->reorder_packets ||
-            now_us >= packet->at_us + wait_us)
+        if (now_us >= packet->at_us + wait_us)
             packet_lost(transport, sequence, now_us);
     }
+}
+
+/* A packet came after later ones: those to come may take a quarter more than it did. */
+static void note_overtaken(struct tw_transport *transport, uint64_t at_us, uint64_t now_us)
+{
+    uint64_t took_us = now_us - at_us;
+    uint64_t round = round_us(transport);
+    uint64_t spare_us = took_us > round ? (took_us - round) * 5u / 4u : 0;
+    if (spare_us < REORDER_MIN_US)
+        spare_us = REORDER_MIN_US;
+    if (spare_us > TW_RTT_MAX_US)
+        spare_us = TW_RTT_MAX_US;
+    if (spare_us > transport->reorder_us)
+        transport->reorder_us = (uint32_t)spare_us;
+    transport->overtaken_at_us = now_us;
+}
+
+static void forget_overtaken(struct tw_transport *transport, uint64_t now_us)
+{
+    if (transport->reorder_us > 0 && now_us - transport->overtaken_at_us > REORDER_MEMORY_US)
+        transport->reorder_us = 0;
 }
 
 /* What was called lost had only been overtaken. */
 static void packet_late(struct tw_transport *transport, uint64_t sequence)
 {
-    uint64_t behind = transport->sent.largest_acked - sequence + 1u;
     tw_sent_at(&transport->sent, sequence)->state = TW_SENT_LATE;
     transport->packets_late++;
-    if (behind > transport->reorder_packets)
-        transport->reorder_packets =
-            behind < REORDER_PACKETS_MAX ? (uint32_t)behind : REORDER_PACKETS_MAX;
-    if (transport->reorder_eighths < REORDER_EIGHTHS_MAX)
-        transport->reorder_eighths++;
     tw_congestion_late(&transport->congestion);
 }
 
@@ -151,6 +180,7 @@ static void apply_ack(struct tw_transport *transport, const struct tw_frame_ack 
         return;
     if (from < least)
         from = least;
+    uint64_t before = sent->largest_acked;
     if (ack->largest > sent->largest_acked) {
         const struct tw_sent_packet *packet = tw_sent_at(sent, ack->largest);
         sent->largest_acked = ack->largest;
@@ -162,10 +192,13 @@ static void apply_ack(struct tw_transport *transport, const struct tw_frame_ack 
     for (uint64_t sequence = from; sequence <= ack->largest; sequence++) {
         if (sequence < ack->largest && (ack->bitmap >> (ack->largest - 1u - sequence) & 1u) == 0)
             continue;
-        uint8_t state = tw_sent_at(sent, sequence)->state;
-        if (state == TW_SENT_OPEN)
+        const struct tw_sent_packet *packet = tw_sent_at(sent, sequence);
+        bool news = packet->state == TW_SENT_OPEN || packet->state == TW_SENT_LOST;
+        if (news && sequence < before)
+            note_overtaken(transport, packet->at_us, now_us);
+        if (packet->state == TW_SENT_OPEN)
             packet_acked(transport, sequence, now_us);
-        else if (state == TW_SENT_LOST)
+        else if (packet->state == TW_SENT_LOST)
             packet_late(transport, sequence);
     }
     detect_losses(transport, now_us);
@@ -396,6 +429,7 @@ void tw_transport_update(struct tw_transport *transport, uint64_t now_us)
     detect_losses(transport, now_us);
     if (now_us >= probe_due_us(transport))
         probe(transport, now_us);
+    forget_overtaken(transport, now_us);
     update_state(transport, now_us);
 }
 
@@ -414,11 +448,6 @@ bool tw_transport_wants_packet(struct tw_transport *transport, uint64_t now_us)
     return now_us >= tw_acks_due_us(&transport->acks) || wants_messages(transport, now_us);
 }
 
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
 uint64_t tw_transport_due_us(const struct tw_transport *transport, uint64_t now_us)
 {
     uint64_t due_us = earlier(tw_acks_due_us(&transport->acks), probe_due_us(transport));
@@ -426,7 +455,7 @@ uint64_t tw_transport_due_us(const struct tw_transport *transport, uint64_t now_
     const struct tw_sent *sent = &transport->sent;
     if (sent->flight_packets > 0 && sent->oldest < sent->largest_acked)
         due_us = earlier(due_us, sent->packets[sent->oldest % TW_SENT_PACKETS].at_us +
-                                     reorder_us(transport));
+                                     overdue_us(transport));
     if (tw_sent_runs_left(sent) == 0)
         return due_us;
     if (has_any(transport, true, now_us))

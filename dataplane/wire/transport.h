@@ -52,8 +52,8 @@ struct tw_transport {
     uint32_t probe_backoff;                   /* probe time-outs in a row */
     uint64_t flight_at_us;                    /* newest packet with runs, or newest ack of one */
     uint64_t channel_at_us[TW_CHANNEL_COUNT]; /* when it last had a place in a packet */
-    uint32_t reorder_packets;                 /* a packet so far behind is lost … */
-    uint32_t reorder_eighths; /* … or older than a round trip and so many eighths of one */
+    uint64_t overtaken_at_us;                 /* when a packet last came after later ones */
+    uint32_t reorder_us; /* what such packets took beyond a round trip; 0: none overtakes */
     uint64_t packets_acked, packets_lost, packets_late, bytes_lost;
 };
 

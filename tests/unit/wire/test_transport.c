@@ -332,6 +332,11 @@ static void case_10_lost_and_abandoned(void **state)
     fixture.now_us += 20000;
     uint32_t second = tw_sent_run(&fixture.transport.sent, 1)->count;
     assert_int_equal(acknowledge(&fixture, 7, 0x2f), TW_TRANSPORT_OK); /* all but number 2 */
+    assert_int_equal(fixture.transport.sender.lost_bytes, 0);
+    assert_int_equal(tw_transport_due_us(&fixture.transport, fixture.now_us),
+                     fixture.now_us + 2500u); /* an eighth of a round trip later it is lost */
+    fixture.now_us += 2500;
+    tw_transport_update(&fixture.transport, fixture.now_us);
     while (tw_transport_wants_packet(&fixture.transport, fixture.now_us))
         send_packet(&fixture); /* with an ack beside it, the run needs two packets */
     assert_int_equal(fixture.transport.sender.again_bytes, second * TW_GRANULE_BYTES);
@@ -449,6 +454,46 @@ static void case_13_states(void **state)
     teardown(&fixture);
 }
 
+/* Sends two packets, of which the first arrives `late_us` after the second: true if it was called
+ * lost meanwhile. */
+static bool overtake(struct fixture *fixture, uint32_t late_us)
+{
+    uint64_t lost = fixture->transport.packets_lost;
+    uint64_t first = fixture->transport.sent.next;
+    send_packet(fixture);
+    send_packet(fixture);
+    fixture->now_us += 20000;
+    assert_int_equal(acknowledge(fixture, first + 1u, 0), TW_TRANSPORT_OK);
+    fixture->now_us += late_us;
+    tw_transport_update(&fixture->transport, fixture->now_us);
+    bool called_lost = fixture->transport.packets_lost > lost;
+    assert_int_equal(acknowledge(fixture, first + 1u, 1), TW_TRANSPORT_OK);
+    return called_lost;
+}
+
+/* 14: a path on which packets overtake each other is given time, until it is another path. */
+static void case_14_overtaken(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    setup(&fixture, BLOCKS);
+    assert_true(overtake(&fixture, 8000));
+    assert_int_equal(fixture.transport.packets_late, 1);
+    assert_false(overtake(&fixture, 8000));
+    assert_false(overtake(&fixture, 9000)); /* a quarter more than was seen */
+    assert_true(overtake(&fixture, 30000));
+    /* At most three round trips, whatever was seen. */
+    for (uint32_t i = 0; i < 8; i++)
+        overtake(&fixture, 200000);
+    assert_true(overtake(&fixture, 41000));
+    fixture.now_us += 11 * SECOND;
+    tw_transport_update(&fixture.transport, fixture.now_us);
+    assert_true(overtake(&fixture, 8000));
+    tw_transport_path_changed(&fixture.transport, fixture.now_us);
+    assert_int_equal(fixture.transport.reorder_us, 0);
+    teardown(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -465,6 +510,7 @@ int main(void)
         cmocka_unit_test(case_11_abandoned_by_the_peer),
         cmocka_unit_test(case_12_entries),
         cmocka_unit_test(case_13_states),
+        cmocka_unit_test(case_14_overtaken),
     };
     return cmocka_run_group_tests(tests, testing_setup, NULL);
 }
