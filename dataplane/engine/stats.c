@@ -48,7 +48,10 @@ static void add_shard(struct tw_agent_stats *out, const struct tw_shard_counters
     out->snapshot_bytes += tw_counter_get(&counters->snapshot_bytes);
     out->snapshots_incomplete += tw_counter_get(&counters->snapshots_incomplete);
     out->snapshots_no_buffer += tw_counter_get(&counters->snapshots_no_buffer);
-    out->snapshots_thinned += tw_counter_get(&counters->snapshots_thinned);
+    out->shed_middle_bytes += tw_counter_get(&counters->shed_middle_bytes);
+    out->shed_far_bytes += tw_counter_get(&counters->shed_far_bytes);
+    out->links_conservative += tw_counter_get(&counters->links_conservative);
+    out->links_emergency += tw_counter_get(&counters->links_emergency);
     out->messages_relayed += tw_counter_get(&counters->messages);
     out->messages_dropped += tw_counter_get(&counters->messages_dropped);
     out->records_stale += tw_counter_get(&counters->records_stale);

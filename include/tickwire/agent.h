@@ -253,7 +253,10 @@ struct tw_agent_worker {
     X(snapshots_no_buffer)                                                                         \
     X(records_stale)                                                                               \
     X(records_ring_full)                                                                           \
-    X(snapshots_thinned)                                                                           \
+    X(shed_middle_bytes)                                                                           \
+    X(shed_far_bytes)                                                                              \
+    X(links_conservative)                                                                          \
+    X(links_emergency)                                                                             \
     X(messages_in)                                                                                 \
     X(messages_out)                                                                                \
     X(messages_relayed)                                                                            \
@@ -293,7 +296,8 @@ struct tw_agent_stats {
     uint64_t snapshots, snapshot_bytes, snapshots_incomplete, snapshots_no_buffer;
     uint64_t records_stale, records_ring_full, view_full, joins_refused;
     uint64_t space[TW_SPACE_FIGURE_COUNT]; /* of the world's spatial index */
-    uint64_t snapshots_thinned, messages_relayed, messages_dropped;
+    uint64_t shed_middle_bytes, shed_far_bytes, links_conservative, links_emergency;
+    uint64_t messages_relayed, messages_dropped;
     uint64_t messages_in, messages_out, messages_no_room, messages_backlog, messages_stalled;
     uint64_t state_hash, state_hash_tick;
     uint64_t tick_p50_ns, tick_p99_ns, tick_max_ns;

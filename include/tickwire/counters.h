@@ -138,11 +138,14 @@ struct tw_shard_counters {
     tw_counter snapshot_bytes;
     tw_counter snapshots_incomplete;
     tw_counter snapshots_no_buffer;
-    tw_counter snapshots_thinned; /* left out for the sake of a bad path */
-    tw_counter messages;          /* relayed, each to all who hear it */
-    tw_counter messages_dropped;  /* found no room, or too long */
-    tw_counter view_full;         /* interest candidates beyond the view's capacity */
-    tw_counter state_hash;        /* newest state hash */
+    tw_counter shed_middle_bytes;  /* of snapshots, held back for the sake of a strained path: */
+    tw_counter shed_far_bytes;     /* changes of entities in the middle, and far ones */
+    tw_counter links_conservative; /* gauge: players whose path is strained */
+    tw_counter links_emergency;    /* gauge: players whose path fails */
+    tw_counter messages;           /* relayed, each to all who hear it */
+    tw_counter messages_dropped;   /* found no room, or too long */
+    tw_counter view_full;          /* interest candidates beyond the view's capacity */
+    tw_counter state_hash;         /* newest state hash */
     tw_counter state_hash_tick;
     tw_counter space[TW_SPACE_FIGURE_COUNT]; /* of its world's index */
     struct tw_histogram tick_ns;             /* start of drain → last snapshot handed over */

@@ -33,6 +33,8 @@ struct item {
     uint8_t cold_mask;
     uint8_t taken; /* of kinds */
     uint8_t bucket;
+    uint8_t tier; /* enum tw_tier; set on a strained path alone */
+    bool shed;
 };
 
 struct group {
@@ -48,8 +50,10 @@ struct part {
 
 struct tw_snapshot_plan {
     uint32_t item_count;
-    size_t left; /* bytes of the buffer not spoken for */
-    size_t owed; /* bytes that everything would take at most */
+    size_t left;    /* bytes of the buffer not spoken for */
+    size_t owed;    /* bytes that everything would take at most */
+    size_t reserve; /* bytes of these for near entities alone */
+    uint32_t shed_bytes[TW_TIER_COUNT];
     bool self, hash, incomplete;
     uint32_t group_count;
     struct part exits, enters, colds;
@@ -161,6 +165,27 @@ static void list_items(const struct writing *writing)
     }
 }
 
+/* What this snapshot holds back stays owed: it waits, and counts as left out. */
+static void shed_items(const struct writing *writing)
+{
+    struct tw_snapshot_plan *plan = writing->plan;
+    uint32_t radius_m = writing->interest->config.enter / TW_UNITS_PER_METRE;
+    uint32_t state = writing->info->link_state;
+    for (uint32_t i = 0; i < plan->item_count; i++) {
+        struct item *item = &plan->items[i];
+        const struct tw_view_entry *entry = &writing->entries[item->entry];
+        item->tier = (uint8_t)tw_shed_tier(entry->distance_m, radius_m);
+        if ((item->kinds & (ITEM_COLD | ITEM_HOT)) == 0 ||
+            !tw_shed_holds(state, item->tier, writing->observer->number, entry->handle))
+            continue;
+        plan->shed_bytes[item->tier] += (item->kinds & ITEM_HOT) ? TW_HOT_RECORD_SIZE : 0u;
+        if (item->kinds & ITEM_COLD)
+            plan->shed_bytes[item->tier] += (uint32_t)cold_record_size(item->cold_mask);
+        item->shed = true;
+        plan->incomplete = true;
+    }
+}
+
 /* plan->order by falling urgency: counting sort; ties by place in the view. */
 static void sort_items(const struct writing *writing)
 {
@@ -225,6 +250,12 @@ static void take_item(const struct writing *writing, uint32_t at)
 {
     struct tw_snapshot_plan *plan = writing->plan;
     struct item *item = &plan->items[at];
+    size_t reserve = item->tier != TW_TIER_NEAR ? plan->reserve : 0;
+    if (item->shed || plan->left <= reserve) {
+        plan->incomplete = true;
+        return;
+    }
+    plan->left -= reserve;
     if (item->kinds & ITEM_EXIT && take_part(plan, &plan->exits, at, TW_HANDLE_SIZE))
         item->taken |= ITEM_EXIT;
     if (item->kinds & ITEM_ENTER && take_part(plan, &plan->enters, at, TW_ENTER_SIZE))
@@ -234,6 +265,7 @@ static void take_item(const struct writing *writing, uint32_t at)
         item->taken |= ITEM_COLD;
     if (item->kinds & ITEM_HOT && take_hot(writing, at))
         item->taken |= ITEM_HOT;
+    plan->left += reserve;
     plan->incomplete |= item->taken != item->kinds;
 }
 
@@ -259,6 +291,8 @@ static void make_plan(const struct writing *writing, size_t capacity)
     plan->exits.count = 0;
     plan->enters.count = 0;
     plan->colds.count = 0;
+    plan->reserve = tw_shed_reserve(writing->info->link_state, plan->left);
+    memset(plan->shed_bytes, 0, sizeof(plan->shed_bytes));
     plan->self = self_owed(writing);
     if (plan->self && plan->left >= TW_SELF_SIZE) {
         plan->left -= TW_SELF_SIZE;
@@ -267,7 +301,9 @@ static void make_plan(const struct writing *writing, size_t capacity)
         plan->incomplete = true;
     }
     list_items(writing);
-    bool all = plan->owed <= plan->left;
+    if (writing->info->link_state != 0)
+        shed_items(writing);
+    bool all = plan->owed + plan->reserve <= plan->left;
     if (!all)
         sort_items(writing);
     for (uint32_t i = 0; i < plan->item_count; i++)
@@ -434,5 +470,7 @@ struct tw_snapshot_result tw_snapshot_write(struct tw_interest *interest, uint32
     account(&writing);
     uint32_t size = (uint32_t)(writer.next - bytes);
     tw_store_u16(bytes + 1, (uint16_t)(size - TW_FRAME_HEADER_SIZE));
-    return (struct tw_snapshot_result){.size = size, .incomplete = writing.plan->incomplete};
+    struct tw_snapshot_result result = {.size = size, .incomplete = writing.plan->incomplete};
+    memcpy(result.shed_bytes, writing.plan->shed_bytes, sizeof(result.shed_bytes));
+    return result;
 }

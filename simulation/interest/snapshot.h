@@ -12,6 +12,7 @@
 #define TICKWIRE_SIMULATION_INTEREST_SNAPSHOT_H
 
 #include "simulation/interest/observer.h"
+#include "simulation/interest/shed.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,11 +30,13 @@ struct tw_snapshot_info {
     uint32_t tick_hz;
     uint32_t last_input;
     uint32_t own_index;
+    uint32_t link_state; /* how strained the path is: see shed.h */
 };
 
 struct tw_snapshot_result {
     uint32_t size; /* whole frame */
     bool incomplete;
+    uint32_t shed_bytes[TW_TIER_COUNT]; /* of changes held back for the sake of the path */
 };
 
 /* After tw_observer_look in the same tick. capacity >= TW_SNAPSHOT_FRAME_MIN. */

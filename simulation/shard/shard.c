@@ -161,7 +161,8 @@ static bool consume_other(struct tw_shard *shard, struct tw_route *route,
     case TW_RECORD_LINK:
         if (route->state != TW_ROUTE_PLAYING || route->epoch != record->route_epoch)
             return false;
-        shard->link_states[route->player] = (uint8_t)record->link.state;
+        shard->link_states[route->player] =
+            (uint8_t)(record->link.state < TW_SHED_STATES ? record->link.state : 0);
         return true;
     default:
         return false;
@@ -305,6 +306,24 @@ static void send_closes(struct tw_shard *shard, uint64_t due_ns, struct tw_outbo
     sessions->close_count = kept;
 }
 
+static void count_snapshot(struct tw_shard *shard, const struct tw_snapshot_result *result)
+{
+    struct tw_shard_counters *counters = shard->counters;
+    tw_counter_add(&counters->snapshots, 1);
+    tw_counter_add(&counters->snapshot_bytes, result->size);
+    tw_counter_add(&counters->snapshots_incomplete, result->incomplete);
+    tw_counter_add(&counters->shed_middle_bytes, result->shed_bytes[TW_TIER_MIDDLE]);
+    tw_counter_add(&counters->shed_far_bytes, result->shed_bytes[TW_TIER_FAR]);
+}
+
+/* On a strained path, too, one snapshot a second holds nothing back: that is the least rate of
+ * whatever is far, and it leaves room for the hash. */
+static uint32_t state_of(const struct tw_shard *shard, uint32_t player, uint64_t step)
+{
+    uint32_t snapshot_hz = shard->config.snapshot_hz;
+    return step % snapshot_hz == player % snapshot_hz ? 0 : shard->link_states[player];
+}
+
 struct sending {
     uint64_t tick;
     uint64_t due_ns;
@@ -312,14 +331,16 @@ struct sending {
 };
 
 /* False: no buffer. */
-static bool send_snapshot(struct tw_shard *shard, uint32_t index, const struct sending *sending)
+static bool send_snapshot(struct tw_shard *shard, uint32_t index, uint64_t step,
+                          const struct sending *sending)
 {
     const struct tw_player *player = &shard->world.players[index];
     struct tw_snapshot_info info = {.tick = sending->tick,
                                     .tick_hz = shard->config.tick_hz,
                                     .last_input = player->inputs.newest_applied,
                                     .own_index =
-                                        tw_entity_index((tw_entity){.bits = player->entity})};
+                                        tw_entity_index((tw_entity){.bits = player->entity}),
+                                    .link_state = state_of(shard, index, step)};
     struct tw_out_buffer *buffer =
         take_buffer(&sending->outboxes[player->worker], TW_SNAPSHOT_FRAME_MIN);
     if (!buffer) {
@@ -336,9 +357,7 @@ static bool send_snapshot(struct tw_shard *shard, uint32_t index, const struct s
     buffer->kind = TW_OUT_SNAPSHOT;
     buffer->reason = TW_CLOSE_NONE;
     buffer->tick_ns = sending->due_ns;
-    tw_counter_add(&shard->counters->snapshots, 1);
-    tw_counter_add(&shard->counters->snapshot_bytes, result.size);
-    tw_counter_add(&shard->counters->snapshots_incomplete, result.incomplete);
+    count_snapshot(shard, &result);
     return true;
 }
 
@@ -347,19 +366,6 @@ static uint64_t due_step(const struct tw_shard *shard, uint32_t player, uint64_t
 {
     uint32_t interval = shard->config.tick_hz / shard->config.snapshot_hz;
     return (tick + player % interval) * shard->config.snapshot_hz / shard->config.tick_hz;
-}
-
-/* A path that loses or delays packets gets three of four snapshots, or every other one. */
-static bool is_thinned(const struct tw_shard *shard, uint32_t player, uint64_t step)
-{
-    switch (shard->link_states[player]) {
-    case 0:
-        return false;
-    case 1:
-        return step % 4u == 3u;
-    default:
-        return step % 2u == 1u;
-    }
 }
 
 static void send_snapshots(struct tw_shard *shard, const struct sending *sending)
@@ -373,10 +379,7 @@ static void send_snapshots(struct tw_shard *shard, const struct sending *sending
         uint64_t step = due_step(shard, index, sending->tick);
         if (shard->world.players[index].entity == 0 || step == observer->due_step)
             continue;
-        if (is_thinned(shard, index, step)) {
-            observer->due_step = step;
-            tw_counter_add(&shard->counters->snapshots_thinned, 1);
-        } else if (send_snapshot(shard, index, sending)) {
+        if (send_snapshot(shard, index, step, sending)) {
             observer->due_step = step;
         } else if (all) {
             /* Whoever went without is first in line next time. */
@@ -384,6 +387,16 @@ static void send_snapshots(struct tw_shard *shard, const struct sending *sending
             all = false;
         }
     }
+}
+
+/* What costs a walk over all players, once a second. */
+static void count_links(struct tw_shard *shard)
+{
+    uint64_t counts[TW_SHED_STATES] = {0};
+    for (uint32_t i = 0; i < shard->world.state->players_end; i++)
+        counts[shard->link_states[i]] += shard->world.players[i].entity != 0;
+    tw_counter_set(&shard->counters->links_conservative, counts[1]);
+    tw_counter_set(&shard->counters->links_emergency, counts[2]);
 }
 
 void tw_shard_tick(struct tw_shard *shard, uint64_t tick, uint64_t due_ns,
@@ -415,6 +428,7 @@ void tw_shard_tick(struct tw_shard *shard, uint64_t tick, uint64_t due_ns,
     tw_counter_set(&shard->counters->players, state->players_live);
     tw_counter_set(&shard->counters->entities, shard->world.entities.state->live);
     if (tick % shard->config.tick_hz == 0) {
+        count_links(shard);
         tw_counter_set(&shard->counters->state_hash, tw_world_hash(&shard->world));
         tw_counter_set(&shard->counters->state_hash_tick, tick);
     }

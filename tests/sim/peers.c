@@ -184,11 +184,11 @@ static void step_end(struct peers *peers, uint32_t which)
         tw_transport_update(&end->transport, peers->now_us);
     PEERS_CHECK(peers, !tw_receiver_stalled(&end->transport.receiver, peers->now_us));
     if (peers->now_us >= end->next_tick_us) {
-        /* A shard thins snapshots by the state of the link; inputs never are. */
-        static const uint32_t thirds[] = {3, 4, 6};
+        /* A shard says less when the path is strained; inputs are never less. */
+        static const uint32_t quarters[] = {4, 3, 2};
         uint32_t state = which == PEERS_SERVER ? tw_transport_state(&end->transport) : 0;
-        end->next_tick_us += end->tick_us * thirds[state] / 3u;
-        send_packet(peers, which, end->tick_bytes);
+        end->next_tick_us += end->tick_us;
+        send_packet(peers, which, end->tick_bytes * quarters[state] / 4u);
     }
     for (uint32_t i = 0; i < PACKETS_STEP; i++) {
         if (!tw_transport_wants_packet(&end->transport, peers->now_us))
