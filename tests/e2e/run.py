@@ -5,8 +5,15 @@ usage: run.py --build DIR [--long] [NAME...]     NAME: part of a test's name
 
 Everything lives in network namespaces and a temporary directory of the test's own; only processes
 it started are ended. Prints `ok NAME`, `skip NAME: WHY` or `not ok NAME` with reasons.
+
+Most tests wait more than they compute, so those run two at a time; then, one after the other, those
+which measure or which load the machine.
 """
 import argparse
+import concurrent.futures
+import contextlib
+import io
+import multiprocessing
 import pathlib
 import sys
 import time
@@ -37,18 +44,22 @@ import test_roaming  # noqa: E402
 import test_telemetry  # noqa: E402
 import test_tokens  # noqa: E402
 
-MODULES = [test_configuration, test_cli, test_filters, test_python_client, test_handshake,
-           test_tokens, test_hostile, test_ipv6, test_ports, test_privileges, test_telemetry,
-           test_budgets, test_roaming, test_lab, test_floods, test_loss, test_messages,
-           test_clients, test_fresh_machine]
+IN_PAIRS = [test_configuration, test_cli, test_python_client, test_handshake, test_tokens,
+            test_hostile, test_ipv6, test_ports, test_privileges, test_roaming]
+ALONE = [test_filters, test_telemetry, test_budgets, test_lab, test_floods, test_loss,
+         test_messages, test_clients, test_fresh_machine]
 
 
-def tests():
-    """(name, function), in the order in which they stand in their modules."""
-    for module in MODULES:
-        for name, function in vars(module).items():
-            if name.startswith("test_") and callable(function):
-                yield name.removeprefix("test_").replace("_", " "), function
+def tests(modules, names):
+    """{name: function}, in the order in which they stand in their modules."""
+    found = {}
+    for module in modules:
+        for key, function in vars(module).items():
+            name = key.removeprefix("test_").replace("_", " ")
+            if key.startswith("test_") and callable(function):
+                if not names or any(part in name for part in names):
+                    found[name] = function
+    return found
 
 
 def run_one(name, function, options):
@@ -71,6 +82,36 @@ def run_one(name, function, options):
     return True
 
 
+def run_apart(name, options):
+    """In a process of its own: (good, what it printed)."""
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        good = run_one(name, tests(IN_PAIRS, None)[name], options)
+        good = tell_left(scene.left_behind(), f"{name} left nothing behind") and good
+    return good, said.getvalue()
+
+
+def run_pairs(options):
+    good = True
+    chosen = tests(IN_PAIRS, options.names)
+    # A process for each test: what a test leaves in its process no other test sees.
+    with concurrent.futures.ProcessPoolExecutor(
+            2, mp_context=multiprocessing.get_context("spawn"), max_tasks_per_child=1) as pool:
+        for name, future in [(name, pool.submit(run_apart, name, options)) for name in chosen]:
+            fine, said = future.result()
+            print(said, end="", flush=True)
+            good = good and fine
+    return good
+
+
+def tell_left(left, what):
+    if left:
+        print(f"not ok {what}")
+        for line in left:
+            print(f"  {line}")
+    return not left
+
+
 def main():
     parser = argparse.ArgumentParser(description="end-to-end tests")
     parser.add_argument("--build", required=True, type=pathlib.Path)
@@ -79,18 +120,13 @@ def main():
     options = parser.parse_args()
     options.build = options.build.resolve()
     before = scene.footprint()
-    good = True
-    for name, function in tests():
-        if not options.names or any(part in name for part in options.names):
-            good = run_one(name, function, options) and good
-    left = scene.left_behind(before)
-    if left:
-        print("not ok nothing is left behind")
-        for line in left:
-            print(f"  {line}")
-        good = False
-    else:
+    good = run_pairs(options)
+    for name, function in tests(ALONE, options.names).items():
+        good = run_one(name, function, options) and good
+    if tell_left(scene.left_behind() + scene.grown(before), "nothing is left behind"):
         print("ok nothing is left behind")
+    else:
+        good = False
     return 0 if good else 1
 
 

@@ -118,16 +118,22 @@ def footprint():
     return {"hugepages": hugepages.persistent(), "interfaces": interfaces}
 
 
-def left_behind(before):
-    """What our own stacks left. Others may run their own meanwhile: theirs is not looked at."""
-    after = footprint()
-    left = [f"interface {name}" for name in after["interfaces"] - before["interfaces"]
-            if name.startswith("tw")]
-    left += [f"directory {path}" for path in stack.Stack.made_directories if path.exists()]
+def left_behind():
+    """What the stacks of this process left."""
+    left = [f"directory {path}" for path in stack.Stack.made_directories if path.exists()]
     for pid in stack.Stack.made_processes:
         left += [f"process {pid}"] if _is_tickwire(pid) else []
         directory = stack.DPDK_DIRECTORY / f"tickwire-{pid}"
         left += [f"directory {directory}"] if directory.exists() and not _is_tickwire(pid) else []
+    return left
+
+
+def grown(before):
+    """What the machine has more than before. Others may run their own meanwhile: theirs is not
+    looked at."""
+    after = footprint()
+    left = [f"interface {name}" for name in after["interfaces"] - before["interfaces"]
+            if name.startswith("tw")]
     others = any(_is_tickwire(int(pid)) for pid in os.listdir("/proc") if pid.isdigit())
     if after["hugepages"] > before["hugepages"] and not others:
         left.append(f"hugepages: {before['hugepages']} became {after['hugepages']}")

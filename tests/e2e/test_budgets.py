@@ -73,10 +73,8 @@ def test_tenfold_input_rate_is_refused(options):
         player = scene.Player(host, host.token("fast")).join(1.0)
         session = player.session
         before = host.settled_stats()
-        ticks = 600
-        for _ in range(ticks):  # ten packets for each of 60 ticks, all within a second
+        for _ in range(600):  # as fast as Python goes: within a second on any machine
             session.tick(0.0, False)
-            scene.pause(1 / ticks)
         after = host.settled_stats()
         over = scene.outcome_delta(before, after).get("session_budget", 0)
         scene.expect(over > 0, "no packet was above the session's rate")

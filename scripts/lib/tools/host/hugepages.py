@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Borrows 2 MB hugepages from the kernel and gives them back."""
+import fcntl
 import pathlib
 
 PAGES = pathlib.Path("/sys/kernel/mm/hugepages/hugepages-2048kB")
@@ -19,22 +20,19 @@ def persistent():
 
 class Hugepages:
     """Adds pages to what the machine has; `granted` is 0 when they could not be had. What was
-    added is taken away again in close(), so that several runs do not disturb each other."""
+    added is taken away again in close(). Several hosts may come and go at once."""
 
     def __init__(self, memory_mb, log=lambda text: None):
         self.granted = 0
         self.added = 0
         pages = (memory_mb + PAGE_MB - 1) // PAGE_MB
         try:
-            before = persistent()
-            missing = max(0, pages - _read("free_hugepages"))
-            if missing:
-                self._set(before + missing)
-                self.added = max(0, persistent() - before)
-            if _read("free_hugepages") >= pages:
+            # As many more as are wanted: free ones may be what another host is about to take.
+            self.added = max(0, self._change(pages))
+            if self.added == pages:
                 self.granted = pages
             else:
-                log(f"only {_read('free_hugepages')} of {pages} hugepages could be had")
+                log(f"only {self.added} of {pages} hugepages could be had")
                 self.close()
         except OSError as error:
             log(f"no hugepages: {error}")
@@ -42,9 +40,15 @@ class Hugepages:
 
     def close(self):
         if self.added > 0:
-            self._set(max(0, persistent() - self.added))
+            self._change(-self.added)
         self.added = self.granted = 0
 
     @staticmethod
-    def _set(count):
-        (PAGES / "nr_hugepages").write_text(str(count))
+    def _change(pages):
+        """How many more there are afterwards."""
+        with open(PAGES / "nr_hugepages", "r+", encoding="ascii") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            before = persistent()
+            file.write(str(max(0, before + pages)))
+            file.flush()
+            return persistent() - before
