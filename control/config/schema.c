@@ -173,6 +173,11 @@ const struct tw_schema_key tw_schema_keys[] = {
            "a session silent this long is closed"),
     NUMBER(limits, malformed_max, 1, 1000000, "16", "packets",
            "authenticated malformed packets before a session is closed"),
+    /* An hour bounds what a key that leaked tells. Fewer packets than 64 would start phases faster
+     * than some clients' round trips. */
+    NUMBER(limits, rekey_s, 10, 3600, "600", "s", "a session's keys are changed after so long"),
+    NUMBER(limits, rekey_packets, 64, TW_PHASE_PACKETS_MAX, "16777216", "packets",
+           "or after so many packets in one direction"),
 
     NUMBER(world, id, 1, UINT32_MAX, "1", "", "world number; stands in tokens"),
     NUMBER(world, seed, 0, UINT64_MAX, "1", "", "seed of everything random in the world"),

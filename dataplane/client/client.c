@@ -622,4 +622,5 @@ void tw_client_get_statistics(const struct tw_client *client,
     statistics->messages_received = transport->receiver.messages;
     statistics->message_bytes_sent = transport->sender.sent_bytes;
     statistics->message_bytes_again = transport->sender.again_bytes;
+    statistics->key_phase = client->session.link.keys.number;
 }

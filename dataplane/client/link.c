@@ -12,12 +12,10 @@ void tw_client_link_init(struct tw_client_link *link, const struct tw_aead_backe
 {
     bool client = side == TW_CLIENT_LINK_CLIENT;
     sodium_memzero(link, sizeof(*link));
-    link->backend = backend;
     link->next_sequence = TW_SEQUENCE_FIRST;
     tw_replay_init(&link->replay);
-    tw_packet_key_expand(&link->seal_key, backend, suite,
-                         client ? secrets->client_to_server : secrets->server_to_client);
-    tw_packet_key_expand(&link->open_key, backend, suite,
+    tw_phase_client_init(&link->keys, backend, suite,
+                         client ? secrets->client_to_server : secrets->server_to_client,
                          client ? secrets->server_to_client : secrets->client_to_server);
 }
 
@@ -54,34 +52,52 @@ size_t tw_client_link_seal(struct tw_client_link *link, uint8_t *packet, size_t 
     TW_ASSERT(tw_client_link_left(link) > 0);
     tw_header_write(packet, (struct tw_header){.connection_id = link->connection_id,
                                                .channel = TW_CHANNEL_STATE,
+                                               .flags = tw_phase_client_flag(&link->keys),
                                                .sequence = link->next_sequence++});
-    struct tw_aead_job job = {.key = &link->seal_key,
+    struct tw_aead_job job = {.key = &link->keys.send,
                               .packet = packet,
                               .length = (uint32_t)(TW_HEADER_SIZE + plaintext_size)};
-    link->backend->seal(&job, 1);
+    link->keys.backend->seal(&job, 1);
     return TW_PACKET_MIN + plaintext_size;
 }
 
+/* Opens with the one key that the header asks for. */
+static enum tw_client_link_result open_sealed(struct tw_client_link *link, uint8_t *packet,
+                                              size_t length, const struct tw_header *header)
+{
+    struct tw_aead_job job = {
+        .key =
+            tw_phase_client_key(&link->keys, header->flags, link->replay.newest, header->sequence),
+        .packet = packet,
+        .length = (uint32_t)length,
+    };
+    if (!job.key)
+        return TW_CLIENT_LINK_PHASE;
+    link->keys.backend->open(&job, 1);
+    link->forged += !job.ok;
+    return job.ok ? TW_CLIENT_LINK_OK : TW_CLIENT_LINK_FORGED;
+}
+
 enum tw_client_link_result tw_client_link_open(struct tw_client_link *link, uint8_t *packet,
-                                               size_t length)
+                                               size_t length, uint64_t now_us)
 {
     if (length < TW_PACKET_MIN || length > TW_DATAGRAM_MAX)
         return TW_CLIENT_LINK_MALFORMED;
     struct tw_header header = tw_header_read(packet);
     if (header.connection_id != link->connection_id && header.connection_id != link->previous_id)
         return TW_CLIENT_LINK_FOREIGN;
-    /* This version sends one channel and never leaves phase 0. */
-    if (header.channel != TW_CHANNEL_STATE || header.flags != 0)
+    /* This version sends one channel. */
+    if (header.channel != TW_CHANNEL_STATE || (header.flags & ~TW_FLAGS_KNOWN) != 0)
         return TW_CLIENT_LINK_MALFORMED;
-    if (header.sequence < TW_SEQUENCE_FIRST ||
+    uint64_t newest = link->replay.newest;
+    if (header.sequence < TW_SEQUENCE_FIRST || header.sequence > TW_SEALED_MAX ||
         tw_replay_test(&link->replay, header.sequence) != TW_REPLAY_FRESH)
         return TW_CLIENT_LINK_REPLAYED;
-
-    struct tw_aead_job job = {.key = &link->open_key, .packet = packet, .length = (uint32_t)length};
-    link->backend->open(&job, 1);
-    if (!job.ok)
-        return TW_CLIENT_LINK_FORGED;
-    return tw_replay_commit(&link->replay, header.sequence) == TW_REPLAY_FRESH
-               ? TW_CLIENT_LINK_OK
-               : TW_CLIENT_LINK_REPLAYED;
+    enum tw_client_link_result result = open_sealed(link, packet, length, &header);
+    if (result != TW_CLIENT_LINK_OK)
+        return result;
+    if (tw_replay_commit(&link->replay, header.sequence) != TW_REPLAY_FRESH)
+        return TW_CLIENT_LINK_REPLAYED;
+    tw_phase_client_opened(&link->keys, header.flags, newest, header.sequence, now_us);
+    return TW_CLIENT_LINK_OK;
 }

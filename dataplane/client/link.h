@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The encrypted link of one session: packet numbers, keys, replay window.
+ * The encrypted link of one session: packet numbers, keys and their phases, replay window.
  *
  * Single-threaded; holds keys, wiped by tw_client_link_wipe. Packets are transformed in place in
  * the caller's buffer. Nothing that fails here moves any state but a counter.
@@ -11,6 +11,7 @@
 #include "dataplane/wire/aead.h"
 #include "dataplane/wire/frames.h"
 #include "dataplane/wire/keys.h"
+#include "dataplane/wire/phase_client.h"
 #include "dataplane/wire/replay.h"
 
 #include <stdbool.h>
@@ -22,20 +23,22 @@ enum tw_client_link_result {
     TW_CLIENT_LINK_MALFORMED, /* too short or long, other channel, flags not allowed here */
     TW_CLIENT_LINK_FOREIGN,   /* another connection id */
     TW_CLIENT_LINK_REPLAYED,  /* seen before, or older than the window */
+    TW_CLIENT_LINK_PHASE,     /* of a key phase that there is no key of */
     TW_CLIENT_LINK_FORGED,    /* wrong tag */
 };
 
 struct tw_client_link {
-    struct tw_aead_key seal_key, open_key;
-    const struct tw_aead_backend *backend;
+    struct tw_phase_client keys;
     uint32_t connection_id; /* of what is sent */
     uint32_t previous_id;   /* still accepted after a rename; else as connection_id */
     uint64_t renamed_by;    /* number of the packet that renamed last: an older one has no say */
     uint64_t next_sequence;
+    uint64_t forged; /* packets that did not open */
     struct tw_replay replay;
 };
 
-/* Which way the secrets are used: the server's end exists for tests and tools. */
+/* Which way the secrets are used: the server's end exists for tests and tools, and starts no key
+ * phase. */
 enum tw_client_link_side { TW_CLIENT_LINK_CLIENT, TW_CLIENT_LINK_SERVER };
 
 void tw_client_link_init(struct tw_client_link *link, const struct tw_aead_backend *backend,
@@ -57,8 +60,9 @@ uint64_t tw_client_link_left(const struct tw_client_link *link);
 size_t tw_client_link_seal(struct tw_client_link *link, uint8_t *packet, size_t plaintext_size);
 
 /* Opens packet[length] in place: frames are then at TW_HEADER_SIZE, length - TW_PACKET_MIN bytes.
- */
+ * The first packet of the server's next key phase moves both directions there. */
 enum tw_client_link_result tw_client_link_open(struct tw_client_link *link, uint8_t *packet,
-                                               size_t length) __attribute__((warn_unused_result));
+                                               size_t length, uint64_t now_us)
+    __attribute__((warn_unused_result));
 
 #endif

@@ -106,7 +106,7 @@ static bool receive_messages(struct tw_client_session *session,
 bool tw_client_session_receive(struct tw_client_session *session, uint8_t *packet, size_t length,
                                uint64_t now_us)
 {
-    if (tw_client_link_open(&session->link, packet, length) != TW_CLIENT_LINK_OK)
+    if (tw_client_link_open(&session->link, packet, length, now_us) != TW_CLIENT_LINK_OK)
         return false;
     session->heard_us = now_us;
 
@@ -181,6 +181,7 @@ size_t tw_client_session_write(struct tw_client_session *session, uint8_t *out, 
 {
     if (tw_client_session_exhausted(session))
         return 0;
+    tw_phase_client_age(&session->link.keys, now_us);
     if (now_us >= tw_transport_due_us(&session->transport, now_us))
         tw_transport_update(&session->transport, now_us);
     uint32_t made = tw_client_inputs_advance(&session->inputs,
@@ -214,5 +215,6 @@ size_t tw_client_session_write_close(struct tw_client_session *session, uint8_t 
 
 bool tw_client_session_exhausted(const struct tw_client_session *session)
 {
-    return tw_client_link_left(&session->link) <= TW_CLIENT_CLOSE_REPEATS;
+    return tw_client_link_left(&session->link) <= TW_CLIENT_CLOSE_REPEATS ||
+           session->link.forged >= TW_FORGED_MAX;
 }

@@ -78,7 +78,8 @@ size_t tw_client_session_write(struct tw_client_session *session, uint8_t *out, 
 size_t tw_client_session_write_close(struct tw_client_session *session, uint8_t *out,
                                      enum tw_close_reason reason);
 
-/* True when only the packet numbers for saying goodbye are left. */
+/* True when only the packet numbers for saying goodbye are left, or more packets failed to open
+ * than the cipher allows. */
 bool tw_client_session_exhausted(const struct tw_client_session *session);
 
 #endif

@@ -23,6 +23,7 @@ static void add_worker(struct tw_agent_stats *out, struct tw_agent_worker *row,
     add_all(out->sends, counters->sends, TW_SEND_COUNT);
     add_all(out->verdicts, counters->verdicts, TW_VERDICT_COUNT);
     add_all(out->roaming, counters->roaming, TW_ROAMING_COUNT);
+    add_all(out->rekeys, counters->rekeys, TW_REKEY_COUNT);
     out->rx_packets += row->rx_packets;
     out->rx_bytes += tw_counter_get(&counters->rx_bytes);
     out->tx_bytes += tw_counter_get(&counters->tx_bytes);
@@ -157,6 +158,7 @@ void tw_stats_print(FILE *out, const char *event, const struct tw_agent_stats *s
     print_ledger(out, "sends", stats->sends, tw_send_outcome_name, TW_SEND_COUNT);
     print_ledger(out, "verdicts", stats->verdicts, tw_verdict_name, TW_VERDICT_COUNT);
     print_ledger(out, "roaming", stats->roaming, tw_roaming_name, TW_ROAMING_COUNT);
+    print_ledger(out, "rekeys", stats->rekeys, tw_rekey_name, TW_REKEY_COUNT);
     fprintf(out, "%s}\n", extra);
     fflush(out);
 }

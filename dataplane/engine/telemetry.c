@@ -70,6 +70,7 @@ static int fill_drops(struct rte_tel_data *out, const struct tw_agent_stats *sta
         {"shard_inputs", stats->shard_inputs, tw_shard_input_outcome_name, TW_SHARD_INPUT_COUNT},
         {"sends", stats->sends, tw_send_outcome_name, TW_SEND_COUNT},
         {"roaming", stats->roaming, tw_roaming_name, TW_ROAMING_COUNT},
+        {"rekeys", stats->rekeys, tw_rekey_name, TW_REKEY_COUNT},
         {"verdicts", stats->verdicts, tw_verdict_name, TW_VERDICT_COUNT},
     };
     for (size_t i = 0; i < sizeof(ledgers) / sizeof(ledgers[0]); i++) {

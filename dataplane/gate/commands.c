@@ -228,6 +228,7 @@ void tw_commands_housekeeping(struct tw_worker *worker)
     if (worker->now_ns >= worker->housekeeping_ns) {
         worker->housekeeping_ns = worker->now_ns + TW_HOUSEKEEPING_NS;
         check_timeouts(worker);
+        tw_rekey_round(worker);
         tw_handshake_expire(worker);
     }
     publish(worker);

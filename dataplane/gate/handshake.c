@@ -195,7 +195,6 @@ static void send_welcome(struct tw_worker *worker, struct tw_pending_entry *entr
 static void install(struct tw_worker *worker, uint32_t number, uint32_t slot,
                     const struct tw_agent_handshake_reply *reply)
 {
-    const struct tw_aead_backend *aead = worker->config.aead;
     struct tw_pending_entry *entry = &worker->pending.entries[number];
     struct tw_session *session = &worker->sessions.hot[slot];
     struct tw_session_body *body = &worker->sessions.bodies[slot];
@@ -204,10 +203,10 @@ static void install(struct tw_worker *worker, uint32_t number, uint32_t slot,
     session->shard = (uint8_t)(reply->world % worker->config.shards);
     session->heard_ns = worker->now_ns;
     session->handshake = number;
-    tw_packet_key_expand(&body->receive_key, aead, reply->suite, reply->secret_client_to_server);
-    tw_packet_key_expand(&body->send_key, aead, reply->suite, reply->secret_server_to_client);
     tw_replay_init(&body->replay);
     body->send_sequence = TW_SEQUENCE_FIRST;
+    tw_rekey_install(worker, slot, reply->suite, reply->secret_client_to_server,
+                     reply->secret_server_to_client);
     body->account = reply->account;
     body->installed_ns = worker->now_ns;
     body->world = reply->world;

@@ -227,7 +227,9 @@ static void run_stages(struct tw_worker *worker, uint32_t count)
         tw_talk_prefetch(&worker->talk, burst->packets[burst->going[n]].slot);
     tw_live_open(live, burst);
     tw_stage_end(cycles, TW_STAGE_OPEN);
-    tw_live_commit(live, burst);
+    tw_live_commit(live, burst, worker->now_ns);
+    if (burst->followed > 0)
+        tw_counter_add(&worker->config.counters->rekeys[TW_REKEY_FOLLOWED], burst->followed);
     tw_stage_end(cycles, TW_STAGE_COMMIT);
     tw_live_validate(live, burst);
     tw_stage_end(cycles, TW_STAGE_VALIDATE);

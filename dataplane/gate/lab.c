@@ -28,7 +28,6 @@ void tw_lab_check(struct tw_worker *worker, const struct tw_lab_check *check)
 
 void tw_lab_install(struct tw_worker *worker, const struct tw_lab_install *install)
 {
-    const struct tw_aead_backend *aead = worker->config.aead;
     if (worker->closing_all || !tw_sessions_take_id(&worker->sessions, install->connection_id)) {
         refuse(worker, install->number);
         return;
@@ -39,11 +38,10 @@ void tw_lab_install(struct tw_worker *worker, const struct tw_lab_install *insta
     session->address = install->address;
     session->shard = (uint8_t)(install->world % worker->config.shards);
     session->handshake = TW_PENDING_NONE;
-    tw_packet_key_expand(&body->receive_key, aead, install->suite,
-                         install->secret_client_to_server);
-    tw_packet_key_expand(&body->send_key, aead, install->suite, install->secret_server_to_client);
     tw_replay_init(&body->replay);
     body->send_sequence = LAB_SEQUENCE_FIRST;
+    tw_rekey_install(worker, slot, install->suite, install->secret_client_to_server,
+                     install->secret_server_to_client);
     body->account = install->account;
     body->installed_ns = worker->now_ns;
     body->world = install->world;

@@ -12,11 +12,11 @@ void tw_live_prefetch(const struct tw_live *live, const struct tw_packet *packet
 
 /* What the replay test, the cipher's first look and all that follows it touch. The rest of a key is
  * the back end's to load: it knows how far ahead. */
-static void prefetch_body(const struct tw_session_body *body, uint64_t sequence)
+static void prefetch_body(const struct tw_session_body *body, const struct tw_header *header)
 {
     __builtin_prefetch(body, 1);
-    __builtin_prefetch(tw_replay_word(&body->replay, sequence), 1);
-    __builtin_prefetch(&body->receive_key);
+    __builtin_prefetch(tw_replay_word(&body->replay, header->sequence), 1);
+    __builtin_prefetch(&body->receive_keys[header->flags]);
 }
 
 /* From another address than the session's. */
@@ -66,8 +66,8 @@ static uint16_t check_session(const struct tw_live *live, struct tw_packet *pack
 
 static uint16_t check_header(const struct tw_header *header)
 {
-    /* Key phases and the other channels come with a later version: nobody may send them now. */
-    if (header->flags != 0 || header->channel != TW_CHANNEL_STATE)
+    /* The other channels come with a later version: nobody may send them now. */
+    if ((header->flags & ~TW_FLAGS_KNOWN) != 0 || header->channel != TW_CHANNEL_STATE)
         return TW_OUTCOME_HEADER_FLAGS;
     if (header->sequence < TW_SEQUENCE_FIRST || header->sequence > TW_SEALED_MAX)
         return TW_OUTCOME_SEQUENCE_INVALID;
@@ -98,7 +98,7 @@ void tw_live_find(const struct tw_live *live, struct tw_burst *burst, uint64_t n
         if (packet->outcome == TW_OUTCOME_OPEN)
             packet->outcome = check_header(&packet->header);
         if (packet->outcome == TW_OUTCOME_OPEN)
-            prefetch_body(&live->sessions->bodies[packet->slot], packet->header.sequence);
+            prefetch_body(&live->sessions->bodies[packet->slot], &packet->header);
         burst->elsewhere += packet->outcome == TW_OUTCOME_ELSEWHERE;
         kept = tw_burst_pass(burst, kept, i);
     }
@@ -111,8 +111,11 @@ void tw_live_test(const struct tw_live *live, struct tw_burst *burst, uint64_t n
     for (uint32_t n = 0; n < burst->going_count; n++) {
         uint8_t i = burst->going[n];
         struct tw_packet *packet = &burst->packets[i];
-        const struct tw_replay *replay = &live->sessions->bodies[packet->slot].replay;
-        packet->outcome = outcome_of_replay(tw_replay_test(replay, packet->header.sequence));
+        const struct tw_session_body *body = &live->sessions->bodies[packet->slot];
+        packet->outcome = outcome_of_replay(tw_replay_test(&body->replay, packet->header.sequence));
+        if (packet->header.flags != body->receive_flag && packet->outcome == TW_OUTCOME_OPEN &&
+            !tw_phase_server_has_key(&body->phase, body->replay.newest, packet->header.sequence))
+            packet->outcome = TW_OUTCOME_PHASE_UNKNOWN;
         if (packet->outcome == TW_OUTCOME_OPEN && packet->path != TW_PATH_FRESH &&
             !tw_budget_take(&live->sessions->hot[packet->slot].budget, live->session_rate, now_ns))
             packet->outcome = TW_OUTCOME_SESSION_BUDGET;
@@ -124,6 +127,7 @@ void tw_live_test(const struct tw_live *live, struct tw_burst *burst, uint64_t n
 static void reject_forged(const struct tw_live *live, struct tw_packet *packet)
 {
     packet->outcome = TW_OUTCOME_TAG_WRONG;
+    live->sessions->bodies[packet->slot].phase.forged++;
     if (packet->path != TW_PATH_FRESH)
         tw_budget_return(&live->sessions->hot[packet->slot].budget, live->session_rate);
 }
@@ -138,7 +142,7 @@ void tw_live_open(const struct tw_live *live, struct tw_burst *burst)
     for (uint32_t n = 0; n < count; n++) {
         const struct tw_packet *packet = &burst->packets[burst->going[n]];
         jobs[n] = (struct tw_aead_job){
-            .key = &live->sessions->bodies[packet->slot].receive_key,
+            .key = &live->sessions->bodies[packet->slot].receive_keys[packet->header.flags],
             .packet = packet->payload,
             .length = packet->payload_length,
         };
@@ -153,10 +157,19 @@ void tw_live_open(const struct tw_live *live, struct tw_burst *burst)
     burst->going_count = kept;
 }
 
+/* Of a session whose packet has another phase bit than those before. */
+static bool follow_phase(struct tw_session_body *body, uint64_t sequence, uint64_t now_ns)
+{
+    bool followed = tw_phase_server_follow(&body->phase, sequence, now_ns);
+    body->receive_flag = tw_phase_server_receive_flag(&body->phase);
+    return followed;
+}
+
 /* Two copies in one burst both pass the test: the second one fails here. */
-void tw_live_commit(const struct tw_live *live, struct tw_burst *burst)
+void tw_live_commit(const struct tw_live *live, struct tw_burst *burst, uint64_t now_ns)
 {
     uint32_t kept = 0;
+    burst->followed = 0;
     for (uint32_t n = 0; n < burst->going_count; n++) {
         uint8_t i = burst->going[n];
         struct tw_packet *packet = &burst->packets[i];
@@ -167,6 +180,8 @@ void tw_live_commit(const struct tw_live *live, struct tw_burst *burst)
         else
             packet->outcome =
                 outcome_of_replay(tw_replay_commit(&body->replay, packet->header.sequence));
+        if (packet->header.flags != body->receive_flag && packet->outcome == TW_OUTCOME_OPEN)
+            burst->followed += follow_phase(body, packet->header.sequence, now_ns);
         kept = tw_burst_pass(burst, kept, i);
     }
     burst->going_count = kept;

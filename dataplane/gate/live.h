@@ -55,14 +55,16 @@ void tw_live_prefetch(const struct tw_live *live, const struct tw_packet *packet
  * cipher. All are of kind UDP, with a connection id of this worker. */
 void tw_live_find(const struct tw_live *live, struct tw_burst *burst, uint64_t now_ns);
 
-/* Packet numbers not seen before, within the session's budget. */
+/* Packet numbers not seen before, of a key phase that there is a key of, within the session's
+ * budget. */
 void tw_live_test(const struct tw_live *live, struct tw_burst *burst, uint64_t now_ns);
 
 /* Opens the packets in place. */
 void tw_live_open(const struct tw_live *live, struct tw_burst *burst);
 
-/* Records the packet numbers of opened packets. */
-void tw_live_commit(const struct tw_live *live, struct tw_burst *burst);
+/* Records the packet numbers of opened packets; a session whose client followed into the next key
+ * phase goes on with it. */
+void tw_live_commit(const struct tw_live *live, struct tw_burst *burst, uint64_t now_ns);
 
 /* Decodes all frames into burst->frames. Decides every packet; accepted or malformed, it is routed:
  * a session may have to be closed for it. */

@@ -298,6 +298,8 @@ static void take_session(struct tw_worker *worker, const struct tw_move *move)
     tw_sessions_set_state(&worker->sessions, slot, TW_SESSION_LIVE);
     not_later(&session->heard_ns, worker->now_ns);
     not_later(&body->installed_ns, worker->now_ns);
+    not_later(&body->phase.started_ns, worker->now_ns);
+    not_later(&body->phase.followed_ns, worker->now_ns);
     tw_talk_arrive(worker, slot, &move->transport);
     body->path = (struct tw_path){0};
     body->landing = (struct tw_landing){.moves = body->landing.moves + 1u};

@@ -15,7 +15,8 @@
  *
  * At every instant one worker can seal or open with a session's keys: the owner until it writes
  * SESSION into the ring and wipes its own copy, then nobody, then the target. Its ring's place is
- * wiped when it was read. The packet number goes along, so no number is used twice.
+ * wiped when it was read. The packet number goes along, so no number is used twice; so does the key
+ * phase, with whatever keys of it there are.
  *
  * A packet under the old id that arrives anywhere goes to the old owner by its worker part, from
  * there by the tombstone to the new one, with the new id beside it (the header is authenticated and

@@ -209,6 +209,7 @@ bool tw_transmit_sealed_to(struct tw_worker *worker, uint32_t slot, struct rte_m
     tw_header_write(packet, (struct tw_header){
                                 .connection_id = body->sent_id,
                                 .channel = TW_CHANNEL_STATE,
+                                .flags = body->send_flag,
                                 .sequence = body->send_sequence++,
                             });
     batch->jobs[batch->count] = (struct tw_aead_job){

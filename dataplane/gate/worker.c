@@ -49,6 +49,16 @@ static void init_budgets(struct tw_worker *worker, const struct tw_config *confi
     tw_source_budgets_init(&worker->budgets.sources, key);
 }
 
+/* A recorded client follows nobody: a lab stays in phase 0. */
+static struct tw_phase_limits phase_limits(const struct tw_config *config)
+{
+    bool lab = config->engine.lab == TW_LAB_MODE_ON;
+    return (struct tw_phase_limits){
+        .packets = config->limits.rekey_packets,
+        .duration_ns = lab ? 0 : config->limits.rekey_s * UINT64_C(1000000000),
+    };
+}
+
 static void init_interfaces(struct tw_worker *worker)
 {
     worker->interface_count = tw_config_port_count(worker->config.config);
@@ -115,6 +125,7 @@ struct tw_worker *tw_worker_create(const struct tw_worker_config *config)
     worker->cookies.hash = config->cookie_hash;
     init_interfaces(worker);
     init_budgets(worker, config->config);
+    worker->phase_limits = phase_limits(config->config);
     if (!init_tables(worker)) {
         tw_worker_destroy(worker);
         return NULL;

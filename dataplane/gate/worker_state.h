@@ -9,7 +9,7 @@
  *   transmit.c   seal batch, headers, tx burst     commands.c   from the main thread, timeouts
  *   filter_stage.c  packets as views for filters
  *   roam.c       sessions that change address      move.c       sessions that change worker
- *   lab.c        sessions of a lab, imported
+ *   lab.c        sessions of a lab, imported        rekey.c      key phases of sessions
  *
  * Written by its lcore alone, but for `drained`. Ledger: over all workers, the sum of outcomes
  * equals the sum of rx_packets, less what lies in hand-over rings at that moment: a packet handed
@@ -131,6 +131,8 @@ struct tw_worker {
     uint32_t moves_granted[TW_WORKERS_MAX * TW_MOVES_UNDER_WAY]; /* slots that may go */
     uint32_t moves_granted_count;
     uint32_t timeout_slot; /* next to be looked at */
+    uint32_t rekey_slot;   /* the same for its key phase */
+    struct tw_phase_limits phase_limits;
     struct tw_slot_queue owed;
     uint32_t *pongs; /* slots whose ping came in this turn */
     uint32_t pong_count;
@@ -240,6 +242,15 @@ void tw_owed_settle(struct tw_worker *worker, uint32_t slot);
 void tw_owed_close(struct tw_worker *worker, uint32_t slot, uint16_t reason, bool tell);
 void tw_owed_release(struct tw_worker *worker, uint32_t slot);
 void tw_owed_turn(struct tw_worker *worker);
+
+/* ---- rekey.c ----------------------------------------------------------------------------------
+ */
+/* Keys of phase 0, of a session whose packet numbers are set. */
+void tw_rekey_install(struct tw_worker *worker, uint32_t slot, enum tw_suite suite,
+                      const uint8_t receive_secret[TW_KEY_SIZE],
+                      const uint8_t send_secret[TW_KEY_SIZE]);
+/* Looks at some sessions' key phases; once per housekeeping. */
+void tw_rekey_round(struct tw_worker *worker);
 
 /* ---- lab.c ------------------------------------------------------------------------------------
  */

@@ -22,7 +22,7 @@
 
 #include <stdint.h>
 
-#define TW_AGENT_VERSION 5u
+#define TW_AGENT_VERSION 6u
 
 enum tw_agent_type {
     /* engine → control */
@@ -285,6 +285,7 @@ struct tw_agent_stats {
     uint64_t sends[TW_SEND_COUNT];
     uint64_t verdicts[TW_VERDICT_COUNT];
     uint64_t roaming[TW_ROAMING_COUNT];
+    uint64_t rekeys[TW_REKEY_COUNT];
     uint64_t rx_packets, rx_bytes, tx_bytes;
     /* The ports' own view, summed; rx_packets + port_missed + port_errors must equal what they saw.
      */

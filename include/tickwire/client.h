@@ -178,6 +178,7 @@ struct tw_client_statistics {
     uint64_t packets_missed;              /* of what the server sent */
     uint64_t messages_sent, messages_received;
     uint64_t message_bytes_sent, message_bytes_again; /* again: sent more than once */
+    uint32_t key_phase;                               /* times that the keys were changed */
 };
 
 TW_CLIENT_API struct tw_client_config tw_client_config_default(void);

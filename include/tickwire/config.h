@@ -106,6 +106,8 @@ struct tw_config_limits {
     uint32_t pending_max;     /* handshakes under way per worker */
     uint32_t idle_timeout_ms; /* session silent this long is closed */
     uint32_t malformed_max;   /* authenticated malformed packets before a session is closed */
+    uint32_t rekey_s;         /* a session's keys are changed after so long */
+    uint32_t rekey_packets;   /* or after so many packets in a direction */
 };
 
 struct tw_config_world {

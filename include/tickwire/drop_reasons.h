@@ -78,10 +78,11 @@ enum tw_outcome_kind {
     X(GENERATION_STALE,    "generation_stale",    DROPPED,  "connection id of an earlier session in this slot")      \
     X(PATH_UNKNOWN,        "path_unknown",        DROPPED,  "known session, other source address, not worth opening")\
     X(SESSION_BUDGET,      "session_budget",      DROPPED,  "session above its packet rate")                         \
-    X(HEADER_FLAGS,        "header_flags",        DROPPED,  "unknown flag, wrong key phase or unknown channel")      \
+    X(HEADER_FLAGS,        "header_flags",        DROPPED,  "unknown flag or unknown channel")      \
     X(SEQUENCE_INVALID,    "sequence_invalid",    DROPPED,  "packet number 0 or beyond the life of a key")           \
     X(REPLAY_OLD,          "replay_old",          DROPPED,  "packet number older than the replay window")            \
     X(REPLAY_DUPLICATE,    "replay_duplicate",    DROPPED,  "packet number seen before")                             \
+    X(PHASE_UNKNOWN,       "phase_unknown",       DROPPED,  "key phase that there is no key of: over, or not begun") \
     X(TAG_WRONG,           "tag_wrong",           DROPPED,  "authentication failed")                                 \
     X(FRAME_MALFORMED,     "frame_malformed",     DROPPED,  "authenticated, but a frame does not parse")             \
     X(FRAME_RANGE,         "frame_range",         DROPPED,  "authenticated, but a field is out of range")            \
@@ -163,6 +164,13 @@ static const struct tw_outcome_info tw_outcome_info[TW_OUTCOME_COUNT] __attribut
     X(GIVEN,         "given",         "a session was given to another worker")              \
     X(TAKEN,         "taken",         "a session was taken from another worker")            \
     X(RENAMED,       "renamed",       "a client used its new connection id")
+/* Key phases of sessions: no ledger, each counts on its own. */
+#define TW_REKEYS(X)                                                                        \
+    X(STARTED,       "started",       "a session's next key phase was started")             \
+    X(FOLLOWED,      "followed",      "its client followed")                                \
+    X(FORGOTTEN,     "forgotten",     "the old key was wiped, 5 s after that")              \
+    X(IGNORED,       "ignored",       "a client never followed: the session was closed")    \
+    X(EXHAUSTED,     "exhausted",     "too many packets failed to open: the session was closed")
 /* clang-format on */
 
 #define TW_X(suffix, name, meaning) TW_INPUT_##suffix,
@@ -180,6 +188,9 @@ enum tw_send_outcome { TW_SEND_OUTCOMES(TW_X) TW_SEND_COUNT };
 #define TW_X(suffix, name, meaning) TW_ROAMING_##suffix,
 enum tw_roaming { TW_ROAMING(TW_X) TW_ROAMING_COUNT };
 #undef TW_X
+#define TW_X(suffix, name, meaning) TW_REKEY_##suffix,
+enum tw_rekey { TW_REKEYS(TW_X) TW_REKEY_COUNT };
+#undef TW_X
 
 #define TW_X(suffix, name, meaning) name,
 static const char *const tw_input_outcome_name[]
@@ -189,6 +200,7 @@ static const char *const tw_shard_input_outcome_name[]
 static const char *const tw_verdict_name[] __attribute__((unused)) = {TW_VERDICTS(TW_X)};
 static const char *const tw_send_outcome_name[] __attribute__((unused)) = {TW_SEND_OUTCOMES(TW_X)};
 static const char *const tw_roaming_name[] __attribute__((unused)) = {TW_ROAMING(TW_X)};
+static const char *const tw_rekey_name[] __attribute__((unused)) = {TW_REKEYS(TW_X)};
 #undef TW_X
 
 #endif

@@ -37,8 +37,20 @@ static_assert(TW_HEADER_SEQUENCE + 8 == TW_HEADER_SIZE, "header layout");
 #define TW_SEQUENCE_FIRST 1u /* 0 is never sent: "nothing received yet" */
 /* Positions that may arrive out of order: 1/8 s of the fastest legal sender, with room. */
 #define TW_REPLAY_WINDOW 1024u
-/* 2^28 sealed packets: far below the limits of both AEADs; then the session closes. */
+/* A session closes before a direction seals more. Even if no phase but the first were ever used,
+ * AES-256-GCM would be within its limit for packets below 2^11 bytes (RFC 9001, appendix B.1). */
 #define TW_SEALED_MAX (UINT64_C(1) << 28)
+/* Packets of one phase in one direction, before the server starts the next one: a sixteenth of that
+ * limit; an attacker's advantage grows with the square of it. */
+#define TW_PHASE_PACKETS_MAX (UINT64_C(1) << 24)
+/* Packets that failed to open, of one session over all phases, before it is closed: the integrity
+ * limit of ChaCha20-Poly1305, AES-256-GCM has 2^52 (RFC 9001, section 6.6). */
+#define TW_FORGED_MAX (UINT64_C(1) << 36)
+/* How long the key of a phase is kept for what is on its way still: longer than any queue. */
+#define TW_PHASE_OLD_US 5000000u
+/* Packets that a client may seal in the old phase after a new one started, or as many as a phase
+ * has, if that is less: a minute of inputs, while the server sends a thousand packets and more. */
+#define TW_PHASE_PATIENCE 4096u
 
 enum tw_channel {
     TW_CHANNEL_STATE = 0,     /* inputs, snapshots, messages: unreliable, latest wins */

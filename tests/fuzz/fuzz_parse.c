@@ -63,7 +63,8 @@ static void install(struct bench *bench, bool over_ipv6)
     bench->sessions.hot[bench->slot].address =
         over_ipv6 ? tw_address_from_ipv6(client.address6, client.udp_port)
                   : tw_address_from_ipv4(client.address, client.udp_port);
-    tw_packet_key_expand(&body->receive_key, tw_aead_sodium(), TW_SUITE_CHACHA20_POLY1305, secret);
+    tw_packet_key_expand(&body->receive_keys[0], tw_aead_sodium(), TW_SUITE_CHACHA20_POLY1305,
+                         secret);
     tw_replay_init(&body->replay);
     bench->live = (struct tw_live){.sessions = &bench->sessions,
                                    .aead = tw_aead_sodium(),
@@ -139,7 +140,7 @@ static uint16_t run(struct bench *bench, uint8_t *frame, size_t length, enum tw_
     tw_live_find(&bench->live, &burst, NOW_NS);
     tw_live_test(&bench->live, &burst, NOW_NS);
     tw_live_open(&bench->live, &burst);
-    tw_live_commit(&bench->live, &burst);
+    tw_live_commit(&bench->live, &burst, NOW_NS);
     tw_live_validate(&bench->live, &burst);
     TW_ASSERT(packet->outcome < TW_OUTCOME_COUNT);
     return packet->outcome;
@@ -161,7 +162,7 @@ static size_t seal_frame(struct bench *bench, uint8_t *frame, const uint8_t *pla
     bool over_ipv6 = !tw_ip_is_ipv4(bench->sessions.hot[bench->slot].address.ip);
     size_t headers = over_ipv6 ? TW_FRAME6_HEADERS_SIZE : TW_FRAME_HEADERS_SIZE;
     uint8_t *packet = frame + headers;
-    struct tw_aead_key key = bench->sessions.bodies[bench->slot].receive_key;
+    struct tw_aead_key key = bench->sessions.bodies[bench->slot].receive_keys[0];
     tw_header_write(packet, (struct tw_header){.connection_id = bench->id, .sequence = 5});
     memcpy(packet + TW_HEADER_SIZE, plaintext, size);
     struct tw_aead_job job = {

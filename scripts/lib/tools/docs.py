@@ -38,7 +38,8 @@ def sections(cli=None):
     result = {name: table(macro) for name, macro in (
         ("outcomes", "TW_OUTCOMES"), ("inputs", "TW_INPUT_OUTCOMES"),
         ("shard inputs", "TW_SHARD_INPUT_OUTCOMES"), ("verdicts", "TW_VERDICTS"),
-        ("sends", "TW_SEND_OUTCOMES"), ("roaming", "TW_ROAMING"))}
+        ("sends", "TW_SEND_OUTCOMES"), ("roaming", "TW_ROAMING"),
+        ("rekeys", "TW_REKEYS"))}
     if cli is not None:
         result["configuration"] = config_reference(cli)
     return result

@@ -18,6 +18,7 @@ TAG_SIZE = 16
 SUITE_CHACHA = 0x01
 SUITE_AES = 0x02
 REPLAY_WINDOW = 1024
+KEY_PHASE = 0x01
 MASK64 = (1 << 64) - 1
 
 HELLO, COOKIE, HELLO2, WELCOME, TRY_AGAIN, WRONG_VERSION, REFUSED = range(1, 8)
@@ -109,8 +110,8 @@ class PacketKey:
         self.iv = hkdf_expand(secret, "iv", 12)
         self.aead = aead_of_suite(suite)
 
-    def seal(self, connection_id, sequence, plaintext, channel=0):
-        associated = header(connection_id, channel, sequence)
+    def seal(self, connection_id, sequence, plaintext, channel=0, flags=0):
+        associated = header(connection_id, channel, sequence, flags)
         nonce = nonce_for(self.iv, sequence)
         return associated + self.aead.seal(self.key, nonce, plaintext, associated)
 

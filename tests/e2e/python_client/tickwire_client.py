@@ -16,6 +16,7 @@ import sys
 import time
 
 import messages
+import phases
 import protocol
 import vectors
 import view as replicated
@@ -154,14 +155,13 @@ class Clock:
 
 
 class Session:
-    def __init__(self, endpoint, welcome, keys, walking):
+    def __init__(self, endpoint, welcome, keys, walking, follows=True):
         self.endpoint = endpoint
         self.connection_id = self.previous_id = welcome.connection_id
         self.renamed_by = 0
         self.challenge = None
         self.challenges = 0
-        self.seal_key = protocol.PacketKey(keys.client_to_server, welcome.suite)
-        self.open_key = protocol.PacketKey(keys.server_to_client, welcome.suite)
+        self.keys = phases.Phases(keys, welcome.suite, follows)
         self.sequence = 0
         self.replay = protocol.ReplayWindow()
         self.newest_at_us = 0
@@ -180,7 +180,7 @@ class Session:
 
     def send(self, *frames):
         self.sequence += 1
-        self.endpoint.send(self.seal_key.seal(self.connection_id, self.sequence, b"".join(frames)))
+        self.endpoint.send(self.keys.seal(self.connection_id, self.sequence, b"".join(frames)))
 
     def receive(self, packet):
         try:
@@ -188,13 +188,11 @@ class Session:
             if connection_id == 0:
                 return  # a repeated welcome
             if (connection_id not in (self.connection_id, self.previous_id) or channel != 0
-                    or flags != 0):
+                    or flags & ~protocol.KEY_PHASE):
                 raise Malformed("not for this session")
             if not self.replay.fresh(sequence):
                 raise Malformed("replayed")
-            plaintext = self.open_key.open(packet)
-            if plaintext is None:
-                raise Malformed("forged")
+            plaintext = self.keys.open(packet, self.replay.newest)
             if sequence > self.replay.newest:
                 self.newest_at_us = now_us()
             self.replay.commit(sequence)
@@ -303,6 +301,7 @@ def summary_of(session, welcome):
     return {
         "connection_id": session.connection_id,
         "suite": welcome.suite,
+        "key_phase": session.keys.number,
         "tick_hz": welcome.tick_hz,
         "snapshots": session.snapshots,
         "snapshots_lost": session.view.missed,

@@ -6,6 +6,7 @@ import re
 import struct
 
 import messages
+import phases
 import protocol
 import view as replicated
 from sodium import CHACHA20_POLY1305, XCHACHA20_POLY1305, x25519, x25519_public
@@ -204,6 +205,21 @@ def _check_messages(c):
         struct.pack("<BH", messages.UNORDERED | messages.ABANDONED << 2, 2)))
 
 
+def _check_phases(c):
+    for direction, who in (("c2s", "client"), ("s2c", "server")):
+        first = phases.next_secret(c.get(direction))
+        c.same(f"{direction} of phase 1", first)
+        c.same(f"{direction} of phase 2", phases.next_secret(first))
+        key = protocol.PacketKey(first, protocol.SUITE_CHACHA)
+        c.same(f"{direction} packet key of phase 1", key.key)
+        c.same(f"{direction} iv of phase 1", key.iv)
+        name = f"{who} packet of phase 1"
+        connection_id, _, flags, sequence = protocol.parse_header(c.get(name))
+        plaintext = c.get(f"{who} plaintext")
+        c.true(name, key.open(c.get(name)) == plaintext and flags == protocol.KEY_PHASE)
+        c.same(name, key.seal(connection_id, sequence, plaintext, flags=protocol.KEY_PHASE))
+
+
 def _hash(data):
     return struct.pack("<Q", replicated.hash_bytes(data))
 
@@ -242,6 +258,7 @@ def check(path):
         _check_snapshot(c)
         _check_paths(c)
         _check_messages(c)
+        _check_phases(c)
     except (KeyError, protocol.Malformed, struct.error) as error:
         c.faults.append(f"{type(error).__name__}: {error}")
     left = set(vectors) - c.checked - c.skipped - INPUTS

@@ -250,7 +250,7 @@ static void take_in(struct tw_capture *capture, uint32_t number, const struct da
     memcpy(packet, datagram->bytes, datagram->length);
     uint64_t sequence = tw_load_u64(packet + TW_HEADER_SEQUENCE);
     enum tw_client_link_result opened =
-        tw_client_link_open(&client->server, packet, datagram->length);
+        tw_client_link_open(&client->server, packet, datagram->length, now_ns / NS_PER_US);
     TW_ASSERT(opened == TW_CLIENT_LINK_OK);
     enum tw_frames_result decoded =
         tw_client_frames_decode(&frames, packet + TW_HEADER_SIZE, datagram->length - TW_PACKET_MIN);

@@ -219,9 +219,8 @@ static void admit(struct fake_server *server, const struct tw_hello *hello)
                                  .snapshot_hz = 20};
     tw_welcome_write(server->welcome, &welcome, hello->ephemeral, ephemeral, &secrets,
                      tw_crc32c_portable);
-    tw_client_link_init(&server->link, tw_aead_sodium(), &secrets, (enum tw_suite)suite,
-                        TW_CLIENT_LINK_SERVER);
-    tw_client_link_name(&server->link, server->connection_id);
+    server_link_init(&server->link, &secrets, (enum tw_suite)suite, server->connection_id,
+                     server->now_us * 1000u);
     start_transport(server);
     server->welcomed = true;
     server->snapshot_number = 0;
@@ -260,8 +259,8 @@ static void seal_and_send(struct fake_server *server, uint8_t *packet, struct tw
 {
     tw_transport_write(&server->transport, writer, server->now_us);
     TW_ASSERT(!writer->failed);
-    size_t size = tw_client_link_seal(&server->link, packet,
-                                      (size_t)(writer->next - packet) - TW_HEADER_SIZE);
+    size_t size =
+        server_link_seal(&server->link, packet, (size_t)(writer->next - packet) - TW_HEADER_SIZE);
     tw_transport_sent(&server->transport, (uint32_t)size, server->now_us);
     server_sends(server, packet, (uint32_t)size);
 }
@@ -377,7 +376,8 @@ static void receive_sealed(struct fake_server *server, uint8_t *bytes, uint32_t 
 {
     struct tw_client_frames frames;
     uint32_t connection_id = tw_load_u32(bytes + TW_HEADER_CONNECTION_ID);
-    if (!server->welcomed || tw_client_link_open(&server->link, bytes, size) != TW_CLIENT_LINK_OK)
+    if (!server->welcomed ||
+        server_link_open(&server->link, bytes, size, server->now_us * 1000u) != SERVER_LINK_OK)
         return;
     server->sealed++;
     server->heard_id = connection_id;
@@ -450,6 +450,8 @@ static void step(struct fake_server *server, struct tw_client *client)
     }
     if (!server->welcomed || server->silent)
         return;
+    if (server->sealed > 0)
+        server_link_update(&server->link, server->now_us * 1000u);
     tw_transport_update(&server->transport, server->now_us);
     while (tw_transport_wants_packet(&server->transport, server->now_us)) {
         uint8_t packet[TW_DATAGRAM_MAX];

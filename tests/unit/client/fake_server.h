@@ -8,10 +8,10 @@
 #ifndef TICKWIRE_TESTS_UNIT_CLIENT_FAKE_SERVER_H
 #define TICKWIRE_TESTS_UNIT_CLIENT_FAKE_SERVER_H
 
-#include "dataplane/client/link.h"
 #include "dataplane/wire/cookie.h"
 #include "dataplane/wire/handshake.h"
 #include "dataplane/wire/transport.h"
+#include "tests/sim/server_link.h"
 #include "tickwire/client.h"
 
 #include <stdbool.h>
@@ -63,7 +63,7 @@ struct fake_server {
     uint8_t hello2[TW_HELLO2_SIZE];
     uint8_t welcome[TW_WELCOME_SIZE];
     uint32_t connection_id;
-    struct tw_client_link link;
+    struct server_link link;
     struct tw_transport transport; /* whatever message comes goes back */
     struct tw_block_pool pool;
     _Alignas(64) uint8_t pool_memory[(FAKE_BLOCKS + 2u) * (TW_BLOCK_BYTES + 320u)];

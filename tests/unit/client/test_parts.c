@@ -179,16 +179,16 @@ static void test_link_is_directional(void **state)
     size_t size = tw_client_link_seal(&client, packet, 20);
     memcpy(copy, packet, size);
     /* Its own packet sent back to it. */
-    assert_int_equal(tw_client_link_open(&client, copy, size), TW_CLIENT_LINK_FORGED);
+    assert_int_equal(tw_client_link_open(&client, copy, size, 0), TW_CLIENT_LINK_FORGED);
     memcpy(copy, packet, size);
-    assert_int_equal(tw_client_link_open(&server, copy, size), TW_CLIENT_LINK_OK);
-    assert_int_equal(tw_client_link_open(&server, packet, size), TW_CLIENT_LINK_REPLAYED);
-    assert_int_equal(tw_client_link_open(&server, packet, TW_PACKET_MIN - 1u),
+    assert_int_equal(tw_client_link_open(&server, copy, size, 0), TW_CLIENT_LINK_OK);
+    assert_int_equal(tw_client_link_open(&server, packet, size, 0), TW_CLIENT_LINK_REPLAYED);
+    assert_int_equal(tw_client_link_open(&server, packet, TW_PACKET_MIN - 1u, 0),
                      TW_CLIENT_LINK_MALFORMED);
-    packet[TW_HEADER_FLAGS] = TW_FLAG_KEY_PHASE;
-    assert_int_equal(tw_client_link_open(&server, packet, size), TW_CLIENT_LINK_MALFORMED);
+    packet[TW_HEADER_FLAGS] = 2;
+    assert_int_equal(tw_client_link_open(&server, packet, size, 0), TW_CLIENT_LINK_MALFORMED);
     packet[TW_HEADER_CONNECTION_ID] ^= 1u;
-    assert_int_equal(tw_client_link_open(&server, packet, size), TW_CLIENT_LINK_FOREIGN);
+    assert_int_equal(tw_client_link_open(&server, packet, size, 0), TW_CLIENT_LINK_FOREIGN);
 }
 
 static void test_link_renames(void **state)

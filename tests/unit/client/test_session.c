@@ -225,7 +225,7 @@ static void test_authenticated_nonsense_is_rejected_whole(void **state)
     tw_frame_write_close(&writer, TW_CLOSE_KICKED);
     tw_write_u24(&writer, 99);
     size_t size =
-        tw_client_link_seal(&server.link, packet, (size_t)(writer.next - packet) - TW_HEADER_SIZE);
+        server_link_seal(&server.link, packet, (size_t)(writer.next - packet) - TW_HEADER_SIZE);
     uint64_t rejected = statistics().packets_rejected;
     tw_client_receive(client, packet, size, server.now_us);
     tw_client_update(client, server.now_us);
@@ -366,7 +366,6 @@ static void test_another_connection_id(void **state)
     start();
     uint32_t old_id = server.connection_id, new_id = 0x51010203u;
     assert_int_equal(server.heard_id, old_id);
-    server.link.previous_id = new_id; /* the server takes both */
     server.rename_to = new_id;
     fake_server_run(&server, client, SECOND_US);
     assert_int_equal(server.heard_id, new_id);
@@ -380,6 +379,25 @@ static void test_another_connection_id(void **state)
     assert_true(statistics().snapshots > snapshots + 15);
     assert_int_equal(statistics().packets_rejected, 0);
     assert_int_equal(tw_client_get_state(client), TW_CLIENT_CONNECTED);
+    tw_client_destroy(client);
+}
+
+/* Keys change every few seconds, over a path that loses, doubles and overtakes. */
+static void test_keys_change_while_it_plays(void **state)
+{
+    (void)state;
+    start();
+    server.link.limits = (struct tw_phase_limits){.packets = 100, .duration_ns = UINT64_MAX};
+    server.loss_percent = 10;
+    server.jitter_in_us = server.jitter_out_us = 100000;
+    server.twice = true;
+    fake_server_run(&server, client, 20 * SECOND_US);
+    assert_int_equal(tw_client_get_state(client), TW_CLIENT_CONNECTED);
+    assert_true(statistics().key_phase >= 8);
+    assert_true(server.link.phase.number - statistics().key_phase <= 1);
+    assert_true(statistics().snapshots > 300);
+    assert_int_equal(statistics().hashes_wrong, 0);
+    assert_true(server.link.opened_old > 0);
     tw_client_destroy(client);
 }
 
@@ -486,6 +504,7 @@ int main(void)
         cmocka_unit_test(test_inputs_change),
         cmocka_unit_test(test_challenges_are_answered_at_once),
         cmocka_unit_test(test_another_connection_id),
+        cmocka_unit_test(test_keys_change_while_it_plays),
         cmocka_unit_test(test_messages_go_and_come_at_20_percent_loss),
         cmocka_unit_test(test_messages_that_cannot_be_sent),
     };

@@ -43,8 +43,8 @@ static int setup(void **state)
         given->slots[i] = tw_sessions_take(&given->sessions);
         given->sessions.hot[given->slots[i]].address = address_of(i);
         tw_sessions_set_state(&given->sessions, given->slots[i], TW_SESSION_LIVE);
-        tw_packet_key_expand(&given->sessions.bodies[given->slots[i]].receive_key, tw_aead_sodium(),
-                             TW_SUITE_CHACHA20_POLY1305, secret);
+        tw_packet_key_expand(&given->sessions.bodies[given->slots[i]].receive_keys[0],
+                             tw_aead_sodium(), TW_SUITE_CHACHA20_POLY1305, secret);
     }
     given->live = (struct tw_live){
         .sessions = &given->sessions,
@@ -70,7 +70,7 @@ static struct tw_packet *add(struct given *given, uint32_t number, uint64_t sequ
 {
     struct tw_burst *burst = &given->burst;
     uint32_t i = burst->count++, slot = given->slots[number];
-    struct tw_aead_key key = given->sessions.bodies[slot].receive_key;
+    struct tw_aead_key key = given->sessions.bodies[slot].receive_keys[0];
     uint8_t *bytes = given->bytes[i];
     struct tw_writer writer = tw_writer_make(bytes + TW_HEADER_SIZE, TW_PLAINTEXT_MAX);
     tw_frame_write_ping(&writer, sequence);
@@ -102,7 +102,7 @@ static void run(struct given *given)
     tw_live_find(&given->live, &given->burst, NOW_NS);
     tw_live_test(&given->live, &given->burst, NOW_NS);
     tw_live_open(&given->live, &given->burst);
-    tw_live_commit(&given->live, &given->burst);
+    tw_live_commit(&given->live, &given->burst, NOW_NS);
     tw_live_validate(&given->live, &given->burst);
 }
 

@@ -43,10 +43,8 @@ static void make_client(struct rig_client *client, const struct tw_lab_install *
     client->port = 6000;
     client->id = install->connection_id;
     client->sequence = FIRST;
-    tw_packet_key_expand(&client->send_key, tw_aead_sodium(), TW_SUITE_CHACHA20_POLY1305,
-                         install->secret_client_to_server);
-    tw_packet_key_expand(&client->receive_key, tw_aead_sodium(), TW_SUITE_CHACHA20_POLY1305,
-                         install->secret_server_to_client);
+    tw_phase_client_init(&client->keys, tw_aead_sodium(), TW_SUITE_CHACHA20_POLY1305,
+                         install->secret_client_to_server, install->secret_server_to_client);
 }
 
 static struct tw_worker_event ask_report(struct rig *rig)
@@ -97,12 +95,37 @@ static void imported_session_plays(void **state)
     assert_int_equal(rig_outcome(&rig, TW_OUTCOME_ACCEPTED), 1);
     /* Numbers from before the capture are no news. */
     uint8_t packet[TW_DATAGRAM_MAX];
-    memset(&client.send_key, 0, sizeof(client.send_key)); /* a fresh key may seal smaller numbers */
     make_client(&client, &install.lab_install);
     size_t length = rig_client_seal(&client, FIRST - 1, (const uint8_t *)"x", 1, packet);
     rig_client_send(&rig, &client, packet, length);
     rig_turn(&rig, RIG_MS);
     assert_int_equal(rig_outcome(&rig, TW_OUTCOME_REPLAY_DUPLICATE), 1);
+    rig_stop(&rig);
+}
+
+/* Recorded clients follow nobody. */
+static void a_lab_stays_in_phase_0(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct rig_client client;
+    rig_make(&rig, 1);
+    rig.config.engine.lab = TW_LAB_MODE_ON;
+    rig.config.limits.rekey_s = 1;
+    rig.config.limits.rekey_packets = 4;
+    rig_start(&rig);
+    struct tw_worker_command install = make_install(SLOT);
+    make_client(&client, &install.lab_install);
+    rig_command(&rig, 0, &install);
+    (void)ask_report(&rig);
+    for (uint32_t i = 0; i < 20; i++) {
+        rig_client_send_ping(&rig, &client, i);
+        rig_turn(&rig, 200 * RIG_MS);
+        rig_client_receive(&rig, &client, 1);
+        assert_int_equal(client.heard_flags, 0);
+    }
+    assert_int_equal(client.pongs, 20);
+    assert_int_equal(tw_counter_get(&rig.counters[0]->rekeys[TW_REKEY_STARTED]), 0);
     rig_stop(&rig);
 }
 
@@ -204,9 +227,9 @@ int main(int argc, char **argv)
     if (!rig_init_eal(argv[0]))
         return 1;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(imported_session_plays),       cmocka_unit_test(taken_slots_are_told),
-        cmocka_unit_test(imported_session_times_out),   cmocka_unit_test(no_player_gets_into_a_lab),
-        cmocka_unit_test(a_full_ring_keeps_the_report),
+        cmocka_unit_test(imported_session_plays),    cmocka_unit_test(a_lab_stays_in_phase_0),
+        cmocka_unit_test(taken_slots_are_told),      cmocka_unit_test(imported_session_times_out),
+        cmocka_unit_test(no_player_gets_into_a_lab), cmocka_unit_test(a_full_ring_keeps_the_report),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

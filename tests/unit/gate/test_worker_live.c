@@ -208,11 +208,13 @@ static void bad_packets_have_their_own_end(void **state)
     size = rig_client_seal(&client, 1999, ping, sizeof(ping), packet);
     expect(&rig, &client, packet, size, TW_OUTCOME_ACCEPTED);
     size = rig_client_seal(&client, 2002, ping, sizeof(ping), packet);
-    static const uint8_t flags[] = {0x01, 0x02, 0x80};
+    static const uint8_t flags[] = {0x02, 0x03, 0x80};
     for (size_t i = 0; i < sizeof(flags); i++) {
         packet[TW_HEADER_FLAGS] = flags[i];
         expect(&rig, &client, packet, size, TW_OUTCOME_HEADER_FLAGS);
     }
+    packet[TW_HEADER_FLAGS] = TW_FLAG_KEY_PHASE; /* nobody began one */
+    expect(&rig, &client, packet, size, TW_OUTCOME_PHASE_UNKNOWN);
     packet[TW_HEADER_FLAGS] = 0;
     packet[TW_HEADER_CHANNEL] = 1;
     expect(&rig, &client, packet, size, TW_OUTCOME_HEADER_FLAGS);

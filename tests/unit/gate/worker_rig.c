@@ -490,11 +490,36 @@ static void welcome(struct rig_client *client, const uint8_t *packet)
     enum tw_suite suite = client->handshake.welcome.suite;
     memcpy(client->welcome, packet, TW_WELCOME_SIZE);
     client->id = client->handshake.welcome.connection_id;
-    tw_packet_key_expand(&client->send_key, tw_aead_sodium(), suite, secrets->client_to_server);
-    tw_packet_key_expand(&client->receive_key, tw_aead_sodium(), suite, secrets->server_to_client);
+    tw_phase_client_init(&client->keys, tw_aead_sodium(), suite, secrets->client_to_server,
+                         secrets->server_to_client);
 }
 
-static void receive_packet(struct rig_client *client, const struct tw_packet *packet)
+/* Opens client->bytes[length] with the one key that its header asks for. */
+static void open_sealed(struct rig_client *client, const struct tw_packet *packet, uint64_t now_ns)
+{
+    const struct tw_header *header = &packet->header;
+    struct tw_phase_client *keys = &client->keys;
+    struct tw_phase_client before = *keys;
+    struct tw_aead_job job = {
+        .key = tw_phase_client_key(keys, header->flags, client->newest, header->sequence),
+        .packet = client->bytes,
+        .length = packet->payload_length,
+    };
+    assert_non_null(job.key);
+    tw_aead_sodium()->open(&job, 1);
+    assert_true(job.ok);
+    tw_phase_client_opened(keys, header->flags, client->newest, header->sequence, now_ns / 1000u);
+    if (client->stays) {
+        keys->send = before.send;
+        memcpy(keys->send_secret, before.send_secret, sizeof(keys->send_secret));
+    }
+    if (header->sequence > client->newest)
+        client->newest = header->sequence;
+    client->heard_flags = header->flags;
+}
+
+static void receive_packet(struct rig_client *client, const struct tw_packet *packet,
+                           uint64_t now_ns)
 {
     if (packet->header.connection_id == 0) {
         client->clear++;
@@ -510,10 +535,7 @@ static void receive_packet(struct rig_client *client, const struct tw_packet *pa
     assert_true(id == client->id || id == client->previous_id);
     client->heard_id = id;
     memcpy(client->bytes, packet->payload, packet->payload_length);
-    struct tw_aead_job job = {
-        .key = &client->receive_key, .packet = client->bytes, .length = packet->payload_length};
-    tw_aead_sodium()->open(&job, 1);
-    assert_true(job.ok);
+    open_sealed(client, packet, now_ns);
     assert_int_equal(tw_server_frames_decode(&client->frames, client->bytes + TW_HEADER_SIZE,
                                              packet->payload_length - TW_PACKET_MIN),
                      TW_FRAMES_OK);
@@ -549,7 +571,7 @@ static void receive_from(struct rig *rig, uint32_t port, struct rig_client *clie
             struct tw_checksum_hints unknown = {TW_CHECKSUM_UNKNOWN, TW_CHECKSUM_UNKNOWN};
             tw_packet_parse(&packet, &rules, unknown);
             if (packet.kind == TW_PACKET_UDP)
-                receive_packet(&clients[i], &packet);
+                receive_packet(&clients[i], &packet, rig->now_ns);
         }
     }
 }
@@ -581,10 +603,12 @@ void rig_client_join(struct rig *rig, struct rig_client *client)
 size_t rig_client_seal(struct rig_client *client, uint64_t sequence, const uint8_t *plaintext,
                        size_t length, uint8_t packet[TW_DATAGRAM_MAX])
 {
-    tw_header_write(packet, (struct tw_header){.connection_id = client->id, .sequence = sequence});
+    uint8_t flags = client->stays ? 0 : tw_phase_client_flag(&client->keys);
+    tw_header_write(packet, (struct tw_header){
+                                .connection_id = client->id, .flags = flags, .sequence = sequence});
     memcpy(packet + TW_HEADER_SIZE, plaintext, length);
     /* A fresh copy of the key: tests seal numbers in any order. */
-    struct tw_aead_key key = client->send_key;
+    struct tw_aead_key key = client->keys.send;
     struct tw_aead_job job = {
         .key = &key, .packet = packet, .length = (uint32_t)(TW_HEADER_SIZE + length)};
     tw_aead_sodium()->seal(&job, 1);

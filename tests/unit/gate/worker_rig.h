@@ -12,6 +12,7 @@
 #include "dataplane/gate/worker.h"
 #include "dataplane/wire/frames.h"
 #include "dataplane/wire/handshake_client.h"
+#include "dataplane/wire/phase_client.h"
 #include "tickwire/shard.h"
 
 #define RIG_WORKERS_MAX 2u
@@ -50,10 +51,13 @@ struct rig_client {
     struct tw_handshake_client handshake;
     uint32_t queue; /* at which its sealed packets land */
     uint32_t id;
-    uint32_t previous_id; /* before a rename: taken, too */
-    uint32_t heard_id;    /* in the header of the newest packet */
-    uint64_t sequence;    /* of the next packet */
-    struct tw_aead_key send_key, receive_key;
+    uint32_t previous_id;        /* before a rename: taken, too */
+    uint32_t heard_id;           /* in the header of the newest packet */
+    uint64_t sequence;           /* of the next packet */
+    struct tw_phase_client keys; /* follows the server from phase to phase */
+    bool stays;                  /* seals in phase 0, whatever comes */
+    uint64_t newest;             /* highest packet number from the server */
+    uint8_t heard_flags;         /* in the header of the newest packet */
     /* newest packet from the server */
     struct tw_server_frames frames;
     uint8_t bytes[TW_DATAGRAM_MAX];

@@ -6,6 +6,7 @@
 #include "dataplane/wire/frames.h"
 #include "dataplane/wire/handshake_client.h"
 #include "dataplane/wire/header.h"
+#include "dataplane/wire/phase.h"
 #include "tickwire/assert.h"
 
 #include <sodium.h>
@@ -359,6 +360,45 @@ static void add_packets(struct vectors *vectors, enum tw_suite suite, const char
     }
 }
 
+/* One direction: the secrets of phases 1 and 2, keys of phase 1, and a packet of phase 1. */
+static void add_phase(struct vectors *vectors, const char *const names[5], const char *secret,
+                      const char *plaintext, uint64_t sequence)
+{
+    const char *group = "phases";
+    struct tw_aead_key key;
+    uint8_t *first = vector_new(vectors, group, names[0], TW_KEY_SIZE);
+    memcpy(first, bytes_of(vectors, secret), TW_KEY_SIZE);
+    tw_phase_secret_advance(first);
+    tw_hkdf_expand(vector_new(vectors, group, names[1], TW_KEY_SIZE), TW_KEY_SIZE, first, "key");
+    tw_hkdf_expand(vector_new(vectors, group, names[2], TW_IV_SIZE), TW_IV_SIZE, first, "iv");
+    tw_packet_key_expand(&key, tw_aead_sodium(), TW_SUITE_CHACHA20_POLY1305, first);
+    const struct vector *plain = vector_get(vectors, plaintext);
+    uint8_t packet[TW_DATAGRAM_MAX];
+    tw_header_write(packet, (struct tw_header){.connection_id = 0x2a000017u,
+                                               .flags = TW_FLAG_KEY_PHASE,
+                                               .sequence = sequence});
+    memcpy(packet + TW_HEADER_SIZE, plain->bytes, plain->size);
+    struct tw_aead_job job = {
+        .key = &key, .packet = packet, .length = (uint32_t)(TW_HEADER_SIZE + plain->size)};
+    tw_aead_sodium()->seal(&job, 1);
+    vector_add(vectors, group, names[3], packet, job.length);
+    uint8_t *second = vector_new(vectors, group, names[4], TW_KEY_SIZE);
+    memcpy(second, first, TW_KEY_SIZE);
+    tw_phase_secret_advance(second);
+}
+
+static void add_phases(struct vectors *vectors)
+{
+    static const char *const names[2][5] = {
+        {"c2s of phase 1", "c2s packet key of phase 1", "c2s iv of phase 1",
+         "client packet of phase 1", "c2s of phase 2"},
+        {"s2c of phase 1", "s2c packet key of phase 1", "s2c iv of phase 1",
+         "server packet of phase 1", "s2c of phase 2"},
+    };
+    add_phase(vectors, names[0], "c2s", "client plaintext", 66054);
+    add_phase(vectors, names[1], "s2c", "server plaintext", 66055);
+}
+
 uint64_t vectors_hash(const uint8_t *bytes, size_t length)
 {
     const uint64_t p1 = 0x9E3779B185EBCA87u, p2 = 0xC2B2AE3D27D4EB4Fu, p3 = 0x165667B19E3779F9u;
@@ -477,4 +517,5 @@ void vectors_build(struct vectors *vectors)
     add_snapshot(vectors);
     add_path_frames(vectors);
     add_messages(vectors);
+    add_phases(vectors);
 }
