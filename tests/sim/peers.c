@@ -29,7 +29,7 @@ static void set_numbers(struct tw_transport *transport, uint16_t number)
     transport->receiver.latest_seen = true;
 }
 
-struct peers *peers_create(const struct net_profile *profile, uint64_t seed,
+struct peers *peers_create(const struct impair_profile *profile, uint64_t seed,
                            const struct peers_options *options)
 {
     static const struct peers_options defaults;
@@ -152,14 +152,15 @@ static bool send_packet(struct peers *peers, uint32_t from, uint32_t own_bytes)
     if (size == ENVELOPE)
         return false;
     tw_store_u64(packet + TW_HEADER_SEQUENCE, end->sequence++);
-    net_send(peers->net, from, 1u - from, packet, size, peers->now_us);
+    net_send(peers->net, from, packet, size, peers->now_us);
     tw_transport_sent(&end->transport, (uint32_t)size, peers->now_us);
     return true;
 }
 
 static void receive_packet(struct peers *peers, const struct net_delivery *delivery)
 {
-    struct peers_end *end = &peers->ends[delivery->to];
+    uint32_t to = 1u - delivery->path;
+    struct peers_end *end = &peers->ends[to];
     struct tw_server_frames frames;
     enum tw_frames_result decoded =
         tw_server_frames_decode(&frames, delivery->bytes + ENVELOPE, delivery->size - ENVELOPE);
@@ -173,7 +174,7 @@ static void receive_packet(struct peers *peers, const struct net_delivery *deliv
     enum tw_transport_result result = tw_transport_receive(&end->transport, &packet, peers->now_us);
     PEERS_CHECK(peers, result == TW_TRANSPORT_OK || result == TW_TRANSPORT_NO_ROOM);
     end->no_room += result == TW_TRANSPORT_NO_ROOM;
-    take_messages(peers, delivery->to);
+    take_messages(peers, to);
 }
 
 static void step_end(struct peers *peers, uint32_t which)

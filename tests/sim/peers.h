@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* Ends, and the paths that begin there. */
 #define PEERS_CLIENT   0u
 #define PEERS_SERVER   1u
 #define PEERS_EVER_MAX 65536u
@@ -56,7 +57,7 @@ struct peers_options {
     uint32_t blocks; /* 0: 1,024 each */
 };
 
-struct peers *peers_create(const struct net_profile *profile, uint64_t seed,
+struct peers *peers_create(const struct impair_profile *profile, uint64_t seed,
                            const struct peers_options *options);
 /* Checks that every block came back, then frees everything. */
 void peers_destroy(struct peers *peers);

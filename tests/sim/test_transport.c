@@ -18,9 +18,9 @@
 static uint32_t seeds = 20;
 static uint64_t first_seed = 1;
 
-static struct net_profile profile_with_loss(uint32_t permille)
+static struct impair_profile profile_with_loss(uint32_t permille)
 {
-    struct net_profile profile = *net_profile_find("fiber");
+    struct impair_profile profile = *impair_profile_find("fiber");
     profile.name = "loss";
     profile.loss_ppm = permille * 1000u;
     profile.burst_ppm = 0;
@@ -73,10 +73,10 @@ static void add_tally(struct tally *tally, const struct peers *peers)
         tally->sent += peers->ends[end].transport.sender.sent_bytes;
         tally->again += peers->ends[end].transport.sender.again_bytes;
     }
-    const struct net_statistics *net = net_get_statistics(peers->net);
+    struct impair_statistics net = net_statistics(peers->net);
     tally->runs++;
-    tally->packets += net->sent;
-    tally->lost_packets += net->sent + net->duplicated - net->delivered;
+    tally->packets += net.sent;
+    tally->lost_packets += impair_lost(&net);
 }
 
 static void check_tally(const char *what, const struct tally *tally)
@@ -94,7 +94,7 @@ static void check_tally(const char *what, const struct tally *tally)
                     lost_bytes * AGAIN_PERCENT / 100u + tally->runs * AGAIN_LEARNING);
 }
 
-static void run_profile(const struct net_profile *profile, uint64_t talk_us, uint64_t settle_us)
+static void run_profile(const struct impair_profile *profile, uint64_t talk_us, uint64_t settle_us)
 {
     struct tally tally = {0};
     for (uint32_t i = 0; i < seeds; i++) {
@@ -112,28 +112,28 @@ static void run_profile(const struct net_profile *profile, uint64_t talk_us, uin
 static void test_every_profile_delivers_exactly_once(void **state)
 {
     (void)state;
-    for (uint32_t i = 0; i < net_profile_count; i++)
-        run_profile(&net_profiles[i], 4 * SECOND, 120 * SECOND);
+    for (uint32_t i = 0; i < impair_profile_count; i++)
+        run_profile(&impair_profiles[i], 4 * SECOND, 120 * SECOND);
 }
 
 static void test_5_percent_loss(void **state)
 {
     (void)state;
-    struct net_profile profile = profile_with_loss(50);
+    struct impair_profile profile = profile_with_loss(50);
     run_profile(&profile, 4 * SECOND, 60 * SECOND);
 }
 
 static void test_20_percent_loss(void **state)
 {
     (void)state;
-    struct net_profile profile = profile_with_loss(200);
+    struct impair_profile profile = profile_with_loss(200);
     run_profile(&profile, 4 * SECOND, 120 * SECOND);
 }
 
 static void test_reordering_and_duplication(void **state)
 {
     (void)state;
-    struct net_profile profile = *net_profile_find("fiber");
+    struct impair_profile profile = *impair_profile_find("fiber");
     profile.name = "reordering";
     profile.jitter_us = 20000;
     profile.reorders = true;
@@ -144,7 +144,7 @@ static void test_reordering_and_duplication(void **state)
 static void test_burst_loss(void **state)
 {
     (void)state;
-    struct net_profile profile = *net_profile_find("fiber");
+    struct impair_profile profile = *impair_profile_find("fiber");
     profile.name = "bursts of 200 ms";
     profile.burst_ppm = 500000;
     profile.burst_us = 200000;
@@ -157,11 +157,11 @@ static void run_trouble(const char *name, void (*begin)(struct peers *), uint64_
     struct tally tally = {0};
     for (uint32_t i = 0; i < seeds; i++) {
         struct peers *peers =
-            peers_create(net_profile_find("fiber"), first_seed + i * SEED_DISTANCE, NULL);
+            peers_create(impair_profile_find("fiber"), first_seed + i * SEED_DISTANCE, NULL);
         talk(peers, 2 * SECOND);
         begin(peers);
         talk(peers, us);
-        net_set_profile(peers->net, net_profile_find("fiber"));
+        net_set_profile(peers->net, impair_profile_find("fiber"));
         talk(peers, SECOND);
         PEERS_CHECK(peers, peers_settle(peers, 30 * SECOND));
         check_all_arrived(peers);
@@ -173,7 +173,7 @@ static void run_trouble(const char *name, void (*begin)(struct peers *), uint64_
 
 static void begin_30_percent(struct peers *peers)
 {
-    struct net_profile profile = profile_with_loss(300);
+    struct impair_profile profile = profile_with_loss(300);
     net_set_profile(peers->net, &profile);
 }
 
@@ -197,8 +197,8 @@ static void test_outage_of_3_seconds(void **state)
 static void test_latency_swings(void **state)
 {
     (void)state;
-    struct net_profile near = *net_profile_find("fiber");
-    struct net_profile far = near;
+    struct impair_profile near = *impair_profile_find("fiber");
+    struct impair_profile far = near;
     near.latency_us = 25000;
     far.latency_us = 250000;
     for (uint32_t i = 0; i < seeds; i++) {
@@ -217,7 +217,7 @@ static void test_latency_swings(void **state)
 static void test_numbers_at_their_end(void **state)
 {
     (void)state;
-    struct net_profile profile = profile_with_loss(100);
+    struct impair_profile profile = profile_with_loss(100);
     struct peers_options options = {.first_sequence = UINT64_MAX - 4000u,
                                     .first_number = UINT16_MAX - 100u};
     for (uint32_t i = 0; i < seeds; i++) {
@@ -242,7 +242,7 @@ static void test_numbers_at_their_end(void **state)
 static void test_last_packet_number(void **state)
 {
     (void)state;
-    struct net_profile profile = profile_with_loss(100);
+    struct impair_profile profile = profile_with_loss(100);
     struct peers_options options = {.first_sequence = UINT64_MAX - 100u};
     for (uint32_t i = 0; i < seeds; i++) {
         struct peers *peers = peers_create(&profile, first_seed + i * SEED_DISTANCE, &options);
@@ -255,13 +255,11 @@ static void test_last_packet_number(void **state)
 }
 
 /* What a message of one channel waits for is never another channel. */
-static bool drop_ordered_parts(void *context, uint32_t from, uint32_t to, const uint8_t *bytes,
-                               size_t size)
+static bool drop_ordered_parts(void *context, uint32_t path, const uint8_t *bytes, size_t size)
 {
     (void)context;
-    (void)to;
     struct tw_server_frames frames;
-    if (from != PEERS_CLIENT || tw_server_frames_decode(&frames, bytes + TW_PACKET_MIN,
+    if (path != PEERS_CLIENT || tw_server_frames_decode(&frames, bytes + TW_PACKET_MIN,
                                                         size - TW_PACKET_MIN) != TW_FRAMES_OK)
         return false;
     return frames.has_messages && (frames.messages[0] & TW_ENTRY_CHANNEL) == TW_CHANNEL_ORDERED;
@@ -272,7 +270,7 @@ static void test_channels_do_not_block_each_other(void **state)
     (void)state;
     for (uint32_t i = 0; i < seeds; i++) {
         struct peers *peers =
-            peers_create(net_profile_find("fiber"), first_seed + i * SEED_DISTANCE, NULL);
+            peers_create(impair_profile_find("fiber"), first_seed + i * SEED_DISTANCE, NULL);
         peers_run(peers, SECOND);
         net_set_pattern(peers->net, drop_ordered_parts, NULL);
         peers_send(peers, PEERS_CLIENT, TW_CHANNEL_ORDERED, 100, 0);
@@ -297,7 +295,7 @@ static void test_deadlines(void **state)
 {
     (void)state;
     uint64_t expired = 0;
-    struct net_profile profile = profile_with_loss(300);
+    struct impair_profile profile = profile_with_loss(300);
     for (uint32_t i = 0; i < seeds; i++) {
         struct peers *peers = peers_create(&profile, first_seed + i * SEED_DISTANCE, NULL);
         peers->gaps_allowed = true;
@@ -321,19 +319,19 @@ static void test_deadlines(void **state)
 static uint64_t bulk_rate(struct peers *peers, uint64_t us)
 {
     struct tw_sender *sender = &peers->ends[PEERS_SERVER].transport.sender;
-    uint64_t before = net_get_statistics(peers->net)->bytes_delivered;
+    uint64_t before = net_statistics(peers->net).bytes_delivered;
     for (uint64_t end_us = peers->now_us + us; peers->now_us < end_us;) {
         while (sender->blocks + 64u <= sender->blocks_max)
             peers_send(peers, PEERS_SERVER, TW_CHANNEL_BULK, TW_MESSAGE_MAX, 0);
         peers_run(peers, PEERS_STEP_US);
     }
-    return (net_get_statistics(peers->net)->bytes_delivered - before) * SECOND / us;
+    return (net_statistics(peers->net).bytes_delivered - before) * SECOND / us;
 }
 
 static void test_bulk_fills_a_link_of_20_mbit(void **state)
 {
     (void)state;
-    struct net_profile profile = {
+    struct impair_profile profile = {
         .latency_us = 10000, .bits_per_s = 20000000, .queue_bytes = 100000};
     uint64_t least = UINT64_MAX;
     for (uint32_t i = 0; i < (seeds < 5 ? seeds : 5); i++) {
@@ -354,7 +352,7 @@ static void test_bulk_fills_a_link_of_20_mbit(void **state)
 static void test_10_kilobytes_round_trip_at_5_percent(void **state)
 {
     (void)state;
-    struct net_profile profile = profile_with_loss(50);
+    struct impair_profile profile = profile_with_loss(50);
     for (uint32_t i = 0; i < seeds; i++) {
         struct peers *peers = peers_create(&profile, first_seed + i * SEED_DISTANCE, NULL);
         peers_run(peers, SECOND);
@@ -395,8 +393,9 @@ static struct shares press(struct peers *peers, uint64_t us)
 static void test_one_percent_of_the_bandwidth(void **state)
 {
     (void)state;
-    struct net_profile open = {.latency_us = 20000, .bits_per_s = 100000000, .queue_bytes = 200000};
-    struct net_profile capped = open;
+    struct impair_profile open = {
+        .latency_us = 20000, .bits_per_s = 100000000, .queue_bytes = 200000};
+    struct impair_profile capped = open;
     struct shares all = {0};
     struct shares few = {0};
     uint32_t least_percent = 100;
@@ -417,7 +416,8 @@ static void test_one_percent_of_the_bandwidth(void **state)
         received = commands->received - received;
         uint32_t percent = commands->prompt * 100u / received;
         least_percent = percent < least_percent ? percent : least_percent;
-        PEERS_CHECK(peers, received >= 90u && percent >= 75u);
+        /* Of a hundred; up to a second of them may stand in the queue when it is looked at. */
+        PEERS_CHECK(peers, received >= 80u && percent >= 75u);
         net_set_profile(peers->net, &open);
         press(peers, 5 * SECOND);
         PEERS_CHECK(peers,
@@ -438,7 +438,7 @@ static void test_one_percent_of_the_bandwidth(void **state)
 static void test_slow_reader(void **state)
 {
     (void)state;
-    struct net_profile profile = profile_with_loss(50);
+    struct impair_profile profile = profile_with_loss(50);
     uint64_t refused = 0;
     for (uint32_t i = 0; i < seeds; i++) {
         struct peers *peers = peers_create(&profile, first_seed + i * SEED_DISTANCE, NULL);
