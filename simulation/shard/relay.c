@@ -29,7 +29,8 @@ static uint32_t place(const struct tw_relay *relay, uint32_t size)
     return size < oldest - next ? next : UINT32_MAX;
 }
 
-bool tw_relay_keep(struct tw_relay *relay, uint32_t route, const struct tw_record *record)
+bool tw_relay_keep(struct tw_relay *relay, uint32_t route, bool early,
+                   const struct tw_record *record)
 {
     const struct tw_message *message = record->message.message;
     uint32_t size = message->size + TW_RELAY_HEAD;
@@ -45,9 +46,44 @@ bool tw_relay_keep(struct tw_relay *relay, uint32_t route, const struct tw_recor
                                                     .epoch = record->route_epoch,
                                                     .at = at,
                                                     .size = size,
-                                                    .channel = message->channel};
+                                                    .channel = message->channel,
+                                                    .early = early};
     relay->bytes_next = at + size;
     return true;
+}
+
+static struct tw_relay_entry *entry_at(const struct tw_relay *relay, uint32_t nth)
+{
+    return &relay->entries[(relay->first + nth) % TW_RELAY_MESSAGES];
+}
+
+void tw_relay_follow(struct tw_relay *relay, uint32_t from, uint32_t to,
+                     const struct tw_record *record)
+{
+    for (uint32_t i = 0; i < relay->count; i++) {
+        struct tw_relay_entry *entry = entry_at(relay, i);
+        if (entry->route != from || entry->epoch != record->route_epoch)
+            continue;
+        entry->route = to;
+        entry->epoch = record->move.route_epoch;
+        entry->following = true;
+        entry->early = false;
+    }
+}
+
+/* What goes next: the oldest, unless its sender's earlier ones came by another ring, after it. */
+static struct tw_relay_entry *next_entry(const struct tw_relay *relay)
+{
+    struct tw_relay_entry *oldest = entry_at(relay, 0);
+    if (!oldest->early)
+        return oldest;
+    for (uint32_t i = 1; i < relay->count; i++) {
+        struct tw_relay_entry *entry = entry_at(relay, i);
+        if (entry->following && !entry->done && entry->route == oldest->route &&
+            entry->epoch == oldest->epoch)
+            return entry;
+    }
+    return oldest;
 }
 
 static bool hears(const struct tw_world *world, uint32_t entity, uint32_t player, uint64_t hearing)
@@ -92,12 +128,14 @@ static bool write_parts(const struct tw_relay *relay, struct tw_relay_entry *ent
     return true;
 }
 
-/* False: out of buffers. */
+/* False: out of buffers, or its sender is on its way here. */
 static bool send_entry(const struct tw_relay *relay, struct tw_relay_entry *entry,
                        const struct tw_relay_tick *tick)
 {
     const struct tw_world *world = tick->world;
     const struct tw_route *route = &tick->sessions->routes[entry->route];
+    if (route->state == TW_ROUTE_ARRIVING && route->epoch == entry->epoch)
+        return false; /* the word of the old slot lies in its ring */
     if (route->state != TW_ROUTE_PLAYING || route->epoch != entry->epoch)
         return true; /* its sender is gone */
     uint32_t handle = world->players[route->player].entity;
@@ -124,11 +162,13 @@ uint32_t tw_relay_send(struct tw_relay *relay, const struct tw_relay_tick *tick)
 {
     uint32_t sent = 0;
     while (relay->count > 0 && sent < TW_RELAY_PER_TICK) {
-        if (!send_entry(relay, &relay->entries[relay->first], tick))
+        struct tw_relay_entry *entry = next_entry(relay);
+        if (!send_entry(relay, entry, tick))
             break;
-        relay->first = (relay->first + 1u) % TW_RELAY_MESSAGES;
-        relay->count--;
+        entry->done = true;
         sent++;
+        for (; relay->count > 0 && entry_at(relay, 0)->done; relay->count--)
+            relay->first = (relay->first + 1u) % TW_RELAY_MESSAGES;
     }
     return sent;
 }

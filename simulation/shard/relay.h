@@ -31,6 +31,9 @@ struct tw_relay_entry {
     uint32_t next_player; /* to be looked at */
     uint32_t offset;      /* of the part to be written for next_player; then also: */
     uint32_t to_slot, to_epoch, to_worker; /* who has the parts before it */
+    bool early;     /* its sender's session had not arrived yet when it came */
+    bool following; /* from the slot that its sender's session left: before the early ones */
+    bool done;      /* sent out of its turn */
 };
 
 struct tw_relay {
@@ -42,8 +45,15 @@ struct tw_relay {
 
 void tw_relay_carve(struct tw_relay *relay, struct tw_arena *arena);
 
-/* Copies the message of a record. False: no room, or too long with its sender's handle. */
-bool tw_relay_keep(struct tw_relay *relay, uint32_t route, const struct tw_record *record);
+/* Copies the message of a record. False: no room, or too long with its sender's handle. `early`: of
+ * a session that is still to arrive; all wait for that. */
+bool tw_relay_keep(struct tw_relay *relay, uint32_t route, bool early,
+                   const struct tw_record *record);
+
+/* A sender's session is another slot's now: its messages go on under that name, and what came by
+ * the old slot before what the new one brought. */
+void tw_relay_follow(struct tw_relay *relay, uint32_t from, uint32_t to,
+                     const struct tw_record *record);
 
 struct tw_relay_tick {
     const struct tw_world *world;

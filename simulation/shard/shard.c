@@ -112,6 +112,11 @@ static bool move_session(struct tw_shard *shard, struct tw_route *route,
     uint32_t index;
     if (!tw_shard_sessions_move(&shard->sessions, route, record, &index))
         return false;
+    const struct tw_record to = {.worker = (uint16_t)record->move.worker,
+                                 .slot = record->move.slot};
+    const struct tw_route *routes = shard->sessions.routes;
+    tw_relay_follow(&shard->relay, (uint32_t)(route - routes),
+                    (uint32_t)(tw_shard_sessions_find(&shard->sessions, &to) - routes), record);
     if (index != TW_PLAYER_NONE) {
         struct tw_player *player = &shard->world.players[index];
         player->worker = record->move.worker;
@@ -126,10 +131,12 @@ static bool move_session(struct tw_shard *shard, struct tw_route *route,
 static bool consume_message(struct tw_shard *shard, const struct tw_route *route,
                             const struct tw_record *record)
 {
-    if ((route->state != TW_ROUTE_PLAYING && route->state != TW_ROUTE_JOINING) ||
+    bool early = route->state == TW_ROUTE_ARRIVING;
+    if ((route->state != TW_ROUTE_PLAYING && route->state != TW_ROUTE_JOINING && !early) ||
         route->epoch != record->route_epoch)
         return false;
-    bool kept = tw_relay_keep(&shard->relay, (uint32_t)(route - shard->sessions.routes), record);
+    bool kept =
+        tw_relay_keep(&shard->relay, (uint32_t)(route - shard->sessions.routes), early, record);
     tw_counter_add(&shard->counters->messages_dropped, kept ? 0 : 1);
     return true;
 }

@@ -210,6 +210,69 @@ static void it_leaves_in_every_order(void **state)
     }
 }
 
+/* A message of one byte. */
+static void speak(uint32_t worker, uint8_t what)
+{
+    static struct tw_block blocks[2];
+    static struct tw_message message;
+    blocks[1].bytes[0] = what;
+    message = (struct tw_message){.size = 1, .channel = TW_CHANNEL_ORDERED, .blocks = {1}};
+    struct tw_record record = record_of(TW_RECORD_MESSAGE, worker);
+    record.message.message = &message;
+    record.message.blocks = blocks;
+    tw_shard_consume(world.shard, &record, 1);
+}
+
+/* What is heard in a tick, at the new slot. */
+static uint32_t heard(uint8_t *first, uint8_t *second)
+{
+    uint32_t count = 0;
+    tick();
+    for (uint32_t at = 0; at < 2; at++) {
+        for (uint32_t n = 0; n < world.outboxes[at].used; n++) {
+            const struct tw_out_buffer *buffer = &world.buffers[at][n];
+            if (buffer->kind != TW_OUT_MESSAGE)
+                continue;
+            assert_int_equal(at, 1);
+            *(count++ == 0 ? first : second) = buffer->bytes[TW_HANDLE_SIZE];
+        }
+    }
+    return count;
+}
+
+static void what_it_said_goes_along(void **state)
+{
+    (void)state;
+    uint8_t first = 0, second = 0;
+    play_at_old_slot();
+    speak(0, 'a');
+    say(TW_RECORD_MOVE, 0);
+    say(TW_RECORD_ARRIVE, 1);
+    speak(1, 'b');
+    assert_int_equal(heard(&first, &second), 2);
+    assert_true(first == 'a' && second == 'b');
+    assert_int_equal(tw_counter_get(&world.counters.records_stale), 0);
+}
+
+/* The rings are read one after the other: what it said later may be read first. */
+static void what_it_said_keeps_its_order(void **state)
+{
+    (void)state;
+    uint8_t first = 0, second = 0;
+    play_at_old_slot();
+    say(TW_RECORD_ARRIVE, 1);
+    speak(1, 'b');
+    assert_int_equal(heard(&first, &second), 0); /* the old slot may have more to say */
+    speak(0, 'a');
+    say(TW_RECORD_MOVE, 0);
+    assert_int_equal(heard(&first, &second), 2);
+    assert_true(first == 'a' && second == 'b');
+    speak(1, 'c');
+    assert_int_equal(heard(&first, &second), 1);
+    assert_true(first == 'c');
+    assert_int_equal(tw_counter_get(&world.counters.records_stale), 0);
+}
+
 /* A word about a slot that is another session's by now changes nothing. */
 static void old_news_is_counted(void **state)
 {
@@ -241,6 +304,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_new_worker_is_first, setup, teardown),
         cmocka_unit_test_setup_teardown(before_its_first_tick, setup, teardown),
         cmocka_unit_test_setup_teardown(it_leaves_in_every_order, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_it_said_goes_along, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_it_said_keeps_its_order, setup, teardown),
         cmocka_unit_test_setup_teardown(old_news_is_counted, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
