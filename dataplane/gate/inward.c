@@ -291,7 +291,7 @@ static uint32_t receive_from_workers(struct tw_worker *worker)
             packet->passed_id = worker->received[i]->hash.usr;
         }
         /* The session of a packet that was passed on was given before. */
-        tw_move_turn(worker);
+        tw_move_take_turn(worker);
         run_stages(worker, count);
         total += count;
     }

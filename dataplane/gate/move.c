@@ -349,7 +349,7 @@ static void take(struct tw_worker *worker, uint32_t from, const struct tw_move *
     }
 }
 
-void tw_move_turn(struct tw_worker *worker)
+void tw_move_take_turn(struct tw_worker *worker)
 {
     for (uint32_t from = 0; from < worker->config.workers; from++) {
         struct rte_ring *ring = worker->config.move_in[from];
@@ -361,7 +361,22 @@ void tw_move_turn(struct tw_worker *worker)
             rte_ring_dequeue_zc_elem_finish(ring, 1);
         }
     }
-    settle_all_granted(worker);
+}
+
+/* What shards wrote for a session lies behind what they wrote for others: all of it is taken. */
+static bool has_taken_all(const struct tw_worker *worker)
+{
+    for (uint32_t shard = 0; shard < worker->config.shards; shard++) {
+        if (!rte_ring_empty(worker->config.shard_rings[shard].full))
+            return false;
+    }
+    return true;
+}
+
+void tw_move_give_turn(struct tw_worker *worker)
+{
+    if (worker->moves_granted_count > 0 && has_taken_all(worker))
+        settle_all_granted(worker);
 }
 
 /* ---- tombstones --------------------------------------------------------------------------------

@@ -168,9 +168,10 @@ uint32_t tw_worker_turn(struct tw_worker *worker, uint64_t now_ns)
                               worker->config.config->world.tick_hz / 1000000u);
     worker->sent = 0;
     tw_commands_turn(worker);
-    tw_move_turn(worker);
+    tw_move_take_turn(worker);
     uint32_t received = tw_inward_turn(worker);
     tw_outward_turn(worker);
+    tw_move_give_turn(worker);
     tw_talk_turn(worker);
     tw_owed_turn(worker);
     tw_commands_housekeeping(worker);

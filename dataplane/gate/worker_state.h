@@ -222,8 +222,10 @@ void tw_roam_packet(struct tw_worker *worker, const struct tw_packet *packet,
  */
 /* An accepted packet that arrived elsewhere, or whose session has something to roam about. */
 void tw_move_look(struct tw_worker *worker, const struct tw_packet *packet);
-/* Takes what other workers sent, gives away what may go. */
-void tw_move_turn(struct tw_worker *worker);
+/* Takes what other workers sent. */
+void tw_move_take_turn(struct tw_worker *worker);
+/* Gives away what may go; after the shards' buffers were taken, which messages may be in. */
+void tw_move_give_turn(struct tw_worker *worker);
 /* A tombstone's session is to be closed where it is now. */
 void tw_move_close(struct tw_worker *worker, uint32_t slot, uint16_t reason);
 void tw_move_check_tombstone(struct tw_worker *worker, uint32_t slot);
