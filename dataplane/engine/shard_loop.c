@@ -249,3 +249,13 @@ uint64_t tw_shard_loop_tick(const struct tw_shard_loop *loop)
     return atomic_load_explicit(&((struct tw_shard_loop *)(uintptr_t)loop)->tick,
                                 memory_order_relaxed);
 }
+
+uint32_t tw_shard_loop_buffers(const struct tw_shard_loop *loop)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < loop->config.shard.workers; i++) {
+        const struct outgoing *out = &loop->outgoing[i];
+        count += out->capacity - out->first + out->waiting_count;
+    }
+    return count;
+}

@@ -45,4 +45,8 @@ int tw_shard_loop_run(void *loop);
 /* The newest tick that ran, 0 before the first. Any thread. */
 uint64_t tw_shard_loop_tick(const struct tw_shard_loop *loop);
 
+/* Packet buffers in its hands: empty ones for coming ticks, and used ones that wait for room. Its
+ * own thread. */
+uint32_t tw_shard_loop_buffers(const struct tw_shard_loop *loop);
+
 #endif

@@ -54,7 +54,7 @@ RULES = {
     "control/config": (["control/config/", "tickwire/"], ANY, [DPDK, SOCKET]),
 }
 DPDK_FOLDERS = ("dataplane/gate/", "dataplane/engine/", "tests/bench/", "tests/load/",
-                "tests/unit/gate/", "tests/unit/engine/")
+                "tests/unit/gate/", "tests/unit/engine/", "tests/sim/server/")
 CIPHER_FOLDERS = ("dataplane/crypto/", "dataplane/gate/", "dataplane/engine/", "tests/bench/",
                   "tests/load/", "tests/unit/gate/", "tests/unit/engine/", "tests/unit/crypto/")
 TOP_FOLDERS = ("control/", "dataplane/", "simulation/", "tests/", "tickwire/")

@@ -108,6 +108,8 @@ static uint64_t pass_limit(struct impair *impair, size_t size, uint64_t now_us)
 static bool in_burst(struct impair *impair, uint64_t now_us)
 {
     uint64_t second = now_us / SECOND_US + 1u;
+    if (impair->profile.burst_ppm == 0)
+        return false; /* nor does one go on that began under another profile */
     if (impair->burst_second != second) {
         impair->burst_second = second;
         if (chance(impair, impair->profile.burst_ppm)) {

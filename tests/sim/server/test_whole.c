@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What is promised to players, over networks that misbehave, by a whole server and whole client
+ * libraries: every reliable message is heard exactly once by everybody near, in order where that is
+ * promised; no input is lost; all views equal the server's; memory is as it was.
+ */
+#include "tests/sim/server/scenario.h"
+#include "tests/sim/server/whole.h"
+
+#include <string.h>
+#include <time.h>
+
+#define CLIENTS 3u
+
+/* ---- what a scenario came to ----------------------------------------------------------------- */
+
+struct tally {
+    uint64_t packets, packets_lost;
+    uint64_t bytes, again; /* of messages, both ways */
+    uint64_t heard, inputs, skipped, hashes;
+};
+static struct tally tally;
+
+static void add_tally(struct whole *whole)
+{
+    struct impair_statistics net = net_statistics(whole->net);
+    tally.packets += net.sent;
+    tally.packets_lost += impair_lost(&net);
+    for (uint32_t i = 0; i < whole->players.count; i++) {
+        struct tw_client_statistics one = sim_player_statistics(&whole->players.players[i]);
+        tally.bytes += one.message_bytes_sent;
+        tally.again += one.message_bytes_again;
+        tally.hashes += one.hashes_checked;
+        WHOLE_CHECK(whole, one.hashes_wrong == 0 && whole->players.players[i].desyncs == 0);
+    }
+    struct sim_server_bytes server = sim_server_message_bytes(&whole->server);
+    tally.bytes += server.sent;
+    tally.again += server.again;
+    for (uint32_t i = 0; i < TW_CHANNEL_COUNT; i++)
+        tally.heard += whole->players.heard[i];
+    tally.inputs += sim_players_inputs(&whole->players);
+    tally.skipped += tw_counter_get(&whole->server.shard_counters->inputs[TW_SHARD_INPUT_SKIPPED]);
+}
+
+static void report(const char *name)
+{
+    uint64_t lost = tally.bytes * tally.packets_lost / tally.packets;
+    printf("%s: %llu of %llu packets lost; %llu messages heard, %llu KB of them sent, %llu KB "
+           "again",
+           name, (unsigned long long)tally.packets_lost, (unsigned long long)tally.packets,
+           (unsigned long long)tally.heard, (unsigned long long)tally.bytes / 1000u,
+           (unsigned long long)tally.again / 1000u);
+    if (lost > 0)
+        printf(" (%llu.%02llu per lost byte)", (unsigned long long)(tally.again / lost),
+               (unsigned long long)(tally.again * 100u / lost % 100u));
+    printf("; %llu inputs, %llu too late to be applied; %llu views compared\n",
+           (unsigned long long)tally.inputs, (unsigned long long)tally.skipped,
+           (unsigned long long)tally.hashes);
+    tally = (struct tally){0};
+}
+
+/* ---- how they go ----------------------------------------------------------------------------- */
+
+static struct impair_profile profile_with_loss(uint32_t permille)
+{
+    struct impair_profile profile = *impair_profile_find("fiber");
+    profile.loss_ppm = permille * 1000u;
+    profile.burst_ppm = 0;
+    return profile;
+}
+
+static struct whole *begin(const char *name, const struct impair_profile *profile, uint64_t seed)
+{
+    struct whole_options options = {
+        .clients = CLIENTS, .speakers = CLIENTS, .speech = whole_speech, .profile = profile};
+    struct whole *whole = whole_create(name, &options, seed);
+    whole_join(whole);
+    return whole;
+}
+
+static void end(struct whole *whole, uint64_t settle_us)
+{
+    WHOLE_CHECK(whole, whole_settle(whole, settle_us));
+    whole_run(whole, 2 * WHOLE_SECOND);
+    WHOLE_CHECK(whole, sim_players_heard_all(&whole->players));
+    WHOLE_CHECK(whole, sim_players_all(&whole->players, TW_CLIENT_CONNECTED));
+    for (uint32_t i = 0; i < whole->players.count; i++) {
+        const struct sim_player *player = &whole->players.players[i];
+        WHOLE_CHECK(whole, player->connects == 1 && player->closes == 0);
+        WHOLE_CHECK(whole, player->spoken[TW_CHANNEL_ORDERED] > 0);
+    }
+    add_tally(whole);
+    whole_destroy(whole);
+}
+
+static void run_profile(const char *name, const struct impair_profile *profile, uint64_t seed)
+{
+    struct whole *whole = begin(name, profile, seed);
+    whole_run(whole, 4 * WHOLE_SECOND);
+    end(whole, 60 * WHOLE_SECOND);
+}
+
+/* All talk on while it lasts; then the network is good again. */
+static void run_trouble(const char *name, void (*trouble)(struct whole *), uint64_t us,
+                        uint64_t seed)
+{
+    struct whole *whole = begin(name, impair_profile_find("fiber"), seed);
+    whole_run(whole, WHOLE_SECOND);
+    trouble(whole);
+    whole_run(whole, us);
+    net_set_profile(whole->net, impair_profile_find("fiber"));
+    whole_run(whole, WHOLE_SECOND);
+    end(whole, 30 * WHOLE_SECOND);
+}
+
+/* ---- networks -------------------------------------------------------------------------------- */
+
+/* Named after their profiles. */
+static void named_profile(const char *name, uint64_t seed)
+{
+    run_profile(name, impair_profile_find(name), seed);
+}
+
+static void loss_20(const char *name, uint64_t seed)
+{
+    struct impair_profile profile = profile_with_loss(200);
+    run_profile(name, &profile, seed);
+}
+
+/* Bursts of 200 ms, one every other second. */
+static void bursts(const char *name, uint64_t seed)
+{
+    struct impair_profile profile = profile_with_loss(2);
+    profile.burst_ppm = 500000;
+    profile.burst_us = 200000;
+    run_profile(name, &profile, seed);
+}
+
+/* Bad one packet in ten, ten at a time; then three of four are lost. */
+static void gilbert_elliott(const char *name, uint64_t seed)
+{
+    struct impair_profile profile = profile_with_loss(5);
+    profile.bad_enter_ppm = 11000;
+    profile.bad_leave_ppm = 100000;
+    profile.bad_loss_ppm = 750000;
+    run_profile(name, &profile, seed);
+}
+
+static void reordering_and_duplication(const char *name, uint64_t seed)
+{
+    struct impair_profile profile = *impair_profile_find("fiber");
+    profile.jitter_us = 20000;
+    profile.reorders = true;
+    profile.duplicate_ppm = 200000;
+    run_profile(name, &profile, seed);
+}
+
+/* Not even UDP's checksum sees these: a bit of every 50th datagram, behind it. */
+static void corruption(const char *name, uint64_t seed)
+{
+    struct impair_profile profile = *impair_profile_find("fiber");
+    profile.corrupt_ppm = 20000;
+    struct whole *whole = begin(name, &profile, seed);
+    whole_run(whole, 4 * WHOLE_SECOND);
+    WHOLE_CHECK(whole, sim_server_outcome(&whole->server, TW_OUTCOME_TAG_WRONG) > 0);
+    end(whole, 60 * WHOLE_SECOND);
+}
+
+/* What is sent is lost one in ten times and slow; what is received is neither. */
+static void one_direction(const char *name, uint64_t seed)
+{
+    struct impair_profile bad = profile_with_loss(100);
+    bad.latency_us = 80000;
+    bad.jitter_us = 20000;
+    struct whole *whole = begin(name, impair_profile_find("lan"), seed);
+    for (uint32_t i = 0; i < CLIENTS; i++)
+        net_path(whole->net, 2u * i)->profile = bad;
+    whole_run(whole, 4 * WHOLE_SECOND);
+    struct impair_statistics down = net_path(whole->net, 1)->statistics;
+    WHOLE_CHECK(whole, down.sent > 0 && impair_lost(&down) == 0);
+    end(whole, 60 * WHOLE_SECOND);
+}
+
+/* A slow link with a queue: what does not fit it is lost there. */
+static void narrow_link(const char *name, uint64_t seed)
+{
+    struct impair_profile profile = {
+        .latency_us = 20000, .bits_per_s = 256000, .queue_bytes = 8000};
+    run_profile(name, &profile, seed);
+}
+
+/* ---- trouble for a while --------------------------------------------------------------------- */
+
+static void begin_30_percent(struct whole *whole)
+{
+    struct impair_profile profile = profile_with_loss(300);
+    net_set_profile(whole->net, &profile);
+}
+
+static void loss_30_for_10_s(const char *name, uint64_t seed)
+{
+    run_trouble(name, begin_30_percent, 10 * WHOLE_SECOND, seed);
+}
+
+static void begin_outage(struct whole *whole)
+{
+    net_outage(whole->net, whole->now_us + 3 * WHOLE_SECOND);
+}
+
+static void outage_of_3_s(const char *name, uint64_t seed)
+{
+    run_trouble(name, begin_outage, 3 * WHOLE_SECOND, seed);
+}
+
+/* 50 to 500 ms of round trip and back, each second. */
+static void latency_swings(const char *name, uint64_t seed)
+{
+    struct impair_profile near = *impair_profile_find("fiber"), far = near;
+    near.latency_us = 25000;
+    far.latency_us = 250000;
+    struct whole *whole = begin(name, &near, seed);
+    for (uint32_t swing = 0; swing < 6; swing++) {
+        net_set_profile(whole->net, swing % 2u ? &near : &far);
+        whole_run(whole, WHOLE_SECOND);
+    }
+    end(whole, 30 * WHOLE_SECOND);
+}
+
+static uint64_t inputs_lost(const struct whole *whole)
+{
+    return sim_players_inputs(&whole->players) - sim_server_input(&whole->server, TW_INPUT_ROUTED);
+}
+
+/* Each input is repeated until the server says that it has it: all reach the shard. A client that
+ * does not know the server's time yet may have made one for a tick long gone: those do not count.
+ */
+static void inputs_at_loss_5(const char *name, uint64_t seed)
+{
+    struct impair_profile profile = profile_with_loss(50), good = profile_with_loss(0);
+    struct whole *whole = begin(name, &good, seed);
+    whole_run(whole, WHOLE_SECOND);
+    whole_freeze(whole, true);
+    uint64_t before = inputs_lost(whole), made = sim_players_inputs(&whole->players);
+    whole_freeze(whole, false);
+    whole_run(whole, WHOLE_SECOND); /* they make eight at once, and no packet has room for more */
+    net_set_profile(whole->net, &profile);
+    whole_run(whole, 10 * WHOLE_SECOND);
+    net_set_profile(whole->net, &good);
+    whole_run(whole, WHOLE_SECOND);
+    whole_freeze(whole, true);
+    WHOLE_CHECK(whole, sim_players_inputs(&whole->players) > made + CLIENTS * 600u);
+    WHOLE_CHECK(whole, inputs_lost(whole) == before);
+    whole_freeze(whole, false);
+    end(whole, 10 * WHOLE_SECOND);
+}
+
+/* Few near each other. */
+static void make_wide(struct tw_config *config)
+{
+    config->world.size_m = 1000;
+    config->world.entities_max = 2000;
+    config->world.npcs = 200;
+    config->world.aoi_enter_m = 57;
+    config->world.aoi_exit_m = 63;
+}
+
+/* A thousand players, one in ten packets lost for half a minute: all views are right again. */
+static void thousand_clients(const char *name, uint64_t seed)
+{
+    struct impair_profile bad = profile_with_loss(100);
+    struct whole_options wide = {.clients = scenario_is_long() ? 1000u : 60u,
+                                 .speakers = 20,
+                                 .profile = impair_profile_find("fiber"),
+                                 .configure = make_wide};
+    uint32_t seconds = scenario_is_long() ? 30u : 3u;
+    struct whole *whole = whole_create(name, &wide, seed);
+    whole_join(whole);
+    net_set_profile(whole->net, &bad);
+    whole_run(whole, seconds * WHOLE_SECOND);
+    net_set_profile(whole->net, impair_profile_find("fiber"));
+    whole_run(whole, WHOLE_SECOND);
+    uint64_t checked[1000];
+    for (uint32_t i = 0; i < wide.clients; i++)
+        checked[i] = sim_player_statistics(&whole->players.players[i]).hashes_checked;
+    whole_run(whole, 3 * WHOLE_SECOND);
+    for (uint32_t i = 0; i < wide.clients; i++)
+        WHOLE_CHECK(whole,
+                    sim_player_statistics(&whole->players.players[i]).hashes_checked > checked[i]);
+    WHOLE_CHECK(whole, sim_players_all(&whole->players, TW_CLIENT_CONNECTED));
+    add_tally(whole);
+    whole_destroy(whole);
+}
+
+/* ---- other trouble --------------------------------------------------------------------------- */
+
+/* Addresses change under loss, so do workers; and the control plane is away for all of it. */
+static void roaming(const char *name, uint64_t seed)
+{
+    struct impair_profile profile = profile_with_loss(50);
+    struct whole_options two = {.clients = CLIENTS,
+                                .speakers = CLIENTS,
+                                .workers = 2,
+                                .speech = whole_speech,
+                                .profile = &profile};
+    struct whole *whole = whole_create(name, &two, seed);
+    whole_join(whole);
+    sim_house_link(&whole->server.house, false);
+    for (uint32_t round = 0; round < 4; round++) {
+        for (uint32_t i = 0; i < CLIENTS; i++) {
+            whole->players.players[i].port++;
+            WHOLE_CHECK(whole, tw_client_rebind(whole->players.players[i].client, whole->now_us) ==
+                                   TW_CLIENT_OK);
+        }
+        whole_run(whole, 2 * WHOLE_SECOND);
+    }
+    WHOLE_CHECK(whole, sim_server_roaming(&whole->server, TW_ROAMING_VALIDATED) >= 3u * CLIENTS);
+    WHOLE_CHECK(whole, sim_server_roaming(&whole->server, TW_ROAMING_TAKEN) > 0);
+    sim_house_link(&whole->server.house, true);
+    end(whole, 60 * WHOLE_SECOND);
+}
+
+/* The same seed is the same run, to the last bit; another seed is another one. */
+static uint64_t hash_of(const char *name, uint64_t seed)
+{
+    struct whole *whole = begin(name, impair_profile_find("mobile_4g"), seed);
+    whole_run(whole, 3 * WHOLE_SECOND);
+    uint64_t hash = whole->hash;
+    add_tally(whole);
+    whole_destroy(whole);
+    return hash;
+}
+
+static void same_seed_same_run(const char *name, uint64_t seed)
+{
+    uint64_t hash = hash_of(name, seed);
+    if (hash != hash_of(name, seed) || hash == hash_of(name, seed + 1u)) {
+        fprintf(stderr, "%s: seed %llu does not tell the run\n", name, (unsigned long long)seed);
+        abort();
+    }
+    printf("%s: seed %llu is %016llx\n", name, (unsigned long long)seed, (unsigned long long)hash);
+}
+
+/* How many virtual seconds fit into one: information only. */
+static void speed(const char *name, uint64_t seed)
+{
+    clock_t begun = clock();
+    struct whole *whole = begin(name, impair_profile_find("dsl"), seed);
+    uint64_t from_us = whole->now_us;
+    whole_run(whole, (scenario_is_long() ? 600u : 30u) * WHOLE_SECOND);
+    double virtual_s = (double)(whole->now_us - from_us) / 1e6;
+    printf("%s: %u clients, %.0f virtual seconds in a minute\n", name, CLIENTS,
+           virtual_s * 60.0 / ((double)(clock() - begun) / CLOCKS_PER_SEC));
+    end(whole, 60 * WHOLE_SECOND);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct scenario scenarios[] = {
+        {"speed", speed, report, 1, 1},
+        {"same_seed_same_run", same_seed_same_run, report, 1, 20},
+        {"lan", named_profile, report, 20, 1000},
+        {"fiber", named_profile, report, 20, 1000},
+        {"dsl", named_profile, report, 20, 1000},
+        {"mobile_4g", named_profile, report, 20, 1000},
+        {"satellite", named_profile, report, 20, 1000},
+        {"congested_wifi", named_profile, report, 20, 1000},
+        {"inputs_at_loss_5", inputs_at_loss_5, report, 20, 1000},
+        {"loss_20", loss_20, report, 20, 1000},
+        {"bursts", bursts, report, 20, 1000},
+        {"gilbert_elliott", gilbert_elliott, report, 20, 1000},
+        {"reordering_and_duplication", reordering_and_duplication, report, 20, 1000},
+        {"corruption", corruption, report, 20, 1000},
+        {"one_direction", one_direction, report, 20, 1000},
+        {"narrow_link", narrow_link, report, 20, 1000},
+        {"loss_30_for_10_s", loss_30_for_10_s, report, 20, 1000},
+        {"outage_of_3_s", outage_of_3_s, report, 20, 1000},
+        {"latency_swings", latency_swings, report, 20, 1000},
+        {"roaming", roaming, report, 20, 1000},
+        {"thousand_clients", thousand_clients, report, 1, 1},
+    };
+    return scenario_main(argc, argv, scenarios, sizeof(scenarios) / sizeof(scenarios[0]));
+}
