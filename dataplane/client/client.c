@@ -36,6 +36,8 @@ struct tw_client {
     void *view_memory;
     struct tw_block_pool pool;
     void *pool_memory;
+    struct tw_channels_pool channels; /* of one session */
+    void *channels_memory;
     struct tw_client_events events;
     struct tw_client_statistics statistics;
     enum tw_client_state state;
@@ -90,13 +92,18 @@ struct tw_client *tw_client_create(const struct tw_client_config *config)
     client->scratch = take_memory(config->entities_max * sizeof(*client->scratch));
     client->queue = take_memory(config->events_max * sizeof(*client->queue));
     client->pool_memory = take_memory(tw_block_pool_footprint(MESSAGE_BLOCKS));
-    if (!client->view_memory || !client->scratch || !client->queue || !client->pool_memory) {
+    client->channels_memory = take_memory(tw_channels_pool_footprint(1));
+    if (!client->view_memory || !client->scratch || !client->queue || !client->pool_memory ||
+        !client->channels_memory) {
         tw_client_destroy(client);
         return NULL;
     }
     client->view = tw_view_init(client->view_memory, config->entities_max);
     tw_client_events_init(&client->events, client->queue, config->events_max);
     tw_block_pool_init(&client->pool, client->pool_memory, MESSAGE_BLOCKS);
+    struct tw_channels_config channels = {
+        .blocks = &client->pool, .send_blocks_max = TW_CLIENT_SEND_BLOCKS, .kept = true};
+    tw_channels_pool_init(&client->channels, &channels, client->channels_memory, 1);
     return client;
 }
 
@@ -109,6 +116,7 @@ void tw_client_destroy(struct tw_client *client)
     free(client->scratch);
     free(client->queue);
     free(client->pool_memory);
+    free(client->channels_memory);
     sodium_memzero(client, sizeof(*client));
     free(client);
 }
@@ -310,7 +318,7 @@ static bool go_live(struct tw_client *client, uint64_t now_us)
         .secrets = &client->connection.handshake.secrets,
         .welcome = &client->connection.handshake.welcome,
         .view = client->view,
-        .pool = &client->pool,
+        .channels = &client->channels,
         .events = &client->events,
         .statistics = &client->statistics,
         .input = client->input,
@@ -479,7 +487,7 @@ int tw_client_send(struct tw_client *client, enum tw_client_channel channel, con
         .size = (uint32_t)size,
         .deadline_us = deadline_ms > 0 ? client->now_us + deadline_ms * UINT64_C(1000) : 0,
     };
-    switch (tw_transport_send(&client->session.transport, &message)) {
+    switch (tw_transport_send(&client->session.transport, &message, client->now_us)) {
     case TW_SENDER_QUEUED:
         return TW_CLIENT_OK;
     case TW_SENDER_SIZE:
@@ -618,9 +626,11 @@ void tw_client_get_statistics(const struct tw_client *client,
     statistics->packets_acked = transport->packets_acked;
     statistics->packets_lost = transport->packets_lost - transport->packets_late;
     statistics->packets_missed = transport->acks.gaps;
-    statistics->messages_sent = transport->sender.messages;
-    statistics->messages_received = transport->receiver.messages;
-    statistics->message_bytes_sent = transport->sender.sent_bytes;
-    statistics->message_bytes_again = transport->sender.again_bytes;
     statistics->key_phase = client->session.link.keys.number;
+    if (!transport->channels)
+        return;
+    statistics->messages_sent = transport->channels->sender.messages;
+    statistics->messages_received = transport->channels->receiver.messages;
+    statistics->message_bytes_sent = transport->channels->sender.sent_bytes;
+    statistics->message_bytes_again = transport->channels->sender.again_bytes;
 }

@@ -20,8 +20,7 @@ bool tw_client_session_init(struct tw_client_session *session,
     tw_client_clock_init(&session->clock, welcome->tick_hz, welcome->server_time_us, now_us);
     tw_client_inputs_init(&session->inputs);
     session->inputs.current = config->input;
-    struct tw_transport_config transport = {.pool = config->pool,
-                                            .send_blocks_max = TW_CLIENT_SEND_BLOCKS,
+    struct tw_transport_config transport = {.channels = config->channels,
                                             .first_sequence = session->link.next_sequence};
     tw_transport_init(&session->transport, &transport, now_us);
     session->view = config->view;

@@ -53,7 +53,7 @@ struct tw_client_session_config {
     const struct tw_session_secrets *secrets;
     const struct tw_welcome *welcome;
     struct tw_view *view; /* fresh */
-    struct tw_block_pool *pool;
+    struct tw_channels_pool *channels;
     struct tw_client_events *events;
     struct tw_client_statistics *statistics;
     struct tw_input input; /* the input until another is set */
@@ -63,7 +63,7 @@ struct tw_client_session_config {
 bool tw_client_session_init(struct tw_client_session *session,
                             const struct tw_client_session_config *config, uint64_t now_us)
     __attribute__((warn_unused_result));
-/* Gives the blocks of its messages back, too. */
+/* Gives the blocks of its messages, and its channels, back, too. */
 void tw_client_session_wipe(struct tw_client_session *session);
 
 /* Opens packet[length] in place and applies its frames. False: rejected, nothing changed. */

@@ -32,6 +32,7 @@ static void add_worker(struct tw_agent_stats *out, struct tw_agent_worker *row,
     out->messages_out += tw_counter_get(&counters->messages_out);
     out->messages_no_room += tw_counter_get(&counters->messages_no_room);
     out->messages_backlog += tw_counter_get(&counters->messages_backlog);
+    out->messages_no_channels += tw_counter_get(&counters->messages_no_channels);
     out->messages_stalled += tw_counter_get(&counters->messages_stalled);
     out->sessions_live += row->sessions_live;
     out->sessions_pending += tw_counter_get(&counters->sessions_pending);

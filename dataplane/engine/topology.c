@@ -5,6 +5,7 @@
 #include "dataplane/gate/filter.h"
 #include "dataplane/gate/mailbox.h"
 #include "dataplane/gate/move.h"
+#include "dataplane/gate/sessions.h"
 #include "dataplane/gate/talk.h"
 #include "simulation/shard/shard.h"
 #include "tickwire/assert.h"
@@ -33,9 +34,8 @@
 /* Without hugepages no buffer may cross a page: one to receive or two to send fit each. */
 #define SMALL_PAGE 4096u
 static_assert(BUFFER_HEADERS + RX_BUFFER_SIZE <= SMALL_PAGE, "a buffer fits a page");
-/* Two expanded keys, replay window, state: 2.5 KB in the session table, 2.7 KB where nonces are
- * checked. */
-#define SESSION_BYTES 3072u
+/* Slots in the lists of those that owe something and of those with a ping. */
+#define SESSION_LISTS (2u * sizeof(uint32_t))
 #define PENDING_BYTES 1024u
 /* DPDK's own tables and heap headers; each port's queues. */
 #define BASE_BYTES     (UINT64_C(10) << 20)
@@ -318,7 +318,8 @@ static void sum_memory(struct tw_topology *topology, const struct tw_config *con
     topology->shard_bytes = (uint64_t)tw_shard_footprint(&shard) * topology->shards;
     topology->session_bytes =
         (uint64_t)topology->workers * (tw_talk_footprint(config->engine.sessions_max) +
-                                       (uint64_t)config->engine.sessions_max * SESSION_BYTES +
+                                       tw_sessions_footprint(config->engine.sessions_max) +
+                                       (uint64_t)config->engine.sessions_max * SESSION_LISTS +
                                        (uint64_t)config->limits.pending_max * PENDING_BYTES);
     uint64_t bytes =
         topology->shard_bytes + topology->session_bytes + BASE_BYTES + topology->ports * PORT_BYTES;

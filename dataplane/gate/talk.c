@@ -30,9 +30,15 @@ static size_t aligned(size_t size)
     return (size + ALIGNMENT - 1u) / ALIGNMENT * ALIGNMENT;
 }
 
+static uint32_t channels_for(uint32_t sessions)
+{
+    return sessions < TW_TALK_CHANNELS ? sessions : TW_TALK_CHANNELS;
+}
+
 size_t tw_talk_footprint(uint32_t sessions)
 {
     return aligned(tw_block_pool_footprint(TW_TALK_BLOCKS)) +
+           aligned(tw_channels_pool_footprint(channels_for(sessions))) +
            aligned(sessions * sizeof(struct tw_transport)) +
            aligned(sessions * sizeof(struct tw_talk_session)) +
            aligned(sessions * sizeof(uint32_t));
@@ -43,6 +49,10 @@ void tw_talk_init(struct tw_talk *talk, void *memory, uint32_t sessions)
     uint8_t *at = memory;
     tw_block_pool_init(&talk->pool, at, TW_TALK_BLOCKS);
     at += aligned(tw_block_pool_footprint(TW_TALK_BLOCKS));
+    struct tw_channels_config channels = {.blocks = &talk->pool,
+                                          .send_blocks_max = TW_TALK_SEND_BLOCKS};
+    tw_channels_pool_init(&talk->channels, &channels, at, channels_for(sessions));
+    at += aligned(tw_channels_pool_footprint(channels_for(sessions)));
     talk->transports = (void *)at;
     at += aligned(sessions * sizeof(struct tw_transport));
     talk->sessions = (void *)at;
@@ -55,8 +65,7 @@ void tw_talk_begin(struct tw_worker *worker, uint32_t slot)
 {
     struct tw_talk *talk = &worker->talk;
     const struct tw_session_body *body = &worker->sessions.bodies[slot];
-    struct tw_transport_config config = {.pool = &talk->pool,
-                                         .send_blocks_max = TW_TALK_SEND_BLOCKS,
+    struct tw_transport_config config = {.channels = &talk->channels,
                                          .first_sequence = body->send_sequence};
     struct tw_talk_session *session = &talk->sessions[slot];
     bool listed = session->listed;
@@ -75,19 +84,15 @@ void tw_talk_path_changed(struct tw_worker *worker, uint32_t slot)
         tw_transport_path_changed(&worker->talk.transports[slot], now_us(worker));
 }
 
-bool tw_talk_may_move(const struct tw_worker *worker, uint32_t slot)
+bool tw_talk_may_move(struct tw_worker *worker, uint32_t slot)
 {
-    const struct tw_transport *transport = &worker->talk.transports[slot];
-    uint32_t held = transport->receiver.ready.count;
-    for (uint32_t i = 0; i < TW_CHANNEL_COUNT; i++)
-        held += transport->receiver.channels[i].held;
-    return held == 0 && tw_sender_empty(&transport->sender);
+    return tw_transport_rest(&worker->talk.transports[slot]);
 }
 
 void tw_talk_leave(struct tw_worker *worker, uint32_t slot, struct tw_transport *transport)
 {
     *transport = worker->talk.transports[slot];
-    worker->talk.transports[slot].sender.pool = NULL; /* it has begun elsewhere */
+    worker->talk.transports[slot].begun = false; /* but elsewhere */
 }
 
 void tw_talk_arrive(struct tw_worker *worker, uint32_t slot, const struct tw_transport *transport)
@@ -96,8 +101,7 @@ void tw_talk_arrive(struct tw_worker *worker, uint32_t slot, const struct tw_tra
     struct tw_talk_session *session = &talk->sessions[slot];
     bool listed = session->listed;
     talk->transports[slot] = *transport;
-    talk->transports[slot].sender.pool = &talk->pool;
-    talk->transports[slot].receiver.pool = &talk->pool;
+    talk->transports[slot].channels_pool = &talk->channels;
     *session = (struct tw_talk_session){.listed = listed};
 }
 
@@ -131,6 +135,13 @@ static void tell_state(struct tw_worker *worker, uint32_t slot)
     transport->state_news = false;
 }
 
+static void count_no_room(struct tw_worker *worker, uint32_t slot)
+{
+    struct tw_worker_counters *counters = worker->config.counters;
+    bool none = worker->talk.transports[slot].channels == NULL;
+    tw_counter_add(none ? &counters->messages_no_channels : &counters->messages_no_room, 1);
+}
+
 bool tw_talk_receive(struct tw_worker *worker, uint32_t slot, uint64_t sequence,
                      const struct tw_client_frames *frames)
 {
@@ -146,12 +157,14 @@ bool tw_talk_receive(struct tw_worker *worker, uint32_t slot, uint64_t sequence,
     enum tw_transport_result result =
         tw_transport_receive(&talk->transports[slot], &packet, now_us(worker));
     if (result == TW_TRANSPORT_NO_ROOM)
-        tw_counter_add(&worker->config.counters->messages_no_room, 1);
+        count_no_room(worker, slot);
     if (result != TW_TRANSPORT_OK && result != TW_TRANSPORT_NO_ROOM)
         return false;
-    if (frames->has_messages)
+    /* Looked at this turn: to deliver, or because what was acknowledged was the last. */
+    const struct tw_transport *transport = &talk->transports[slot];
+    if (frames->has_messages || (transport->channels && tw_channels_idle(transport->channels)))
         list(talk, slot, 0);
-    if (talk->transports[slot].state_news)
+    if (transport->state_news)
         tell_state(worker, slot);
     return true;
 }
@@ -197,13 +210,16 @@ static void queue(struct tw_worker *worker, uint32_t slot, uint8_t channel, cons
                   uint32_t size)
 {
     struct tw_outgoing message = {.channel = channel, .bytes = bytes, .size = size};
-    enum tw_sender_result result = tw_transport_send(&worker->talk.transports[slot], &message);
+    struct tw_transport *transport = &worker->talk.transports[slot];
+    enum tw_sender_result result = tw_transport_send(transport, &message, now_us(worker));
     if (result == TW_SENDER_QUEUED) {
         tw_counter_add(&worker->config.counters->messages_out, 1);
         list(&worker->talk, slot, 0);
         return;
     }
     /* Reliable or not at all: whoever is this far behind is better off joining anew. */
+    if (result == TW_SENDER_NO_POOL && !transport->channels)
+        tw_counter_add(&worker->config.counters->messages_no_channels, 1);
     tw_counter_add(&worker->config.counters->messages_backlog, 1);
     tw_owed_close(worker, slot, TW_CLOSE_BACKLOG, true);
 }
@@ -259,10 +275,10 @@ static void send_packets(struct tw_worker *worker, uint32_t slot)
     }
 }
 
-static bool is_quiet(const struct tw_transport *transport)
+/* Nothing is under way, and its channels are others' now. */
+static bool is_quiet(struct tw_transport *transport)
 {
-    return tw_sender_empty(&transport->sender) && transport->acks.waiting == 0 &&
-           transport->receiver.unfinished == 0 && transport->receiver.ready.count == 0;
+    return transport->acks.waiting == 0 && tw_transport_rest(transport);
 }
 
 /* False: nothing is under way any more. */
@@ -275,7 +291,7 @@ static bool serve(struct tw_worker *worker, uint32_t slot)
     if (now_us(worker) < session->due_us)
         return true;
     tw_transport_update(transport, now_us(worker));
-    if (tw_receiver_stalled(&transport->receiver, now_us(worker))) {
+    if (tw_transport_stalled(transport, now_us(worker))) {
         tw_counter_add(&worker->config.counters->messages_stalled, 1);
         tw_owed_close(worker, slot, TW_CLOSE_STALLED, true);
         return false;
@@ -285,7 +301,7 @@ static bool serve(struct tw_worker *worker, uint32_t slot)
     uint64_t due_us = tw_transport_due_us(transport, now_us(worker));
     uint64_t look_us = now_us(worker) + LOOK_US;
     /* What waits for its budget waits for a fraction of it. */
-    if (transport->receiver.ready.count > 0)
+    if (tw_transport_peek(transport) != NULL)
         look_us = now_us(worker) + 1000000u / TW_TALK_MESSAGES_PER_S;
     session->due_us = due_us < look_us ? due_us : look_us;
     return !is_quiet(transport);

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Messages of a worker's sessions: a transport for each, one pool of blocks, the way to and from
- * shards.
+ * Messages of a worker's sessions: a transport for each, pools of channels and of blocks, the way
+ * to and from shards.
  *
  *   messages frame → transport → record (the message lent) → shard → returned ring → pool
  *   shard → buffers with parts of a message → transport → messages frames
  *
  * A session's transport begins when it goes live and ends when it is released; messages that a
  * shard still holds come back later. Sessions with something under way stand in a list, each with
- * the time at which it has to be looked at. A client that does not take its messages, or leaves one
- * half sent, is closed with a reason. Owned by the worker's lcore. See
- * docs/decisions/0015-transport.md.
+ * the time at which it has to be looked at, and only they hold channels. A client that does not
+ * take its messages, or leaves one half sent, is closed with a reason. Owned by the worker's lcore.
+ * See docs/decisions/0015-transport.md.
  */
 #ifndef TICKWIRE_DATAPLANE_GATE_TALK_H
 #define TICKWIRE_DATAPLANE_GATE_TALK_H
@@ -26,6 +26,10 @@ struct tw_client_frames;
 /* Blocks of a worker: 11 MB. A thousand sessions with a few small messages each, or 64 with large
  * ones both ways. */
 #define TW_TALK_BLOCKS 8192u
+/* Sessions with messages under way at the same moment: each holds a block, too, so blocks run out
+ * first. 46 MB, less for fewer sessions. When none is left, what comes is not acknowledged and
+ * comes again, and who was to get something is closed as behind. */
+#define TW_TALK_CHANNELS TW_TALK_BLOCKS
 /* Messages of one session that wait to be sent: two of the largest and a window of small ones. */
 #define TW_TALK_SEND_BLOCKS 192u
 /* Messages a session may bring: five commands a tick of 60 Hz are no game; a burst of a window. */
@@ -50,6 +54,7 @@ struct tw_talk_assembly {
 
 struct tw_talk {
     struct tw_block_pool pool;
+    struct tw_channels_pool channels;
     struct tw_transport *transports;  /* [sessions] */
     struct tw_talk_session *sessions; /* [sessions] */
     uint32_t *busy;                   /* slots */
@@ -69,9 +74,9 @@ void tw_talk_end(struct tw_worker *worker, uint32_t slot);
 /* The session has another address: what was measured of the old path is forgotten. */
 void tw_talk_path_changed(struct tw_worker *worker, uint32_t slot);
 
-/* A session goes to another worker only while it holds no block of this one's pool: not in the
+/* A session goes to another worker only while it holds nothing of this one's pools: not in the
  * middle of a message. Its transport then goes along as it is. */
-bool tw_talk_may_move(const struct tw_worker *worker, uint32_t slot);
+bool tw_talk_may_move(struct tw_worker *worker, uint32_t slot);
 void tw_talk_leave(struct tw_worker *worker, uint32_t slot, struct tw_transport *transport);
 void tw_talk_arrive(struct tw_worker *worker, uint32_t slot, const struct tw_transport *transport);
 
@@ -88,14 +93,10 @@ void tw_talk_write(struct tw_worker *worker, uint32_t slot, struct tw_writer *wr
 void tw_talk_sent(struct tw_worker *worker, uint32_t slot, uint32_t size);
 void tw_talk_unsent(struct tw_worker *worker, uint32_t slot);
 
-/* Starts loading what a packet of the session touches. */
+/* Starts loading what every packet of the session touches. */
 static inline void tw_talk_prefetch(const struct tw_talk *talk, uint32_t slot)
 {
-    const struct tw_transport *transport = &talk->transports[slot];
-    __builtin_prefetch(&transport->acks, 1);
-    __builtin_prefetch(&transport->sender);
-    __builtin_prefetch(&transport->receiver, 1);
-    __builtin_prefetch(&transport->sent, 1);
+    __builtin_prefetch(&talk->transports[slot], 1);
 }
 
 /* Returned messages, timers, packets of messages. */

@@ -8,7 +8,7 @@ void tw_acks_init(struct tw_acks *acks)
 
 static void advance(struct tw_acks *acks, uint64_t sequence, uint64_t now_us)
 {
-    uint64_t step = sequence - acks->largest;
+    uint32_t step = (uint32_t)sequence - acks->largest;
     if (acks->largest == 0)
         acks->bitmap = 0;
     else if (step > 64u)
@@ -16,8 +16,8 @@ static void advance(struct tw_acks *acks, uint64_t sequence, uint64_t now_us)
     else
         acks->bitmap = (step == 64u ? 0 : acks->bitmap << step) | UINT64_C(1) << (step - 1u);
     acks->gaps += step - 1u;
-    acks->largest = sequence;
-    acks->largest_at_us = now_us;
+    acks->largest = (uint32_t)sequence;
+    acks->largest_at_us = (uint32_t)now_us;
 }
 
 void tw_acks_take(struct tw_acks *acks, uint64_t sequence, bool messages, uint64_t now_us)
@@ -49,7 +49,7 @@ bool tw_acks_frame(const struct tw_acks *acks, struct tw_frame_ack *frame, uint6
 {
     if (acks->largest == 0)
         return false;
-    uint64_t delay_us = now_us - acks->largest_at_us;
+    uint32_t delay_us = (uint32_t)now_us - acks->largest_at_us;
     *frame = (struct tw_frame_ack){
         .largest = acks->largest,
         .bitmap = acks->bitmap,

@@ -15,17 +15,22 @@
 #define TW_ACKS_DELAY_US 10000u
 #define TW_ACKS_EVERY    8u
 
+/* Half a cache line: every packet of a session touches it, in or out. Packet numbers fit 32 bits
+ * (TW_SEALED_MAX); of a time, its low 32 bits are enough for what a session's timeout leaves. */
 struct tw_acks {
-    uint64_t largest; /* 0: nothing yet */
-    uint64_t bitmap;  /* bit i: largest-1-i */
-    uint64_t largest_at_us;
+    uint64_t bitmap;           /* bit i: largest-1-i */
     uint64_t waiting_since_us; /* oldest packet with messages not acknowledged yet */
+    uint32_t largest;          /* 0: nothing yet */
+    uint32_t largest_at_us;    /* low bits */
+    uint32_t gaps;             /* numbers passed over, less those that came late: lost on the way */
     uint32_t waiting;          /* packets with messages since the newest ack */
-    uint64_t gaps;             /* numbers passed over, less those that came late: lost on the way */
 };
+static_assert(sizeof(struct tw_acks) == 32u, "half a line");
+static_assert(TW_SEALED_MAX <= UINT32_MAX, "packet numbers fit");
 
 void tw_acks_init(struct tw_acks *acks);
-/* A fresh packet was taken in; with messages it must be acknowledged soon. */
+/* A fresh packet was taken in, its number at most TW_SEALED_MAX; with messages it must be
+ * acknowledged soon. */
 void tw_acks_take(struct tw_acks *acks, uint64_t sequence, bool messages, uint64_t now_us);
 /* When an ack must be sent at the latest; UINT64_MAX: no need to send one by itself. */
 uint64_t tw_acks_due_us(const struct tw_acks *acks);

@@ -33,7 +33,7 @@ void tw_congestion_init(struct tw_congestion *congestion, uint64_t now_us)
 
 void tw_congestion_reset_path(struct tw_congestion *congestion, uint64_t now_us)
 {
-    uint64_t delivered_bytes = congestion->delivered_bytes;
+    uint32_t delivered_bytes = congestion->delivered_bytes;
     memset(congestion, 0, sizeof(*congestion));
     tw_rtt_init(&congestion->rtt);
     congestion->delivered_bytes = delivered_bytes;
@@ -64,7 +64,7 @@ static void note_rate(struct tw_congestion *congestion, const struct tw_delivery
     uint64_t elapsed_us = now_us - delivery->delivered_at_us;
     if (elapsed_us < 1000u)
         return; /* acks bunched up: says nothing about the path */
-    uint32_t bytes = (uint32_t)congestion->delivered_bytes - delivery->delivered_bytes;
+    uint32_t bytes = congestion->delivered_bytes - delivery->delivered_bytes;
     uint64_t rate = (uint64_t)bytes * SECOND_US / elapsed_us;
     uint64_t epoch = now_us / RATE_EPOCH_US;
     if (epoch != congestion->rate_epoch) {

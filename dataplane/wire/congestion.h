@@ -24,21 +24,22 @@ enum tw_link_state {
     TW_LINK_EMERGENCY = 2,
 };
 
+/* What an acknowledged packet touches stands first, what messages touch last. */
 struct tw_congestion {
-    struct tw_rtt rtt;
     uint32_t window_bytes;
-    uint32_t loss_q16;        /* smoothed share of packets lost, 65,536 = all */
-    uint64_t rate_bytes_s[2]; /* greatest delivery rate of this and the previous second */
-    uint64_t rate_epoch;
-    uint64_t delivered_bytes;
+    uint32_t loss_q16;                /* smoothed share of packets lost, 65,536 = all */
+    uint32_t round_acked, round_lost; /* packets */
+    uint32_t delivered_bytes;         /* ever, low bits */
+    uint8_t state;                    /* enum tw_link_state */
+    bool slow_start;
     uint64_t delivered_at_us;
     uint64_t round_end_us;
-    uint32_t round_acked, round_lost; /* packets */
+    uint64_t calm_since_us; /* 0: not calm */
+    struct tw_rtt rtt;
+    uint64_t rate_bytes_s[2]; /* greatest delivery rate of this and the previous second */
+    uint64_t rate_epoch;
     int64_t tokens_bytes;
     uint64_t tokens_at_us;
-    uint64_t calm_since_us; /* 0: not calm */
-    uint8_t state;          /* enum tw_link_state */
-    bool slow_start;
 };
 
 void tw_congestion_init(struct tw_congestion *congestion, uint64_t now_us);
@@ -47,7 +48,7 @@ void tw_congestion_reset_path(struct tw_congestion *congestion, uint64_t now_us)
 
 struct tw_delivery {
     uint32_t bytes;           /* of the packet acknowledged */
-    uint32_t delivered_bytes; /* congestion's count when it was sent, low 32 bits */
+    uint32_t delivered_bytes; /* congestion's count when it was sent */
     uint64_t delivered_at_us; /* and its time; 0: it had no messages, and is no sample */
     bool limited;             /* the window was in use when it was sent */
 };

@@ -29,6 +29,38 @@ void tw_receiver_fini(struct tw_receiver *receiver)
     }
 }
 
+void tw_receiver_resume(struct tw_receiver *receiver, const struct tw_receiver_numbers *numbers,
+                        uint64_t now_us)
+{
+    receiver->heard_us = now_us;
+    receiver->resumed_us = now_us;
+    receiver->latest_number = numbers->latest;
+    receiver->latest_seen = numbers->latest_seen;
+    for (uint32_t i = 0; i < TW_CHANNEL_COUNT; i++) {
+        receiver->channels[i].base = numbers->base[i];
+        receiver->channels[i].done = numbers->done[i];
+    }
+}
+
+struct tw_receiver_numbers tw_receiver_pause(const struct tw_receiver *receiver)
+{
+    struct tw_receiver_numbers numbers = {.latest = receiver->latest_number,
+                                          .latest_seen = receiver->latest_seen};
+    for (uint32_t i = 0; i < TW_CHANNEL_COUNT; i++) {
+        numbers.base[i] = receiver->channels[i].base;
+        numbers.done[i] = receiver->channels[i].done;
+    }
+    return numbers;
+}
+
+bool tw_receiver_empty(const struct tw_receiver *receiver)
+{
+    uint32_t held = receiver->ready.count;
+    for (uint32_t i = 0; i < TW_CHANNEL_COUNT; i++)
+        held += receiver->channels[i].held;
+    return held == 0;
+}
+
 static uint32_t blocks_of(uint32_t size)
 {
     return (size + TW_BLOCK_BYTES - 1u) / TW_BLOCK_BYTES;

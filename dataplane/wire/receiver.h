@@ -27,13 +27,11 @@ struct tw_receiver_channel {
 };
 
 struct tw_receiver {
-    /* what every packet touches */
     uint64_t heard_us;
     uint64_t resumed_us; /* first packet after a silence */
     struct tw_message_list ready;
     uint32_t ready_blocks;
     uint32_t unfinished; /* messages of which something is here */
-    /* what messages touch */
     struct tw_block_pool *pool;
     uint16_t latest_number; /* of channel 0 */
     bool latest_seen;
@@ -41,6 +39,14 @@ struct tw_receiver {
     struct tw_receiver_channel channels[TW_CHANNEL_COUNT];
     /* counted */
     uint64_t messages, duplicate_bytes, no_room, abandoned, superseded;
+};
+
+/* What goes on when everything was taken: of each channel, the window's place and bits. */
+struct tw_receiver_numbers {
+    uint64_t done[TW_CHANNEL_COUNT];
+    uint16_t base[TW_CHANNEL_COUNT];
+    uint16_t latest; /* of channel 0 */
+    bool latest_seen;
 };
 
 enum tw_receiver_result {
@@ -54,6 +60,12 @@ void tw_receiver_init(struct tw_receiver *receiver, struct tw_block_pool *pool,
                       bool compressed_allowed);
 /* Gives all blocks back. */
 void tw_receiver_fini(struct tw_receiver *receiver);
+/* Numbers to go on with after another init: right after that. */
+void tw_receiver_resume(struct tw_receiver *receiver, const struct tw_receiver_numbers *numbers,
+                        uint64_t now_us);
+struct tw_receiver_numbers tw_receiver_pause(const struct tw_receiver *receiver);
+/* No message is here, whole or in part. */
+bool tw_receiver_empty(const struct tw_receiver *receiver);
 
 /* body[size]: a messages frame. */
 enum tw_receiver_result tw_receiver_frame(struct tw_receiver *receiver, const uint8_t *body,

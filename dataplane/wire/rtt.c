@@ -33,7 +33,7 @@ uint32_t tw_rtt_min_us(const struct tw_rtt *rtt)
 
 static void note_min(struct tw_rtt *rtt, uint32_t rtt_us, uint64_t now_us)
 {
-    uint64_t epoch = now_us / MIN_EPOCH_US;
+    uint32_t epoch = (uint32_t)(now_us / MIN_EPOCH_US);
     if (rtt->min_now_us == 0) {
         rtt->min_epoch = epoch;
         rtt->min_now_us = rtt_us;
@@ -47,17 +47,27 @@ static void note_min(struct tw_rtt *rtt, uint32_t rtt_us, uint64_t now_us)
     rtt->min_now_us = lesser(rtt->min_now_us, rtt_us);
 }
 
+/* Seconds that passed without a change are empty, not those of five seconds ago. */
+static void move_to_second(struct tw_rtt *rtt, uint32_t second)
+{
+    uint32_t passed = second - rtt->second;
+    if (passed > TW_RTT_JITTER_SECONDS)
+        passed = TW_RTT_JITTER_SECONDS;
+    for (uint32_t i = 0; i < passed; i++) {
+        rtt->change_sum_us[(second - i) % TW_RTT_JITTER_SECONDS] = 0;
+        rtt->change_count[(second - i) % TW_RTT_JITTER_SECONDS] = 0;
+    }
+    rtt->second = second;
+}
+
 static void note_change(struct tw_rtt *rtt, uint32_t change_us, uint64_t now_us)
 {
-    uint64_t second = now_us / 1000000u;
-    uint32_t at = (uint32_t)(second % TW_RTT_JITTER_SECONDS);
-    if (rtt->second[at] != second) {
-        rtt->second[at] = second;
-        rtt->change_sum_us[at] = 0;
-        rtt->change_count[at] = 0;
-    }
+    uint32_t second = (uint32_t)(now_us / 1000000u);
+    uint32_t at = second % TW_RTT_JITTER_SECONDS;
+    if (second != rtt->second)
+        move_to_second(rtt, second);
     /* A sum of 60 s changes would not fit; nobody takes 70 such in a second. */
-    if (rtt->change_sum_us[at] <= UINT32_MAX - change_us) {
+    if (rtt->change_sum_us[at] <= UINT32_MAX - change_us && rtt->change_count[at] < UINT16_MAX) {
         rtt->change_sum_us[at] += change_us;
         rtt->change_count[at]++;
     }
@@ -65,14 +75,13 @@ static void note_change(struct tw_rtt *rtt, uint32_t change_us, uint64_t now_us)
 
 uint32_t tw_rtt_jitter_us(const struct tw_rtt *rtt, uint64_t now_us)
 {
-    uint64_t second = now_us / 1000000u;
+    uint32_t passed = (uint32_t)(now_us / 1000000u) - rtt->second;
     uint64_t sum = 0;
-    uint64_t count = 0;
-    for (uint32_t i = 0; i < TW_RTT_JITTER_SECONDS; i++) {
-        if (second - rtt->second[i] >= TW_RTT_JITTER_SECONDS)
-            continue;
-        sum += rtt->change_sum_us[i];
-        count += rtt->change_count[i];
+    uint32_t count = 0;
+    for (uint32_t back = 0; back + passed < TW_RTT_JITTER_SECONDS && back <= rtt->second; back++) {
+        uint32_t at = (rtt->second - back) % TW_RTT_JITTER_SECONDS;
+        sum += rtt->change_sum_us[at];
+        count += rtt->change_count[at];
     }
     return count == 0 ? 0 : (uint32_t)(sum / count);
 }

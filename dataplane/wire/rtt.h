@@ -18,6 +18,7 @@
 /* Before the first sample: what a far but ordinary path takes. */
 #define TW_RTT_INITIAL_US 200000u
 
+/* What a sample touches stands first. */
 struct tw_rtt {
     uint32_t latest_us;
     uint32_t smoothed_us; /* 0: no sample yet */
@@ -25,14 +26,14 @@ struct tw_rtt {
     uint32_t min_now_us, min_before_us; /* of this and the previous 10 s */
     uint32_t baseline_us;               /* 0: not enough samples */
     uint32_t baseline_jitter_us;
+    uint32_t recent[4];                            /* for the delay of now, less its noise */
+    uint32_t change_sum_us[TW_RTT_JITTER_SECONDS]; /* by second; those up to `second` */
+    uint16_t change_count[TW_RTT_JITTER_SECONDS];
+    uint8_t recent_at;
+    uint8_t sample_count; /* stops at the baseline */
+    uint32_t min_epoch;   /* now / 10 s */
+    uint32_t second;      /* the newest with a change */
     uint32_t samples[TW_RTT_BASELINE_SAMPLES];
-    uint32_t sample_count; /* stops at the baseline */
-    uint32_t recent[4];    /* for the delay of now, less its noise */
-    uint32_t recent_at;
-    uint64_t min_epoch; /* now / 10 s */
-    uint64_t second[TW_RTT_JITTER_SECONDS];
-    uint32_t change_sum_us[TW_RTT_JITTER_SECONDS];
-    uint32_t change_count[TW_RTT_JITTER_SECONDS];
 };
 
 void tw_rtt_init(struct tw_rtt *rtt);

@@ -45,6 +45,23 @@ void tw_sender_fini(struct tw_sender *sender)
         drop_latest(sender);
 }
 
+void tw_sender_resume(struct tw_sender *sender, const struct tw_sender_numbers *numbers)
+{
+    sender->latest_number = numbers->latest;
+    for (uint32_t i = 0; i < TW_CHANNEL_COUNT; i++) {
+        sender->channels[i].base = numbers->next[i];
+        sender->channels[i].next = numbers->next[i];
+    }
+}
+
+struct tw_sender_numbers tw_sender_pause(const struct tw_sender *sender)
+{
+    struct tw_sender_numbers numbers = {.latest = sender->latest_number};
+    for (uint32_t i = 0; i < TW_CHANNEL_COUNT; i++)
+        numbers.next[i] = sender->channels[i].next;
+    return numbers;
+}
+
 /* `change` more (or fewer) granules of the message are to be sent. */
 static void count_queued(struct tw_sender *sender, const struct tw_message *message, int32_t change)
 {

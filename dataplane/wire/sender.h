@@ -33,11 +33,9 @@ struct tw_sender_channel {
 };
 
 struct tw_sender {
-    /* what every packet asks */
     uint32_t queued;      /* granules to be sent, of all channels; the latest counts as one */
     uint32_t blocks;      /* held by all messages */
     uint64_t deadline_us; /* the earliest; UINT64_MAX: none */
-    /* what messages touch */
     struct tw_block_pool *pool;
     uint32_t blocks_max;
     uint16_t latest; /* channel 0: the one message to be sent; 0: none */
@@ -46,6 +44,12 @@ struct tw_sender {
     /* counted, bytes of messages without any header */
     uint64_t messages, sent_bytes, again_bytes, lost_bytes, expired, replaced;
     uint64_t channel_bytes[TW_CHANNEL_COUNT];
+};
+
+/* What goes on when everything was delivered. */
+struct tw_sender_numbers {
+    uint16_t latest;                 /* of channel 0: the newest */
+    uint16_t next[TW_CHANNEL_COUNT]; /* of the others: the one to come */
 };
 
 enum tw_sender_result {
@@ -58,6 +62,9 @@ enum tw_sender_result {
 void tw_sender_init(struct tw_sender *sender, struct tw_block_pool *pool, uint32_t blocks_max);
 /* Gives all blocks back. */
 void tw_sender_fini(struct tw_sender *sender);
+/* Numbers to go on with after another init: right after that. */
+void tw_sender_resume(struct tw_sender *sender, const struct tw_sender_numbers *numbers);
+struct tw_sender_numbers tw_sender_pause(const struct tw_sender *sender);
 
 struct tw_outgoing {
     uint8_t channel;

@@ -3,49 +3,59 @@
 
 #include "tickwire/assert.h"
 
-static_assert((TW_SENT_RUNS & (TW_SENT_RUNS - 1u)) == 0, "counts of runs wrap with the ring");
+#include <string.h>
+
 static_assert((TW_SENT_PACKETS & (TW_SENT_PACKETS - 1u)) == 0, "numbers wrap with the ring");
 
 void tw_sent_init(struct tw_sent *sent, uint64_t next)
 {
+    TW_ASSERT(next <= TW_SEALED_MAX);
     memset(sent, 0, sizeof(*sent));
-    sent->next = next;
-    sent->oldest = next;
+    sent->next = (uint32_t)next;
+    sent->oldest = (uint32_t)next;
 }
 
-uint32_t tw_sent_runs_left(const struct tw_sent *sent)
+static void set(uint64_t words[TW_SENT_WORDS], uint32_t number)
 {
-    if (sent->oldest == sent->next)
-        return TW_SENT_RUNS;
-    const struct tw_sent_packet *oldest = &sent->packets[sent->oldest % TW_SENT_PACKETS];
-    return TW_SENT_RUNS - (sent->runs_next - oldest->runs_first);
+    words[number % TW_SENT_PACKETS / 64u] |= UINT64_C(1) << (number % 64u);
 }
 
-void tw_sent_record(struct tw_sent *sent, const struct tw_sent_packet *packet,
-                    const struct tw_run *runs)
+static void clear(uint64_t words[TW_SENT_WORDS], uint32_t number)
 {
-    TW_ASSERT(!tw_sent_full(sent) && packet->runs <= tw_sent_runs_left(sent));
-    struct tw_sent_packet *at = tw_sent_at(sent, sent->next++);
-    *at = *packet;
-    at->state = TW_SENT_OPEN;
-    at->runs_first = sent->runs_next;
-    for (uint32_t i = 0; i < packet->runs; i++)
-        sent->runs[sent->runs_next++ % TW_SENT_RUNS] = runs[i];
-    if (packet->runs > 0) {
-        sent->flight_packets++;
-        sent->flight_bytes += packet->size;
-    }
+    words[number % TW_SENT_PACKETS / 64u] &= ~(UINT64_C(1) << (number % 64u));
 }
 
-void tw_sent_settle(struct tw_sent *sent, uint64_t sequence, enum tw_sent_state state)
+uint32_t tw_sent_push(struct tw_sent *sent)
 {
-    struct tw_sent_packet *packet = tw_sent_at(sent, sequence);
-    TW_ASSERT(packet->state == TW_SENT_OPEN && sequence >= sent->oldest && sequence < sent->next);
-    packet->state = (uint8_t)state;
-    if (packet->runs > 0) {
-        sent->flight_packets--;
-        sent->flight_bytes -= packet->size;
-    }
-    while (sent->oldest != sent->next && tw_sent_at(sent, sent->oldest)->state != TW_SENT_OPEN)
-        sent->oldest++;
+    TW_ASSERT(!tw_sent_full(sent));
+    /* The bit of the packet whose place this one takes. Where nothing was lost lately, all are
+     * clear, and their line is not touched. */
+    if (sent->largest_lost != 0 && sent->next - sent->largest_lost <= TW_SENT_PACKETS)
+        clear(sent->lost, sent->next);
+    return sent->next++;
+}
+
+void tw_sent_settle(struct tw_sent *sent, uint32_t number, bool lost)
+{
+    TW_ASSERT(tw_sent_is_open(sent, number));
+    set(sent->settled, number);
+    if (!lost)
+        return;
+    set(sent->lost, number);
+    if (number > sent->largest_lost)
+        sent->largest_lost = number;
+}
+
+void tw_sent_late(struct tw_sent *sent, uint32_t number)
+{
+    TW_ASSERT(tw_sent_is_lost(sent, number));
+    clear(sent->lost, number);
+}
+
+bool tw_sent_advance(struct tw_sent *sent)
+{
+    if (sent->oldest == sent->next || !tw_sent_bit(sent->settled, sent->oldest))
+        return false;
+    clear(sent->settled, sent->oldest++);
+    return true;
 }

@@ -28,25 +28,56 @@ void tw_transport_init(struct tw_transport *transport, const struct tw_transport
 {
     memset(transport, 0, sizeof(*transport));
     tw_acks_init(&transport->acks);
-    tw_sender_init(&transport->sender, config->pool, config->send_blocks_max);
-    tw_receiver_init(&transport->receiver, config->pool, config->compressed_allowed);
     tw_congestion_init(&transport->congestion, now_us);
     tw_sent_init(&transport->sent, config->first_sequence);
+    transport->channels_pool = config->channels;
+    transport->begun = true;
+}
+
+/* What is still on its way carries no messages any more: all arrived by other packets. */
+static void forget_runs(struct tw_transport *transport)
+{
+    const struct tw_sent *sent = &transport->sent;
+    for (uint32_t number = sent->oldest; number < sent->next; number++)
+        transport->log[number % TW_SENT_PACKETS].runs = 0;
+}
+
+static void give_channels(struct tw_transport *transport)
+{
+    forget_runs(transport);
+    tw_channels_give(transport->channels_pool, transport->channels, &transport->numbers);
+    transport->channels = NULL;
+}
+
+/* False: none is free. */
+static bool take_channels(struct tw_transport *transport, uint64_t now_us)
+{
+    if (!transport->channels)
+        transport->channels =
+            tw_channels_take(transport->channels_pool, &transport->numbers, now_us);
+    return transport->channels != NULL;
 }
 
 void tw_transport_fini(struct tw_transport *transport)
 {
-    if (!tw_transport_begun(transport))
-        return;
-    tw_sender_fini(&transport->sender);
-    tw_receiver_fini(&transport->receiver);
-    transport->sender.pool = NULL;
+    if (transport->channels)
+        give_channels(transport);
+    transport->begun = false;
+}
+
+bool tw_transport_rest(struct tw_transport *transport)
+{
+    if (transport->channels && !transport->channels_pool->config.kept &&
+        tw_channels_idle(transport->channels))
+        give_channels(transport);
+    return transport->channels == NULL;
 }
 
 void tw_transport_path_changed(struct tw_transport *transport, uint64_t now_us)
 {
     tw_congestion_reset_path(&transport->congestion, now_us);
-    transport->probe_backoff = 0;
+    if (transport->channels)
+        transport->channels->probe_backoff = 0;
     transport->reorder_us = 0;
 }
 
@@ -65,36 +96,61 @@ static void update_state(struct tw_transport *transport, uint64_t now_us)
 /* ---- acknowledged and lost ---------------------------------------------------------------------
  */
 
-static void packet_acked(struct tw_transport *transport, uint64_t sequence, uint64_t now_us)
+static struct tw_sent_packet *log_of(struct tw_transport *transport, uint32_t number)
+{
+    return &transport->log[number % TW_SENT_PACKETS];
+}
+
+/* An open packet is not on its way any more. */
+static void settle(struct tw_transport *transport, uint32_t number, bool lost)
 {
     struct tw_sent *sent = &transport->sent;
-    const struct tw_sent_packet *packet = tw_sent_at(sent, sequence);
-    struct tw_delivery delivery = {.bytes = packet->size,
-                                   .delivered_bytes = packet->delivered_bytes,
-                                   .delivered_at_us = packet->delivered_at_us,
-                                   .limited = packet->limited};
-    for (uint32_t i = 0; i < packet->runs; i++)
-        tw_sender_acked(&transport->sender, tw_sent_run(sent, packet->runs_first + i));
-    if (packet->runs > 0) {
-        transport->probe_backoff = 0;
-        transport->flight_at_us = now_us;
+    struct tw_channels *channels = transport->channels;
+    if (log_of(transport, number)->runs > 0)
+        tw_flight_settle(&channels->flight, log_of(transport, number));
+    tw_sent_settle(sent, number, lost);
+    while (tw_sent_advance(sent)) {
+        const struct tw_sent_packet *packet = log_of(transport, sent->oldest - 1u);
+        if (packet->runs > 0)
+            tw_flight_forget(&channels->flight, sent->oldest - 1u, packet);
     }
-    tw_sent_settle(sent, sequence, TW_SENT_ACKED);
+}
+
+static void runs_acked(struct tw_channels *channels, uint32_t number,
+                       const struct tw_sent_packet *packet, struct tw_delivery *delivery,
+                       uint64_t now_us)
+{
+    const struct tw_flight_packet *note = tw_flight_at(&channels->flight, number);
+    delivery->delivered_bytes = note->delivered_bytes;
+    delivery->delivered_at_us = now_us - ((uint32_t)now_us - note->delivered_at_us);
+    delivery->limited = note->limited;
+    for (uint32_t i = 0; i < packet->runs; i++)
+        tw_sender_acked(&channels->sender, tw_flight_run(&channels->flight, note->runs_first + i));
+    channels->probe_backoff = 0;
+    channels->flight_at_us = now_us;
+}
+
+static void packet_acked(struct tw_transport *transport, uint32_t number, uint64_t now_us)
+{
+    const struct tw_sent_packet *packet = log_of(transport, number);
+    struct tw_delivery delivery = {.bytes = packet->size};
+    if (packet->runs > 0)
+        runs_acked(transport->channels, number, packet, &delivery, now_us);
+    settle(transport, number, false);
     transport->packets_acked++;
     tw_congestion_acked(&transport->congestion, &delivery, now_us);
 }
 
-static void packet_lost(struct tw_transport *transport, uint64_t sequence, uint64_t now_us)
+static void packet_lost(struct tw_transport *transport, uint32_t number, uint64_t now_us)
 {
-    struct tw_sent *sent = &transport->sent;
-    const struct tw_sent_packet *packet = tw_sent_at(sent, sequence);
-    for (uint32_t i = 0; i < packet->runs; i++)
-        tw_sender_lost(&transport->sender, tw_sent_run(sent, packet->runs_first + i));
+    const struct tw_sent_packet *packet = log_of(transport, number);
+    struct tw_channels *channels = transport->channels;
+    for (uint32_t i = 0; i < packet->runs; i++) {
+        uint32_t first = tw_flight_at(&channels->flight, number)->runs_first;
+        tw_sender_lost(&channels->sender, tw_flight_run(&channels->flight, first + i));
+    }
+    settle(transport, number, true);
     transport->packets_lost++;
-    if (sequence > transport->largest_lost)
-        transport->largest_lost = sequence;
-    transport->bytes_lost += packet->size;
-    tw_sent_settle(sent, sequence, TW_SENT_LOST);
     tw_congestion_lost(&transport->congestion, now_us);
 }
 
@@ -119,23 +175,28 @@ static uint64_t overdue_us(const struct tw_transport *transport)
     return round + spare_us < longest_us ? round + spare_us : longest_us;
 }
 
+/* Since the packet left; of times only the low bits are kept. */
+static uint32_t age_us(const struct tw_transport *transport, uint32_t number, uint64_t now_us)
+{
+    return (uint32_t)now_us - transport->log[number % TW_SENT_PACKETS].at_us;
+}
+
 static void detect_losses(struct tw_transport *transport, uint64_t now_us)
 {
-    struct tw_sent *sent = &transport->sent;
+    const struct tw_sent *sent = &transport->sent;
+    if (sent->oldest >= sent->largest_acked)
+        return;
     uint64_t wait_us = overdue_us(transport);
-    for (uint64_t sequence = sent->oldest; sequence < sent->largest_acked; sequence++) {
-        const struct tw_sent_packet *packet = tw_sent_at(sent, sequence);
-        if (packet->state != TW_SENT_OPEN)
-            continue;
-        if (now_us >= packet->at_us + wait_us)
-            packet_lost(transport, sequence, now_us);
+    for (uint32_t number = sent->oldest; number < sent->largest_acked; number++) {
+        if (tw_sent_is_open(sent, number) && age_us(transport, number, now_us) >= wait_us)
+            packet_lost(transport, number, now_us);
     }
 }
 
 /* A packet came after later ones: those to come may take a quarter more than it did. */
-static void note_overtaken(struct tw_transport *transport, uint64_t at_us, uint64_t now_us)
+static void note_overtaken(struct tw_transport *transport, uint32_t number, uint64_t now_us)
 {
-    uint64_t took_us = now_us - at_us;
+    uint64_t took_us = age_us(transport, number, now_us);
     uint64_t round = round_us(transport);
     uint64_t spare_us = took_us > round ? (took_us - round) * 5u / 4u : 0;
     if (spare_us < REORDER_MIN_US)
@@ -154,9 +215,9 @@ static void forget_overtaken(struct tw_transport *transport, uint64_t now_us)
 }
 
 /* What was called lost had only been overtaken. */
-static void packet_late(struct tw_transport *transport, uint64_t sequence)
+static void packet_late(struct tw_transport *transport, uint32_t number)
 {
-    tw_sent_at(&transport->sent, sequence)->state = TW_SENT_LATE;
+    tw_sent_late(&transport->sent, number);
     transport->packets_late++;
     tw_congestion_late(&transport->congestion);
 }
@@ -168,38 +229,46 @@ static bool ack_is_possible(const struct tw_transport *transport, const struct t
     return ack->largest > 64u || (ack->bitmap >> (ack->largest - 1u)) == 0;
 }
 
+/* The lowest number that is still of interest: below the oldest open one, only losses that were
+ * none are. */
+static uint32_t least_of_interest(const struct tw_sent *sent, uint32_t from)
+{
+    if (sent->largest_lost < from)
+        return sent->oldest;
+    return sent->next > TW_SENT_PACKETS ? sent->next - TW_SENT_PACKETS : 1u;
+}
+
 static void apply_ack(struct tw_transport *transport, const struct tw_frame_ack *ack,
                       uint64_t now_us)
 {
     struct tw_sent *sent = &transport->sent;
-    uint64_t kept = sent->next > TW_SENT_PACKETS ? sent->next - TW_SENT_PACKETS : 1u;
-    uint64_t from = ack->largest > 64u ? ack->largest - 64u : 1u;
-    /* Below the oldest open one only losses that were none are of interest. */
-    uint64_t least = transport->largest_lost >= from ? kept : sent->oldest;
-    if (ack->largest < least)
+    uint32_t largest = (uint32_t)ack->largest;
+    uint32_t from = largest > 64u ? largest - 64u : 1u;
+    uint32_t least = least_of_interest(sent, from);
+    if (largest < least)
         return;
     if (from < least)
         from = least;
-    uint64_t before = sent->largest_acked;
-    if (ack->largest > sent->largest_acked) {
-        const struct tw_sent_packet *packet = tw_sent_at(sent, ack->largest);
-        sent->largest_acked = ack->largest;
+    uint32_t before = sent->largest_acked;
+    if (largest > sent->largest_acked) {
+        sent->largest_acked = largest;
         /* A delay that did not fit its field says only "long". */
-        if (packet->state == TW_SENT_OPEN && ack->delay_us != UINT16_MAX)
-            tw_rtt_sample(&transport->congestion.rtt, now_us - packet->at_us, ack->delay_us,
-                          now_us);
+        if (tw_sent_is_open(sent, largest) && ack->delay_us != UINT16_MAX)
+            tw_rtt_sample(&transport->congestion.rtt, age_us(transport, largest, now_us),
+                          ack->delay_us, now_us);
     }
-    for (uint64_t sequence = from; sequence <= ack->largest; sequence++) {
-        if (sequence < ack->largest && (ack->bitmap >> (ack->largest - 1u - sequence) & 1u) == 0)
+    for (uint32_t number = from; number <= largest; number++) {
+        if (number < largest && (ack->bitmap >> (largest - 1u - number) & 1u) == 0)
             continue;
-        const struct tw_sent_packet *packet = tw_sent_at(sent, sequence);
-        bool news = packet->state == TW_SENT_OPEN || packet->state == TW_SENT_LOST;
-        if (news && sequence < before)
-            note_overtaken(transport, packet->at_us, now_us);
-        if (packet->state == TW_SENT_OPEN)
-            packet_acked(transport, sequence, now_us);
-        else if (packet->state == TW_SENT_LOST)
-            packet_late(transport, sequence);
+        bool open = tw_sent_is_open(sent, number);
+        if (!open && !tw_sent_is_lost(sent, number))
+            continue;
+        if (number < before)
+            note_overtaken(transport, number, now_us);
+        if (open)
+            packet_acked(transport, number, now_us);
+        else
+            packet_late(transport, number);
     }
     detect_losses(transport, now_us);
     update_state(transport, now_us);
@@ -208,54 +277,90 @@ static void apply_ack(struct tw_transport *transport, const struct tw_frame_ack 
 /* ---- receiving ---------------------------------------------------------------------------------
  */
 
+static enum tw_transport_result result_of(enum tw_receiver_result stored)
+{
+    switch (stored) {
+    case TW_RECEIVER_NO_ROOM:
+        return TW_TRANSPORT_NO_ROOM;
+    case TW_RECEIVER_MALFORMED:
+        return TW_TRANSPORT_MALFORMED;
+    case TW_RECEIVER_RANGE:
+        return TW_TRANSPORT_RANGE;
+    case TW_RECEIVER_STORED:
+        break;
+    }
+    return TW_TRANSPORT_OK;
+}
+
+static enum tw_transport_result receive_messages(struct tw_transport *transport,
+                                                 const struct tw_transport_packet *packet,
+                                                 uint64_t now_us)
+{
+    if (!take_channels(transport, now_us))
+        return TW_TRANSPORT_NO_ROOM;
+    tw_receiver_heard(&transport->channels->receiver, now_us);
+    enum tw_transport_result result = result_of(tw_receiver_frame(
+        &transport->channels->receiver, packet->messages, packet->messages_size, now_us));
+    /* Channels are for those who use them. */
+    if (result == TW_TRANSPORT_MALFORMED || result == TW_TRANSPORT_RANGE)
+        tw_transport_rest(transport);
+    return result;
+}
+
 enum tw_transport_result tw_transport_receive(struct tw_transport *transport,
                                               const struct tw_transport_packet *packet,
                                               uint64_t now_us)
 {
-    if (packet->ack && !ack_is_possible(transport, packet->ack))
+    enum tw_transport_result result = TW_TRANSPORT_OK;
+    if (packet->sequence < TW_SEQUENCE_FIRST || packet->sequence > TW_SEALED_MAX ||
+        (packet->ack && !ack_is_possible(transport, packet->ack)))
         return TW_TRANSPORT_RANGE;
-    enum tw_receiver_result stored = TW_RECEIVER_STORED;
-    tw_receiver_heard(&transport->receiver, now_us);
     if (packet->messages)
-        stored = tw_receiver_frame(&transport->receiver, packet->messages, packet->messages_size,
-                                   now_us);
-    if (stored == TW_RECEIVER_MALFORMED)
-        return TW_TRANSPORT_MALFORMED;
-    if (stored == TW_RECEIVER_RANGE)
-        return TW_TRANSPORT_RANGE;
+        result = receive_messages(transport, packet, now_us);
+    else if (transport->channels)
+        tw_receiver_heard(&transport->channels->receiver, now_us);
+    if (result == TW_TRANSPORT_MALFORMED || result == TW_TRANSPORT_RANGE)
+        return result;
     if (packet->ack)
         apply_ack(transport, packet->ack, now_us);
-    if (stored == TW_RECEIVER_NO_ROOM)
-        return TW_TRANSPORT_NO_ROOM;
-    tw_acks_take(&transport->acks, packet->sequence, packet->messages != NULL, now_us);
-    return TW_TRANSPORT_OK;
+    if (result == TW_TRANSPORT_OK)
+        tw_acks_take(&transport->acks, packet->sequence, packet->messages != NULL, now_us);
+    return result;
 }
 
 struct tw_message *tw_transport_take(struct tw_transport *transport)
 {
-    return tw_receiver_take(&transport->receiver);
+    return transport->channels ? tw_receiver_take(&transport->channels->receiver) : NULL;
 }
 
 const struct tw_message *tw_transport_peek(const struct tw_transport *transport)
 {
-    const struct tw_message_list *ready = &transport->receiver.ready;
-    return ready->count > 0 ? tw_message_at(transport->receiver.pool, ready->first) : NULL;
+    if (!transport->channels)
+        return NULL;
+    const struct tw_receiver *receiver = &transport->channels->receiver;
+    return receiver->ready.count > 0 ? tw_message_at(receiver->pool, receiver->ready.first) : NULL;
 }
 
 /* ---- sending -----------------------------------------------------------------------------------
  */
 
 enum tw_sender_result tw_transport_send(struct tw_transport *transport,
-                                        const struct tw_outgoing *message)
+                                        const struct tw_outgoing *message, uint64_t now_us)
 {
-    return tw_sender_queue(&transport->sender, message);
+    if (!take_channels(transport, now_us))
+        return TW_SENDER_NO_POOL;
+    enum tw_sender_result result = tw_sender_queue(&transport->channels->sender, message);
+    if (result != TW_SENDER_QUEUED)
+        tw_transport_rest(transport);
+    return result;
 }
 
 static bool window_open(const struct tw_transport *transport, uint32_t channel, uint64_t now_us)
 {
-    return transport->probes > 0 ||
-           transport->sent.flight_bytes < tw_congestion_share(&transport->congestion, channel) ||
-           now_us >= transport->channel_at_us[channel] + TRICKLE_US;
+    const struct tw_channels *channels = transport->channels;
+    return channels->probes > 0 ||
+           channels->flight.bytes < tw_congestion_share(&transport->congestion, channel) ||
+           now_us >= channels->channel_at_us[channel] + TRICKLE_US;
 }
 
 /* May a channel put something into a packet now? `*whole`: only small messages. */
@@ -264,7 +369,7 @@ static bool allowed(const struct tw_transport *transport, uint32_t channel, bool
 {
     bool open = channel == TW_CHANNEL_STATE || (paced && window_open(transport, channel, now_us));
     *whole = channel == TW_CHANNEL_ORDERED && !open;
-    return (open || *whole) && tw_sender_has(&transport->sender, channel, *whole);
+    return (open || *whole) && tw_sender_has(&transport->channels->sender, channel, *whole);
 }
 
 struct writing {
@@ -275,18 +380,19 @@ struct writing {
 static void write_channel(struct tw_transport *transport, uint32_t channel,
                           const struct writing *writing, struct tw_writer *writer)
 {
-    uint32_t left = tw_sent_runs_left(&transport->sent) - transport->run_count;
-    uint32_t room = TW_TRANSPORT_RUNS_PER_PACKET - transport->run_count;
+    struct tw_channels *channels = transport->channels;
+    uint32_t left = tw_flight_runs_left(&channels->flight) - channels->run_count;
+    uint32_t room = TW_CHANNELS_RUNS_PER_PACKET - channels->run_count;
     bool whole;
     if (!allowed(transport, channel, writing->paced, writing->now_us, &whole))
         return;
     if (left < room)
         room = left;
-    uint32_t count = tw_sender_write(&transport->sender, channel, whole, writer,
-                                     transport->runs + transport->run_count, room);
+    uint32_t count = tw_sender_write(&channels->sender, channel, whole, writer,
+                                     channels->runs + channels->run_count, room);
     if (count > 0)
-        transport->channel_at_us[channel] = writing->now_us;
-    transport->run_count = (uint16_t)(transport->run_count + count);
+        channels->channel_at_us[channel] = writing->now_us;
+    channels->run_count = (uint16_t)(channels->run_count + count);
 }
 
 static void write_messages(struct tw_transport *transport, const struct writing *writing,
@@ -296,7 +402,7 @@ static void write_messages(struct tw_transport *transport, const struct writing 
                                     TW_CHANNEL_BULK};
     static const uint8_t bulk_first[] = {TW_CHANNEL_BULK, TW_CHANNEL_STATE, TW_CHANNEL_ORDERED,
                                          TW_CHANNEL_UNORDERED};
-    bool turn = transport->writes++ % BULK_FIRST_EVERY == BULK_FIRST_EVERY - 1u;
+    bool turn = transport->channels->writes++ % BULK_FIRST_EVERY == BULK_FIRST_EVERY - 1u;
     const uint8_t *order = turn ? bulk_first : usual;
     for (uint32_t i = 0; i < TW_CHANNEL_COUNT; i++)
         write_channel(transport, order[i], writing, writer);
@@ -305,7 +411,7 @@ static void write_messages(struct tw_transport *transport, const struct writing 
 static bool has_any(const struct tw_transport *transport, bool paced, uint64_t now_us)
 {
     bool whole;
-    if (transport->sender.queued == 0)
+    if (!transport->channels || transport->channels->sender.queued == 0)
         return false;
     for (uint32_t channel = 0; channel < TW_CHANNEL_COUNT; channel++) {
         if (allowed(transport, channel, paced, now_us, &whole))
@@ -314,19 +420,19 @@ static bool has_any(const struct tw_transport *transport, bool paced, uint64_t n
     return false;
 }
 
-bool tw_transport_write(struct tw_transport *transport, struct tw_writer *writer, uint64_t now_us)
+static bool may_send(struct tw_transport *transport, uint64_t now_us)
 {
-    struct tw_frame_ack ack;
-    TW_ASSERT(transport->run_count == 0);
-    /* Without it what was lost stays unknown: it goes first. */
-    if (tw_writer_left(writer) >= TW_FRAME_HEADER_SIZE + TW_ACK_SIZE &&
-        tw_acks_frame(&transport->acks, &ack, now_us)) {
-        tw_frame_write_ack(writer, &ack);
-        tw_acks_sent(&transport->acks);
-    }
-    if (transport->sender.queued == 0)
+    return transport->channels->probes > 0 ||
+           tw_congestion_may_send(&transport->congestion, now_us);
+}
+
+/* False: there are none, or they may not leave now. */
+static bool write_frame(struct tw_transport *transport, struct tw_writer *writer, uint64_t now_us)
+{
+    TW_ASSERT(transport->channels->run_count == 0);
+    if (transport->channels->sender.queued == 0)
         return false;
-    bool paced = transport->probes > 0 || tw_congestion_may_send(&transport->congestion, now_us);
+    bool paced = may_send(transport, now_us);
     /* The log can always take one more packet: the oldest is given up for it. */
     if (tw_writer_left(writer) < FRAME_OVERHEAD || !has_any(transport, paced, now_us))
         return false;
@@ -341,25 +447,53 @@ bool tw_transport_write(struct tw_transport *transport, struct tw_writer *writer
     TW_ASSERT(!body.failed);
     frame[0] = TW_FRAME_MESSAGES;
     tw_store_u16(frame + 1, (uint16_t)(body.next - start));
-    transport->run_bytes = (uint16_t)(body.next - frame);
+    transport->channels->run_bytes = (uint16_t)(body.next - frame);
     *writer = body;
     return true;
 }
 
+bool tw_transport_write(struct tw_transport *transport, struct tw_writer *writer, uint64_t now_us)
+{
+    struct tw_frame_ack ack;
+    /* Without it what was lost stays unknown: it goes first. */
+    if (tw_writer_left(writer) >= TW_FRAME_HEADER_SIZE + TW_ACK_SIZE &&
+        tw_acks_frame(&transport->acks, &ack, now_us)) {
+        tw_frame_write_ack(writer, &ack);
+        tw_acks_sent(&transport->acks);
+    }
+    return transport->channels && write_frame(transport, writer, now_us);
+}
+
 /* What a packet of messages will tell about the path's rate once it is acknowledged. */
-static void note_delivery(struct tw_transport *transport, struct tw_sent_packet *packet,
+static void note_delivery(struct tw_transport *transport, uint32_t number, uint32_t size,
                           uint64_t now_us)
 {
     struct tw_congestion *congestion = &transport->congestion;
-    const struct tw_sent *sent = &transport->sent;
+    struct tw_flight *flight = &transport->channels->flight;
+    struct tw_flight_packet *note = tw_flight_at(flight, number);
     /* Nothing was on its way: the time before this does not count as delivery. */
-    if (sent->flight_packets == 0)
+    if (flight->packets == 0)
         congestion->delivered_at_us = now_us;
-    packet->delivered_bytes = (uint32_t)congestion->delivered_bytes;
-    packet->delivered_at_us = congestion->delivered_at_us;
+    note->delivered_bytes = congestion->delivered_bytes;
+    note->delivered_at_us = (uint32_t)congestion->delivered_at_us;
     /* With one packet more, half of the window would be in use. */
-    packet->limited =
-        sent->flight_bytes + packet->size + TW_DATAGRAM_MAX > congestion->window_bytes / 2u;
+    note->limited = flight->bytes + size + TW_DATAGRAM_MAX > congestion->window_bytes / 2u;
+}
+
+static void messages_sent(struct tw_transport *transport, uint32_t number, uint64_t now_us)
+{
+    struct tw_channels *channels = transport->channels;
+    const struct tw_sent_packet *packet = log_of(transport, number);
+    if (packet->runs > 0) {
+        note_delivery(transport, number, packet->size, now_us);
+        tw_flight_record(&channels->flight, number, packet, channels->runs);
+        channels->flight_at_us = now_us;
+        channels->probes -= channels->probes > 0;
+    }
+    if (channels->run_bytes > 0)
+        tw_congestion_spend(&transport->congestion, channels->run_bytes);
+    channels->run_count = 0;
+    channels->run_bytes = 0;
 }
 
 void tw_transport_sent(struct tw_transport *transport, uint32_t size, uint64_t now_us)
@@ -367,27 +501,24 @@ void tw_transport_sent(struct tw_transport *transport, uint32_t size, uint64_t n
     struct tw_sent *sent = &transport->sent;
     while (tw_sent_full(sent))
         packet_lost(transport, sent->oldest, now_us);
-    struct tw_sent_packet packet = {
-        .at_us = now_us, .runs = transport->run_count, .size = (uint16_t)size};
-    if (transport->run_count > 0)
-        note_delivery(transport, &packet, now_us);
-    tw_sent_record(sent, &packet, transport->runs);
-    if (transport->run_count > 0) {
-        transport->flight_at_us = now_us;
-        transport->probes -= transport->probes > 0;
-    }
-    if (transport->run_bytes > 0)
-        tw_congestion_spend(&transport->congestion, transport->run_bytes);
-    transport->run_count = 0;
-    transport->run_bytes = 0;
+    uint32_t number = tw_sent_push(sent);
+    *log_of(transport, number) =
+        (struct tw_sent_packet){.at_us = (uint32_t)now_us,
+                                .size = (uint16_t)size,
+                                .runs = (uint16_t)tw_transport_run_count(transport)};
+    if (transport->channels)
+        messages_sent(transport, number, now_us);
 }
 
 void tw_transport_unsent(struct tw_transport *transport)
 {
-    for (uint32_t i = 0; i < transport->run_count; i++)
-        tw_sender_lost(&transport->sender, &transport->runs[i]);
-    transport->run_count = 0;
-    transport->run_bytes = 0;
+    struct tw_channels *channels = transport->channels;
+    if (!channels)
+        return;
+    for (uint32_t i = 0; i < channels->run_count; i++)
+        tw_sender_lost(&channels->sender, &channels->runs[i]);
+    channels->run_count = 0;
+    channels->run_bytes = 0;
 }
 
 /* ---- timers ------------------------------------------------------------------------------------
@@ -395,37 +526,38 @@ void tw_transport_unsent(struct tw_transport *transport)
 
 static uint64_t probe_due_us(const struct tw_transport *transport)
 {
-    if (transport->sent.flight_packets == 0)
+    const struct tw_channels *channels = transport->channels;
+    if (!channels || channels->flight.packets == 0)
         return UINT64_MAX;
     uint64_t wait_us = (uint64_t)tw_rtt_probe_us(&transport->congestion.rtt)
-                       << transport->probe_backoff;
-    return transport->flight_at_us + (wait_us < PROBE_MAX_US ? wait_us : PROBE_MAX_US);
+                       << channels->probe_backoff;
+    return channels->flight_at_us + (wait_us < PROBE_MAX_US ? wait_us : PROBE_MAX_US);
 }
 
 /* What is oldest goes again, beyond the window: any answer tells what else was lost. */
 static void probe(struct tw_transport *transport, uint64_t now_us)
 {
-    struct tw_sent *sent = &transport->sent;
+    const struct tw_sent *sent = &transport->sent;
+    struct tw_channels *channels = transport->channels;
     uint32_t count = 0;
-    for (uint64_t sequence = sent->oldest; sequence < sent->next && count < PROBE_PACKETS;
-         sequence++) {
-        const struct tw_sent_packet *packet = tw_sent_at(sent, sequence);
-        if (packet->state != TW_SENT_OPEN || packet->runs == 0)
+    for (uint32_t number = sent->oldest; number < sent->next && count < PROBE_PACKETS; number++) {
+        if (!tw_sent_is_open(sent, number) || log_of(transport, number)->runs == 0)
             continue;
-        packet_lost(transport, sequence, now_us);
+        packet_lost(transport, number, now_us);
         count++;
     }
-    transport->probes = count;
-    transport->flight_at_us = now_us;
-    if (transport->probe_backoff < PROBE_BACKOFF_MAX)
-        transport->probe_backoff++;
-    if (transport->probe_backoff >= PROBES_COLLAPSE)
+    channels->probes = count;
+    channels->flight_at_us = now_us;
+    if (channels->probe_backoff < PROBE_BACKOFF_MAX)
+        channels->probe_backoff++;
+    if (channels->probe_backoff >= PROBES_COLLAPSE)
         tw_congestion_collapse(&transport->congestion);
 }
 
 void tw_transport_update(struct tw_transport *transport, uint64_t now_us)
 {
-    tw_sender_expire(&transport->sender, now_us);
+    if (transport->channels)
+        tw_sender_expire(&transport->channels->sender, now_us);
     detect_losses(transport, now_us);
     if (now_us >= probe_due_us(transport))
         probe(transport, now_us);
@@ -435,12 +567,12 @@ void tw_transport_update(struct tw_transport *transport, uint64_t now_us)
 
 static bool wants_messages(struct tw_transport *transport, uint64_t now_us)
 {
-    if (transport->sender.queued == 0)
+    const struct tw_channels *channels = transport->channels;
+    if (!channels || channels->sender.queued == 0)
         return false;
-    if (tw_sent_runs_left(&transport->sent) == 0)
-        return tw_sender_has(&transport->sender, TW_CHANNEL_STATE, false);
-    bool paced = transport->probes > 0 || tw_congestion_may_send(&transport->congestion, now_us);
-    return has_any(transport, paced, now_us);
+    if (tw_flight_runs_left(&channels->flight) == 0)
+        return tw_sender_has(&channels->sender, TW_CHANNEL_STATE, false);
+    return has_any(transport, may_send(transport, now_us), now_us);
 }
 
 bool tw_transport_wants_packet(struct tw_transport *transport, uint64_t now_us)
@@ -448,21 +580,28 @@ bool tw_transport_wants_packet(struct tw_transport *transport, uint64_t now_us)
     return now_us >= tw_acks_due_us(&transport->acks) || wants_messages(transport, now_us);
 }
 
-uint64_t tw_transport_due_us(const struct tw_transport *transport, uint64_t now_us)
+static uint64_t messages_due_us(const struct tw_transport *transport, uint64_t now_us)
 {
-    uint64_t due_us = earlier(tw_acks_due_us(&transport->acks), probe_due_us(transport));
-    due_us = earlier(due_us, transport->sender.deadline_us);
-    const struct tw_sent *sent = &transport->sent;
-    if (sent->flight_packets > 0 && sent->oldest < sent->largest_acked)
-        due_us = earlier(due_us, sent->packets[sent->oldest % TW_SENT_PACKETS].at_us +
-                                     overdue_us(transport));
-    if (tw_sent_runs_left(sent) == 0)
+    const struct tw_channels *channels = transport->channels;
+    uint64_t due_us = earlier(probe_due_us(transport), channels->sender.deadline_us);
+    if (channels->flight.packets > 0 && transport->sent.oldest < transport->sent.largest_acked) {
+        uint32_t age = age_us(transport, transport->sent.oldest, now_us);
+        uint64_t wait_us = overdue_us(transport);
+        due_us = earlier(due_us, now_us + (wait_us > age ? wait_us - age : 0));
+    }
+    if (tw_flight_runs_left(&channels->flight) == 0)
         return due_us;
     if (has_any(transport, true, now_us))
         return earlier(due_us, tw_congestion_next_us(&transport->congestion, now_us));
     for (uint32_t channel = TW_CHANNEL_ORDERED; channel < TW_CHANNEL_COUNT; channel++) {
-        if (tw_sender_has(&transport->sender, channel, false))
-            due_us = earlier(due_us, transport->channel_at_us[channel] + TRICKLE_US);
+        if (tw_sender_has(&channels->sender, channel, false))
+            due_us = earlier(due_us, channels->channel_at_us[channel] + TRICKLE_US);
     }
     return due_us;
+}
+
+uint64_t tw_transport_due_us(const struct tw_transport *transport, uint64_t now_us)
+{
+    uint64_t due_us = tw_acks_due_us(&transport->acks);
+    return transport->channels ? earlier(due_us, messages_due_us(transport, now_us)) : due_us;
 }

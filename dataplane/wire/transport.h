@@ -11,62 +11,79 @@
  *   now and then:       tw_transport_update; tw_transport_due_us tells when
  *
  * Every packet of the session is told to tw_transport_sent, in order of its number. No key, socket
- * or clock. Memory: the struct, and blocks of a pool. Pure, one owner; time in µs and never
- * backwards.
+ * or clock. Memory: the struct, and while messages are under way channels and blocks of their
+ * pools. Pure, one owner; time in µs and never backwards.
  */
 #ifndef TICKWIRE_DATAPLANE_WIRE_TRANSPORT_H
 #define TICKWIRE_DATAPLANE_WIRE_TRANSPORT_H
 
 #include "dataplane/wire/acks.h"
+#include "dataplane/wire/channels.h"
 #include "dataplane/wire/congestion.h"
-#include "dataplane/wire/receiver.h"
 #include "dataplane/wire/sent.h"
 
-/* Runs in one packet: so many small messages that more would not be worth a packet's work. */
-#define TW_TRANSPORT_RUNS_PER_PACKET 48u
+#include <stddef.h>
 
 struct tw_transport_config {
-    struct tw_block_pool *pool;
-    uint32_t send_blocks_max; /* of messages queued and under way */
-    bool compressed_allowed;  /* accept compressed messages */
-    uint64_t first_sequence;  /* number of the first packet to be sent */
+    struct tw_channels_pool *channels;
+    uint64_t first_sequence; /* number of the first packet to be sent */
 };
 
-#define TW_TRANSPORT_LINE __attribute__((aligned(64)))
-
-/* A packet without messages, in or out, touches four lines of it and one of the sent log. */
+/*
+ * 1.5 KB a session, most of it times of sent packets. In lines of 64 bytes:
+ *
+ *   0       every packet, in or out       4 to 7    the first round trips; messages
+ *   1 to 3  acknowledgements of ours      8 to 23   the log, of which a packet out writes one line
+ */
 struct tw_transport {
     struct tw_acks acks;
-    uint64_t largest_lost;
-    uint16_t run_count; /* of the packet being made */
-    uint16_t run_bytes;
+    struct tw_channels *channels; /* NULL: no message is under way */
+    uint32_t reorder_us; /* what overtaken packets took beyond a round trip; 0: none overtakes */
+    bool begun;
     bool state_news;    /* the state is another one; whoever tells others clears it … */
     uint8_t state_told; /* … and notes here what they know: enum tw_link_state */
-    struct tw_sender sender TW_TRANSPORT_LINE;
-    struct tw_receiver receiver TW_TRANSPORT_LINE;
-    struct tw_sent sent TW_TRANSPORT_LINE;
-    struct tw_congestion congestion TW_TRANSPORT_LINE;
-    struct tw_run runs[TW_TRANSPORT_RUNS_PER_PACKET]; /* of the packet being made */
-    uint32_t writes;
-    uint32_t probes;                          /* packets that may leave beyond the window */
-    uint32_t probe_backoff;                   /* probe time-outs in a row */
-    uint64_t flight_at_us;                    /* newest packet with runs, or newest ack of one */
-    uint64_t channel_at_us[TW_CHANNEL_COUNT]; /* when it last had a place in a packet */
-    uint64_t overtaken_at_us;                 /* when a packet last came after later ones */
-    uint32_t reorder_us; /* what such packets took beyond a round trip; 0: none overtakes */
-    uint64_t packets_acked, packets_lost, packets_late, bytes_lost;
-};
+    struct tw_sent sent;
+    uint32_t packets_acked, packets_lost, packets_late;
+    struct tw_congestion congestion;
+    struct tw_channels_pool *channels_pool;
+    uint64_t overtaken_at_us;          /* when a packet last came after later ones */
+    struct tw_channel_numbers numbers; /* while `channels` is NULL */
+    struct tw_sent_packet log[TW_SENT_PACKETS] __attribute__((aligned(64)));
+} __attribute__((aligned(64)));
+static_assert(offsetof(struct tw_transport, sent) + offsetof(struct tw_sent, settled) == 64,
+              "what every packet touches fills the first line");
+static_assert(offsetof(struct tw_transport, congestion.rtt.samples) <= 256,
+              "what acknowledgements touch fills the next three");
+static_assert(sizeof(struct tw_transport) == 1536, "the size named above");
 
 void tw_transport_init(struct tw_transport *transport, const struct tw_transport_config *config,
                        uint64_t now_us);
-/* Gives all blocks back; taken messages are the taker's. Twice, or before init in zeroed memory, is
- * allowed. */
+/* Gives channels and blocks back; taken messages are the taker's. Twice, or before init in zeroed
+ * memory, is allowed. */
 void tw_transport_fini(struct tw_transport *transport);
 /* Between init and fini? */
 static inline bool tw_transport_begun(const struct tw_transport *transport)
 {
-    return transport->sender.pool != NULL;
+    return transport->begun;
 }
+/* Gives the channels back if no message is held in either direction. True: it has none now. */
+bool tw_transport_rest(struct tw_transport *transport);
+/* Runs in the packet that is being made. */
+static inline uint32_t tw_transport_run_count(const struct tw_transport *transport)
+{
+    return transport->channels ? transport->channels->run_count : 0;
+}
+/* Every message was acknowledged. */
+static inline bool tw_transport_all_arrived(const struct tw_transport *transport)
+{
+    return !transport->channels || tw_sender_empty(&transport->channels->sender);
+}
+/* A message that came is held up by its own sender: see receiver.h. */
+static inline bool tw_transport_stalled(const struct tw_transport *transport, uint64_t now_us)
+{
+    return transport->channels && tw_receiver_stalled(&transport->channels->receiver, now_us);
+}
+
 /* The session moved to another path: what was measured of the old one is forgotten. */
 void tw_transport_path_changed(struct tw_transport *transport, uint64_t now_us);
 
@@ -79,9 +96,11 @@ struct tw_transport_packet {
 };
 enum tw_transport_result {
     TW_TRANSPORT_OK,
-    TW_TRANSPORT_NO_ROOM,   /* its messages were not stored; it will not be acknowledged */
+    TW_TRANSPORT_NO_ROOM,   /* its messages were not stored: no blocks, or no channels (then none
+                               are there). It will not be acknowledged */
     TW_TRANSPORT_MALFORMED, /* nothing was applied */
-    TW_TRANSPORT_RANGE,     /* nothing was applied: ack of what was not sent, contradiction */
+    TW_TRANSPORT_RANGE,     /* nothing was applied: no packet number, ack of what was not sent,
+                               contradiction */
 };
 enum tw_transport_result tw_transport_receive(struct tw_transport *transport,
                                               const struct tw_transport_packet *packet,
@@ -91,8 +110,9 @@ struct tw_message *tw_transport_take(struct tw_transport *transport);
 /* The same, left where it is. */
 const struct tw_message *tw_transport_peek(const struct tw_transport *transport);
 
+/* NO_POOL with no channels there: none was free. */
 enum tw_sender_result tw_transport_send(struct tw_transport *transport,
-                                        const struct tw_outgoing *message);
+                                        const struct tw_outgoing *message, uint64_t now_us);
 
 /* Appends an ack frame and, where the path and the writer have room, a messages frame to the packet
  * being made. True if messages were written. */

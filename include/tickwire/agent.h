@@ -262,6 +262,7 @@ struct tw_agent_worker {
     X(messages_relayed)                                                                            \
     X(messages_dropped)                                                                            \
     X(messages_no_room)                                                                            \
+    X(messages_no_channels)                                                                        \
     X(messages_backlog)                                                                            \
     X(messages_stalled)                                                                            \
     X(view_full)                                                                                   \
@@ -299,7 +300,8 @@ struct tw_agent_stats {
     uint64_t space[TW_SPACE_FIGURE_COUNT]; /* of the world's spatial index */
     uint64_t shed_middle_bytes, shed_far_bytes, links_conservative, links_emergency;
     uint64_t messages_relayed, messages_dropped;
-    uint64_t messages_in, messages_out, messages_no_room, messages_backlog, messages_stalled;
+    uint64_t messages_in, messages_out, messages_no_room, messages_no_channels;
+    uint64_t messages_backlog, messages_stalled;
     uint64_t state_hash, state_hash_tick;
     uint64_t tick_p50_ns, tick_p99_ns, tick_max_ns;
     uint64_t events_lost; /* agent events that did not fit the queue: must be 0 */

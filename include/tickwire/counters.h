@@ -109,15 +109,16 @@ struct tw_worker_counters {
     tw_counter rx_packets;                 /* taken from the port */
     tw_counter rx_bytes;
     tw_counter tx_bytes;
-    tw_counter snapshots;         /* snapshot frames sealed */
-    tw_counter records_ring_full; /* join, leave and ack records the shard ring refused */
-    tw_counter messages_in;       /* from clients, handed to a shard */
-    tw_counter messages_out;      /* from shards, queued for a client */
-    tw_counter messages_no_room;  /* packets not acknowledged: their messages found no room */
-    tw_counter messages_backlog;  /* sessions closed: more waited for them than may */
-    tw_counter messages_stalled;  /* sessions closed: a message begun and left */
-    tw_counter sessions_live;     /* gauge */
-    tw_counter sessions_pending;  /* gauge */
+    tw_counter snapshots;            /* snapshot frames sealed */
+    tw_counter records_ring_full;    /* join, leave and ack records the shard ring refused */
+    tw_counter messages_in;          /* from clients, handed to a shard */
+    tw_counter messages_out;         /* from shards, queued for a client */
+    tw_counter messages_no_room;     /* packets not acknowledged: their messages found no room */
+    tw_counter messages_no_channels; /* the same, and messages not queued: too many sessions talk */
+    tw_counter messages_backlog;     /* sessions closed: more waited for them than may */
+    tw_counter messages_stalled;     /* sessions closed: a message begun and left */
+    tw_counter sessions_live;        /* gauge */
+    tw_counter sessions_pending;     /* gauge */
     tw_counter polls_empty;
     tw_counter polls_busy;
     tw_counter slept_ns;       /* between polls, as it turned out */

@@ -12,6 +12,7 @@
 #define BLOCKS 300u
 
 static struct tw_block_pool pool;
+static struct tw_channels_pool channels;
 static struct tw_transport transport;
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
@@ -21,6 +22,11 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     void *memory = aligned_alloc(64, (tw_block_pool_footprint(BLOCKS) + 63u) / 64u * 64u);
     TW_ASSERT(memory);
     tw_block_pool_init(&pool, memory, BLOCKS);
+    static _Alignas(64) uint8_t channels_memory[sizeof(struct tw_channels) + 128];
+    struct tw_channels_config config = {
+        .blocks = &pool, .send_blocks_max = 100, .compressed_allowed = true};
+    TW_ASSERT(tw_channels_pool_footprint(1) <= sizeof(channels_memory));
+    tw_channels_pool_init(&channels, &config, channels_memory, 1);
     return 0;
 }
 
@@ -34,8 +40,9 @@ static void receive(struct tw_reader *input, uint64_t sequence, uint64_t now_us)
     uint32_t free_before = pool.free_count;
     enum tw_transport_result result = tw_transport_receive(&transport, &packet, now_us);
     TW_ASSERT(result == TW_TRANSPORT_OK || pool.free_count == free_before);
-    for (uint32_t i = 0; i < TW_CHANNEL_COUNT; i++)
-        TW_ASSERT(transport.receiver.channels[i].held <= TW_MESSAGE_BLOCKS_MAX + TW_MESSAGE_SPARE);
+    for (uint32_t i = 0; transport.channels && i < TW_CHANNEL_COUNT; i++)
+        TW_ASSERT(transport.channels->receiver.channels[i].held <=
+                  TW_MESSAGE_BLOCKS_MAX + TW_MESSAGE_SPARE);
     static uint8_t whole[TW_MESSAGE_MAX];
     struct tw_message *message = tw_transport_take(&transport);
     if (message) {
@@ -61,7 +68,7 @@ static void send(struct tw_reader *input, uint64_t now_us)
                                   .bytes = bytes,
                                   .size = fuzz_u16(input),
                                   .deadline_us = fuzz_u8(input) * UINT64_C(1000)};
-    (void)tw_transport_send(&transport, &message);
+    (void)tw_transport_send(&transport, &message, now_us);
     for (uint32_t i = 0; i < 4 && tw_transport_wants_packet(&transport, now_us); i++) {
         uint8_t packet[TW_PLAINTEXT_MAX];
         struct tw_writer writer = tw_writer_make(packet, sizeof(packet));
@@ -74,8 +81,7 @@ static void send(struct tw_reader *input, uint64_t now_us)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct tw_reader input = tw_reader_make(data, size);
-    struct tw_transport_config config = {
-        .pool = &pool, .send_blocks_max = 100, .compressed_allowed = true, .first_sequence = 1};
+    struct tw_transport_config config = {.channels = &channels, .first_sequence = 1};
     uint64_t now_us = 1000;
     tw_transport_init(&transport, &config, now_us);
     for (uint64_t sequence = 1; tw_reader_left(&input) > 0; sequence++) {
@@ -92,10 +98,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         default:
             now_us += fuzz_u16(&input) * UINT64_C(100);
             tw_transport_update(&transport, now_us);
+            TW_ASSERT(tw_transport_rest(&transport) || pool.free_count < pool.capacity);
             break;
         }
     }
     tw_transport_fini(&transport);
-    TW_ASSERT(pool.free_count == pool.capacity);
+    TW_ASSERT(pool.free_count == pool.capacity && channels.free_count == channels.capacity);
     return 0;
 }

@@ -20,13 +20,12 @@ static void *take(size_t size)
 static void set_numbers(struct tw_transport *transport, uint16_t number)
 {
     for (uint32_t i = TW_CHANNEL_ORDERED; i < TW_CHANNEL_COUNT; i++) {
-        transport->sender.channels[i].base = number;
-        transport->sender.channels[i].next = number;
-        transport->receiver.channels[i].base = number;
+        transport->numbers.sender.next[i] = number;
+        transport->numbers.receiver.base[i] = number;
     }
-    transport->sender.latest_number = number;
-    transport->receiver.latest_number = number;
-    transport->receiver.latest_seen = true;
+    transport->numbers.sender.latest = number;
+    transport->numbers.receiver.latest = number;
+    transport->numbers.receiver.latest_seen = true;
 }
 
 struct peers *peers_create(const struct impair_profile *profile, uint64_t seed,
@@ -49,8 +48,13 @@ struct peers *peers_create(const struct impair_profile *profile, uint64_t seed,
         end->tick_us = i == PEERS_CLIENT ? 16667u : 50000u;
         end->tick_bytes = i == PEERS_CLIENT ? 48u : 300u;
         end->next_tick_us = peers->now_us + tw_rng_below(&peers->rng, end->tick_us);
-        struct tw_transport_config config = {
-            .pool = &end->pool, .send_blocks_max = 256, .first_sequence = end->sequence};
+        end->channels_memory = take(tw_channels_pool_footprint(1));
+        struct tw_channels_config channels = {.blocks = &end->pool,
+                                              .send_blocks_max = PEERS_SEND_BLOCKS,
+                                              .kept = options->keeps_channels};
+        tw_channels_pool_init(&end->channels_pool, &channels, end->channels_memory, 1);
+        struct tw_transport_config config = {.channels = &end->channels_pool,
+                                             .first_sequence = end->sequence};
         tw_transport_init(&end->transport, &config, peers->now_us);
         set_numbers(&end->transport, options->first_number);
     }
@@ -63,7 +67,9 @@ void peers_destroy(struct peers *peers)
         struct peers_end *end = &peers->ends[i];
         tw_transport_fini(&end->transport);
         PEERS_CHECK(peers, end->pool.free_count == end->pool.capacity);
+        PEERS_CHECK(peers, end->channels_pool.free_count == 1);
         free(end->pool_memory);
+        free(end->channels_memory);
     }
     net_destroy(peers->net);
     free(peers);
@@ -90,7 +96,7 @@ bool peers_send(struct peers *peers, uint32_t from, uint32_t channel, uint32_t s
         bytes[i] = pattern(sent->sent, i);
     struct tw_outgoing message = {
         .channel = (uint8_t)channel, .bytes = bytes, .size = size, .deadline_us = deadline_us};
-    if (tw_transport_send(&end->transport, &message) != TW_SENDER_QUEUED) {
+    if (tw_transport_send(&end->transport, &message, peers->now_us) != TW_SENDER_QUEUED) {
         end->refused++;
         return false;
     }
@@ -183,7 +189,7 @@ static void step_end(struct peers *peers, uint32_t which)
     take_messages(peers, which);
     if (peers->now_us >= tw_transport_due_us(&end->transport, peers->now_us))
         tw_transport_update(&end->transport, peers->now_us);
-    PEERS_CHECK(peers, !tw_receiver_stalled(&end->transport.receiver, peers->now_us));
+    PEERS_CHECK(peers, !tw_transport_stalled(&end->transport, peers->now_us));
     if (peers->now_us >= end->next_tick_us) {
         /* A shard says less when the path is strained; inputs are never less. */
         static const uint32_t quarters[] = {4, 3, 2};
@@ -191,6 +197,8 @@ static void step_end(struct peers *peers, uint32_t which)
         end->next_tick_us += end->tick_us;
         send_packet(peers, which, end->tick_bytes * quarters[state] / 4u);
     }
+    /* As the worker does; a kept one stays. */
+    tw_transport_rest(&end->transport);
     for (uint32_t i = 0; i < PACKETS_STEP; i++) {
         if (!tw_transport_wants_packet(&end->transport, peers->now_us))
             break;
@@ -214,7 +222,7 @@ void peers_run(struct peers *peers, uint64_t us)
 static bool all_arrived(const struct peers *peers)
 {
     for (uint32_t i = 0; i < 2; i++) {
-        if (!tw_sender_empty(&peers->ends[i].transport.sender))
+        if (!tw_transport_all_arrived(&peers->ends[i].transport))
             return false;
     }
     return true;

@@ -20,6 +20,8 @@
 #define PEERS_SERVER   1u
 #define PEERS_EVER_MAX 65536u
 #define PEERS_STEP_US  1000u
+/* Of messages that wait to be sent. */
+#define PEERS_SEND_BLOCKS 256u
 
 struct peers_channel {
     uint32_t sent; /* messages ever */
@@ -34,6 +36,8 @@ struct peers_end {
     struct tw_transport transport;
     struct tw_block_pool pool;
     void *pool_memory;
+    struct tw_channels_pool channels_pool; /* of one session */
+    void *channels_memory;
     uint64_t sequence;
     uint64_t next_tick_us;
     uint32_t tick_us, tick_bytes;
@@ -54,12 +58,13 @@ struct peers {
 struct peers_options {
     uint64_t first_sequence; /* 0: 1 */
     uint16_t first_number;
-    uint32_t blocks; /* 0: 1,024 each */
+    bool keeps_channels; /* and so counts; else they rest whenever nothing is under way */
+    uint32_t blocks;     /* 0: 1,024 each */
 };
 
 struct peers *peers_create(const struct impair_profile *profile, uint64_t seed,
                            const struct peers_options *options);
-/* Checks that every block came back, then frees everything. */
+/* Checks that every block and the channels came back, then frees everything. */
 void peers_destroy(struct peers *peers);
 /* A message of `size` (8 or more) from one end; false if it was not taken. */
 bool peers_send(struct peers *peers, uint32_t end, uint32_t channel, uint32_t size,

@@ -57,6 +57,16 @@ static void check_all_arrived(struct peers *peers)
     }
 }
 
+/* Counts stay readable; everywhere else channels rest whenever nothing is under way. */
+static const struct peers_options kept = {.keeps_channels = true};
+
+static const struct tw_sender *sender_of(const struct peers *peers, uint32_t end)
+{
+    static const struct tw_sender none;
+    const struct tw_channels *channels = peers->ends[end].transport.channels;
+    return channels ? &channels->sender : &none;
+}
+
 /* Bytes sent again per byte of messages that the network lost. */
 struct tally {
     uint64_t sent, again, lost_packets, packets, runs;
@@ -70,8 +80,8 @@ struct tally {
 static void add_tally(struct tally *tally, const struct peers *peers)
 {
     for (uint32_t end = 0; end < 2; end++) {
-        tally->sent += peers->ends[end].transport.sender.sent_bytes;
-        tally->again += peers->ends[end].transport.sender.again_bytes;
+        tally->sent += sender_of(peers, end)->sent_bytes;
+        tally->again += sender_of(peers, end)->again_bytes;
     }
     struct impair_statistics net = net_statistics(peers->net);
     tally->runs++;
@@ -94,16 +104,27 @@ static void check_tally(const char *what, const struct tally *tally)
                     lost_bytes * AGAIN_PERCENT / 100u + tally->runs * AGAIN_LEARNING);
 }
 
+static void check_all_rest(const struct peers *peers)
+{
+    for (uint32_t end = 0; end < 2; end++)
+        PEERS_CHECK(peers, peers->ends[end].transport.channels == NULL);
+}
+
+/* Every other pair keeps its channels, and is what is tallied. */
 static void run_profile(const struct impair_profile *profile, uint64_t talk_us, uint64_t settle_us)
 {
     struct tally tally = {0};
     for (uint32_t i = 0; i < seeds; i++) {
-        struct peers *peers = peers_create(profile, first_seed + i * SEED_DISTANCE, NULL);
+        const struct peers_options *options = i % 2u == 0 ? &kept : NULL;
+        struct peers *peers = peers_create(profile, first_seed + i * SEED_DISTANCE, options);
         talk(peers, talk_us);
         PEERS_CHECK(peers, peers_settle(peers, settle_us));
         peers_run(peers, 2 * SECOND);
         check_all_arrived(peers);
-        add_tally(&tally, peers);
+        if (options)
+            add_tally(&tally, peers);
+        else
+            check_all_rest(peers);
         peers_destroy(peers);
     }
     check_tally(profile->name, &tally);
@@ -157,7 +178,7 @@ static void run_trouble(const char *name, void (*begin)(struct peers *), uint64_
     struct tally tally = {0};
     for (uint32_t i = 0; i < seeds; i++) {
         struct peers *peers =
-            peers_create(impair_profile_find("fiber"), first_seed + i * SEED_DISTANCE, NULL);
+            peers_create(impair_profile_find("fiber"), first_seed + i * SEED_DISTANCE, &kept);
         talk(peers, 2 * SECOND);
         begin(peers);
         talk(peers, us);
@@ -213,13 +234,14 @@ static void test_latency_swings(void **state)
     }
 }
 
-/* Numbers of packets end at 2^64 - 1, those of messages go on at 0. */
+/* Numbers of packets end at 2^28, those of messages go on at 0. */
 static void test_numbers_at_their_end(void **state)
 {
     (void)state;
     struct impair_profile profile = profile_with_loss(100);
-    struct peers_options options = {.first_sequence = UINT64_MAX - 4000u,
-                                    .first_number = UINT16_MAX - 100u};
+    struct peers_options options = {.first_sequence = TW_SEALED_MAX - 4000u,
+                                    .first_number = UINT16_MAX - 100u,
+                                    .keeps_channels = true};
     for (uint32_t i = 0; i < seeds; i++) {
         struct peers *peers = peers_create(&profile, first_seed + i * SEED_DISTANCE, &options);
         for (uint32_t k = 0; k < 200; k++) {
@@ -230,24 +252,24 @@ static void test_numbers_at_their_end(void **state)
         PEERS_CHECK(peers, peers_settle(peers, 10 * SECOND));
         for (uint32_t channel = 1; channel < TW_CHANNEL_COUNT; channel++) {
             const struct tw_transport *server = &peers->ends[PEERS_SERVER].transport;
-            PEERS_CHECK(peers, server->receiver.channels[channel].base == 99);
+            PEERS_CHECK(peers, server->channels->receiver.channels[channel].base == 99);
             PEERS_CHECK(peers, peers->ends[PEERS_CLIENT].channels[channel].received == 200);
         }
-        PEERS_CHECK(peers, peers->ends[PEERS_CLIENT].sequence > UINT64_MAX - 4000u);
+        PEERS_CHECK(peers, peers->ends[PEERS_CLIENT].sequence > TW_SEALED_MAX - 4000u);
         peers_destroy(peers);
     }
 }
 
-/* The very last packet numbers: acks and losses at 2^64 - 1. */
+/* The very last packet numbers: acks and losses at 2^28. */
 static void test_last_packet_number(void **state)
 {
     (void)state;
     struct impair_profile profile = profile_with_loss(100);
-    struct peers_options options = {.first_sequence = UINT64_MAX - 100u};
+    struct peers_options options = {.first_sequence = TW_SEALED_MAX - 100u};
     for (uint32_t i = 0; i < seeds; i++) {
         struct peers *peers = peers_create(&profile, first_seed + i * SEED_DISTANCE, &options);
         peers_send(peers, PEERS_CLIENT, TW_CHANNEL_BULK, 20000, 0);
-        while (peers->ends[PEERS_CLIENT].sequence < UINT64_MAX)
+        while (peers->ends[PEERS_CLIENT].sequence < TW_SEALED_MAX)
             peers_run(peers, PEERS_STEP_US);
         PEERS_CHECK(peers, peers->ends[PEERS_CLIENT].channels[TW_CHANNEL_BULK].received == 1);
         peers_destroy(peers);
@@ -297,7 +319,7 @@ static void test_deadlines(void **state)
     uint64_t expired = 0;
     struct impair_profile profile = profile_with_loss(300);
     for (uint32_t i = 0; i < seeds; i++) {
-        struct peers *peers = peers_create(&profile, first_seed + i * SEED_DISTANCE, NULL);
+        struct peers *peers = peers_create(&profile, first_seed + i * SEED_DISTANCE, &kept);
         peers->gaps_allowed = true;
         for (uint32_t k = 0; k < 200; k++) {
             peers_send(peers, PEERS_SERVER, TW_CHANNEL_ORDERED, 3000,
@@ -306,7 +328,7 @@ static void test_deadlines(void **state)
         }
         PEERS_CHECK(peers, peers_settle(peers, 10 * SECOND));
         const struct peers_channel *channel = &peers->ends[PEERS_SERVER].channels[1];
-        uint64_t gone = peers->ends[PEERS_SERVER].transport.sender.expired;
+        uint64_t gone = sender_of(peers, PEERS_SERVER)->expired;
         /* One that arrived but whose ack was lost counts as both. */
         PEERS_CHECK(peers, channel->received + gone >= channel->sent);
         PEERS_CHECK(peers, channel->received > 0);
@@ -318,10 +340,9 @@ static void test_deadlines(void **state)
 
 static uint64_t bulk_rate(struct peers *peers, uint64_t us)
 {
-    struct tw_sender *sender = &peers->ends[PEERS_SERVER].transport.sender;
     uint64_t before = net_statistics(peers->net).bytes_delivered;
     for (uint64_t end_us = peers->now_us + us; peers->now_us < end_us;) {
-        while (sender->blocks + 64u <= sender->blocks_max)
+        while (sender_of(peers, PEERS_SERVER)->blocks + 64u <= PEERS_SEND_BLOCKS)
             peers_send(peers, PEERS_SERVER, TW_CHANNEL_BULK, TW_MESSAGE_MAX, 0);
         peers_run(peers, PEERS_STEP_US);
     }
@@ -373,19 +394,18 @@ struct shares {
 /* Commands at 20 a second, chat, and bulk without end; returns what left per channel. */
 static struct shares press(struct peers *peers, uint64_t us)
 {
-    struct tw_sender *sender = &peers->ends[PEERS_SERVER].transport.sender;
     struct shares before, left;
-    memcpy(before.bytes, sender->channel_bytes, sizeof(before.bytes));
+    memcpy(before.bytes, sender_of(peers, PEERS_SERVER)->channel_bytes, sizeof(before.bytes));
     for (uint64_t end_us = peers->now_us + us; peers->now_us < end_us;) {
         peers_send(peers, PEERS_SERVER, TW_CHANNEL_ORDERED, 60, 0);
         if (tw_rng_below(&peers->rng, 4) == 0)
             peers_send(peers, PEERS_SERVER, TW_CHANNEL_UNORDERED, 200, 0);
-        if (sender->blocks + 80u <= sender->blocks_max)
+        if (sender_of(peers, PEERS_SERVER)->blocks + 80u <= PEERS_SEND_BLOCKS)
             peers_send(peers, PEERS_SERVER, TW_CHANNEL_BULK, 40000, 0);
         peers_run(peers, 50 * PEERS_STEP_US);
     }
     for (uint32_t i = 0; i < TW_CHANNEL_COUNT; i++)
-        left.bytes[i] = sender->channel_bytes[i] - before.bytes[i];
+        left.bytes[i] = sender_of(peers, PEERS_SERVER)->channel_bytes[i] - before.bytes[i];
     return left;
 }
 
@@ -401,7 +421,7 @@ static void test_one_percent_of_the_bandwidth(void **state)
     uint32_t least_percent = 100;
     capped.queue_bytes = 6000;
     for (uint32_t i = 0; i < seeds; i++) {
-        struct peers *peers = peers_create(&open, first_seed + i * SEED_DISTANCE, NULL);
+        struct peers *peers = peers_create(&open, first_seed + i * SEED_DISTANCE, &kept);
         press(peers, 2 * SECOND);
         uint64_t rate = bulk_rate(peers, 2 * SECOND);
         PEERS_CHECK(peers, peers_settle(peers, 10 * SECOND));

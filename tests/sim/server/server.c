@@ -429,11 +429,14 @@ struct sim_server_bytes sim_server_message_bytes(const struct sim_server *server
     struct sim_server_bytes bytes = {0};
     for (uint32_t i = 0; i < server->config.engine.workers; i++) {
         const struct tw_worker *worker = server->workers[i];
+        bytes.sent += worker->talk.channels.sent_bytes;
+        bytes.again += worker->talk.channels.again_bytes;
         for (uint32_t slot = 0; slot < worker->sessions.capacity; slot++) {
-            if (worker->sessions.hot[slot].state != TW_SESSION_LIVE)
+            const struct tw_channels *channels = worker->talk.transports[slot].channels;
+            if (worker->sessions.hot[slot].state != TW_SESSION_LIVE || !channels)
                 continue;
-            bytes.sent += worker->talk.transports[slot].sender.sent_bytes;
-            bytes.again += worker->talk.transports[slot].sender.again_bytes;
+            bytes.sent += channels->sender.sent_bytes;
+            bytes.again += channels->sender.again_bytes;
         }
     }
     return bytes;

@@ -170,8 +170,11 @@ static void receive_hello(struct fake_server *server, const uint8_t *bytes, uint
 
 static void start_transport(struct fake_server *server)
 {
-    struct tw_transport_config config = {
-        .pool = &server->pool, .send_blocks_max = 300, .first_sequence = TW_SEQUENCE_FIRST};
+    struct tw_channels_config channels = {.blocks = &server->pool, .send_blocks_max = 300};
+    struct tw_transport_config config = {.channels = &server->channels,
+                                         .first_sequence = TW_SEQUENCE_FIRST};
+    TW_ASSERT(tw_channels_pool_footprint(1) <= sizeof(server->channels_memory));
+    tw_channels_pool_init(&server->channels, &channels, server->channels_memory, 1);
     TW_ASSERT(tw_block_pool_footprint(FAKE_BLOCKS) <= sizeof(server->pool_memory));
     tw_block_pool_init(&server->pool, server->pool_memory, FAKE_BLOCKS);
     tw_transport_init(&server->transport, &config, server->now_us);
@@ -367,7 +370,7 @@ static bool receive_messages(struct fake_server *server, const struct tw_client_
         struct tw_outgoing back = {
             .channel = message->channel, .bytes = bytes, .size = message->size};
         tw_message_free(&server->pool, message);
-        TW_ASSERT(tw_transport_send(&server->transport, &back) == TW_SENDER_QUEUED);
+        TW_ASSERT(tw_transport_send(&server->transport, &back, server->now_us) == TW_SENDER_QUEUED);
     }
     return result == TW_TRANSPORT_OK;
 }

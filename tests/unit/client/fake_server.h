@@ -66,6 +66,8 @@ struct fake_server {
     struct server_link link;
     struct tw_transport transport; /* whatever message comes goes back */
     struct tw_block_pool pool;
+    struct tw_channels_pool channels;
+    _Alignas(64) uint8_t channels_memory[sizeof(struct tw_channels) + 128];
     _Alignas(64) uint8_t pool_memory[(FAKE_BLOCKS + 2u) * (TW_BLOCK_BYTES + 320u)];
     uint64_t next_snapshot_us;
     uint32_t snapshot_number, snapshot_acked;

@@ -155,8 +155,8 @@ static void a_shards_message_reaches_the_client_and_is_sent_again(void **state)
     before = client.received;
     rig_client_receive(&rig, &client, 1);
     assert_true(client.received > before);
-    const struct tw_sender *sender = &talk()->transports[tw_connection_slot(client.id)].sender;
-    assert_in_range(sender->again_bytes, 900, 1100);
+    const struct tw_transport *transport = &talk()->transports[tw_connection_slot(client.id)];
+    assert_in_range(transport->channels->sender.again_bytes, 900, 1100);
     uint64_t last =
         rig.worker[0]->sessions.bodies[tw_connection_slot(client.id)].send_sequence - 1u;
     send_ack(last, (UINT64_C(1) << (last - 1u)) - 1u); /* all */
@@ -248,9 +248,58 @@ static void a_flood_of_messages_waits_for_its_budget(void **state)
     }
     /* 0.2 s and more passed: the burst and a few. */
     assert_in_range(lent, TW_TALK_MESSAGES_BURST, TW_TALK_MESSAGES_BURST + 40u);
-    assert_true(tw_counter_get(&rig.counters[0]->messages_no_room) +
-                    talk()->transports[tw_connection_slot(client.id)].receiver.ready.count >
-                0);
+    assert_true(
+        tw_counter_get(&rig.counters[0]->messages_no_room) +
+            talk()->transports[tw_connection_slot(client.id)].channels->receiver.ready.count >
+        0);
+    stop();
+}
+
+/* Channels are held while a message is under way, not longer; without any, nothing is lost. */
+static void channels_run_out_and_come_back(void **state)
+{
+    (void)state;
+    struct tw_record record;
+    start();
+    struct tw_channels_pool *pool = &talk()->channels;
+    const struct tw_transport *transport = &talk()->transports[tw_connection_slot(client.id)];
+    uint32_t free_count = pool->free_count;
+    assert_int_equal(free_count, pool->capacity);
+    assert_null(transport->channels);
+    send_entry(whole(TW_CHANNEL_ORDERED, 0, 30));
+    assert_true(rig_record(&rig, 0, &record));
+    give_back(record.message.message);
+    rig_turn(&rig, 20 * RIG_MS); /* acknowledged */
+    rig_turn(&rig, RIG_MS);
+    assert_null(transport->channels);
+    assert_int_equal(pool->free_count, free_count);
+
+    pool->free_count = 0;
+    send_entry(whole(TW_CHANNEL_ORDERED, 1, 30));
+    assert_false(rig_record(&rig, 0, &record));
+    assert_int_equal(tw_counter_get(&rig.counters[0]->messages_no_channels), 1);
+    rig_client_receive(&rig, &client, 1);
+    uint64_t newest = client.sequence - 1u;
+    rig_client_send_ping(&rig, &client, 1);
+    rig_turn(&rig, RIG_MS);
+    rig_client_receive(&rig, &client, 1);
+    assert_int_equal(client.frames.ack.largest, newest + 1u);
+    assert_int_equal(client.frames.ack.bitmap & 1u, 0); /* so it comes again */
+    pool->free_count = free_count;
+    send_entry(whole(TW_CHANNEL_ORDERED, 1, 30));
+    assert_true(rig_record(&rig, 0, &record));
+    give_back(record.message.message);
+
+    rig_turn(&rig, 20 * RIG_MS);
+    rig_turn(&rig, RIG_MS);
+    pool->free_count = 0;
+    give_part(100, 0);
+    rig_turn(&rig, RIG_MS);
+    rig_client_receive(&rig, &client, 1);
+    assert_int_equal(client.frames.close_reason, TW_CLOSE_BACKLOG);
+    assert_int_equal(tw_counter_get(&rig.counters[0]->messages_no_channels), 2);
+    assert_int_equal(tw_counter_get(&rig.counters[0]->messages_backlog), 1);
+    pool->free_count = free_count;
     stop();
 }
 
@@ -267,6 +316,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_message_begun_and_left_closes_the_session),
         cmocka_unit_test(whoever_takes_nothing_is_closed),
         cmocka_unit_test(a_flood_of_messages_waits_for_its_budget),
+        cmocka_unit_test(channels_run_out_and_come_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,8 +11,9 @@
 
 struct fixture {
     struct tw_block_pool pool;
+    struct tw_channels_pool channels;
     struct tw_transport transport;
-    void *memory;
+    void *memory, *channels_memory;
     uint64_t now_us;
     uint64_t sequence; /* of the peer's packets */
 };
@@ -24,8 +25,12 @@ static void setup(struct fixture *fixture, uint32_t blocks)
     assert_non_null(fixture->memory);
     tw_block_pool_init(&fixture->pool, fixture->memory, blocks);
     fixture->now_us = 10 * SECOND;
-    struct tw_transport_config config = {
-        .pool = &fixture->pool, .send_blocks_max = 128, .first_sequence = 1};
+    struct tw_channels_config channels = {
+        .blocks = &fixture->pool, .send_blocks_max = 128, .kept = true};
+    fixture->channels_memory = aligned_alloc(64, tw_channels_pool_footprint(1));
+    assert_non_null(fixture->channels_memory);
+    tw_channels_pool_init(&fixture->channels, &channels, fixture->channels_memory, 1);
+    struct tw_transport_config config = {.channels = &fixture->channels, .first_sequence = 1};
     tw_transport_init(&fixture->transport, &config, fixture->now_us);
 }
 
@@ -33,7 +38,9 @@ static void teardown(struct fixture *fixture)
 {
     tw_transport_fini(&fixture->transport);
     assert_int_equal(fixture->pool.free_count, fixture->pool.capacity);
+    assert_int_equal(fixture->channels.free_count, 1);
     free(fixture->memory);
+    free(fixture->channels_memory);
 }
 
 static void write_part(struct tw_writer *writer, const struct tw_entry *entry)
@@ -80,7 +87,8 @@ static void queue(struct fixture *fixture, uint8_t channel, uint32_t size)
 {
     static const uint8_t bytes[TW_MESSAGE_MAX];
     struct tw_outgoing message = {.channel = channel, .bytes = bytes, .size = size};
-    assert_int_equal(tw_transport_send(&fixture->transport, &message), TW_SENDER_QUEUED);
+    assert_int_equal(tw_transport_send(&fixture->transport, &message, fixture->now_us),
+                     TW_SENDER_QUEUED);
 }
 
 /* One packet of whatever there is to send; its count of runs. */
@@ -89,7 +97,7 @@ static uint32_t send_packet(struct fixture *fixture)
     uint8_t packet[TW_PLAINTEXT_MAX];
     struct tw_writer writer = tw_writer_make(packet, sizeof(packet));
     tw_transport_write(&fixture->transport, &writer, fixture->now_us);
-    uint32_t runs = fixture->transport.run_count;
+    uint32_t runs = tw_transport_run_count(&fixture->transport);
     tw_transport_sent(&fixture->transport, (uint32_t)(writer.next - packet) + TW_PACKET_MIN,
                       fixture->now_us);
     return runs;
@@ -116,10 +124,10 @@ static void case_1_ack_spoofing(void **state)
     assert_int_equal(acknowledge(&fixture, UINT64_MAX, UINT64_MAX), TW_TRANSPORT_RANGE);
     assert_int_equal(acknowledge(&fixture, 0, 0), TW_TRANSPORT_RANGE);
     assert_int_equal(acknowledge(&fixture, 1, 1), TW_TRANSPORT_RANGE); /* number 0 */
-    assert_false(tw_sender_empty(&fixture.transport.sender));
+    assert_false(tw_sender_empty(&fixture.transport.channels->sender));
     assert_int_equal(fixture.transport.acks.largest, 0); /* nor were they acknowledged */
     assert_int_equal(acknowledge(&fixture, 1, 0), TW_TRANSPORT_OK);
-    assert_true(tw_sender_empty(&fixture.transport.sender));
+    assert_true(tw_sender_empty(&fixture.transport.channels->sender));
     assert_int_equal(fixture.transport.congestion.rtt.latest_us, 50000);
     teardown(&fixture);
 }
@@ -187,7 +195,8 @@ static void case_4_pool_empty(void **state)
     assert_int_equal(receive_entry(&fixture, &entry), TW_TRANSPORT_NO_ROOM);
     struct tw_outgoing message = {
         .channel = TW_CHANNEL_BULK, .bytes = (const uint8_t *)"x", .size = 1};
-    assert_int_equal(tw_transport_send(&fixture.transport, &message), TW_SENDER_NO_POOL);
+    assert_int_equal(tw_transport_send(&fixture.transport, &message, fixture.now_us),
+                     TW_SENDER_NO_POOL);
     tw_message_free(&fixture.pool, tw_transport_take(&fixture.transport));
     assert_int_equal(receive_entry(&fixture, &entry), TW_TRANSPORT_OK);
     teardown(&fixture);
@@ -241,13 +250,13 @@ static void case_6_duplicates(void **state)
     assert_non_null(message);
     tw_message_free(&fixture.pool, message);
     assert_null(tw_transport_take(&fixture.transport));
-    assert_int_equal(fixture.transport.receiver.duplicate_bytes, 20);
+    assert_int_equal(fixture.transport.channels->receiver.duplicate_bytes, 20);
     for (uint32_t i = 0; i < 3; i++) {
         struct tw_entry entry = whole(TW_CHANNEL_UNORDERED, 0, 10);
         assert_int_equal(receive_entry(&fixture, &entry), TW_TRANSPORT_OK);
     }
-    assert_int_equal(fixture.transport.receiver.messages, 2);
-    assert_int_equal(fixture.transport.receiver.channels[TW_CHANNEL_UNORDERED].base, 2);
+    assert_int_equal(fixture.transport.channels->receiver.messages, 2);
+    assert_int_equal(fixture.transport.channels->receiver.channels[TW_CHANNEL_UNORDERED].base, 2);
     teardown(&fixture);
 }
 
@@ -260,18 +269,18 @@ static void case_7_stalled(void **state)
     struct tw_entry entry = part(TW_CHANNEL_BULK, 0, 0, 128);
     assert_int_equal(receive_entry(&fixture, &entry), TW_TRANSPORT_OK);
     fixture.now_us += 20 * SECOND;
-    assert_false(tw_receiver_stalled(&fixture.transport.receiver, fixture.now_us));
+    assert_false(tw_receiver_stalled(&fixture.transport.channels->receiver, fixture.now_us));
     for (uint32_t i = 0; i < 49; i++) {
         entry = whole(TW_CHANNEL_UNORDERED, (uint16_t)i, 10);
         assert_int_equal(receive_entry(&fixture, &entry), TW_TRANSPORT_OK);
         tw_message_free(&fixture.pool, tw_transport_take(&fixture.transport));
-        assert_false(tw_receiver_stalled(&fixture.transport.receiver, fixture.now_us));
+        assert_false(tw_receiver_stalled(&fixture.transport.channels->receiver, fixture.now_us));
         fixture.now_us += SECOND / 10u;
     }
     fixture.now_us += SECOND / 5u;
     entry = whole(TW_CHANNEL_UNORDERED, 49, 10);
     assert_int_equal(receive_entry(&fixture, &entry), TW_TRANSPORT_OK);
-    assert_true(tw_receiver_stalled(&fixture.transport.receiver, fixture.now_us));
+    assert_true(tw_receiver_stalled(&fixture.transport.channels->receiver, fixture.now_us));
     teardown(&fixture);
 }
 
@@ -286,14 +295,15 @@ static void case_8_never_acknowledged(void **state)
         .channel = TW_CHANNEL_ORDERED, .bytes = bytes, .size = sizeof(bytes)};
     uint32_t queued = 0;
     for (uint32_t i = 0; i < 1000; i++) {
-        queued += tw_transport_send(&fixture.transport, &message) == TW_SENDER_QUEUED;
+        queued +=
+            tw_transport_send(&fixture.transport, &message, fixture.now_us) == TW_SENDER_QUEUED;
         while (tw_transport_wants_packet(&fixture.transport, fixture.now_us))
             send_packet(&fixture);
         fixture.now_us += 10000;
         tw_transport_update(&fixture.transport, fixture.now_us);
     }
     assert_int_equal(queued, 128);
-    assert_true(fixture.transport.sent.flight_bytes <= TW_WINDOW_MAX_BYTES);
+    assert_true(fixture.transport.channels->flight.bytes <= TW_WINDOW_MAX_BYTES);
     teardown(&fixture);
 }
 
@@ -309,7 +319,7 @@ static void case_9_many_in_one_packet(void **state)
     assert_int_equal(send_packet(&fixture), 10);
     assert_int_equal(send_packet(&fixture), 1);
     assert_int_equal(acknowledge(&fixture, 2, 1), TW_TRANSPORT_OK);
-    assert_true(tw_sender_empty(&fixture.transport.sender));
+    assert_true(tw_sender_empty(&fixture.transport.channels->sender));
     teardown(&fixture);
 }
 
@@ -324,33 +334,35 @@ static void case_10_lost_and_abandoned(void **state)
                                   .bytes = bytes,
                                   .size = sizeof(bytes),
                                   .deadline_us = fixture.now_us + SECOND};
-    assert_int_equal(tw_transport_send(&fixture.transport, &message), TW_SENDER_QUEUED);
+    assert_int_equal(tw_transport_send(&fixture.transport, &message, fixture.now_us),
+                     TW_SENDER_QUEUED);
     for (uint32_t i = 0; i < 3; i++)
         assert_int_equal(send_packet(&fixture), 1);
     for (uint32_t i = 0; i < 4; i++)
         send_packet(&fixture); /* nothing left to say but that they exist */
     fixture.now_us += 20000;
-    uint32_t second = tw_sent_run(&fixture.transport.sent, 1)->count;
+    uint32_t second = tw_flight_run(&fixture.transport.channels->flight, 1)->count;
     assert_int_equal(acknowledge(&fixture, 7, 0x2f), TW_TRANSPORT_OK); /* all but number 2 */
-    assert_int_equal(fixture.transport.sender.lost_bytes, 0);
+    assert_int_equal(fixture.transport.channels->sender.lost_bytes, 0);
     assert_int_equal(tw_transport_due_us(&fixture.transport, fixture.now_us),
                      fixture.now_us + 2500u); /* an eighth of a round trip later it is lost */
     fixture.now_us += 2500;
     tw_transport_update(&fixture.transport, fixture.now_us);
     while (tw_transport_wants_packet(&fixture.transport, fixture.now_us))
         send_packet(&fixture); /* with an ack beside it, the run needs two packets */
-    assert_int_equal(fixture.transport.sender.again_bytes, second * TW_GRANULE_BYTES);
-    assert_int_equal(fixture.transport.sender.lost_bytes, second * TW_GRANULE_BYTES);
+    assert_int_equal(fixture.transport.channels->sender.again_bytes, second * TW_GRANULE_BYTES);
+    assert_int_equal(fixture.transport.channels->sender.lost_bytes, second * TW_GRANULE_BYTES);
     fixture.now_us += 20000;
     assert_int_equal(acknowledge(&fixture, 9, 1), TW_TRANSPORT_OK);
-    assert_true(tw_sender_empty(&fixture.transport.sender));
+    assert_true(tw_sender_empty(&fixture.transport.channels->sender));
     message.deadline_us = fixture.now_us + SECOND;
-    assert_int_equal(tw_transport_send(&fixture.transport, &message), TW_SENDER_QUEUED);
+    assert_int_equal(tw_transport_send(&fixture.transport, &message, fixture.now_us),
+                     TW_SENDER_QUEUED);
     while (tw_transport_wants_packet(&fixture.transport, fixture.now_us))
         send_packet(&fixture);
     fixture.now_us += SECOND;
     tw_transport_update(&fixture.transport, fixture.now_us);
-    assert_int_equal(fixture.transport.sender.expired, 1);
+    assert_int_equal(fixture.transport.channels->sender.expired, 1);
     uint8_t packet[TW_PLAINTEXT_MAX];
     struct tw_writer writer = tw_writer_make(packet, sizeof(packet));
     assert_true(tw_transport_write(&fixture.transport, &writer, fixture.now_us));
@@ -358,7 +370,7 @@ static void case_10_lost_and_abandoned(void **state)
     assert_int_equal(body[0], TW_CHANNEL_ORDERED | TW_ENTRY_ABANDONED << TW_ENTRY_KIND_SHIFT);
     tw_transport_sent(&fixture.transport, 100, fixture.now_us);
     assert_int_equal(acknowledge(&fixture, fixture.transport.sent.next - 1u, 0), TW_TRANSPORT_OK);
-    assert_true(tw_sender_empty(&fixture.transport.sender));
+    assert_true(tw_sender_empty(&fixture.transport.channels->sender));
     teardown(&fixture);
 }
 
@@ -494,6 +506,94 @@ static void case_14_overtaken(void **state)
     teardown(&fixture);
 }
 
+/* 15: channels that are not kept rest whenever no message is held, and go on where they were. */
+static void case_15_channels_rest(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    setup(&fixture, BLOCKS);
+    fixture.channels.config.kept = false;
+    for (uint16_t round = 0; round < 200; round++) {
+        assert_true(tw_transport_rest(&fixture.transport));
+        send_packet(&fixture); /* without messages, before and after */
+        queue(&fixture, TW_CHANNEL_ORDERED, 10);
+        assert_int_equal(send_packet(&fixture), 1);
+        assert_false(tw_transport_rest(&fixture.transport));
+        /* Of three numbers the first comes last: the gap stays known while the channels rest. */
+        uint16_t first = (uint16_t)(round / 2u * 3u);
+        struct tw_entry entry =
+            whole(TW_CHANNEL_UNORDERED, (uint16_t)(first + 1u + round % 2u), 10);
+        assert_int_equal(receive_entry(&fixture, &entry), TW_TRANSPORT_OK);
+        assert_int_equal(acknowledge(&fixture, fixture.transport.sent.next - 1u, 1),
+                         TW_TRANSPORT_OK);
+        assert_false(tw_transport_rest(&fixture.transport)); /* what came was not taken yet */
+        tw_message_free(&fixture.pool, tw_transport_take(&fixture.transport));
+        assert_int_equal(fixture.transport.channels->sender.channels[TW_CHANNEL_ORDERED].next,
+                         round + 1u);
+        assert_true(tw_transport_rest(&fixture.transport));
+        assert_int_equal(fixture.channels.free_count, 1);
+        assert_int_equal(receive_entry(&fixture, &entry), TW_TRANSPORT_OK); /* a copy */
+        assert_null(tw_transport_take(&fixture.transport));
+        assert_int_equal(fixture.transport.channels->receiver.duplicate_bytes, 10);
+        if (round % 2u == 1u) {
+            entry.number = first;
+            assert_int_equal(receive_entry(&fixture, &entry), TW_TRANSPORT_OK);
+            tw_message_free(&fixture.pool, tw_transport_take(&fixture.transport));
+        }
+    }
+    assert_true(tw_transport_rest(&fixture.transport));
+    /* A message of which a part is there, and one that is being written, keep them. */
+    struct tw_entry begun = part(TW_CHANNEL_BULK, 0, 0, 128);
+    assert_int_equal(receive_entry(&fixture, &begun), TW_TRANSPORT_OK);
+    assert_false(tw_transport_rest(&fixture.transport));
+    teardown(&fixture);
+}
+
+/* 16: none is free: refused in both directions, and nothing but that. */
+static void case_16_no_channels(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    setup(&fixture, BLOCKS);
+    struct tw_channels *taken =
+        tw_channels_take(&fixture.channels, &fixture.transport.numbers, fixture.now_us);
+    assert_non_null(taken);
+    struct tw_outgoing message = {
+        .channel = TW_CHANNEL_BULK, .bytes = (const uint8_t *)"x", .size = 1};
+    assert_int_equal(tw_transport_send(&fixture.transport, &message, fixture.now_us),
+                     TW_SENDER_NO_POOL);
+    struct tw_entry entry = whole(TW_CHANNEL_ORDERED, 0, 10);
+    assert_int_equal(receive_entry(&fixture, &entry), TW_TRANSPORT_NO_ROOM);
+    assert_int_equal(fixture.transport.acks.largest, 0);
+    assert_null(tw_transport_take(&fixture.transport));
+    assert_int_equal(send_packet(&fixture), 0);
+    assert_int_equal(acknowledge(&fixture, 1, 0), TW_TRANSPORT_OK);
+    assert_int_equal(tw_transport_due_us(&fixture.transport, fixture.now_us), UINT64_MAX);
+    struct tw_channel_numbers unused;
+    tw_channels_give(&fixture.channels, taken, &unused);
+    assert_int_equal(receive_entry(&fixture, &entry), TW_TRANSPORT_OK);
+    tw_message_free(&fixture.pool, tw_transport_take(&fixture.transport));
+    teardown(&fixture);
+}
+
+/* 17: a frame that is refused leaves no channels behind; numbers that cannot be are refused. */
+static void case_17_refused_frames(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    setup(&fixture, BLOCKS);
+    fixture.channels.config.kept = false;
+    struct tw_entry entry = whole(TW_CHANNEL_ORDERED, TW_MESSAGE_WINDOW, 10);
+    assert_int_equal(receive_entry(&fixture, &entry), TW_TRANSPORT_RANGE);
+    assert_null(fixture.transport.channels);
+    fixture.sequence = TW_SEALED_MAX;
+    assert_int_equal(acknowledge(&fixture, 1, 0), TW_TRANSPORT_RANGE);
+    entry.number = 0;
+    assert_int_equal(receive_entry(&fixture, &entry), TW_TRANSPORT_RANGE);
+    assert_null(fixture.transport.channels);
+    teardown(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -511,6 +611,9 @@ int main(void)
         cmocka_unit_test(case_12_entries),
         cmocka_unit_test(case_13_states),
         cmocka_unit_test(case_14_overtaken),
+        cmocka_unit_test(case_15_channels_rest),
+        cmocka_unit_test(case_16_no_channels),
+        cmocka_unit_test(case_17_refused_frames),
     };
     return cmocka_run_group_tests(tests, testing_setup, NULL);
 }

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Runs of messages on their way: what each open packet carries, and what the path held when it
+ * left.
+ *
+ * A ring of notes by packet number beside the log of sent packets, and a ring of runs in the order
+ * in which they left. Runs are given back when all packets before are settled. Pure, one owner.
+ */
+#ifndef TICKWIRE_DATAPLANE_WIRE_FLIGHT_H
+#define TICKWIRE_DATAPLANE_WIRE_FLIGHT_H
+
+#include "dataplane/wire/sender.h"
+#include "dataplane/wire/sent.h"
+
+/* A packet of messages carries two runs on the average: what is large, and what is left of another.
+ */
+#define TW_FLIGHT_RUNS 256u
+
+/* Of a packet with runs; of times, the low 32 bits. */
+struct tw_flight_packet {
+    uint32_t delivered_at_us; /* for the delivery rate: see congestion.h */
+    uint32_t delivered_bytes;
+    uint16_t runs_first; /* ever counted, modulo 65,536 */
+    bool limited;
+};
+
+struct tw_flight {
+    uint32_t packets;                /* open ones with runs */
+    uint32_t bytes;                  /* of these */
+    uint16_t runs_next, runs_oldest; /* ever, modulo 65,536 */
+    struct tw_flight_packet notes[TW_SENT_PACKETS];
+    struct tw_run runs[TW_FLIGHT_RUNS];
+};
+
+void tw_flight_init(struct tw_flight *flight);
+
+static inline struct tw_flight_packet *tw_flight_at(struct tw_flight *flight, uint32_t number)
+{
+    return &flight->notes[number % TW_SENT_PACKETS];
+}
+
+static inline const struct tw_run *tw_flight_run(const struct tw_flight *flight, uint32_t at)
+{
+    return &flight->runs[at % TW_FLIGHT_RUNS];
+}
+
+/* Room for runs of packets to come. */
+static inline uint32_t tw_flight_runs_left(const struct tw_flight *flight)
+{
+    return TW_FLIGHT_RUNS - (uint16_t)(flight->runs_next - flight->runs_oldest);
+}
+
+/* Packet `number` leaves with `runs`; runs_left has room for them. */
+void tw_flight_record(struct tw_flight *flight, uint32_t number,
+                      const struct tw_sent_packet *packet, const struct tw_run *runs);
+/* It is settled. */
+void tw_flight_settle(struct tw_flight *flight, const struct tw_sent_packet *packet);
+/* It is settled, and all before it. */
+void tw_flight_forget(struct tw_flight *flight, uint32_t number,
+                      const struct tw_sent_packet *packet);
+
+#endif
