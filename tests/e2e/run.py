@@ -33,6 +33,7 @@ import test_floods  # noqa: E402
 import test_fresh_machine  # noqa: E402
 import test_handshake  # noqa: E402
 import test_hostile  # noqa: E402
+import test_impair  # noqa: E402
 import test_ipv6  # noqa: E402
 import test_lab  # noqa: E402
 import test_loss  # noqa: E402
@@ -45,7 +46,7 @@ import test_telemetry  # noqa: E402
 import test_tokens  # noqa: E402
 
 IN_PAIRS = [test_configuration, test_cli, test_python_client, test_handshake, test_tokens,
-            test_hostile, test_ipv6, test_ports, test_privileges, test_roaming]
+            test_hostile, test_impair, test_ipv6, test_ports, test_privileges, test_roaming]
 ALONE = [test_filters, test_telemetry, test_budgets, test_lab, test_floods, test_loss,
          test_messages, test_clients, test_fresh_machine]
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tests/load/bots.h"
+#include "tests/load/impair/impair_main.h"
 #include "tests/load/lab/capture_options.h"
 #include "tests/load/options.h"
 #include "tests/load/report.h"
@@ -67,6 +68,8 @@ static int run_bots(int argc, char **argv)
         fprintf(stderr, "tickwire-load: %s has %d tokens\n", options.tokens_path, count);
         return EXIT_USAGE;
     }
+    for (int i = 0; options.via.port != 0 && i < count; i++)
+        tw_load_token_set_address(tokens[i], &options.via);
     catch_signals();
     struct tw_load_bots *bots =
         tw_load_bots_create(&options, (const uint8_t(*)[TW_CONNECT_SIZE])tokens, (uint32_t)count);
@@ -102,10 +105,15 @@ int main(int argc, char **argv)
         return tw_capture_main(argc - 1, argv + 1);
     if (argc >= 2 && strcmp(argv[1], "replay") == 0)
         return run_replay(argv + 1);
+    if (argc >= 2 && strcmp(argv[1], "impair") == 0) {
+        catch_signals();
+        return tw_impair_main(argc - 1, argv + 1, &stop_requested);
+    }
     bool help = argc == 2 && strcmp(argv[1], "--help") == 0;
     fputs("usage: tickwire-load bots ...      plays with many clients\n"
           "       tickwire-load capture ...   writes their traffic into a pcap file, from a seed\n"
           "       tickwire-load replay ...    plays such a file through a DPDK port\n"
+          "       tickwire-load impair ...    relays UDP over a network that misbehaves\n"
           "each knows --help\n",
           help ? stdout : stderr);
     return help ? EXIT_OK : EXIT_USAGE;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tests/load/options.h"
 
+#include "tests/load/impair/endpoint.h"
+
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -26,6 +28,7 @@ static const char help_text[] =
     "  --loss P              drop P percent of datagrams both ways inside the bots\n"
     "  --rebind S            every S seconds each bot goes on from another port\n"
     "  --talk                send commands and large messages, check what is relayed\n"
+    "  --via ADDRESS:PORT    send everything there instead of to the server: see impair\n"
     "  --expect-close        a server that stops counts as success\n"
     "\n"
     "exit status: 0 all bots connected and stayed, no view differed from the server's, and none\n"
@@ -47,6 +50,7 @@ enum {
     OPTION_LOSS,
     OPTION_REBIND,
     OPTION_TALK,
+    OPTION_VIA,
     OPTION_EXPECT_CLOSE,
     OPTION_HELP
 };
@@ -66,6 +70,7 @@ static const struct option long_options[] = {
     {"loss", required_argument, NULL, OPTION_LOSS},
     {"rebind", required_argument, NULL, OPTION_REBIND},
     {"talk", no_argument, NULL, OPTION_TALK},
+    {"via", required_argument, NULL, OPTION_VIA},
     {"expect-close", no_argument, NULL, OPTION_EXPECT_CLOSE},
     {"help", no_argument, NULL, OPTION_HELP},
     {NULL, 0, NULL, 0},
@@ -144,6 +149,10 @@ static bool apply(struct tw_load_options *options, int option)
     case OPTION_TALK:
         options->talk = true;
         return true;
+    case OPTION_VIA:
+        if (!tw_endpoint_parse(optarg, &options->via))
+            fprintf(stderr, "tickwire-load: --via wants an address and a port, not '%s'\n", optarg);
+        return options->via.port != 0;
     case OPTION_EXPECT_CLOSE:
         options->expect_close = true;
         return true;

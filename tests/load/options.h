@@ -3,6 +3,8 @@
 #ifndef TICKWIRE_TESTS_LOAD_OPTIONS_H
 #define TICKWIRE_TESTS_LOAD_OPTIONS_H
 
+#include "tickwire/address.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -27,6 +29,7 @@ struct tw_load_options {
     uint32_t loss_percent;
     uint32_t rebind_s; /* 0: never */
     uint64_t seed;
+    struct tw_address via; /* port 0: straight to the server */
     bool json;
     bool expect_close;
     bool talk; /* messages, and a look at what comes back */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tests/load/tokens.h"
 
+#include "tickwire/bytes.h"
 #include "tickwire/client.h"
 
 #include <errno.h>
@@ -40,4 +41,13 @@ int tw_load_tokens_read(const char *path, uint8_t (*tokens)[TW_CONNECT_SIZE], ui
     int count = read_lines(file, path, tokens, most);
     fclose(file);
     return count;
+}
+
+void tw_load_token_set_address(uint8_t token[TW_CONNECT_SIZE], const struct tw_address *address)
+{
+    uint8_t *first = token + TW_CONNECT_ADDRESS_LIST;
+    memset(first, 0, token[TW_CONNECT_ADDRESS_COUNT] * TW_ADDRESS_SIZE);
+    token[TW_CONNECT_ADDRESS_COUNT] = 1;
+    memcpy(first, address->ip, sizeof(address->ip));
+    tw_store_u16(first + sizeof(address->ip), address->port);
 }

@@ -91,18 +91,20 @@ static uint64_t jitter(struct impair *impair)
     return (uint64_t)(sum < 0 ? -sum : sum) * impair->profile.jitter_us / 1024u;
 }
 
-/* When the last bit has passed the limit; 0: the queue is full. */
-static uint64_t pass_limit(struct impair *impair, size_t size, uint64_t now_us)
+/* *left_us: when the last bit has passed the limit. False: the queue is full. */
+static bool pass_limit(struct impair *impair, size_t size, uint64_t now_us, uint64_t *left_us)
 {
     uint64_t rate = impair->profile.bits_per_s;
+    *left_us = now_us;
     if (rate == 0)
-        return now_us;
+        return true;
     uint64_t begin_us = impair->free_us > now_us ? impair->free_us : now_us;
     uint64_t queued = (begin_us - now_us) * rate / 8u / SECOND_US;
     if (queued + size > impair->profile.queue_bytes)
-        return 0;
+        return false;
     impair->free_us = begin_us + (size * 8u * SECOND_US + rate - 1u) / rate;
-    return impair->free_us;
+    *left_us = impair->free_us;
+    return true;
 }
 
 static bool in_burst(struct impair *impair, uint64_t now_us)
@@ -177,8 +179,8 @@ struct impair_fate impair_packet(struct impair *impair, size_t size, uint64_t no
     struct impair_fate fate = {.loss = IMPAIR_LOST_QUEUE};
     impair->statistics.sent++;
     impair->statistics.bytes_sent += size;
-    uint64_t left_us = pass_limit(impair, size, now_us);
-    if (left_us != 0)
+    uint64_t left_us;
+    if (pass_limit(impair, size, now_us, &left_us))
         fate.loss = loss_of(impair, size, now_us);
     if (fate.loss != IMPAIR_ARRIVES) {
         count_loss(impair, fate.loss, size);
