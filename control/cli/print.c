@@ -125,6 +125,7 @@ void tw_print_drops(const struct tw_cli *cli, const json_t *result)
     print_ledger(cli, "SENT PACKETS", json_object_get(ledgers, "sends"));
     print_ledger(cli, "ROAMING", json_object_get(ledgers, "roaming"));
     print_ledger(cli, "KEY PHASES", json_object_get(ledgers, "rekeys"));
+    print_ledger(cli, "SILENCE", json_object_get(ledgers, "life"));
     print_section("PORT", result);
 }
 
@@ -160,18 +161,19 @@ static json_t *date_cell(const json_t *value)
 void tw_print_sessions(const struct tw_cli *cli, const json_t *result)
 {
     (void)cli;
-    json_t *rows =
-        json_pack("[[s, s, s, s, s]]", "CONNECTION", "ACCOUNT", "WORLD", "ADDRESS", "AGE (S)");
+    json_t *rows = json_pack("[[s, s, s, s, s, s]]", "CONNECTION", "ACCOUNT", "WORLD", "ADDRESS",
+                             "AGE (S)", "LIFE");
     size_t index;
     json_t *session;
     json_array_foreach(json_object_get(result, "sessions"), index, session)
     {
         (void)json_array_append_new(
-            rows, json_pack("[O, o, o, O, o]", json_object_get(session, "connection"),
+            rows, json_pack("[O, o, o, O, o, o]", json_object_get(session, "connection"),
                             tw_table_cell(json_object_get(session, "account")),
                             tw_table_cell(json_object_get(session, "world")),
                             json_object_get(session, "address"),
-                            tw_table_cell(json_object_get(session, "age_s"))));
+                            tw_table_cell(json_object_get(session, "age_s")),
+                            tw_table_cell(json_object_get(session, "life"))));
     }
     tw_table_print(stdout, rows);
     if (json_is_false(json_object_get(result, "engine_linked")))

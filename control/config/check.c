@@ -50,6 +50,21 @@ static bool check_world(const struct tw_config_world *world, struct tw_check_fau
     return true;
 }
 
+static bool check_life(const struct tw_config_life *life, struct tw_check_fault *fault)
+{
+    if (life->pause_ms < life->degraded_ms)
+        return fail(fault, "life", "pause_ms", "degraded_ms",
+                    "%u is below degraded_ms, expected at least %u", life->pause_ms,
+                    life->degraded_ms);
+    if (life->park_ms < life->pause_ms)
+        return fail(fault, "life", "park_ms", "pause_ms",
+                    "%u is below pause_ms, expected at least %u", life->park_ms, life->pause_ms);
+    if (life->grace_ms < life->park_ms)
+        return fail(fault, "life", "grace_ms", "park_ms",
+                    "%u is below park_ms, expected at least %u", life->grace_ms, life->park_ms);
+    return true;
+}
+
 static bool contains(const uint32_t *cores, uint32_t count, uint32_t core)
 {
     for (uint32_t i = 0; i < count; i++) {
@@ -188,5 +203,6 @@ static bool check_control(const struct tw_config_control *control, struct tw_che
 bool tw_config_check(const struct tw_config *config, struct tw_check_fault *fault)
 {
     return check_engine(&config->engine, fault) && check_ports(config->ports, fault) &&
-           check_world(&config->world, fault) && check_control(&config->control, fault);
+           check_life(&config->life, fault) && check_world(&config->world, fault) &&
+           check_control(&config->control, fault);
 }

@@ -37,6 +37,7 @@ const struct tw_schema_section tw_schema_sections[] = {
     {"port3", "a third port"},
     {"port4", "a fourth port"},
     {"limits", "budgets of the packet path; packets per second, burst of the same size"},
+    {"life", "what becomes of a session from which nothing is heard, by the length of the silence"},
     {"world", "the one world this engine simulates"},
     {"control", "the control plane: sockets, store, keys, tokens"},
 };
@@ -169,8 +170,6 @@ const struct tw_schema_key tw_schema_keys[] = {
            "ICMP and ICMPv6 echo requests answered"),
     NUMBER(limits, pending_max, 1, 65536, "1024", "handshakes",
            "handshakes under way on each worker"),
-    NUMBER(limits, idle_timeout_ms, 1000, 3600000, "10000", "ms",
-           "a session silent this long is closed"),
     NUMBER(limits, malformed_max, 1, 1000000, "16", "packets",
            "authenticated malformed packets before a session is closed"),
     /* An hour bounds what a key that leaked tells. Fewer packets than 64 would start phases faster
@@ -178,6 +177,16 @@ const struct tw_schema_key tw_schema_keys[] = {
     NUMBER(limits, rekey_s, 10, 3600, "600", "s", "a session's keys are changed after so long"),
     NUMBER(limits, rekey_packets, 64, TW_PHASE_PACKETS_MAX, "16777216", "packets",
            "or after so many packets in one direction"),
+
+    /* A client is heard 60 times a second: 100 ms are some packets lost in a row. Beyond an hour
+     * nobody comes back, and its slot is better used. */
+    NUMBER(life, degraded_ms, 100, 3600000, "1000", "ms", "it is shown as degraded"),
+    NUMBER(life, pause_ms, 200, 3600000, "5000", "ms",
+           "its entity stands still in the world and can be hit; nothing is sent to it"),
+    NUMBER(life, park_ms, 200, 3600000, "30000", "ms",
+           "its entity leaves the world and is kept beside it"),
+    NUMBER(life, grace_ms, 1000, 3600000, "60000", "ms",
+           "it is closed; until then it goes on with the first packet that comes"),
 
     NUMBER(world, id, 1, UINT32_MAX, "1", "", "world number; stands in tokens"),
     NUMBER(world, seed, 0, UINT64_MAX, "1", "", "seed of everything random in the world"),
@@ -203,6 +212,8 @@ const struct tw_schema_key tw_schema_keys[] = {
            "how places are found; octree for worlds that are high and mostly empty"),
     NUMBER(world, spawn_radius_m, 0, 32768, "0", "m",
            "players appear this near to the centre; 0 = anywhere"),
+    NUMBER(world, parking_max, 0, 65536, "1000", "players",
+           "players whose sessions are silent and who left the world; more stay in it"),
 
     TEXT(control, agent_socket, 2, "/run/tickwire/agent.sock",
          "engine and control plane meet here"),

@@ -294,6 +294,14 @@ static void handle_closed(struct tw_agent_batch *batch, const union tw_agent_mes
         tw_live_remove(&daemon->live, live->connection_id);
 }
 
+static void handle_life(struct tw_agent_batch *batch, const union tw_agent_message *message)
+{
+    struct tw_live_session *live =
+        tw_live_find(&batch->daemon->live, message->session.connection_id);
+    if (live)
+        live->life = (uint8_t)message->session.life;
+}
+
 static void handle_stats(struct tw_agent_batch *batch, const union tw_agent_message *message)
 {
     batch->daemon->stats = message->stats;
@@ -329,6 +337,7 @@ static const handler handlers[] = {
     [TW_AGENT_STATS] = handle_stats,
     [TW_AGENT_SESSION_STATE] = handle_session_state,
     [TW_AGENT_LAB_RESULT] = handle_lab_result,
+    [TW_AGENT_SESSION_LIFE] = handle_life,
     [TW_AGENT_FILTER_COUNTERS] = handle_filter_counters,
 };
 

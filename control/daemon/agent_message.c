@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "control/daemon/agent_message.h"
 
+#include "dataplane/wire/life.h"
+
 #include <string.h>
 
 /* Terminated, printable ASCII: goes to logs, tables and JSON. */
@@ -25,7 +27,7 @@ static bool engine_hello_ok(const union tw_agent_message *message)
 static bool session_ok(const struct tw_agent_session *session)
 {
     return tw_connection_generation(session->connection_id) != 0 &&
-           session->reason < TW_CLOSE_COUNT;
+           session->reason < TW_CLOSE_COUNT && session->life < TW_LIFE_STATES;
 }
 
 static bool resync_session_ok(const union tw_agent_message *message)
@@ -81,6 +83,7 @@ static const struct {
     [TW_AGENT_STATS] = {sizeof(struct tw_agent_stats), stats_ok},
     [TW_AGENT_SESSION_STATE] = {sizeof(struct tw_agent_session_state), session_state_ok},
     [TW_AGENT_LAB_RESULT] = {sizeof(struct tw_agent_lab_result), lab_result_ok},
+    [TW_AGENT_SESSION_LIFE] = {sizeof(struct tw_agent_session), resync_session_ok},
     [TW_AGENT_FILTER_COUNTERS] = {sizeof(struct tw_agent_filter_counters), filter_counters_ok},
 };
 

@@ -4,6 +4,7 @@
 #include "control/daemon/clock.h"
 #include "control/daemon/commands.h"
 #include "control/daemon/log.h"
+#include "dataplane/wire/life.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,12 +49,12 @@ static json_t *live_json(struct tw_daemon *daemon, const struct tw_live_session 
 {
     uint64_t now = tw_clock_unix_s();
     uint64_t age = now > session->started_unix_s ? now - session->started_unix_s : 0;
-    return json_pack("{s:o, s:o, s:I, s:I, s:o, s:I, s:I}", "connection",
-                     id_json(session->connection_id), "account",
-                     account_name(daemon, session->account), "account_id",
-                     (json_int_t)session->account, "world", (json_int_t)session->world, "address",
-                     tw_call_address(&session->address), "started_unix_s",
-                     (json_int_t)session->started_unix_s, "age_s", (json_int_t)age);
+    return json_pack(
+        "{s:o, s:o, s:I, s:I, s:o, s:I, s:I, s:s}", "connection", id_json(session->connection_id),
+        "account", account_name(daemon, session->account), "account_id",
+        (json_int_t)session->account, "world", (json_int_t)session->world, "address",
+        tw_call_address(&session->address), "started_unix_s", (json_int_t)session->started_unix_s,
+        "age_s", (json_int_t)age, "life", tw_life_state_names[session->life]);
 }
 
 void tw_command_session_list(struct tw_call *call)
@@ -121,10 +122,12 @@ void tw_command_session_answer(struct tw_call *call, uint32_t connection_id,
     (void)json_object_set_new(call->result, "engine_answered", json_boolean(session != NULL));
     if (session) {
         (void)json_object_update_new(
-            call->result, json_pack("{s:I, s:o, s:I, s:I}", "age_s", (json_int_t)session->age_s,
-                                    "address", tw_call_address(&session->address),
-                                    "received_packets", (json_int_t)session->received_packets,
-                                    "sent_packets", (json_int_t)session->sent_packets));
+            call->result,
+            json_pack("{s:I, s:o, s:I, s:I, s:s, s:I}", "age_s", (json_int_t)session->age_s,
+                      "address", tw_call_address(&session->address), "received_packets",
+                      (json_int_t)session->received_packets, "sent_packets",
+                      (json_int_t)session->sent_packets, "life", tw_life_state_names[session->life],
+                      "silent_ms", (json_int_t)session->silent_ms));
     }
 }
 

@@ -21,6 +21,7 @@ static const struct row verdict_rows[] = {TW_VERDICTS(TW_X)};
 static const struct row send_rows[] = {TW_SEND_OUTCOMES(TW_X)};
 static const struct row roaming_rows[] = {TW_ROAMING(TW_X)};
 static const struct row rekey_rows[] = {TW_REKEYS(TW_X)};
+static const struct row life_rows[] = {TW_LIFE_EVENTS(TW_X)};
 #undef TW_X
 static const char *const kind_names[] = {"accepted", "handled", "dropped"};
 
@@ -143,6 +144,7 @@ static json_t *stats_json(const struct tw_daemon *daemon)
     (void)json_object_set_new(object, "roaming",
                               ledger(roaming_rows, stats->roaming, TW_ROAMING_COUNT));
     (void)json_object_set_new(object, "rekeys", ledger(rekey_rows, stats->rekeys, TW_REKEY_COUNT));
+    (void)json_object_set_new(object, "life", ledger(life_rows, stats->life, TW_LIFE_EVENT_COUNT));
     return object;
 }
 
@@ -238,16 +240,18 @@ void tw_command_drops(struct tw_call *call)
         return;
     }
     json_t *ledgers =
-        json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "packets", packets_json(stats), "inputs",
-                  rows_json(input_rows, stats->inputs, TW_INPUT_COUNT), "shard_inputs",
+        json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "packets", packets_json(stats),
+                  "inputs", rows_json(input_rows, stats->inputs, TW_INPUT_COUNT), "shard_inputs",
                   rows_json(shard_input_rows, stats->shard_inputs, TW_SHARD_INPUT_COUNT),
                   "handshakes", rows_json(verdict_rows, stats->verdicts, TW_VERDICT_COUNT), "sends",
                   rows_json(send_rows, stats->sends, TW_SEND_COUNT), "roaming",
                   rows_json(roaming_rows, stats->roaming, TW_ROAMING_COUNT), "rekeys",
-                  rows_json(rekey_rows, stats->rekeys, TW_REKEY_COUNT));
-    /* Events of all sorts. */
+                  rows_json(rekey_rows, stats->rekeys, TW_REKEY_COUNT), "life",
+                  rows_json(life_rows, stats->life, TW_LIFE_EVENT_COUNT));
+    /* Events of all sorts have no sum. */
     (void)json_object_del(json_object_get(ledgers, "roaming"), "sum");
     (void)json_object_del(json_object_get(ledgers, "rekeys"), "sum");
+    (void)json_object_del(json_object_get(ledgers, "life"), "sum");
     call->result = json_pack("{s:o}", "ledgers", ledgers);
     set_u64(call->result, "age_ms", tw_clock_monotonic_ms() - daemon->stats_at_ms);
     set_u64(call->result, "rx_packets", stats->rx_packets);

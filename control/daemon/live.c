@@ -109,6 +109,7 @@ struct tw_live_session *tw_live_put(struct tw_live *live, const struct tw_agent_
     slot->moves = session->moves;
     memcpy(slot->token_id, session->token_id, TW_TOKEN_ID_SIZE);
     slot->address = session->address;
+    slot->life = (uint8_t)session->life;
     slot->seen = true;
     uint32_t *head = head_of(live, slot->account);
     slot->account_next = *head;

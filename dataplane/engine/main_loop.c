@@ -238,6 +238,10 @@ static void handle_event(struct tw_main_loop *loop, uint32_t worker, uint64_t no
     case TW_EVENT_CLOSED:
         tw_agent_protocol_push_event(loop->protocol, TW_AGENT_SESSION_CLOSED, &event->session);
         break;
+    case TW_EVENT_LIFE:
+        (void)tw_agent_protocol_push(loop->protocol, TW_AGENT_SESSION_LIFE, &event->session,
+                                     sizeof(event->session));
+        break;
     case TW_EVENT_SESSION:
         relay_session(loop, worker);
         break;

@@ -33,6 +33,8 @@ static inline struct tw_shard_config tw_shard_config_from(const struct tw_config
         .tick_hz = world->tick_hz,
         .snapshot_hz = world->snapshot_hz,
         .spawn_radius_m = world->spawn_radius_m,
+        .parking_max =
+            world->parking_max < world->players_max ? world->parking_max : world->players_max,
         .octree = world->index == TW_INDEX_CHOICE_OCTREE,
         .kernels = tw_space_simd_select((enum tw_space_simd)config->engine.simd),
         .workers = config->engine.workers,

@@ -24,6 +24,7 @@ static void add_worker(struct tw_agent_stats *out, struct tw_agent_worker *row,
     add_all(out->verdicts, counters->verdicts, TW_VERDICT_COUNT);
     add_all(out->roaming, counters->roaming, TW_ROAMING_COUNT);
     add_all(out->rekeys, counters->rekeys, TW_REKEY_COUNT);
+    add_all(out->life, counters->life, TW_LIFE_EVENT_COUNT);
     out->rx_packets += row->rx_packets;
     out->rx_bytes += tw_counter_get(&counters->rx_bytes);
     out->tx_bytes += tw_counter_get(&counters->tx_bytes);
@@ -36,6 +37,8 @@ static void add_worker(struct tw_agent_stats *out, struct tw_agent_worker *row,
     out->messages_stalled += tw_counter_get(&counters->messages_stalled);
     out->sessions_live += row->sessions_live;
     out->sessions_pending += tw_counter_get(&counters->sessions_pending);
+    out->sessions_degraded += tw_counter_get(&counters->sessions_degraded);
+    out->sessions_reconnecting += tw_counter_get(&counters->sessions_reconnecting);
 }
 
 static void add_shard(struct tw_agent_stats *out, const struct tw_shard_counters *counters)
@@ -45,6 +48,9 @@ static void add_shard(struct tw_agent_stats *out, const struct tw_shard_counters
     out->ticks_late += tw_counter_get(&counters->ticks_late);
     out->ticks_skipped += tw_counter_get(&counters->ticks_skipped);
     out->players += tw_counter_get(&counters->players);
+    out->players_away += tw_counter_get(&counters->players_away);
+    out->players_parked += tw_counter_get(&counters->players_parked);
+    out->parking_full += tw_counter_get(&counters->parking_full);
     out->entities += tw_counter_get(&counters->entities);
     out->snapshots += tw_counter_get(&counters->snapshots);
     out->snapshot_bytes += tw_counter_get(&counters->snapshot_bytes);
@@ -160,6 +166,7 @@ void tw_stats_print(FILE *out, const char *event, const struct tw_agent_stats *s
     print_ledger(out, "verdicts", stats->verdicts, tw_verdict_name, TW_VERDICT_COUNT);
     print_ledger(out, "roaming", stats->roaming, tw_roaming_name, TW_ROAMING_COUNT);
     print_ledger(out, "rekeys", stats->rekeys, tw_rekey_name, TW_REKEY_COUNT);
+    print_ledger(out, "life", stats->life, tw_life_event_name, TW_LIFE_EVENT_COUNT);
     fprintf(out, "%s}\n", extra);
     fflush(out);
 }

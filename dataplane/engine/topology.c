@@ -3,6 +3,7 @@
 
 #include "dataplane/engine/shard_config.h"
 #include "dataplane/gate/filter.h"
+#include "dataplane/gate/life.h"
 #include "dataplane/gate/mailbox.h"
 #include "dataplane/gate/move.h"
 #include "dataplane/gate/sessions.h"
@@ -319,6 +320,7 @@ static void sum_memory(struct tw_topology *topology, const struct tw_config *con
     topology->session_bytes =
         (uint64_t)topology->workers * (tw_talk_footprint(config->engine.sessions_max) +
                                        tw_sessions_footprint(config->engine.sessions_max) +
+                                       tw_life_footprint(config->engine.sessions_max) +
                                        (uint64_t)config->engine.sessions_max * SESSION_LISTS +
                                        (uint64_t)config->limits.pending_max * PENDING_BYTES);
     uint64_t bytes =

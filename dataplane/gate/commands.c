@@ -187,14 +187,14 @@ static void walk_resync(struct tw_worker *worker)
 static void check_timeout(struct tw_worker *worker, uint32_t slot)
 {
     const struct tw_session *session = &worker->sessions.hot[slot];
-    uint64_t idle_ns = (uint64_t)worker->config.config->limits.idle_timeout_ms * 1000000u;
     /* What a player sent while we were held up may wait in the port still. */
     uint64_t heard_ns = session->heard_ns > worker->back_ns ? session->heard_ns : worker->back_ns;
     if (session->state == TW_SESSION_PENDING &&
         worker->now_ns - session->heard_ns >= TW_SESSION_PENDING_NS)
         tw_owed_release(worker, slot);
-    else if (session->state == TW_SESSION_LIVE && worker->now_ns - heard_ns >= idle_ns)
-        tw_owed_close(worker, slot, TW_CLOSE_TIMEOUT, true);
+    else if (session->state == TW_SESSION_LIVE &&
+             worker->now_ns - heard_ns >= worker->lives.times.degraded_ms * UINT64_C(1000000))
+        tw_life_silent(worker, slot, (worker->now_ns - heard_ns) / 1000000u);
     else if (session->state == TW_SESSION_MOVED)
         tw_move_check_tombstone(worker, slot);
 }
@@ -213,6 +213,10 @@ static void publish(struct tw_worker *worker)
     const uint32_t *counts = worker->sessions.counts;
     tw_counter_set(&worker->config.counters->sessions_live, counts[TW_SESSION_LIVE]);
     tw_counter_set(&worker->config.counters->sessions_pending, counts[TW_SESSION_PENDING]);
+    tw_counter_set(&worker->config.counters->sessions_degraded,
+                   worker->lives.counts[TW_LIFE_DEGRADED]);
+    tw_counter_set(&worker->config.counters->sessions_reconnecting,
+                   worker->lives.counts[TW_LIFE_RECONNECTING]);
     bool drained = worker->closing_all && !worker->close_walk.running &&
                    counts[TW_SESSION_FREE] == worker->sessions.capacity;
     atomic_store_explicit(&worker->drained, drained, memory_order_release);

@@ -171,6 +171,7 @@ static bool give(struct tw_worker *worker, uint32_t slot)
     memcpy(&move->session, &worker->sessions.hot[slot], sizeof(move->session));
     memcpy(&move->body, &worker->sessions.bodies[slot], sizeof(move->body));
     tw_talk_leave(worker, slot, &move->transport);
+    tw_life_end(worker, slot);
     bury(worker, slot);
     end_send(worker, target);
     count(worker, TW_ROAMING_GIVEN);
@@ -301,6 +302,7 @@ static void take_session(struct tw_worker *worker, const struct tw_move *move)
     not_later(&body->phase.started_ns, worker->now_ns);
     not_later(&body->phase.followed_ns, worker->now_ns);
     tw_talk_arrive(worker, slot, &move->transport);
+    tw_life_begin(worker, slot);
     body->path = (struct tw_path){0};
     body->landing = (struct tw_landing){.moves = body->landing.moves + 1u};
     if ((session->due & TW_DUE_PONG) != 0)

@@ -6,7 +6,8 @@
 #include <rte_ring.h>
 #include <rte_ring_elem.h>
 
-#define DELIVERIES (TW_DUE_CONFIRMED | TW_DUE_MOVED | TW_DUE_JOIN | TW_DUE_LEAVE | TW_DUE_CLOSED)
+#define DELIVERIES                                                                                 \
+    (TW_DUE_CONFIRMED | TW_DUE_MOVED | TW_DUE_JOIN | TW_DUE_LEAVE | TW_DUE_CLOSED | TW_DUE_LIFE)
 
 /* ---- events ------------------------------------------------------------------------------------
  */
@@ -47,6 +48,8 @@ bool tw_owed_session_event(struct tw_worker *worker, enum tw_event_type type, ui
     out->age_s = (uint32_t)((worker->now_ns - body->installed_ns) / 1000000000u);
     out->received_packets = body->received_packets;
     out->sent_packets = body->sent_packets;
+    out->life = worker->lives.sessions[slot].state;
+    out->silent_ms = (uint32_t)((worker->now_ns - session->heard_ns) / 1000000u);
     return tw_owed_event(worker, type);
 }
 
@@ -86,6 +89,9 @@ static void deliver(struct tw_worker *worker, uint32_t slot)
         left &= ~(unsigned int)TW_DUE_CONFIRMED;
     if ((left & TW_DUE_MOVED) != 0 && tw_owed_session_event(worker, TW_EVENT_MOVED, slot))
         left &= ~(unsigned int)TW_DUE_MOVED;
+    if ((left & TW_DUE_LIFE) != 0 && (left & (TW_DUE_CONFIRMED | TW_DUE_MOVED)) == 0 &&
+        tw_owed_session_event(worker, TW_EVENT_LIFE, slot))
+        left &= ~(unsigned int)TW_DUE_LIFE;
     if ((left & TW_DUE_JOIN) != 0 && tw_route_join(worker, slot))
         left &= ~(unsigned int)TW_DUE_JOIN;
     if ((left & TW_DUE_LEAVE) != 0 && (left & TW_DUE_JOIN) == 0 && tw_route_leave(worker, slot))
@@ -121,7 +127,8 @@ void tw_owed_close(struct tw_worker *worker, uint32_t slot, uint16_t reason, boo
         unsigned int kept = session->due & ~(is_in ? 0u : (unsigned int)TW_DUE_JOIN);
         session->due = (uint8_t)(kept | TW_DUE_CLOSED | (is_in ? TW_DUE_LEAVE : 0u));
     }
-    session->due &= (uint8_t)~TW_DUE_PONG;
+    session->due &= (uint8_t) ~(TW_DUE_PONG | TW_DUE_LIFE);
+    tw_life_end(worker, slot);
     session->close_reason = reason;
     session->closes_left = tell ? TW_SESSION_CLOSES : 0;
     session->timer_ns = worker->now_ns + (tell ? 0 : TW_SESSION_LINGER_NS);

@@ -101,6 +101,14 @@ bool tw_route_link(struct tw_worker *worker, uint32_t slot, uint32_t state)
     return record != NULL;
 }
 
+bool tw_route_presence(struct tw_worker *worker, uint32_t slot, enum tw_presence presence)
+{
+    struct tw_record *record = take_record(worker, slot, TW_RECORD_PRESENCE);
+    if (record)
+        record->presence.presence = (uint32_t)presence;
+    return record != NULL;
+}
+
 /* ---- frames ------------------------------------------------------------------------------------
  */
 
@@ -175,6 +183,7 @@ void tw_route_make_live(struct tw_worker *worker, uint32_t slot)
     session->heard_ns = worker->now_ns;
     session->due |= TW_DUE_CONFIRMED | TW_DUE_JOIN;
     tw_talk_begin(worker, slot);
+    tw_life_begin(worker, slot);
     tw_owed_settle(worker, slot);
 }
 
@@ -204,6 +213,8 @@ static void accept(struct tw_worker *worker, struct tw_packet *packet,
         worker->sessions.hot[packet->slot].malformed++;
         return;
     }
+    if ((worker->sessions.hot[packet->slot].roam & TW_ROAM_SILENT) != 0)
+        tw_life_heard(worker, packet->slot);
     route_frames(worker, packet->slot, frames);
     if (packet->path != TW_PATH_CURRENT)
         tw_roam_packet(worker, packet, frames);

@@ -52,6 +52,7 @@ enum tw_session_due {
     TW_DUE_LEAVE = 0x04,     /* record LEAVE */
     TW_DUE_CLOSED = 0x08,    /* event CLOSED */
     TW_DUE_PONG = 0x10,      /* a ping waits for its answer */
+    TW_DUE_LIFE = 0x20,      /* event LIFE */
     TW_DUE_MOVED = 0x40,     /* event MOVED */
     TW_DUE_LISTED = 0x80,    /* stands in the worker's list of sessions that owe something */
 };
@@ -61,6 +62,7 @@ enum tw_session_roam {
     TW_ROAM_CANDIDATE = 0x01, /* a path may be open in the body */
     TW_ROAM_RENAMED = 0x02,   /* the client has not used its new connection id yet */
     TW_ROAM_LANDING = 0x04,   /* the newest packets arrived at another worker */
+    TW_ROAM_SILENT = 0x08,    /* it was silent for a while: see life.h */
 };
 
 struct tw_session {

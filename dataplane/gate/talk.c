@@ -115,6 +115,11 @@ static void list(struct tw_talk *talk, uint32_t slot, uint64_t due_us)
     talk->busy[talk->busy_count++] = slot;
 }
 
+void tw_talk_wake(struct tw_worker *worker, uint32_t slot)
+{
+    list(&worker->talk, slot, 0);
+}
+
 /* ---- inward ------------------------------------------------------------------------------------
  */
 
@@ -133,6 +138,7 @@ static void tell_state(struct tw_worker *worker, uint32_t slot)
         return;
     transport->state_told = state;
     transport->state_news = false;
+    tw_life_path(worker, slot, state);
 }
 
 static void count_no_room(struct tw_worker *worker, uint32_t slot)
@@ -290,6 +296,11 @@ static bool serve(struct tw_worker *worker, uint32_t slot)
         return false;
     if (now_us(worker) < session->due_us)
         return true;
+    if ((worker->sessions.hot[slot].roam & TW_ROAM_SILENT) != 0 &&
+        tw_life_is_paused(worker, slot)) {
+        session->due_us = now_us(worker) + LOOK_US;
+        return true; /* what waits is kept for its return */
+    }
     tw_transport_update(transport, now_us(worker));
     if (tw_transport_stalled(transport, now_us(worker))) {
         tw_counter_add(&worker->config.counters->messages_stalled, 1);

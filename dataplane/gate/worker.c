@@ -89,12 +89,20 @@ static bool init_tables(struct tw_worker *worker)
     worker->pongs = rte_zmalloc_socket("pongs", sessions * sizeof(uint32_t), 64, config->socket);
     worker->talk_memory =
         rte_zmalloc_socket("messages", tw_talk_footprint(sessions), 64, config->socket);
+    worker->life_memory =
+        rte_zmalloc_socket("lives", tw_life_footprint(sessions), 64, config->socket);
     if (!worker->session_memory || !worker->pending_memory || !worker->filter_memory ||
-        !worker->owed.slots || !worker->pongs || !worker->talk_memory)
+        !worker->owed.slots || !worker->pongs || !worker->talk_memory || !worker->life_memory)
         return false;
     tw_sessions_init(&worker->sessions, worker->session_memory, sessions, config->index,
                      config->seed);
     tw_talk_init(&worker->talk, worker->talk_memory, sessions);
+    const struct tw_config_life *life = &config->config->life;
+    const struct tw_life_times times = {.degraded_ms = life->degraded_ms,
+                                        .pause_ms = life->pause_ms,
+                                        .park_ms = life->park_ms,
+                                        .grace_ms = life->grace_ms};
+    tw_life_init(&worker->lives, worker->life_memory, &times);
     uint8_t key[16];
     randombytes_buf(key, sizeof(key));
     tw_pending_init(&worker->pending, worker->pending_memory, handshakes, sessions, key);
@@ -153,6 +161,7 @@ void tw_worker_destroy(struct tw_worker *worker)
     rte_free(worker->owed.slots);
     rte_free(worker->pongs);
     rte_free(worker->talk_memory);
+    rte_free(worker->life_memory);
     rte_free(worker);
 }
 

@@ -9,7 +9,8 @@
  *   transmit.c   seal batch, headers, tx burst     commands.c   from the main thread, timeouts
  *   filter_stage.c  packets as views for filters
  *   roam.c       sessions that change address      move.c       sessions that change worker
- *   lab.c        sessions of a lab, imported        rekey.c      key phases of sessions
+ *   lab.c        sessions of a lab, imported       rekey.c      key phases of sessions
+ *   life.c       sessions that are silent
  *
  * Written by its lcore alone, but for `drained`. Ledger: over all workers, the sum of outcomes
  * equals the sum of rx_packets, less what lies in hand-over rings at that moment: a packet handed
@@ -22,6 +23,7 @@
 #include "dataplane/gate/burst.h"
 #include "dataplane/gate/filter.h"
 #include "dataplane/gate/interface.h"
+#include "dataplane/gate/life.h"
 #include "dataplane/gate/live.h"
 #include "dataplane/gate/mailbox.h"
 #include "dataplane/gate/move.h"
@@ -152,6 +154,8 @@ struct tw_worker {
     void *filter_memory;
     struct tw_talk talk;
     void *talk_memory;
+    struct tw_lives lives;
+    void *life_memory;
     _Atomic bool drained; /* worker: w, any: r */
 } __attribute__((aligned(64)));
 
@@ -208,6 +212,8 @@ bool tw_route_move(struct tw_worker *worker, uint32_t slot) __attribute__((warn_
 bool tw_route_message(struct tw_worker *worker, uint32_t slot, struct tw_message *message)
     __attribute__((warn_unused_result));
 bool tw_route_link(struct tw_worker *worker, uint32_t slot, uint32_t state)
+    __attribute__((warn_unused_result));
+bool tw_route_presence(struct tw_worker *worker, uint32_t slot, enum tw_presence presence)
     __attribute__((warn_unused_result));
 
 void tw_route_flush(struct tw_worker *worker);

@@ -22,7 +22,7 @@
 
 #include <stdint.h>
 
-#define TW_AGENT_VERSION 6u
+#define TW_AGENT_VERSION 7u
 
 enum tw_agent_type {
     /* engine → control */
@@ -37,6 +37,7 @@ enum tw_agent_type {
     TW_AGENT_LAB_RESULT = 9,        /* how an import ended */
     TW_AGENT_SESSION_MOVED = 10,    /* event: another connection id from now on */
     TW_AGENT_FILTER_COUNTERS = 11,  /* once a second, as many as it takes for all rules */
+    TW_AGENT_SESSION_LIFE = 12,     /* a session fell silent, or is heard again; may be lost */
     /* control → engine */
     TW_AGENT_CONTROL_HELLO = 64,
     TW_AGENT_HANDSHAKE_REPLY = 65,
@@ -82,8 +83,11 @@ struct tw_agent_session {
     uint64_t sent_packets;
     uint32_t first_id; /* connection id that used the token: a session keeps it for life */
     uint32_t moves;    /* times that the connection id changed: the larger, the newer the message */
+    uint32_t life;     /* how it did when this was written: connected 0, degraded 1,
+                          reconnecting 2, disconnected 3 */
+    uint32_t silent_ms; /* nothing was heard of it for so long then */
 };
-/* SESSION, SESSION_CONFIRMED, SESSION_MOVED and SESSION_CLOSED share one shape. */
+/* SESSION, SESSION_CONFIRMED, SESSION_MOVED, SESSION_CLOSED and SESSION_LIFE share one shape. */
 
 struct tw_agent_resync_end {
     struct tw_agent_header header;
@@ -242,10 +246,15 @@ struct tw_agent_worker {
     X(port_no_mbuf)                                                                                \
     X(sessions_live)                                                                               \
     X(sessions_pending)                                                                            \
+    X(sessions_degraded)                                                                           \
+    X(sessions_reconnecting)                                                                       \
     X(ticks)                                                                                       \
     X(ticks_late)                                                                                  \
     X(ticks_skipped)                                                                               \
     X(players)                                                                                     \
+    X(players_away)                                                                                \
+    X(players_parked)                                                                              \
+    X(parking_full)                                                                                \
     X(entities)                                                                                    \
     X(snapshots)                                                                                   \
     X(snapshot_bytes)                                                                              \
@@ -287,14 +296,15 @@ struct tw_agent_stats {
     uint64_t verdicts[TW_VERDICT_COUNT];
     uint64_t roaming[TW_ROAMING_COUNT];
     uint64_t rekeys[TW_REKEY_COUNT];
+    uint64_t life[TW_LIFE_EVENT_COUNT];
     uint64_t rx_packets, rx_bytes, tx_bytes;
     /* The ports' own view, summed; rx_packets + port_missed + port_errors must equal what they saw.
      */
     uint64_t port_rx_packets, port_rx_bytes, port_tx_packets, port_tx_bytes;
     uint64_t port_missed, port_errors, port_no_mbuf;
-    uint64_t sessions_live, sessions_pending;
+    uint64_t sessions_live, sessions_pending, sessions_degraded, sessions_reconnecting;
     uint64_t ticks, ticks_late, ticks_skipped;
-    uint64_t players, entities;
+    uint64_t players, players_away, players_parked, parking_full, entities;
     uint64_t snapshots, snapshot_bytes, snapshots_incomplete, snapshots_no_buffer;
     uint64_t records_stale, records_ring_full, view_full, joins_refused;
     uint64_t space[TW_SPACE_FIGURE_COUNT]; /* of the world's spatial index */

@@ -103,11 +103,18 @@ struct tw_config_limits {
     uint32_t session_pps;  /* per session */
     uint32_t arp_pps;      /* neighbour discovery has as many */
     uint32_t icmp_pps;
-    uint32_t pending_max;     /* handshakes under way per worker */
-    uint32_t idle_timeout_ms; /* session silent this long is closed */
-    uint32_t malformed_max;   /* authenticated malformed packets before a session is closed */
-    uint32_t rekey_s;         /* a session's keys are changed after so long */
-    uint32_t rekey_packets;   /* or after so many packets in a direction */
+    uint32_t pending_max;   /* handshakes under way per worker */
+    uint32_t malformed_max; /* authenticated malformed packets before a session is closed */
+    uint32_t rekey_s;       /* a session's keys are changed after so long */
+    uint32_t rekey_packets; /* or after so many packets in a direction */
+};
+
+/* What a silent session becomes, and when; each no sooner than the one before. */
+struct tw_config_life {
+    uint32_t degraded_ms; /* shown as degraded */
+    uint32_t pause_ms;    /* its entity stands in the world, nothing is sent to it */
+    uint32_t park_ms;     /* its entity leaves the world */
+    uint32_t grace_ms;    /* it is closed */
 };
 
 struct tw_config_world {
@@ -126,6 +133,7 @@ struct tw_config_world {
     uint32_t snapshot_hz;
     enum tw_index_choice index;
     uint32_t spawn_radius_m; /* players appear this near to the centre; 0 = anywhere */
+    uint32_t parking_max;    /* players of silent sessions out of the world; more stay in it */
 };
 
 struct tw_config_control {
@@ -142,6 +150,7 @@ struct tw_config {
     struct tw_config_engine engine;
     struct tw_config_port ports[TW_PORTS_MAX];
     struct tw_config_limits limits;
+    struct tw_config_life life;
     struct tw_config_world world;
     struct tw_config_control control;
 };

@@ -106,6 +106,7 @@ struct tw_worker_counters {
     tw_counter verdicts[TW_VERDICT_COUNT]; /* per relayed hello 2 */
     tw_counter roaming[TW_ROAMING_COUNT];  /* events */
     tw_counter rekeys[TW_REKEY_COUNT];     /* events */
+    tw_counter life[TW_LIFE_EVENT_COUNT];  /* events */
     tw_counter rx_packets;                 /* taken from the port */
     tw_counter rx_bytes;
     tw_counter tx_bytes;
@@ -119,6 +120,8 @@ struct tw_worker_counters {
     tw_counter messages_stalled;     /* sessions closed: a message begun and left */
     tw_counter sessions_live;        /* gauge */
     tw_counter sessions_pending;     /* gauge */
+    tw_counter sessions_degraded;    /* gauge, of the live ones: silent a moment, or a bad path */
+    tw_counter sessions_reconnecting; /* gauge, of the live ones: silent for longer */
     tw_counter polls_empty;
     tw_counter polls_busy;
     tw_counter slept_ns;       /* between polls, as it turned out */
@@ -134,8 +137,11 @@ struct tw_shard_counters {
     tw_counter inputs[TW_SHARD_INPUT_COUNT];
     tw_counter records_stale; /* join, leave, ack of an old route epoch */
     tw_counter joins_refused;
-    tw_counter players;  /* gauge */
-    tw_counter entities; /* gauge */
+    tw_counter parking_full;   /* silent players that stayed in the world for lack of a place */
+    tw_counter players_away;   /* gauge: in the world, their sessions silent */
+    tw_counter players_parked; /* gauge: of the players, out of the world */
+    tw_counter players;        /* gauge */
+    tw_counter entities;       /* gauge */
     tw_counter snapshots;
     tw_counter snapshot_bytes;
     tw_counter snapshots_incomplete;

@@ -171,6 +171,14 @@ static const struct tw_outcome_info tw_outcome_info[TW_OUTCOME_COUNT] __attribut
     X(FORGOTTEN,     "forgotten",     "the old key was wiped, 5 s after that")              \
     X(IGNORED,       "ignored",       "a client never followed: the session was closed")    \
     X(EXHAUSTED,     "exhausted",     "too many packets failed to open: the session was closed")
+/* What became of sessions from which nothing was heard: no ledger, each counts on its own. */
+#define TW_LIFE_EVENTS(X)                                                                   \
+    X(SILENT,        "silent",        "nothing was heard of a session for life.degraded_ms") \
+    X(PAUSED,        "paused",        "nor for life.pause_ms: its entity stands, nothing is sent") \
+    X(PARKED,        "parked",        "nor for life.park_ms: its entity left the world")    \
+    X(RETURNED,      "returned",      "a paused session was heard again, with its keys")    \
+    X(UNPARKED,      "unparked",      "a parked session was heard again, with its keys")    \
+    X(EXPIRED,       "expired",       "nothing was heard for life.grace_ms: closed")
 /* clang-format on */
 
 #define TW_X(suffix, name, meaning) TW_INPUT_##suffix,
@@ -191,6 +199,9 @@ enum tw_roaming { TW_ROAMING(TW_X) TW_ROAMING_COUNT };
 #define TW_X(suffix, name, meaning) TW_REKEY_##suffix,
 enum tw_rekey { TW_REKEYS(TW_X) TW_REKEY_COUNT };
 #undef TW_X
+#define TW_X(suffix, name, meaning) TW_LIFE_EVENT_##suffix,
+enum tw_life_event { TW_LIFE_EVENTS(TW_X) TW_LIFE_EVENT_COUNT };
+#undef TW_X
 
 #define TW_X(suffix, name, meaning) name,
 static const char *const tw_input_outcome_name[]
@@ -201,6 +212,7 @@ static const char *const tw_verdict_name[] __attribute__((unused)) = {TW_VERDICT
 static const char *const tw_send_outcome_name[] __attribute__((unused)) = {TW_SEND_OUTCOMES(TW_X)};
 static const char *const tw_roaming_name[] __attribute__((unused)) = {TW_ROAMING(TW_X)};
 static const char *const tw_rekey_name[] __attribute__((unused)) = {TW_REKEYS(TW_X)};
+static const char *const tw_life_event_name[] __attribute__((unused)) = {TW_LIFE_EVENTS(TW_X)};
 #undef TW_X
 
 #endif

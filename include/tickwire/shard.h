@@ -31,6 +31,15 @@ enum tw_record_type {
     TW_RECORD_ARRIVE = 6,
     TW_RECORD_MESSAGE = 7,
     TW_RECORD_LINK = 8,
+    TW_RECORD_PRESENCE = 9, /* the session fell silent, or is heard again */
+};
+
+/* Where a player is whose session is silent; see docs/decisions/0017-connection-life.md. */
+enum tw_presence {
+    TW_PRESENT = 0,
+    TW_AWAY = 1,   /* in the world, can be hit, does nothing, gets no snapshots */
+    TW_PARKED = 2, /* not in the world; what it was waits */
+    TW_PRESENCES = 3,
 };
 
 struct tw_input {
@@ -66,6 +75,7 @@ struct tw_record {
             uint32_t worker;
             uint32_t slot;
             uint32_t route_epoch;
+            uint32_t fresh; /* 1: whoever drives the new slot has nothing of the world yet */
         } move;
         /* Lent: read until the record is consumed; the engine gives it back by the returned ring.
          */
@@ -76,6 +86,9 @@ struct tw_record {
         struct {
             uint32_t state; /* 0 normal, 1 conservative, 2 emergency: how much to send */
         } link;
+        struct {
+            uint32_t presence; /* enum tw_presence */
+        } presence;
         uint8_t bytes[40];
     };
 };

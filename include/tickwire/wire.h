@@ -331,6 +331,12 @@ enum tw_close_reason {
 /* self: u32 handle, i32 x, i32 y, i32 velocity x, i32 velocity y, u16 heading */
 #define TW_SELF_SIZE      22u
 #define TW_VIEW_HASH_SIZE 8u
+/* What the hot field says that an entity does. */
+enum tw_action {
+    TW_ACTION_NONE = 0,
+    TW_ACTION_MAIN = 1, /* the game's main action, a moment ago */
+    TW_ACTION_AWAY = 2, /* nothing was heard of its player for a while */
+};
 /* hot: u16 x in cell, u16 y in cell, u8 heading, u8 speed, u8 action */
 #define TW_HOT_SIZE    7u
 #define TW_HOT_X       0u

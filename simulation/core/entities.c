@@ -83,18 +83,43 @@ tw_entity tw_entities_create(struct tw_entities *entities)
     return tw_entities_handle(entities, index);
 }
 
-void tw_entities_destroy(struct tw_entities *entities, tw_entity entity)
+static bool is_set_aside(const struct tw_entities *entities, tw_entity entity)
+{
+    uint32_t index = tw_entity_index(entity);
+    return index < entities->capacity && !entities->live[index] &&
+           entities->generation[index] == tw_entity_generation(entity);
+}
+
+void tw_entities_set_aside(struct tw_entities *entities, tw_entity entity)
 {
     TW_ASSERT(tw_entities_alive(entities, entity));
+    clear_fields(entities, tw_entity_index(entity));
+    entities->live[tw_entity_index(entity)] = 0;
+    entities->state->live--;
+}
+
+void tw_entities_bring_back(struct tw_entities *entities, tw_entity entity)
+{
+    TW_ASSERT(is_set_aside(entities, entity));
+    entities->live[tw_entity_index(entity)] = 1;
+    entities->state->live++;
+}
+
+void tw_entities_give_up(struct tw_entities *entities, tw_entity entity)
+{
+    TW_ASSERT(is_set_aside(entities, entity));
     struct tw_entities_state *state = entities->state;
     uint32_t index = tw_entity_index(entity);
     uint8_t next = (uint8_t)(entities->generation[index] + 1u);
-    clear_fields(entities, index);
     entities->generation[index] = next ? next : 1u;
-    entities->live[index] = 0;
     entities->free_queue[(state->free_first + state->free_count) % entities->capacity] = index;
     state->free_count++;
-    state->live--;
+}
+
+void tw_entities_destroy(struct tw_entities *entities, tw_entity entity)
+{
+    tw_entities_set_aside(entities, entity);
+    tw_entities_give_up(entities, entity);
 }
 
 void tw_entities_set_cold(struct tw_entities *entities, uint32_t index, enum tw_cold_field field,

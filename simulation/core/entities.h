@@ -57,6 +57,12 @@ void tw_entities_init(struct tw_entities *entities);
 tw_entity tw_entities_create(struct tw_entities *entities);
 void tw_entities_destroy(struct tw_entities *entities, tw_entity entity);
 
+/* Takes a live entity out of the world and keeps its handle for it: nobody else gets the index
+ * until it is brought back (all fields zero again) or given up. Not alive meanwhile. */
+void tw_entities_set_aside(struct tw_entities *entities, tw_entity entity);
+void tw_entities_bring_back(struct tw_entities *entities, tw_entity entity);
+void tw_entities_give_up(struct tw_entities *entities, tw_entity entity);
+
 static inline bool tw_entities_alive(const struct tw_entities *entities, tw_entity entity)
 {
     uint32_t index = tw_entity_index(entity);

@@ -16,8 +16,9 @@ struct tw_shard {
     struct tw_shard_sessions sessions;
     struct tw_interest interest;
     struct tw_relay relay;
-    uint8_t *link_states; /* by player: 0 normal, 1 conservative, 2 emergency */
-    uint32_t send_first;  /* player whose snapshot is served first when buffers are short */
+    uint8_t *link_states;             /* by player: 0 normal, 1 conservative, 2 emergency */
+    uint32_t presences[TW_PRESENCES]; /* players by enum tw_presence */
+    uint32_t send_first; /* player whose snapshot is served first when buffers are short */
 };
 
 #endif

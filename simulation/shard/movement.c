@@ -57,7 +57,7 @@ void tw_movement_steer(struct tw_world *world, uint32_t entity_index,
 
 void tw_movement_act(struct tw_world *world, uint32_t entity_index, uint32_t tick)
 {
-    world->entities.action[entity_index] = 1;
+    world->entities.action[entity_index] = TW_ACTION_MAIN;
     world->entities.action_ticks_left[entity_index] = TW_ACTION_TICKS;
     world->entities.changed_tick[entity_index] = tick;
 }
@@ -315,7 +315,7 @@ static void move_one(struct tw_world *world, uint32_t index, uint32_t tick)
         changed = true;
     }
     if (entities->action_ticks_left[index] > 0 && --entities->action_ticks_left[index] == 0) {
-        entities->action[index] = 0;
+        entities->action[index] = TW_ACTION_NONE;
         changed = true;
     }
     if (changed)

@@ -88,7 +88,7 @@ static struct tw_relay_entry *next_entry(const struct tw_relay *relay)
 
 static bool hears(const struct tw_world *world, uint32_t entity, uint32_t player, uint64_t hearing)
 {
-    if (world->players[player].entity == 0)
+    if (world->players[player].entity == 0 || world->players[player].presence == TW_PARKED)
         return false;
     uint32_t own = tw_entity_index((tw_entity){.bits = world->players[player].entity});
     int64_t dx = (int64_t)world->entities.x[own] - world->entities.x[entity];
@@ -138,6 +138,8 @@ static bool send_entry(const struct tw_relay *relay, struct tw_relay_entry *entr
         return false; /* the word of the old slot lies in its ring */
     if (route->state != TW_ROUTE_PLAYING || route->epoch != entry->epoch)
         return true; /* its sender is gone */
+    if (world->players[route->player].presence == TW_PARKED)
+        return true; /* nowhere, so near to nobody */
     uint32_t handle = world->players[route->player].entity;
     uint32_t entity = tw_entity_index((tw_entity){.bits = handle});
     tw_store_u32(relay->bytes + entry->at, handle);

@@ -16,6 +16,7 @@ void tw_shard_sessions_carve(struct tw_shard_sessions *sessions, struct tw_arena
     sessions->joins = tw_arena_take(arena, routes, sizeof(*sessions->joins));
     sessions->closes = tw_arena_take(arena, routes, sizeof(*sessions->closes));
     sessions->leaving = tw_arena_take(arena, config->players_max, sizeof(*sessions->leaving));
+    sessions->presence = tw_arena_take(arena, config->players_max, sizeof(*sessions->presence));
     sessions->early = tw_arena_take(arena, routes * EARLY_PER_ROUTE, sizeof(*sessions->early));
 }
 
@@ -124,6 +125,23 @@ bool tw_shard_sessions_leave(struct tw_shard_sessions *sessions, struct tw_route
         mark_leaving(sessions, route);
     route->state = TW_ROUTE_NONE;
     return true;
+}
+
+bool tw_shard_sessions_presence(struct tw_shard_sessions *sessions, const struct tw_route *route,
+                                const struct tw_record *record)
+{
+    if (route->state != TW_ROUTE_PLAYING || route->epoch != record->route_epoch ||
+        record->presence.presence >= TW_PRESENCES)
+        return false;
+    sessions->presence_count += sessions->presence[route->player] == 0;
+    sessions->presence[route->player] = (uint8_t)(record->presence.presence + 1u);
+    return true;
+}
+
+void tw_shard_sessions_presence_done(struct tw_shard_sessions *sessions, uint32_t player)
+{
+    sessions->presence_count -= sessions->presence[player] != 0;
+    sessions->presence[player] = 0;
 }
 
 bool tw_shard_sessions_keep_input(struct tw_shard_sessions *sessions, struct tw_route *route,

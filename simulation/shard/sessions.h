@@ -56,6 +56,8 @@ struct tw_shard_sessions {
     uint32_t close_count;
     uint8_t *leaving; /* by player */
     uint32_t leave_count;
+    uint8_t *presence; /* by player: enum tw_presence that it shall have, + 1; 0: as it is */
+    uint32_t presence_count;
     struct tw_early_input *early;
     uint32_t early_count;
 };
@@ -78,6 +80,12 @@ bool tw_shard_sessions_move(struct tw_shard_sessions *sessions, struct tw_route 
                             const struct tw_record *record, uint32_t *player);
 bool tw_shard_sessions_leave(struct tw_shard_sessions *sessions, struct tw_route *route,
                              const struct tw_record *record);
+
+/* What the player's presence is to become at the next tick. */
+bool tw_shard_sessions_presence(struct tw_shard_sessions *sessions, const struct tw_route *route,
+                                const struct tw_record *record);
+/* Nothing is to become of the player's presence any more. */
+void tw_shard_sessions_presence_done(struct tw_shard_sessions *sessions, uint32_t player);
 
 /* Keeps an input of a JOINING session; false when it has sent too many. */
 bool tw_shard_sessions_keep_input(struct tw_shard_sessions *sessions, struct tw_route *route,

@@ -28,9 +28,9 @@ static bool config_is_valid(const struct tw_shard_config *config)
            config->view_max >= 1u && config->view_max <= VIEW_LIMIT &&
            config->tick_hz >= TICK_HZ_MIN && config->tick_hz <= TICK_HZ_MAX &&
            config->snapshot_hz >= 1u && config->snapshot_hz <= config->tick_hz &&
-           config->spawn_radius_m <= config->size_m && config->workers >= 1u &&
-           config->workers <= TW_WORKERS_MAX && config->slots_per_worker >= 1u &&
-           config->slots_per_worker <= TW_SESSIONS_PER_WORKER;
+           config->parking_max <= config->players_max && config->spawn_radius_m <= config->size_m &&
+           config->workers >= 1u && config->workers <= TW_WORKERS_MAX &&
+           config->slots_per_worker >= 1u && config->slots_per_worker <= TW_SESSIONS_PER_WORKER;
 }
 
 /* One code path for counting and for carving, so that the two cannot differ. */
@@ -106,6 +106,15 @@ static void consume_input(struct tw_shard *shard, struct tw_route *route,
     count_inputs(shard, &tally);
 }
 
+/* Whoever drives the player now has nothing of the world. The first hash is due a second from now
+ * at the latest; spread, so that not all fall together. */
+static void forget_view(struct tw_shard *shard, uint32_t player, uint64_t tick)
+{
+    tw_observer_reset(&shard->interest, player, tick + player % shard->config.tick_hz);
+    shard->interest.observers[player].due_step = UINT64_MAX;
+    shard->link_states[player] = 0;
+}
+
 static bool move_session(struct tw_shard *shard, struct tw_route *route,
                          const struct tw_record *record)
 {
@@ -122,6 +131,8 @@ static bool move_session(struct tw_shard *shard, struct tw_route *route,
         player->worker = record->move.worker;
         player->slot = record->move.slot;
         player->route_epoch = record->move.route_epoch;
+        if (record->move.fresh != 0)
+            forget_view(shard, index, shard->world.state->tick + 1u);
     }
     return true;
 }
@@ -163,6 +174,8 @@ static bool consume_other(struct tw_shard *shard, struct tw_route *route,
             tw_observer_acknowledge(&shard->interest.observers[route->player],
                                     record->snapshot_ack.newest, record->snapshot_ack.bitmap);
         return true;
+    case TW_RECORD_PRESENCE:
+        return tw_shard_sessions_presence(&shard->sessions, route, record);
     case TW_RECORD_MESSAGE:
         return consume_message(shard, route, record);
     case TW_RECORD_LINK:
@@ -200,7 +213,9 @@ static void apply_leaves(struct tw_shard *shard)
         if (!sessions->leaving[player])
             continue;
         tally.skipped += tw_inputs_waiting(&world->players[player].inputs);
+        shard->presences[world->players[player].presence]--;
         tw_world_leave(world, player);
+        tw_shard_sessions_presence_done(sessions, player);
         sessions->leaving[player] = 0;
         sessions->leave_count--;
     }
@@ -226,12 +241,32 @@ static void apply_joins(struct tw_shard *shard, uint64_t tick)
         }
         route->state = TW_ROUTE_PLAYING;
         route->player = player;
-        /* The first hash a second from now at the latest; spread, so that not all fall together. */
-        tw_observer_reset(&shard->interest, player, tick + player % shard->config.tick_hz);
-        shard->interest.observers[player].due_step = UINT64_MAX;
-        shard->link_states[player] = 0;
+        shard->presences[TW_PRESENT]++;
+        forget_view(shard, player, tick);
     }
     sessions->join_count = 0;
+}
+
+/* In the order of players. Who finds no place in the world to come back to is tried again. */
+static void apply_presence(struct tw_shard *shard, uint32_t tick)
+{
+    struct tw_shard_sessions *sessions = &shard->sessions;
+    struct tw_world *world = &shard->world;
+    uint32_t left = sessions->presence_count;
+    for (uint32_t player = 0; left > 0; player++) {
+        TW_ASSERT(player < world->state->players_end);
+        if (sessions->presence[player] == 0)
+            continue;
+        left--;
+        enum tw_presence wanted = (enum tw_presence)(sessions->presence[player] - 1u);
+        shard->presences[world->players[player].presence]--;
+        bool done = tw_world_set_presence(world, player, wanted, tick);
+        shard->presences[world->players[player].presence]++;
+        if (!done && wanted == TW_PARKED)
+            tw_counter_add(&shard->counters->parking_full, 1);
+        if (done || wanted == TW_PARKED)
+            tw_shard_sessions_presence_done(sessions, player);
+    }
 }
 
 /* Inputs that arrived between a join and its tick. */
@@ -266,7 +301,7 @@ static void apply_inputs(struct tw_shard *shard, uint64_t before, uint64_t tick)
     struct tw_input_tally tally = {0};
     for (uint32_t i = 0; i < world->state->players_end; i++) {
         struct tw_player *player = &world->players[i];
-        if (player->entity == 0)
+        if (player->entity == 0 || player->presence == TW_PARKED)
             continue;
         uint32_t index = tw_entity_index((tw_entity){.bits = player->entity});
         uint16_t buttons =
@@ -384,7 +419,8 @@ static void send_snapshots(struct tw_shard *shard, const struct sending *sending
         uint32_t index = first + i < end ? first + i : first + i - end;
         struct tw_observer *observer = &shard->interest.observers[index];
         uint64_t step = due_step(shard, index, sending->tick);
-        if (shard->world.players[index].entity == 0 || step == observer->due_step)
+        const struct tw_player *player = &shard->world.players[index];
+        if (player->entity == 0 || step == observer->due_step || player->presence != TW_PRESENT)
             continue;
         if (send_snapshot(shard, index, step, sending)) {
             observer->due_step = step;
@@ -415,6 +451,7 @@ void tw_shard_tick(struct tw_shard *shard, uint64_t tick, uint64_t due_ns,
     struct sending sending = {.tick = tick, .due_ns = due_ns, .outboxes = outboxes};
     state->tick = tick;
     apply_leaves(shard);
+    apply_presence(shard, (uint32_t)tick);
     apply_joins(shard, tick);
     apply_early_inputs(shard, tick);
     apply_inputs(shard, before, tick);
@@ -433,6 +470,8 @@ void tw_shard_tick(struct tw_shard *shard, uint64_t tick, uint64_t due_ns,
     if (before != 0)
         tw_counter_add(&shard->counters->ticks_skipped, tick - before - 1u);
     tw_counter_set(&shard->counters->players, state->players_live);
+    tw_counter_set(&shard->counters->players_away, shard->presences[TW_AWAY]);
+    tw_counter_set(&shard->counters->players_parked, shard->presences[TW_PARKED]);
     tw_counter_set(&shard->counters->entities, shard->world.entities.state->live);
     if (tick % shard->config.tick_hz == 0) {
         count_links(shard);

@@ -38,6 +38,7 @@ struct tw_shard_config {
     uint32_t tick_hz;
     uint32_t snapshot_hz;
     uint32_t spawn_radius_m;
+    uint32_t parking_max;                   /* players of silent sessions out of the world */
     bool octree;                            /* the spatial index: an octree instead of the grid */
     const struct tw_space_kernels *kernels; /* its inner loops; NULL: scalar */
     uint32_t workers;                       /* workers that feed this shard, <= TW_WORKERS_MAX */

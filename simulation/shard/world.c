@@ -16,6 +16,10 @@
 /* Between obstacles, and from them to the walls, a body passes: they make no traps. */
 #define PASSAGE (2u * TW_BODY_RADIUS + PLACE_MARGIN)
 
+/* Around the place that a parked player left: rings of bodies side by side, 18 m across. */
+#define NEAR_RINGS 8
+#define NEAR_PITCH ((int32_t)(2u * TW_BODY_RADIUS + PLACE_MARGIN))
+
 #define HEALTH_FULL 100u
 #define TEAMS       2u
 
@@ -36,6 +40,7 @@ void tw_world_carve(struct tw_world *world, struct tw_arena *arena,
     tw_entities_carve(&world->entities, arena, config->entities_max);
     world->players = tw_arena_take(arena, config->players_max, sizeof(*world->players));
     world->players_free = tw_arena_take(arena, config->players_max, sizeof(*world->players_free));
+    tw_parking_carve(&world->parking, arena, config->parking_max);
     world->state_bytes = arena->base ? arena->base + start : NULL;
     world->state_size = arena->used - start;
     struct tw_index_config index_choices = index_config(config);
@@ -125,6 +130,7 @@ void tw_world_init(struct tw_world *world)
     tw_rng_seed(rng, config->seed);
     struct tw_index_config index_choices = index_config(config);
     tw_entities_init(&world->entities);
+    tw_parking_init(&world->parking);
     tw_index_init(&world->index, &index_choices);
     for (uint32_t i = 0; i < config->players_max; i++)
         world->players_free[i] = i;
@@ -200,13 +206,133 @@ void tw_world_leave(struct tw_world *world, uint32_t player)
     struct tw_player *leaving = &world->players[player];
     TW_ASSERT(leaving->entity != 0);
     tw_entity entity = {.bits = leaving->entity};
-    tw_index_remove(&world->index, &world->entities, tw_entity_index(entity));
-    tw_entities_destroy(&world->entities, entity);
+    if (leaving->presence == TW_PARKED) {
+        tw_parking_free(&world->parking, leaving->place);
+        tw_entities_give_up(&world->entities, entity);
+    } else {
+        tw_index_remove(&world->index, &world->entities, tw_entity_index(entity));
+        tw_entities_destroy(&world->entities, entity);
+    }
     *leaving = (struct tw_player){0};
     world->players_free[(state->free_first + state->free_count) % world->config->players_max] =
         player;
     state->free_count++;
     state->players_live--;
+}
+
+/* ---- presence ----------------------------------------------------------------------------------
+ */
+
+/* Inputs that wait were meant for a moment that is over. */
+static void show_away(struct tw_world *world, uint32_t player, bool away, uint32_t tick)
+{
+    struct tw_entities *entities = &world->entities;
+    struct tw_player_inputs *inputs = &world->players[player].inputs;
+    uint32_t index = tw_entity_index((tw_entity){.bits = world->players[player].entity});
+    inputs->last.move_x = 0;
+    inputs->last.move_y = 0;
+    inputs->last.buttons = 0;
+    entities->velocity_x[index] = 0;
+    entities->velocity_y[index] = 0;
+    entities->action[index] = away ? TW_ACTION_AWAY : TW_ACTION_NONE;
+    entities->action_ticks_left[index] = 0;
+    entities->changed_tick[index] = tick;
+}
+
+/* False: every place is taken. */
+static bool park(struct tw_world *world, uint32_t player, uint32_t tick)
+{
+    struct tw_entities *entities = &world->entities;
+    struct tw_player *parking = &world->players[player];
+    tw_entity entity = {.bits = parking->entity};
+    uint32_t index = tw_entity_index(entity);
+    struct tw_parked parked = {.account = parking->account,
+                               .handle = entity.bits,
+                               .since_tick = tick,
+                               .x = entities->x[index],
+                               .y = entities->y[index],
+                               .heading = entities->heading[index],
+                               .facing = entities->facing[index],
+                               .radius = entities->radius[index]};
+    for (uint32_t field = 0; field < TW_COLD_FIELDS; field++)
+        parked.cold[field] = entities->cold[field][index];
+    uint32_t at = tw_parking_put(&world->parking, &parked);
+    if (at == TW_PARKING_NONE)
+        return false;
+    parking->place = at;
+    tw_index_remove(&world->index, entities, index);
+    tw_entities_set_aside(entities, entity);
+    return true;
+}
+
+static bool is_inside(const struct tw_world *world, struct place place)
+{
+    int32_t least = (int32_t)(TW_BODY_RADIUS + PLACE_MARGIN);
+    int32_t most = (int32_t)(world->config->size_m * TW_UNITS_PER_METRE) - least;
+    return place.x >= least && place.y >= least && place.x <= most && place.y <= most;
+}
+
+/* The nearest free place of a few around the old one; else as for somebody who joins. */
+static bool find_old_place(struct tw_world *world, const struct tw_parked *parked,
+                           struct place *place)
+{
+    for (int32_t ring = 0; ring <= NEAR_RINGS; ring++) {
+        for (int32_t dy = -ring; dy <= ring; dy++) {
+            /* Only the edge of the square: what lies within was looked at before. */
+            int32_t step = dy == -ring || dy == ring || ring == 0 ? 1 : 2 * ring;
+            for (int32_t dx = -ring; dx <= ring; dx += step) {
+                *place = (struct place){parked->x + dx * NEAR_PITCH, parked->y + dy * NEAR_PITCH};
+                if ((ring == 0 || is_inside(world, *place)) && is_free(world, *place, body_footing))
+                    return true;
+            }
+        }
+    }
+    return find_spawn(world, place);
+}
+
+/* False: there is no room anywhere. */
+static bool unpark(struct tw_world *world, uint32_t player, uint32_t tick)
+{
+    struct tw_entities *entities = &world->entities;
+    const struct tw_parked *parked = tw_parking_at(&world->parking, world->players[player].place);
+    tw_entity entity = {.bits = parked->handle};
+    uint32_t index = tw_entity_index(entity);
+    struct place place;
+    if (!find_old_place(world, parked, &place))
+        return false;
+    tw_entities_bring_back(entities, entity);
+    entities->x[index] = place.x;
+    entities->y[index] = place.y;
+    entities->heading[index] = parked->heading;
+    entities->facing[index] = parked->facing;
+    entities->radius[index] = parked->radius;
+    for (uint32_t field = 0; field < TW_COLD_FIELDS; field++) {
+        entities->cold[field][index] = parked->cold[field];
+        entities->cold_tick[field][index] = tick;
+    }
+    entities->cold_newest[index] = tick;
+    tw_index_insert(&world->index, entities, index);
+    tw_parking_free(&world->parking, world->players[player].place);
+    world->players[player].place = 0;
+    return true;
+}
+
+bool tw_world_set_presence(struct tw_world *world, uint32_t player, enum tw_presence presence,
+                           uint32_t tick)
+{
+    struct tw_player *changing = &world->players[player];
+    TW_ASSERT(changing->entity != 0);
+    if (changing->presence == presence)
+        return true;
+    bool done = presence != TW_PARKED || park(world, player, tick);
+    if (!done)
+        presence = TW_AWAY;
+    else if (changing->presence == TW_PARKED && !unpark(world, player, tick))
+        return false;
+    if (presence != TW_PARKED)
+        show_away(world, player, presence == TW_AWAY, tick);
+    changing->presence = presence;
+    return done;
 }
 
 uint64_t tw_world_hash(const struct tw_world *world)

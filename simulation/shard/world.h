@@ -3,7 +3,7 @@
  * The world: everything that decides what happens next, in one stretch of memory without
  * pointers. A copy of that stretch is a snapshot of the world, its hash the state hash.
  *
- *   [ scalars | entity arrays | players ]   state .. state + state_size
+ *   [ scalars | entity arrays | players | parking ]   state .. state + state_size
  *
  * Depends on nothing but configuration, seed, records and tick numbers. Owner: the shard's thread.
  */
@@ -13,6 +13,7 @@
 #include "simulation/core/entities.h"
 #include "simulation/core/rng.h"
 #include "simulation/shard/inputs.h"
+#include "simulation/shard/parking.h"
 #include "simulation/shard/shard.h"
 #include "simulation/space/index.h"
 
@@ -32,9 +33,11 @@ struct tw_player {
     uint32_t worker;
     uint32_t slot;
     uint32_t route_epoch;
+    uint32_t presence; /* enum tw_presence */
+    uint32_t place;    /* PARKED: in the parking table */
     struct tw_player_inputs inputs;
 };
-static_assert(sizeof(struct tw_player) == 24u + sizeof(struct tw_player_inputs), "no padding");
+static_assert(sizeof(struct tw_player) == 32u + sizeof(struct tw_player_inputs), "no padding");
 
 /* Scalars in deterministic memory. */
 struct tw_world_state {
@@ -54,7 +57,8 @@ struct tw_world {
     struct tw_entities entities;
     struct tw_player *players;
     uint32_t *players_free; /* first in, first out */
-    struct tw_index index;  /* follows from the entities: outside the state */
+    struct tw_parking parking;
+    struct tw_index index; /* follows from the entities: outside the state */
     const struct tw_shard_config *config;
 };
 
@@ -73,6 +77,13 @@ struct tw_join {
 /* Adds a player with an entity; TW_PLAYER_NONE when players, entities or places have run out. */
 uint32_t tw_world_join(struct tw_world *world, const struct tw_join *join, uint32_t tick);
 void tw_world_leave(struct tw_world *world, uint32_t player);
+
+/* What a silent player's presence becomes. AWAY: it stands, and shows it. PARKED: its entity leaves
+ * the world, its handle is kept; false when no place is free: it stays away then. PRESENT, after
+ * PARKED: the same entity as it was left, as near to its place as there is room; false when there
+ * is none: it stays parked, to be tried again. */
+bool tw_world_set_presence(struct tw_world *world, uint32_t player, enum tw_presence presence,
+                           uint32_t tick) __attribute__((warn_unused_result));
 
 uint64_t tw_world_hash(const struct tw_world *world);
 

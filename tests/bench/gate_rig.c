@@ -149,7 +149,10 @@ static void make_config(struct gate_rig *rig, uint32_t sessions)
     rig->config.limits.stranger_pps = 100000000;
     rig->config.limits.source_pps = 1000000;
     /* Rows of strangers' packets let no client speak. */
-    rig->config.limits.idle_timeout_ms = UINT32_MAX;
+    rig->config.life = (struct tw_config_life){.degraded_ms = UINT32_MAX,
+                                               .pause_ms = UINT32_MAX,
+                                               .park_ms = UINT32_MAX,
+                                               .grace_ms = UINT32_MAX};
     rig->config.limits.malformed_max = UINT32_MAX;
 }
 

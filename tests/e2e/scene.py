@@ -12,6 +12,10 @@ import tickwire_client as python_client
 EXPECTED = (AssertionError, stack.Failure, shell.CommandFailed)
 
 
+# Sessions of bots that are gone stay.
+PATIENT = {"life.pause_ms": 600000, "life.park_ms": 600000, "life.grace_ms": 600000}
+
+
 class Skipped(Exception):
     """The test cannot run here; the text says why."""
 

@@ -39,7 +39,7 @@ def _start(options):
     # Limits as they come: nobody is made patient for the flood's sake. Sessions only outlive the
     # pauses between two kinds.
     return scene.start(options, port="memif", huge=False,
-                       settings={"engine.lab": "true", "limits.idle_timeout_ms": 600000})
+                       settings={"engine.lab": "true", **scene.PATIENT})
 
 
 def _replay(host, files, loop, loops, *words):

@@ -20,7 +20,7 @@ CLIENTS = 20
 SECONDS = 1
 COPIES = test_hostile.COPIES
 # Whatever a capture's speed and a machine's load: no client is cut off.
-PATIENT = {"limits.session_pps": 100000, "limits.idle_timeout_ms": 600000}
+PATIENT = {"limits.session_pps": 100000, **scene.PATIENT}
 
 
 def _start_lab(options, **settings):

@@ -195,7 +195,7 @@ static void post_snapshot(struct sim *sim, uint32_t client, const struct tw_out_
     struct sim_packet expected = {0};
     if (!sim->view_overfull)
         expect(sim, client, &expected);
-    if (lost(sim, sim->network.down_loss_permille))
+    if (lost(sim, sim->network.down_loss_permille) || sim->clients[client].silent)
         return;
     uint32_t at = 0;
     while (sim->packets[at].length != 0)
@@ -229,7 +229,7 @@ static void apply_packet(struct sim *sim, const struct sim_packet *packet)
 {
     struct sim_client *client = &sim->clients[packet->client];
     struct tw_view_changes changes;
-    if (!client->joined || client->epoch != packet->epoch)
+    if (!client->joined || client->epoch != packet->epoch || client->silent)
         return;
     size_t size = packet->length - TW_FRAME_HEADER_SIZE;
     SIM_CHECK(sim, packet->bytes[0] == TW_FRAME_SNAPSHOT && tw_load_u16(packet->bytes + 1) == size);
@@ -299,7 +299,7 @@ static void run_shard(struct sim *sim)
 void sim_tick(struct sim *sim)
 {
     for (uint32_t i = 0; i < sim->clients_max; i++) {
-        if (sim->clients[i].joined)
+        if (sim->clients[i].joined && !sim->clients[i].silent)
             send_inputs(sim, i);
     }
     for (uint32_t i = 0; i < SIM_PACKETS_MAX; i++) {

@@ -50,6 +50,7 @@ struct sim_ack {
 struct sim_client {
     struct tw_view *view;
     bool joined;
+    bool silent; /* nothing goes through, either way */
     uint32_t epoch;
     uint32_t move_direction;
     bool should_see[SIM_ENTITIES_MAX]; /* by index, of the generation below */

@@ -21,6 +21,7 @@ struct tw_shard_config script_config(void)
                                     .tick_hz = 60,
                                     .snapshot_hz = 20,
                                     .spawn_radius_m = 20,
+                                    .parking_max = 6, /* some find no place */
                                     .workers = WORKERS,
                                     .slots_per_worker = SCRIPT_PLAYERS};
 }
@@ -68,6 +69,14 @@ size_t script_records(uint32_t tick, struct tw_record records[SCRIPT_RECORDS_MAX
         }
         if (tick < joined)
             continue;
+        /* Every other one falls silent for a while, with what it sent before still on its way. */
+        uint32_t silent = 420u + 3u * player;
+        if (player % 2u == 0 && (tick == silent || tick == silent + 20u || tick == silent + 70u)) {
+            records[count] = record_of(player, epoch, TW_RECORD_PRESENCE);
+            records[count++].presence.presence = tick == silent         ? TW_AWAY
+                                                 : tick == silent + 20u ? TW_PARKED
+                                                                        : TW_PRESENT;
+        }
         uint64_t fate = dice(player, tick, 3) % 100u;
         /* Now and then a player's clock is behind for a while. */
         if ((tick / 16u + player) % 5u == 0 && tick > 16u)

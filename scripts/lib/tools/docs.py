@@ -39,7 +39,7 @@ def sections(cli=None):
         ("outcomes", "TW_OUTCOMES"), ("inputs", "TW_INPUT_OUTCOMES"),
         ("shard inputs", "TW_SHARD_INPUT_OUTCOMES"), ("verdicts", "TW_VERDICTS"),
         ("sends", "TW_SEND_OUTCOMES"), ("roaming", "TW_ROAMING"),
-        ("rekeys", "TW_REKEYS"))}
+        ("rekeys", "TW_REKEYS"), ("life", "TW_LIFE_EVENTS"))}
     if cli is not None:
         result["configuration"] = config_reference(cli)
     return result

@@ -22,13 +22,12 @@ struct fault_case {
 static const struct fault_case fault_cases[] = {
     /* 1 unknown section */
     {"\nenginee:\n  name: a\n", "f.yaml:2: key `enginee`: unknown section, expected one of engine, "
-                                "port2, port3, port4, limits, "
+                                "port2, port3, port4, limits, life, "
                                 "world, control"},
     /* 2 unknown key: lists what there is */
     {"limits:\n  arp_pps: 5\n  arp_ppm: 5\n",
      "f.yaml:3: key `limits.arp_ppm`: unknown key, expected one of stranger_pps, source_pps, "
-     "session_pps, arp_pps, icmp_pps, pending_max, idle_timeout_ms, malformed_max, rekey_s, "
-     "rekey_packets"},
+     "session_pps, arp_pps, icmp_pps, pending_max, malformed_max, rekey_s, rekey_packets"},
     /* 3 text for a number */
     {"engine:\n  udp_port: many\n",
      "f.yaml:2: key `engine.udp_port`: found many, expected an integer from 1 to 65535"},
@@ -107,6 +106,12 @@ static const struct fault_case fault_cases[] = {
      "f.yaml:3: key `world.aoi_exit_m`: 99 is below aoi_enter_m, expected at least 100"},
     {"world:\n  aoi_enter_m: 100\n",
      "f.yaml:2: key `world.aoi_exit_m`: 72 is below aoi_enter_m, expected at least 100"},
+    {"life:\n  pause_ms: 999\n",
+     "f.yaml:2: key `life.pause_ms`: 999 is below degraded_ms, expected at least 1000"},
+    {"life:\n  pause_ms: 6000\n  park_ms: 5999\n",
+     "f.yaml:3: key `life.park_ms`: 5999 is below pause_ms, expected at least 6000"},
+    {"life:\n  grace_ms: 29999\n",
+     "f.yaml:2: key `life.grace_ms`: 29999 is below park_ms, expected at least 30000"},
     {"world:\n  snapshot_hz: 25\n",
      "f.yaml:2: key `world.snapshot_hz`: 25 does not divide tick_hz, expected a divisor of 60"},
     {"world:\n  players_max: 500\n  npcs: 0\n  obstacles: 0\n  entities_max: 400\n",

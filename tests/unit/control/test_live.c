@@ -141,7 +141,7 @@ static void test_message_check(void **state)
     message.header.version++;
     assert_int_equal(tw_agent_message_check(&message, size), TW_AGENT_CHECK_VERSION);
     message.header.version--;
-    static const uint16_t foreign[] = {0, 12, TW_AGENT_HANDSHAKE_REPLY, 65535};
+    static const uint16_t foreign[] = {0, 13, TW_AGENT_HANDSHAKE_REPLY, 65535};
     for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++) {
         message.header.type = foreign[i];
         assert_int_equal(tw_agent_message_check(&message, size), TW_AGENT_CHECK_TYPE);

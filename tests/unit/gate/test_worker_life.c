@@ -103,7 +103,7 @@ static void silence_times_out(void **state)
     (void)state;
     struct rig rig;
     struct rig_client client;
-    rig_make(&rig, 1); /* idle_timeout_ms = 10000 */
+    rig_make(&rig, 1); /* life.grace_ms = 10000 */
     rig_start(&rig);
     make_live(&rig, &client, 6000);
     rig_turn(&rig, 9000 * RIG_MS);
@@ -134,7 +134,7 @@ static void own_absence_is_no_silence(void **state)
     (void)state;
     struct rig rig;
     struct rig_client clients[2];
-    rig_make(&rig, 1); /* idle_timeout_ms = 10000 */
+    rig_make(&rig, 1); /* life.grace_ms = 10000 */
     rig_start(&rig);
     for (uint16_t i = 0; i < 2; i++)
         make_live(&rig, &clients[i], (uint16_t)(6000 + i));

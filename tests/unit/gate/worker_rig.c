@@ -80,8 +80,9 @@ void rig_make(struct rig *rig, uint32_t workers)
                                                .arp_pps = 10,
                                                .icmp_pps = 10,
                                                .pending_max = 16,
-                                               .idle_timeout_ms = 10000,
                                                .malformed_max = 3};
+    config->life = (struct tw_config_life){
+        .degraded_ms = 1000, .pause_ms = 3000, .park_ms = 6000, .grace_ms = 10000};
     config->world.id = 1;
     config->world.tick_hz = 60;
     config->world.snapshot_hz = 20;
