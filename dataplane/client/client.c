@@ -8,6 +8,7 @@
 #include "dataplane/client/socket.h"
 #include "dataplane/wire/header.h"
 
+#include <assert.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,7 +57,9 @@ struct tw_client_config tw_client_config_default(void)
         .version = CONFIG_VERSION,
         .entities_max = 1024,
         .events_max = 4096,
-        .timeout_ms = 10000,
+        .timeout_ms = 60000,
+        .degraded_ms = 1000,
+        .reconnecting_ms = 5000,
         .connect_ms = 15000,
     };
 }
@@ -65,7 +68,8 @@ static bool config_valid(const struct tw_client_config *config)
 {
     return config && config->version == CONFIG_VERSION && config->entities_max >= 1 &&
            config->entities_max <= ENTITIES_LIMIT && config->events_max >= EVENTS_MIN &&
-           config->events_max <= EVENTS_LIMIT && config->timeout_ms > 0 && config->connect_ms > 0 &&
+           config->events_max <= EVENTS_LIMIT && config->timeout_ms > 0 &&
+           config->degraded_ms > 0 && config->reconnecting_ms > 0 && config->connect_ms > 0 &&
            (config->suites & ~TW_SUITES_KNOWN) == 0;
 }
 
@@ -271,7 +275,7 @@ static void update_connected(struct tw_client *client, uint64_t now_us)
         finish(client, TW_CLIENT_END_REMOTE, session->close_reason);
         return;
     }
-    if (now_us - session->heard_us >= client->config.timeout_ms * UINT64_C(1000)) {
+    if (tw_client_session_health(session, now_us) == TW_LIFE_DISCONNECTED) {
         say_goodbye(client, TW_CLOSE_TIMEOUT);
         finish(client, TW_CLIENT_END_TIMEOUT, 0);
         return;
@@ -322,6 +326,10 @@ static bool go_live(struct tw_client *client, uint64_t now_us)
         .events = &client->events,
         .statistics = &client->statistics,
         .input = client->input,
+        .times = {.degraded_ms = client->config.degraded_ms,
+                  .pause_ms = client->config.reconnecting_ms,
+                  .park_ms = client->config.timeout_ms,
+                  .grace_ms = client->config.timeout_ms},
     };
     if (!tw_client_session_init(&client->session, &config, now_us))
         return false;
@@ -523,6 +531,16 @@ enum tw_client_state tw_client_get_state(const struct tw_client *client)
     return client ? client->state : TW_CLIENT_IDLE;
 }
 
+enum tw_client_health tw_client_get_health(const struct tw_client *client)
+{
+    static_assert(TW_CLIENT_HEALTH_RECONNECTING == (int)TW_LIFE_RECONNECTING &&
+                      TW_CLIENT_HEALTH_DISCONNECTED == (int)TW_LIFE_DISCONNECTED,
+                  "one list in two places");
+    return client && client->state == TW_CLIENT_CONNECTED
+               ? (enum tw_client_health)client->session.health
+               : TW_CLIENT_HEALTH_DISCONNECTED;
+}
+
 bool tw_client_poll_event(struct tw_client *client, struct tw_client_event *event)
 {
     return client && event && tw_client_events_pop(&client->events, event);
@@ -626,6 +644,8 @@ void tw_client_get_statistics(const struct tw_client *client,
     statistics->packets_acked = transport->packets_acked;
     statistics->packets_lost = transport->packets_lost - transport->packets_late;
     statistics->packets_missed = transport->acks.gaps;
+    statistics->silent_us = client->now_us - client->session.heard_us;
+    statistics->pings_missed = client->session.pings_missed;
     statistics->key_phase = client->session.link.keys.number;
     if (!transport->channels)
         return;

@@ -5,7 +5,8 @@
 
 #include <sodium.h>
 
-#define MICROSECONDS UINT64_C(1000000)
+#define MICROSECONDS        UINT64_C(1000000)
+#define MICROSECONDS_PER_MS 1000u
 
 bool tw_client_session_init(struct tw_client_session *session,
                             const struct tw_client_session_config *config, uint64_t now_us)
@@ -29,6 +30,7 @@ bool tw_client_session_init(struct tw_client_session *session,
     session->tick_us = MICROSECONDS / welcome->tick_hz;
     session->heard_us = now_us;
     session->next_ping_us = now_us;
+    session->times = config->times;
     return true;
 }
 
@@ -69,6 +71,7 @@ static void apply_pong(struct tw_client_session *session, const struct tw_frame_
 {
     if (!tw_client_clock_pong(&session->clock, pong, now_us))
         return;
+    session->pings_missed = 0;
     session->statistics->rtt_us = session->clock.rtt_us;
     session->statistics->rtt_min_us = session->clock.rtt_min_us;
     session->statistics->rtt_samples++;
@@ -144,6 +147,7 @@ static void write_ping(struct tw_client_session *session, struct tw_writer *writ
         return;
     tw_frame_write_ping(writer, now_us);
     session->pings++;
+    session->pings_missed++;
     session->next_ping_us =
         now_us + (session->pings < TW_CLIENT_PING_FIRST_COUNT ? TW_CLIENT_PING_FIRST_US
                                                               : TW_CLIENT_PING_INTERVAL_US);
@@ -176,11 +180,28 @@ static size_t seal(struct tw_client_session *session, uint8_t *out, size_t plain
     return size;
 }
 
+enum tw_life_state tw_client_session_health(struct tw_client_session *session, uint64_t now_us)
+{
+    enum tw_life_tier tier =
+        tw_life_tier(&session->times, (now_us - session->heard_us) / MICROSECONDS_PER_MS);
+    enum tw_life_state health =
+        tw_life_state(tier, tw_transport_state(&session->transport) != TW_LINK_NORMAL);
+    if (health == session->health || health == TW_LIFE_DISCONNECTED)
+        return health;
+    session->health = (uint8_t)health;
+    tw_client_events_push(session->events, &(struct tw_client_event){.type = TW_CLIENT_EVENT_HEALTH,
+                                                                     .code = (uint32_t)health});
+    return health;
+}
+
 size_t tw_client_session_write(struct tw_client_session *session, uint8_t *out, uint64_t now_us)
 {
     if (tw_client_session_exhausted(session))
         return 0;
     tw_phase_client_age(&session->link.keys, now_us);
+    if (session->health == TW_LIFE_RECONNECTING && now_us - session->sent_us < TW_CLIENT_RETRY_US &&
+        !session->response_due)
+        return 0;
     if (now_us >= tw_transport_due_us(&session->transport, now_us))
         tw_transport_update(&session->transport, now_us);
     uint32_t made = tw_client_inputs_advance(&session->inputs,

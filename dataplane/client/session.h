@@ -13,6 +13,7 @@
 #include "dataplane/client/inputs.h"
 #include "dataplane/client/link.h"
 #include "dataplane/wire/handshake.h"
+#include "dataplane/wire/life.h"
 #include "dataplane/wire/transport.h"
 #include "simulation/client/view.h"
 #include "tickwire/client.h"
@@ -26,6 +27,8 @@
 #define TW_CLIENT_PING_FIRST_US    200000u
 #define TW_CLIENT_PING_FIRST_COUNT 5u
 #define TW_CLIENT_CLOSE_REPEATS    3u
+/* While nothing gets through: often enough to be back at once, for a tenth of the packets. */
+#define TW_CLIENT_RETRY_US 200000u
 /* Blocks that messages to send may hold: three of the largest, and a window of small ones. */
 #define TW_CLIENT_SEND_BLOCKS 256u
 
@@ -42,6 +45,9 @@ struct tw_client_session {
     uint64_t sent_us;  /* newest packet sent; 0: none yet */
     uint64_t next_ping_us;
     uint32_t pings;
+    uint32_t pings_missed; /* in a row */
+    uint8_t health;        /* enum tw_life_state, as told by an event */
+    struct tw_life_times times;
     bool response_due; /* to the newest challenge */
     uint8_t challenge[TW_CHALLENGE_SIZE];
     bool closed;           /* the server said close */
@@ -57,6 +63,7 @@ struct tw_client_session_config {
     struct tw_client_events *events;
     struct tw_client_statistics *statistics;
     struct tw_input input; /* the input until another is set */
+    struct tw_life_times times;
 };
 
 /* False: the welcome's fields are of no use (no tick rate, no connection id). */
@@ -69,6 +76,9 @@ void tw_client_session_wipe(struct tw_client_session *session);
 /* Opens packet[length] in place and applies its frames. False: rejected, nothing changed. */
 bool tw_client_session_receive(struct tw_client_session *session, uint8_t *packet, size_t length,
                                uint64_t now_us);
+
+/* How the connection does now; an event tells when that changes, but for DISCONNECTED. */
+enum tw_life_state tw_client_session_health(struct tw_client_session *session, uint64_t now_us);
 
 /* A datagram due now into out[TW_DATAGRAM_MAX]; its size, 0 if none is due. Call again until then.
  */

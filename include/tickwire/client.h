@@ -40,6 +40,16 @@ enum tw_client_state {
     TW_CLIENT_CLOSED = 3,
 };
 
+/* How a connection does. The session and its entity are kept while it is not DISCONNECTED: the
+ * library goes on by itself as soon as packets get through again, with the keys it has; an address
+ * that changed is no matter. A game shows it, and may call tw_client_rebind. */
+enum tw_client_health {
+    TW_CLIENT_HEALTH_CONNECTED = 0,
+    TW_CLIENT_HEALTH_DEGRADED = 1,     /* nothing heard for degraded_ms, or a bad path */
+    TW_CLIENT_HEALTH_RECONNECTING = 2, /* nothing heard for reconnecting_ms */
+    TW_CLIENT_HEALTH_DISCONNECTED = 3, /* not in state CONNECTED */
+};
+
 /* Results of calls: 0 is success, negative is a reason. */
 enum tw_client_result {
     TW_CLIENT_OK = 0,
@@ -71,6 +81,7 @@ enum tw_client_event_type {
     TW_CLIENT_EVENT_EXIT = 5,   /* entity left the view */
     TW_CLIENT_EVENT_DESYNC = 6, /* view differs from what the server says it should be */
     TW_CLIENT_EVENT_LOST = 7,   /* events were dropped: queue full; code = how many */
+    TW_CLIENT_EVENT_HEALTH = 8, /* while connected; code = enum tw_client_health */
 };
 
 struct tw_client_event {
@@ -93,14 +104,16 @@ struct tw_client_transport {
 };
 
 struct tw_client_config {
-    uint32_t version;      /* set by tw_client_config_default; a later library checks it */
-    uint32_t entities_max; /* replicated at once; 1..4096. One and a half times the server's
-                              view_max and 16 always suffice; what finds no room is missing from the
-                              view, and DESYNC tells */
-    uint32_t events_max;   /* queued between polls; 16..65536 */
-    uint32_t timeout_ms;   /* silence that ends a connection */
-    uint32_t connect_ms;   /* time for the whole handshake */
-    uint8_t suites;        /* enum tw_suite bits to offer; 0 = all this machine supports */
+    uint32_t version;         /* set by tw_client_config_default; a later library checks it */
+    uint32_t entities_max;    /* replicated at once; 1..4096. One and a half times the server's
+                                 view_max and 16 always suffice; what finds no room is missing from the
+                                 view, and DESYNC tells */
+    uint32_t events_max;      /* queued between polls; 16..65536 */
+    uint32_t timeout_ms;      /* silence that ends a connection; as long as the server keeps it */
+    uint32_t degraded_ms;     /* silence that shows as degraded … */
+    uint32_t reconnecting_ms; /* … and as reconnecting; longer ones than timeout_ms never show */
+    uint32_t connect_ms;      /* time for the whole handshake */
+    uint8_t suites;           /* enum tw_suite bits to offer; 0 = all this machine supports */
     struct tw_client_transport transport; /* send == NULL: the library opens a UDP socket */
 };
 
@@ -178,7 +191,9 @@ struct tw_client_statistics {
     uint64_t packets_missed;              /* of what the server sent */
     uint64_t messages_sent, messages_received;
     uint64_t message_bytes_sent, message_bytes_again; /* again: sent more than once */
-    uint32_t key_phase;                               /* times that the keys were changed */
+    uint64_t silent_us;    /* since a packet of the server authenticated */
+    uint32_t pings_missed; /* pings in a row that no pong has answered */
+    uint32_t key_phase;    /* times that the keys were changed */
 };
 
 TW_CLIENT_API struct tw_client_config tw_client_config_default(void);
@@ -228,6 +243,7 @@ TW_CLIENT_API int tw_client_rebind(struct tw_client *client, uint64_t now_us);
 TW_CLIENT_API void tw_client_close(struct tw_client *client, uint64_t now_us);
 
 TW_CLIENT_API enum tw_client_state tw_client_get_state(const struct tw_client *client);
+TW_CLIENT_API enum tw_client_health tw_client_get_health(const struct tw_client *client);
 /* Next event; false when there is none. */
 TW_CLIENT_API bool tw_client_poll_event(struct tw_client *client, struct tw_client_event *event);
 /* Connection id (0 before the welcome). A shared socket routes datagrams by it. It may change

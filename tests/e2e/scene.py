@@ -12,7 +12,8 @@ import tickwire_client as python_client
 EXPECTED = (AssertionError, stack.Failure, shell.CommandFailed)
 
 
-# Sessions of bots that are gone stay.
+# Sessions of bots that are gone go soon, or stay.
+IMPATIENT = {"life.pause_ms": 2000, "life.park_ms": 2000, "life.grace_ms": 2000}
 PATIENT = {"life.pause_ms": 600000, "life.park_ms": 600000, "life.grace_ms": 600000}
 
 

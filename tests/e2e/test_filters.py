@@ -7,7 +7,7 @@ import scene
 from tools.host import packets
 
 BOTS = 6
-QUICK = {"life.pause_ms": 2000, "life.park_ms": 2000, "life.grace_ms": 2000}
+QUICK = scene.IMPATIENT
 SPOOFED = "198.18.0.77"  # on the link, and nobody's
 PACKETS = 300
 

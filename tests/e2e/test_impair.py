@@ -32,7 +32,7 @@ class Relay:
 
 def test_bots_play_over_a_bad_network(options):
     # Some goodbyes are lost: their sessions are not to be waited for.
-    with scene.start(options, settings={"limits.idle_timeout_ms": 2000}) as host:
+    with scene.start(options, settings=scene.IMPATIENT) as host:
         relay = Relay(host, "--up", "fiber,loss=6%,duplicate=5%,corrupt=1%,reorder", "--down",
                       "dsl,latency=15ms,loss=8%,bursts=0", "--seed", "7", "--outage", "2:0.7")
         status, summary = host.bots(host.tokens(CLIENTS), 6, "--talk", "--via",

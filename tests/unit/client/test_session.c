@@ -261,6 +261,65 @@ static void test_silence_times_out(void **state)
     tw_client_destroy(client);
 }
 
+static uint32_t newest_health(uint32_t *count)
+{
+    uint32_t code = UINT32_MAX;
+    struct tw_client_event event;
+    *count = 0;
+    while (tw_client_poll_event(client, &event)) {
+        if (event.type != TW_CLIENT_EVENT_HEALTH)
+            continue;
+        code = event.code;
+        (*count)++;
+    }
+    return code;
+}
+
+/* Nothing gets through for 12 s: the same session goes on at once after it, with the same view. */
+static void test_a_silence_shows_and_ends(void **state)
+{
+    (void)state;
+    fake_server_init(&server);
+    uint8_t token[TW_CONNECT_SIZE];
+    fake_server_token(&server, 60, token);
+    struct tw_client_config config = fake_server_client_config(&server);
+    client = tw_client_create(&config);
+    assert_int_equal(tw_client_get_health(client), TW_CLIENT_HEALTH_DISCONNECTED);
+    assert_int_equal(tw_client_connect(client, token, sizeof(token), server.now_us), TW_CLIENT_OK);
+    fake_server_run(&server, client, SECOND_US);
+    assert_int_equal(tw_client_get_health(client), TW_CLIENT_HEALTH_CONNECTED);
+    uint32_t id = tw_client_get_connection_id(client);
+    uint32_t count;
+    (void)newest_health(&count);
+    server.dead = true;
+    server.silent = true;
+    fake_server_run(&server, client, 1500000u);
+    assert_int_equal(newest_health(&count), TW_CLIENT_HEALTH_DEGRADED);
+    assert_int_equal(count, 1);
+    assert_int_equal(tw_client_get_health(client), TW_CLIENT_HEALTH_DEGRADED);
+    fake_server_run(&server, client, 4 * SECOND_US);
+    assert_int_equal(newest_health(&count), TW_CLIENT_HEALTH_RECONNECTING);
+    assert_int_equal(count, 1);
+    /* It goes on trying, five times a second. */
+    uint64_t sent = statistics().packets_sent;
+    fake_server_run(&server, client, 5 * SECOND_US);
+    assert_in_range(statistics().packets_sent - sent, 24, 26);
+    assert_true(statistics().pings_missed > 10);
+    assert_in_range(statistics().silent_us, 10 * SECOND_US, 11 * SECOND_US);
+    server.dead = false;
+    server.silent = false;
+    fake_server_run(&server, client, SECOND_US / 2);
+    assert_int_not_equal(tw_client_get_health(client), TW_CLIENT_HEALTH_RECONNECTING);
+    assert_int_equal(tw_client_get_connection_id(client), id);
+    assert_int_equal(statistics().pings_missed, 0);
+    /* What was lost meanwhile makes the path look bad for a while. */
+    fake_server_run(&server, client, 10 * SECOND_US);
+    assert_int_equal(newest_health(&count), TW_CLIENT_HEALTH_CONNECTED);
+    assert_int_equal(statistics().hashes_wrong, 0);
+    assert_int_equal(count_events(TW_CLIENT_EVENT_CLOSED), 0);
+    tw_client_destroy(client);
+}
+
 /* A frame's time may be older than the one a datagram was handed in with. */
 static void test_time_going_back_is_taken_for_standing_still(void **state)
 {
@@ -497,6 +556,7 @@ int main(void)
         cmocka_unit_test(test_authenticated_nonsense_is_rejected_whole),
         cmocka_unit_test(test_server_closes),
         cmocka_unit_test(test_silence_times_out),
+        cmocka_unit_test(test_a_silence_shows_and_ends),
         cmocka_unit_test(test_time_going_back_is_taken_for_standing_still),
         cmocka_unit_test(test_a_jump_of_time_ends_the_connection_once),
         cmocka_unit_test(test_wrong_hash_is_reported),
