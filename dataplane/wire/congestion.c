@@ -7,19 +7,22 @@
 
 #define SECOND_US UINT64_C(1000000)
 /* A sample weighs 1/64: one lost packet does not make a state, two in 64 do. */
-#define LOSS_WEIGHT        64u
-#define LOSS_ALL           65536u
-#define LOSS_CALM          (LOSS_ALL / 100u)
-#define LOSS_CONSERVATIVE  (LOSS_ALL * 2u / 100u)
-#define LOSS_EMERGENCY     (LOSS_ALL * 5u / 100u)
-#define ROUND_LOSS_PERCENT 2u
-#define RADIO_LOSS_PERCENT 10u
-#define DELAY_CALM_US      10000u
-#define DELAY_CONSERVATIVE 20000u
-#define JITTER_MORE_US     10000u
-#define CALM_US            SECOND_US
-#define RATE_EPOCH_US      SECOND_US
-#define STANDING_TARGETS   4u
+#define LOSS_WEIGHT          64u
+#define LOSS_ALL             65536u
+#define LOSS_CALM            (LOSS_ALL / 100u)
+#define LOSS_CONSERVATIVE    (LOSS_ALL * 2u / 100u)
+#define LOSS_EMERGENCY       (LOSS_ALL * 5u / 100u)
+#define LOSS_FORGET_US       (2u * SECOND_US)
+#define ROUND_LOSS_PERCENT   2u
+#define RADIO_LOSS_PERCENT   10u
+#define DELAY_CALM_US        10000u
+#define DELAY_CONSERVATIVE   20000u
+#define DELAY_EMERGENCY      100000u
+#define JITTER_MORE_US       10000u
+#define JITTER_STILL_SECONDS 2u
+#define CALM_US              SECOND_US
+#define RATE_EPOCH_US        SECOND_US
+#define STANDING_TARGETS     4u
 /* What may leave at once: a timer of 1 ms is never late by more than a few. */
 #define BURST_US        4000u
 #define BURST_MIN_BYTES (2u * TW_DATAGRAM_MAX)
@@ -102,7 +105,7 @@ static void set_window(struct tw_congestion *congestion, uint64_t bytes)
 /* What a path adds by its nature is no queue of ours. */
 static uint32_t target_us(const struct tw_congestion *congestion, uint64_t now_us)
 {
-    return TW_QUEUE_TARGET_US + tw_rtt_jitter_us(&congestion->rtt, now_us);
+    return TW_QUEUE_TARGET_US + tw_rtt_jitter_us(&congestion->rtt, TW_RTT_JITTER_SECONDS, now_us);
 }
 
 static void grow(struct tw_congestion *congestion, uint32_t bytes, uint64_t now_us)
@@ -136,8 +139,8 @@ void tw_congestion_acked(struct tw_congestion *congestion, const struct tw_deliv
 
 void tw_congestion_lost(struct tw_congestion *congestion, uint64_t now_us)
 {
-    (void)now_us;
     note_loss(congestion, true);
+    congestion->lost_at_us = now_us;
     congestion->round_lost++;
 }
 
@@ -186,6 +189,14 @@ static void end_round(struct tw_congestion *congestion, uint64_t now_us)
     congestion->round_end_us = now_us + smoothed_us(congestion);
 }
 
+/* Over the window of 5 s, and still: what was so 5 s ago does not keep a link from recovering. */
+static bool is_jittery(const struct tw_rtt *rtt, uint64_t now_us)
+{
+    uint32_t limit_us = 2u * rtt->baseline_jitter_us + JITTER_MORE_US;
+    return tw_rtt_jitter_us(rtt, TW_RTT_JITTER_SECONDS, now_us) > limit_us &&
+           tw_rtt_jitter_us(rtt, JITTER_STILL_SECONDS, now_us) > limit_us;
+}
+
 static enum tw_link_state measure(const struct tw_congestion *congestion, uint64_t now_us,
                                   bool *calm)
 {
@@ -194,10 +205,11 @@ static enum tw_link_state measure(const struct tw_congestion *congestion, uint64
     bool jittery = false;
     if (rtt->baseline_us != 0) {
         delay_us = rtt->smoothed_us > rtt->baseline_us ? rtt->smoothed_us - rtt->baseline_us : 0;
-        jittery = tw_rtt_jitter_us(rtt, now_us) > 2u * rtt->baseline_jitter_us + JITTER_MORE_US;
+        jittery = is_jittery(rtt, now_us);
     }
     *calm = congestion->loss_q16 < LOSS_CALM && delay_us < DELAY_CALM_US && !jittery;
-    if (congestion->loss_q16 > LOSS_EMERGENCY)
+    /* A queue that stands for a tenth of a second is as bad for a game as losing packets. */
+    if (congestion->loss_q16 > LOSS_EMERGENCY || tw_rtt_queue_us(rtt) > DELAY_EMERGENCY)
         return TW_LINK_EMERGENCY;
     bool conservative =
         congestion->loss_q16 > LOSS_CONSERVATIVE || delay_us > DELAY_CONSERVATIVE || jittery;
@@ -226,6 +238,9 @@ static void update_state(struct tw_congestion *congestion, uint64_t now_us)
 
 void tw_congestion_update(struct tw_congestion *congestion, uint64_t now_us)
 {
+    /* A share of packets forgets slowly on a link that carries few of them. */
+    if (now_us - congestion->lost_at_us >= LOSS_FORGET_US)
+        congestion->loss_q16 = 0;
     if (now_us >= congestion->round_end_us)
         end_round(congestion, now_us);
     update_state(congestion, now_us);

@@ -35,6 +35,7 @@ struct tw_congestion {
     uint64_t delivered_at_us;
     uint64_t round_end_us;
     uint64_t calm_since_us; /* 0: not calm */
+    uint64_t lost_at_us;    /* when a packet was last found lost */
     struct tw_rtt rtt;
     uint64_t rate_bytes_s[2]; /* greatest delivery rate of this and the previous second */
     uint64_t rate_epoch;

@@ -73,12 +73,12 @@ static void note_change(struct tw_rtt *rtt, uint32_t change_us, uint64_t now_us)
     }
 }
 
-uint32_t tw_rtt_jitter_us(const struct tw_rtt *rtt, uint64_t now_us)
+uint32_t tw_rtt_jitter_us(const struct tw_rtt *rtt, uint32_t seconds, uint64_t now_us)
 {
     uint32_t passed = (uint32_t)(now_us / 1000000u) - rtt->second;
     uint64_t sum = 0;
     uint32_t count = 0;
-    for (uint32_t back = 0; back + passed < TW_RTT_JITTER_SECONDS && back <= rtt->second; back++) {
+    for (uint32_t back = 0; back + passed < seconds && back <= rtt->second; back++) {
         uint32_t at = (rtt->second - back) % TW_RTT_JITTER_SECONDS;
         sum += rtt->change_sum_us[at];
         count += rtt->change_count[at];
@@ -96,7 +96,7 @@ static void set_baseline(struct tw_rtt *rtt, uint64_t now_us)
         sorted[at] = rtt->samples[i];
     }
     rtt->baseline_us = sorted[TW_RTT_BASELINE_SAMPLES / 2u];
-    rtt->baseline_jitter_us = tw_rtt_jitter_us(rtt, now_us);
+    rtt->baseline_jitter_us = tw_rtt_jitter_us(rtt, TW_RTT_JITTER_SECONDS, now_us);
 }
 
 void tw_rtt_sample(struct tw_rtt *rtt, uint64_t rtt_us, uint32_t delay_us, uint64_t now_us)

@@ -41,8 +41,8 @@ void tw_rtt_init(struct tw_rtt *rtt);
  * allows. */
 void tw_rtt_sample(struct tw_rtt *rtt, uint64_t rtt_us, uint32_t delay_us, uint64_t now_us);
 uint32_t tw_rtt_min_us(const struct tw_rtt *rtt);
-/* Mean change between samples of the last 5 s. */
-uint32_t tw_rtt_jitter_us(const struct tw_rtt *rtt, uint64_t now_us);
+/* Mean change between samples of the last 1 to TW_RTT_JITTER_SECONDS seconds, this one included. */
+uint32_t tw_rtt_jitter_us(const struct tw_rtt *rtt, uint32_t seconds, uint64_t now_us);
 /* What queues add now: the least of the newest samples above the minimum. */
 uint32_t tw_rtt_queue_us(const struct tw_rtt *rtt);
 /* Without any sign of life this long, what was sent is sent again. */

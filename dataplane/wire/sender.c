@@ -12,6 +12,7 @@ void tw_sender_init(struct tw_sender *sender, struct tw_block_pool *pool, uint32
     memset(sender, 0, sizeof(*sender));
     sender->pool = pool;
     sender->blocks_max = blocks_max;
+    sender->part_max = TW_MESSAGE_MAX;
     sender->deadline_us = UINT64_MAX;
 }
 
@@ -277,8 +278,9 @@ static bool fits_whole(const struct tw_message *message, size_t room)
     return tw_entry_overhead(&entry) + message->size <= room;
 }
 
-/* The run that goes into `room`; count 0: none does. */
-static struct tw_run choose(const struct tw_message *message, size_t room, struct tw_entry *entry)
+/* The run that goes into `room`, of part_max bytes if it is a part; count 0: none does. */
+static struct tw_run choose(const struct tw_message *message, size_t room, uint32_t part_max,
+                            struct tw_entry *entry)
 {
     struct tw_run run = {.channel = message->channel, .number = message->number};
     uint32_t granules = tw_message_granules(message->size);
@@ -300,6 +302,8 @@ static struct tw_run choose(const struct tw_message *message, size_t room, struc
     size_t overhead = tw_entry_overhead(entry);
     uint32_t left = message->size - first * TW_GRANULE_BYTES;
     size_t space = room > overhead ? room - overhead : 0;
+    if (space > part_max)
+        space = part_max;
     uint32_t count_max = (uint32_t)(space >= left ? granules : space / TW_GRANULE_BYTES);
     run.first = (uint16_t)first;
     run.count = (uint16_t)run_length(message, first, count_max);
@@ -344,7 +348,7 @@ static bool write_message(struct tw_sender *sender, struct tw_message *message,
         count_queued(sender, message, -1);
         return true;
     }
-    *run = choose(message, tw_writer_left(writer), &entry);
+    *run = choose(message, tw_writer_left(writer), sender->part_max, &entry);
     if (run->count == 0)
         return false;
     uint8_t *out = tw_entry_write(writer, &entry);
@@ -387,6 +391,8 @@ uint32_t tw_sender_write(struct tw_sender *sender, uint32_t channel, bool whole,
             count++;
         else if (tw_writer_left(writer) < TW_GRANULE_BYTES)
             break; /* nearly full: hardly anything else fits either */
+        if (sender->part_max < KEEP_WHOLE && first_queued(message) != TW_GRANULES_MAX)
+            break; /* cut short on purpose: not to be filled up with the next one */
     }
     return count;
 }

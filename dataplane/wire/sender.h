@@ -38,7 +38,8 @@ struct tw_sender {
     uint64_t deadline_us; /* the earliest; UINT64_MAX: none */
     struct tw_block_pool *pool;
     uint32_t blocks_max;
-    uint16_t latest; /* channel 0: the one message to be sent; 0: none */
+    uint32_t part_max; /* bytes of a message that a packet carries if it has to be cut */
+    uint16_t latest;   /* channel 0: the one message to be sent; 0: none */
     uint16_t latest_number;
     struct tw_sender_channel channels[TW_CHANNEL_COUNT];
     /* counted, bytes of messages without any header */

@@ -121,8 +121,7 @@ static void check_message(struct peers *peers, uint32_t from, const uint8_t *byt
         PEERS_CHECK(peers, gap ? number >= sent->in_order : number == sent->in_order);
         sent->in_order = number + 1u;
     }
-    uint64_t round_us = peers->ends[from].transport.congestion.rtt.smoothed_us;
-    sent->prompt += peers->now_us - sent->sent_at_us[number] < 2u * round_us;
+    sent->prompt += peers->now_us - sent->sent_at_us[number] <= peers->prompt_us;
     sent->received++;
 }
 
@@ -157,6 +156,7 @@ static bool send_packet(struct peers *peers, uint32_t from, uint32_t own_bytes)
     size_t size = (size_t)(writer.next - packet);
     if (size == ENVELOPE)
         return false;
+    end->tick_at_us[end->sequence % PEERS_PACKETS] = own_bytes > 0 ? peers->now_us : 0;
     tw_store_u64(packet + TW_HEADER_SEQUENCE, end->sequence++);
     net_send(peers->net, from, packet, size, peers->now_us);
     tw_transport_sent(&end->transport, (uint32_t)size, peers->now_us);
@@ -177,6 +177,10 @@ static void receive_packet(struct peers *peers, const struct net_delivery *deliv
         .messages = frames.has_messages ? frames.messages : NULL,
         .messages_size = frames.messages_size,
     };
+    struct peers_end *from = &peers->ends[delivery->path];
+    uint64_t tick_at_us = from->tick_at_us[packet.sequence % PEERS_PACKETS];
+    from->ticks_received += tick_at_us != 0;
+    from->ticks_prompt += tick_at_us != 0 && peers->now_us - tick_at_us <= peers->prompt_us;
     enum tw_transport_result result = tw_transport_receive(&end->transport, &packet, peers->now_us);
     PEERS_CHECK(peers, result == TW_TRANSPORT_OK || result == TW_TRANSPORT_NO_ROOM);
     end->no_room += result == TW_TRANSPORT_NO_ROOM;

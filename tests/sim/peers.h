@@ -20,6 +20,7 @@
 #define PEERS_SERVER   1u
 #define PEERS_EVER_MAX 65536u
 #define PEERS_STEP_US  1000u
+#define PEERS_PACKETS  4096u
 /* Of messages that wait to be sent. */
 #define PEERS_SEND_BLOCKS 256u
 
@@ -27,7 +28,7 @@ struct peers_channel {
     uint32_t sent; /* messages ever */
     uint32_t received;
     uint32_t in_order; /* ordered: next one expected */
-    uint32_t prompt;   /* messages that took less than two round trips, as measured then */
+    uint32_t prompt;   /* messages that took no longer than peers->prompt_us */
     uint8_t seen[PEERS_EVER_MAX / 8u];
     uint64_t sent_at_us[PEERS_EVER_MAX];
 };
@@ -41,6 +42,8 @@ struct peers_end {
     uint64_t sequence;
     uint64_t next_tick_us;
     uint32_t tick_us, tick_bytes;
+    uint32_t ticks_received, ticks_prompt; /* of this end's, at the other one */
+    uint64_t tick_at_us[PEERS_PACKETS];    /* when each left, by packet number; 0: no tick */
     struct peers_channel channels[TW_CHANNEL_COUNT]; /* sent by this end */
     uint64_t no_room, refused;
 };
@@ -50,6 +53,7 @@ struct peers {
     struct tw_rng rng;
     uint64_t seed;
     uint64_t now_us;
+    uint64_t prompt_us;     /* for counting what was on time */
     uint64_t take_every_us; /* 0: messages are taken as soon as they are there */
     bool gaps_allowed;      /* messages with deadlines may be missing */
     struct peers_end ends[2];

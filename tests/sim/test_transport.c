@@ -290,6 +290,7 @@ static bool drop_ordered_parts(void *context, uint32_t path, const uint8_t *byte
 static void test_channels_do_not_block_each_other(void **state)
 {
     (void)state;
+    uint32_t received = 0;
     for (uint32_t i = 0; i < seeds; i++) {
         struct peers *peers =
             peers_create(impair_profile_find("fiber"), first_seed + i * SEED_DISTANCE, NULL);
@@ -304,12 +305,16 @@ static void test_channels_do_not_block_each_other(void **state)
         peers_run(peers, SECOND);
         const struct peers_channel *channels = peers->ends[PEERS_CLIENT].channels;
         PEERS_CHECK(peers, channels[TW_CHANNEL_ORDERED].received == 0);
-        PEERS_CHECK(peers, channels[TW_CHANNEL_UNORDERED].received >= 15);
+        /* What shares its packets is lost with it, again and again: not all come meanwhile. */
+        PEERS_CHECK(peers, channels[TW_CHANNEL_UNORDERED].received >= 5);
+        received += channels[TW_CHANNEL_UNORDERED].received;
         net_set_pattern(peers->net, NULL, NULL);
         PEERS_CHECK(peers, peers_settle(peers, 10 * SECOND));
         PEERS_CHECK(peers, channels[TW_CHANNEL_ORDERED].received == 1);
         peers_destroy(peers);
     }
+    printf("unordered messages while an ordered one is missing: %u of %u\n", received, 20u * seeds);
+    assert_in_range(received, 18u * seeds, 20u * seeds);
 }
 
 /* Deadlines: what is late is given up, and what is behind it goes on. */
@@ -419,6 +424,8 @@ static void test_one_percent_of_the_bandwidth(void **state)
     struct shares all = {0};
     struct shares few = {0};
     uint32_t least_percent = 100;
+    uint64_t in_time = 0;
+    uint64_t in_all = 0;
     capped.queue_bytes = 6000;
     for (uint32_t i = 0; i < seeds; i++) {
         struct peers *peers = peers_create(&open, first_seed + i * SEED_DISTANCE, &kept);
@@ -427,8 +434,12 @@ static void test_one_percent_of_the_bandwidth(void **state)
         PEERS_CHECK(peers, peers_settle(peers, 10 * SECOND));
         capped.bits_per_s = rate * 8u / 100u;
         net_set_profile(peers->net, &capped);
+        /* Twice the round trip, of which a packet of the largest size is a part at this rate. */
+        peers->prompt_us = 2u * (2u * open.latency_us + 1200u * 8u * SECOND / capped.bits_per_s);
         press(peers, 3 * SECOND);
         few = press(peers, 2 * SECOND);
+        struct peers_end *client = &peers->ends[PEERS_CLIENT];
+        client->ticks_received = client->ticks_prompt = 0;
         struct peers_channel *commands = &peers->ends[PEERS_SERVER].channels[TW_CHANNEL_ORDERED];
         uint32_t received = commands->received;
         commands->prompt = 0;
@@ -436,8 +447,11 @@ static void test_one_percent_of_the_bandwidth(void **state)
         received = commands->received - received;
         uint32_t percent = commands->prompt * 100u / received;
         least_percent = percent < least_percent ? percent : least_percent;
-        /* Of a hundred; up to a second of them may stand in the queue when it is looked at. */
-        PEERS_CHECK(peers, received >= 80u && percent >= 75u);
+        PEERS_CHECK(peers, received >= 90u && percent >= 75u);
+        in_time += commands->prompt;
+        in_all += received;
+        PEERS_CHECK(peers, client->ticks_prompt * 100u >= client->ticks_received * 99u);
+        PEERS_CHECK(peers, client->ticks_received >= 290u);
         net_set_profile(peers->net, &open);
         press(peers, 5 * SECOND);
         PEERS_CHECK(peers,
@@ -447,8 +461,10 @@ static void test_one_percent_of_the_bandwidth(void **state)
         PEERS_CHECK(peers, peers_settle(peers, 20 * SECOND));
         peers_destroy(peers);
     }
-    printf("at 1 %% of the bandwidth %u %% of the commands took less than two round trips\n",
-           least_percent);
+    printf("at 1 %% of the bandwidth %llu of %llu commands came within two round trips, of one run "
+           "%u %% at least\n",
+           (unsigned long long)in_time, (unsigned long long)in_all, least_percent);
+    assert_true(in_time * 100u >= in_all * 97u);
     for (uint32_t i = TW_CHANNEL_ORDERED; i < TW_CHANNEL_COUNT; i++)
         printf("channel %u in 2 s: %llu bytes, at 1 %% of the bandwidth %llu\n", i,
                (unsigned long long)all.bytes[i], (unsigned long long)few.bytes[i]);

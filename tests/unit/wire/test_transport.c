@@ -455,6 +455,11 @@ static void case_13_states(void **state)
         assert_int_equal(acknowledge(&fixture, number, 0xff), TW_TRANSPORT_OK);
     }
     assert_int_equal(congestion->state, TW_LINK_EMERGENCY);
+    queue(&fixture, TW_CHANNEL_BULK, 5000);
+    assert_int_equal(send_packet(&fixture), 1);
+    const struct tw_run *part = tw_flight_run(&fixture.transport.channels->flight, 0);
+    assert_int_equal(part->count * TW_GRANULE_BYTES, 512); /* a loss costs little */
+    assert_int_equal(acknowledge(&fixture, ++number, 0), TW_TRANSPORT_OK);
     uint64_t since_us = fixture.now_us;
     while (congestion->state != TW_LINK_NORMAL) {
         send_packet(&fixture);
@@ -463,6 +468,14 @@ static void case_13_states(void **state)
         assert_true(fixture.now_us - since_us < 8 * SECOND);
     }
     assert_true(fixture.now_us - since_us >= SECOND);
+    assert_true(tw_transport_all_arrived(&fixture.transport));
+    for (uint32_t i = 0; i < 4; i++) { /* nothing is lost, but a queue stands for 130 ms */
+        send_packet(&fixture);
+        fixture.now_us += 150000;
+        assert_int_equal(congestion->state == TW_LINK_EMERGENCY, false);
+        assert_int_equal(acknowledge(&fixture, ++number, 0), TW_TRANSPORT_OK);
+    }
+    assert_int_equal(congestion->state, TW_LINK_EMERGENCY);
     teardown(&fixture);
 }
 
