@@ -66,6 +66,7 @@ struct sim_players {
     uint64_t update_us; /* between updates of one client */
     sim_players_send *send;
     void *context;
+    bool gaps_allowed;                /* they come and go out of each other's hearing */
     uint64_t heard[TW_CHANNEL_COUNT]; /* messages */
     uint64_t old;                     /* of a speaker's session before */
     uint64_t refused;                 /* sends that found the library full */
@@ -87,6 +88,9 @@ void sim_players_turn(struct sim_players *players, uint64_t now_us);
 bool sim_players_all(const struct sim_players *players, enum tw_client_state state);
 /* Every message of every speaker on channels 1 to 3 was heard once by everybody. */
 bool sim_players_heard_all(const struct sim_players *players);
+
+/* A hello of its own, with a key that nobody has. */
+void sim_make_hello(uint8_t out[TW_HELLO_SIZE], uint16_t version);
 
 /* Where each stands, and what it did not hear: for a failure. */
 void sim_players_print(const struct sim_players *players);

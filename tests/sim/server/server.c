@@ -410,6 +410,12 @@ uint64_t sim_server_send(const struct sim_server *server, enum tw_send_outcome o
                                           outcome * sizeof(tw_counter));
 }
 
+uint64_t sim_server_verdict(const struct sim_server *server, enum tw_verdict verdict)
+{
+    return sim_server_counter(server, offsetof(struct tw_worker_counters, verdicts) +
+                                          verdict * sizeof(tw_counter));
+}
+
 uint64_t sim_server_roaming(const struct sim_server *server, enum tw_roaming event)
 {
     return sim_server_counter(server, offsetof(struct tw_worker_counters, roaming) +

@@ -68,6 +68,7 @@ void sim_server_turn(struct sim_server *server, uint64_t now_us);
 uint64_t sim_server_outcome(const struct sim_server *server, enum tw_outcome outcome);
 uint64_t sim_server_input(const struct sim_server *server, enum tw_input_outcome outcome);
 uint64_t sim_server_send(const struct sim_server *server, enum tw_send_outcome outcome);
+uint64_t sim_server_verdict(const struct sim_server *server, enum tw_verdict verdict);
 uint64_t sim_server_roaming(const struct sim_server *server, enum tw_roaming event);
 uint64_t sim_server_counter(const struct sim_server *server, size_t offset);
 #define SIM_SERVER_COUNTER(server, name)                                                           \

@@ -63,6 +63,7 @@ static void take_sent(struct whole *whole)
         uint32_t client = address - whole->players.players[0].address;
         if (client >= whole->players.count || whole->players.players[client].port != port) {
             whole->nobody++;
+            whole->nobody_bytes += size;
             continue;
         }
         if (whole->tap && !whole->tap(whole->tap_context, false, client, bytes, size))

@@ -46,7 +46,7 @@ struct whole {
     uint64_t hash; /* of everything delivered */
     whole_tap *tap;
     void *tap_context;
-    uint64_t nobody; /* datagrams from the server to where no client is */
+    uint64_t nobody, nobody_bytes; /* from the server to where no client is */
     const char *name;
 };
 

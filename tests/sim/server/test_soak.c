@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Many players for a long time, with trouble every minute: 20 for two minutes, with --long 500 for
+ * an hour. Nothing leaks, no view is wrong, whoever is thrown out comes back, and the calm at the
+ * end of each minute finds everybody playing.
+ */
+#include "tests/sim/server/scenario.h"
+#include "tests/sim/server/whole.h"
+
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define CLIENTS      20u
+#define MINUTES      2u
+#define CLIENTS_LONG 500u
+#define MINUTES_LONG 60u
+#define MINUTE       (60u * WHOLE_SECOND)
+/* Trouble has this long; then it is quiet until the minute is over. */
+#define TROUBLE    (30u * WHOLE_SECOND)
+#define LATENESS   (30u * WHOLE_SECOND) /* of a client that is told to come again */
+#define CALM_PARTS 10u
+
+static struct soak {
+    struct whole *whole;
+    struct tw_rng rng;
+    uint32_t clients;
+    uint64_t connects, timeouts, kicked, others, roams, left;
+} soak;
+
+static uint32_t below(uint32_t bound)
+{
+    return tw_rng_below(&soak.rng, bound);
+}
+
+static struct sim_player *player_at(uint32_t i)
+{
+    return &soak.whole->players.players[i];
+}
+
+static bool one_in(uint32_t n)
+{
+    return below(n) == 0;
+}
+
+/* ---- who is thrown out, or has had enough ---------------------------------------------------- */
+
+static void come_back(void)
+{
+    for (uint32_t i = 0; i < soak.clients; i++) {
+        struct sim_player *player = player_at(i);
+        if (tw_client_get_state(player->client) != TW_CLIENT_CLOSED)
+            continue;
+        if (player->connect_at_us == 0) {
+            soak.timeouts += player->end == TW_CLIENT_END_TIMEOUT;
+            soak.kicked +=
+                player->end == TW_CLIENT_END_REMOTE && player->end_code == TW_CLOSE_KICKED;
+            soak.left += player->end == TW_CLIENT_END_LOCAL;
+            player->connect_at_us = soak.whole->now_us + below(2000000) + 1u;
+        } else if (soak.whole->now_us >= player->connect_at_us) {
+            whole_connect(soak.whole, player);
+            soak.connects++;
+        }
+    }
+}
+
+static void run(uint64_t us)
+{
+    for (uint64_t end_us = soak.whole->now_us + us; soak.whole->now_us < end_us;) {
+        uint64_t left_us = end_us - soak.whole->now_us;
+        whole_run(soak.whole, left_us < WHOLE_SECOND / 4u ? left_us : WHOLE_SECOND / 4u);
+        come_back();
+    }
+}
+
+/* Each its own network, which it keeps: one of the named ones, good or bad. */
+static void choose_networks(void)
+{
+    static const char *const names[] = {"lan", "fiber", "fiber", "dsl", "mobile_4g"};
+    for (uint32_t i = 0; i < soak.clients; i++) {
+        const struct impair_profile *profile =
+            impair_profile_find(names[i % (sizeof(names) / sizeof(names[0]))]);
+        net_path(soak.whole->net, 2u * i)->profile = *profile;
+        net_path(soak.whole->net, 2u * i + 1u)->profile = *profile;
+    }
+}
+
+/* ---- trouble --------------------------------------------------------------------------------- */
+
+static void loss(void)
+{
+    struct impair_profile bad = *impair_profile_find("fiber");
+    bad.loss_ppm = 100000;
+    net_set_profile(soak.whole->net, &bad);
+    run(20 * WHOLE_SECOND);
+}
+
+static void outage(void)
+{
+    net_outage(soak.whole->net, soak.whole->now_us + 3 * WHOLE_SECOND);
+    run(3 * WHOLE_SECOND);
+}
+
+/* Longer than the patience of either side. */
+static void long_outage_of_some(void)
+{
+    for (uint32_t i = 0; i < soak.clients; i++) {
+        if (!one_in(20))
+            continue;
+        net_path(soak.whole->net, 2u * i)->outage_until_us = soak.whole->now_us + 15 * WHOLE_SECOND;
+        net_path(soak.whole->net, 2u * i + 1u)->outage_until_us =
+            soak.whole->now_us + 15 * WHOLE_SECOND;
+    }
+    run(16 * WHOLE_SECOND);
+}
+
+static void swings(void)
+{
+    struct impair_profile near = *impair_profile_find("fiber"), far = near;
+    near.latency_us = 25000;
+    far.latency_us = 250000;
+    for (uint32_t i = 0; i < 10; i++) {
+        net_set_profile(soak.whole->net, i % 2u ? &near : &far);
+        run(2 * WHOLE_SECOND);
+    }
+}
+
+static void narrow(void)
+{
+    struct impair_profile profile = {
+        .latency_us = 20000, .bits_per_s = 200000, .queue_bytes = 10000};
+    net_set_profile(soak.whole->net, &profile);
+    run(15 * WHOLE_SECOND);
+}
+
+static void mess(void)
+{
+    struct impair_profile profile = *impair_profile_find("mobile_4g");
+    profile.duplicate_ppm = 50000;
+    profile.corrupt_ppm = 20000;
+    profile.bad_enter_ppm = 5000;
+    profile.bad_leave_ppm = 100000;
+    profile.bad_loss_ppm = 600000;
+    net_set_profile(soak.whole->net, &profile);
+    run(20 * WHOLE_SECOND);
+}
+
+static void control_away(void)
+{
+    sim_house_link(&soak.whole->server.house, false);
+    run(10 * WHOLE_SECOND);
+    sim_house_link(&soak.whole->server.house, true);
+}
+
+static void kicks(void)
+{
+    for (uint32_t i = 0; i < soak.clients; i++) {
+        uint32_t id = tw_client_get_connection_id(player_at(i)->client);
+        if (id != 0 && one_in(20))
+            sim_house_kick(&soak.whole->server.house, id, TW_CLOSE_KICKED);
+    }
+    run(3 * WHOLE_SECOND);
+}
+
+static void departures(void)
+{
+    for (uint32_t i = 0; i < soak.clients; i++) {
+        if (tw_client_get_state(player_at(i)->client) == TW_CLIENT_CONNECTED && one_in(5))
+            tw_client_close(player_at(i)->client, soak.whole->now_us);
+    }
+    run(3 * WHOLE_SECOND);
+}
+
+static void roam(void)
+{
+    for (uint32_t round = 0; round < 3; round++) {
+        for (uint32_t i = 0; i < soak.clients; i++) {
+            if (tw_client_get_state(player_at(i)->client) != TW_CLIENT_CONNECTED || !one_in(5))
+                continue;
+            player_at(i)->port++;
+            (void)tw_client_rebind(player_at(i)->client, soak.whole->now_us);
+            soak.roams++;
+        }
+        run(3 * WHOLE_SECOND);
+    }
+}
+
+/* The server's host stands still. */
+static void stall(void)
+{
+    soak.whole->server.stalled_until_us = soak.whole->now_us + 400 * SIM_MS;
+    run(2 * WHOLE_SECOND);
+}
+
+static void (*const troubles[])(void) = {loss,        outage, long_outage_of_some, swings, narrow,
+                                         mess,        kicks,  departures,          roam,   stall,
+                                         control_away};
+#define TROUBLES (sizeof(troubles) / sizeof(troubles[0]))
+
+/* ---- the calm -------------------------------------------------------------------------------- */
+
+static void expect_calm(uint32_t minute)
+{
+    static uint64_t checked[CLIENTS_LONG];
+    struct whole *whole = soak.whole;
+    choose_networks();
+    run(LATENESS - 10 * WHOLE_SECOND);
+    for (uint32_t i = 0; i < soak.clients; i++) {
+        if (tw_client_get_state(player_at(i)->client) != TW_CLIENT_CONNECTED)
+            fprintf(stderr, "minute %u: player %u is not in\n", minute, i);
+        checked[i] = sim_player_statistics(player_at(i)).hashes_checked;
+    }
+    WHOLE_CHECK(whole, sim_players_all(&whole->players, TW_CLIENT_CONNECTED));
+    run(10 * WHOLE_SECOND);
+    for (uint32_t i = 0; i < soak.clients; i++) {
+        struct tw_client_statistics is = sim_player_statistics(player_at(i));
+        WHOLE_CHECK(whole, is.hashes_wrong == 0 && player_at(i)->desyncs == 0);
+        WHOLE_CHECK(whole, is.hashes_checked > checked[i]);
+    }
+    WHOLE_CHECK(whole, tw_counter_get(&whole->server.shard_counters->players) == soak.clients);
+}
+
+static uint64_t resident_kb(void)
+{
+    unsigned long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "re");
+    if (file == NULL || fscanf(file, "%*u %lu", &pages) != 1)
+        abort();
+    fclose(file);
+    return pages * (uint64_t)sysconf(_SC_PAGESIZE) / 1024u;
+}
+
+static void make_wide(struct tw_config *config)
+{
+    config->world.size_m = soak.clients > 100 ? 1000 : 200;
+    config->world.entities_max = 3000;
+    config->world.npcs = soak.clients > 100 ? 500 : 50;
+    config->world.aoi_enter_m = 57;
+    config->world.aoi_exit_m = 63;
+}
+
+static void print_figures(const char *name, uint64_t virtual_us, double cpu_s)
+{
+    const struct whole *whole = soak.whole;
+    const struct sim_server *server = &whole->server;
+    struct impair_statistics net = net_statistics(whole->net);
+    uint64_t heard = 0, hashes = 0;
+    for (uint32_t i = 0; i < TW_CHANNEL_COUNT; i++)
+        heard += whole->players.heard[i];
+    for (uint32_t i = 0; i < soak.clients; i++)
+        hashes += sim_player_statistics(player_at(i)).hashes_checked;
+    printf("%s: %u clients, %llu virtual seconds in %.0f s; %llu packets, %llu of them lost, %llu "
+           "corrupted, %llu twice\n",
+           name, soak.clients, (unsigned long long)(virtual_us / WHOLE_SECOND), cpu_s,
+           (unsigned long long)net.sent, (unsigned long long)impair_lost(&net),
+           (unsigned long long)net.corrupted, (unsigned long long)net.duplicated);
+    printf("%s: %llu connects after the first, after %llu time-outs, %llu kicks, %llu departures; "
+           "%llu changes of address, %llu moves to another worker\n",
+           name, (unsigned long long)soak.connects, (unsigned long long)soak.timeouts,
+           (unsigned long long)soak.kicked, (unsigned long long)soak.left,
+           (unsigned long long)soak.roams,
+           (unsigned long long)sim_server_roaming(server, TW_ROAMING_TAKEN));
+    printf(
+        "%s: %llu messages heard, %llu views compared, none wrong; %llu of %llu inputs too late, "
+        "%llu KB resident\n",
+        name, (unsigned long long)heard, (unsigned long long)hashes,
+        (unsigned long long)tw_counter_get(&server->shard_counters->inputs[TW_SHARD_INPUT_SKIPPED]),
+        (unsigned long long)sim_players_inputs(&whole->players), (unsigned long long)resident_kb());
+}
+
+static void soak_run(const char *name, uint64_t seed)
+{
+    bool is_long = scenario_is_long();
+    uint32_t minutes = is_long ? MINUTES_LONG : MINUTES;
+    memset(&soak, 0, sizeof(soak));
+    soak.clients = is_long ? CLIENTS_LONG : CLIENTS;
+    tw_rng_seed(&soak.rng, seed);
+    struct whole_options options = {
+        .clients = soak.clients,
+        .speakers = soak.clients,
+        .workers = 2,
+        .profile = impair_profile_find("fiber"),
+        .speech = {.every_ms = {1000, 1000, 3000, 20000}, .size_max = {100, 200, 1000, 8000}},
+        .configure = make_wide};
+    clock_t begun = clock();
+    soak.whole = whole_create(name, &options, seed);
+    soak.whole->players.gaps_allowed = true;
+    uint64_t from_us = soak.whole->now_us, resident_early_kb = 0;
+    whole_join(soak.whole);
+    for (uint32_t minute = 0; minute < minutes; minute++) {
+        uint64_t end_us = soak.whole->now_us + TROUBLE;
+        /* All of them in turn, and by chance. */
+        troubles[minute % 2u == 0 ? minute / 2u % TROUBLES : below(TROUBLES)]();
+        while (soak.whole->now_us + 10 * WHOLE_SECOND < end_us)
+            troubles[below(TROUBLES)]();
+        expect_calm(minute);
+        if (minute == 9)
+            resident_early_kb = resident_kb();
+    }
+    print_figures(name, soak.whole->now_us - from_us, (double)(clock() - begun) / CLOCKS_PER_SEC);
+    /* After the first minutes nothing grows but what the C library keeps in hand. */
+    if (resident_early_kb != 0)
+        WHOLE_CHECK(soak.whole, resident_kb() < resident_early_kb * 105u / 100u);
+    whole_destroy(soak.whole);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct scenario scenarios[] = {{"soak", soak_run, NULL, 3, 1}};
+    return scenario_main(argc, argv, scenarios, sizeof(scenarios) / sizeof(scenarios[0]));
+}
