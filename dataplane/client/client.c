@@ -263,6 +263,7 @@ int tw_client_connect(struct tw_client *client, const uint8_t *connect_token, si
     client->statistics.rtt_us = 0;
     client->statistics.rtt_min_us = 0;
     client->statistics.suite = 0;
+    client->statistics.key_phase = 0;
     client->now_us = now_us;
     client->state = TW_CLIENT_CONNECTING;
     return TW_CLIENT_OK;
@@ -647,7 +648,6 @@ void tw_client_get_statistics(const struct tw_client *client,
     statistics->packets_missed = transport->acks.gaps;
     statistics->silent_us = client->now_us - client->session.heard_us;
     statistics->pings_missed = client->session.pings_missed;
-    statistics->key_phase = client->session.link.keys.number;
     if (!transport->channels)
         return;
     statistics->messages_sent = transport->channels->sender.messages;

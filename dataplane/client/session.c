@@ -111,6 +111,7 @@ bool tw_client_session_receive(struct tw_client_session *session, uint8_t *packe
     if (tw_client_link_open(&session->link, packet, length, now_us) != TW_CLIENT_LINK_OK)
         return false;
     session->heard_us = now_us;
+    session->statistics->key_phase = session->link.keys.number;
 
     struct tw_server_frames frames;
     if (tw_server_frames_decode(&frames, packet + TW_HEADER_SIZE, length - TW_PACKET_MIN) !=

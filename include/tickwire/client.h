@@ -183,6 +183,7 @@ struct tw_client_statistics {
     uint64_t rtt_samples;    /* how many so far: tells a new sample from the same again */
     uint32_t snapshots_lost; /* gaps in snapshot numbers */
     uint8_t suite;
+    uint32_t key_phase; /* of the newest connection: times that its keys were changed */
     /* of the present connection */
     uint8_t link_state; /* enum tw_client_link_state */
     uint32_t rtt_smoothed_us, jitter_us;
@@ -193,7 +194,6 @@ struct tw_client_statistics {
     uint64_t message_bytes_sent, message_bytes_again; /* again: sent more than once */
     uint64_t silent_us;    /* since a packet of the server authenticated */
     uint32_t pings_missed; /* pings in a row that no pong has answered */
-    uint32_t key_phase;    /* times that the keys were changed */
 };
 
 TW_CLIENT_API struct tw_client_config tw_client_config_default(void);

@@ -86,7 +86,7 @@ class Player:
         if sequence is None:
             self.session.sequence += 1
             sequence = self.session.sequence
-        return self.session.seal_key.seal(self.session.connection_id, sequence, b"".join(frames))
+        return self.session.keys.seal(self.session.connection_id, sequence, b"".join(frames))
 
     def leave(self):
         if self.session is not None:

@@ -4,7 +4,8 @@
  *
  * Byte 0 of the input chooses: bit 0 clear: the rest is a raw frame (bit 1: the network card has
  * called the checksums good). Bit 0 set: the rest is plaintext that is sealed for a real session,
- * framed (bit 2: over IPv6), and then bent in one place; a bent packet must never be accepted.
+ * framed (bit 2: over IPv6; bit 3: in a key phase that the server has just started), and then bent in
+ * one place; a bent packet must never be accepted, and moves no phase.
  */
 #include "dataplane/gate/arp.h"
 #include "dataplane/gate/icmp.h"
@@ -46,11 +47,13 @@ struct bench {
     struct tw_live live;
     uint32_t slot;
     uint32_t id;
+    uint8_t flag; /* key phase that the client seals in */
 };
 
 static uint8_t memory[16384] __attribute__((aligned(64)));
 
-static void install(struct bench *bench, bool over_ipv6)
+/* next_phase: the server started phase 1, and the client follows. */
+static void install(struct bench *bench, bool over_ipv6, bool next_phase)
 {
     static const uint8_t secret[TW_KEY_SIZE] = {7};
     TW_ASSERT(sodium_init() >= 0 && tw_sessions_footprint(4) <= sizeof(memory));
@@ -65,6 +68,15 @@ static void install(struct bench *bench, bool over_ipv6)
                   : tw_address_from_ipv4(client.address, client.udp_port);
     tw_packet_key_expand(&body->receive_keys[0], tw_aead_sodium(), TW_SUITE_CHACHA20_POLY1305,
                          secret);
+    tw_packet_key_expand(&body->send_key, tw_aead_sodium(), TW_SUITE_CHACHA20_POLY1305, secret);
+    struct tw_phase_use use = {0};
+    tw_phase_server_init(&body->phase, secret, secret, &use, NOW_NS);
+    if (next_phase) {
+        struct tw_phase_keys keys = {
+            .backend = tw_aead_sodium(), .receive = body->receive_keys, .send = &body->send_key};
+        tw_phase_server_start(&body->phase, &keys, &use, NOW_NS);
+    }
+    bench->flag = tw_phase_server_send_flag(&body->phase);
     tw_replay_init(&body->replay);
     bench->live = (struct tw_live){.sessions = &bench->sessions,
                                    .aead = tw_aead_sodium(),
@@ -162,8 +174,9 @@ static size_t seal_frame(struct bench *bench, uint8_t *frame, const uint8_t *pla
     bool over_ipv6 = !tw_ip_is_ipv4(bench->sessions.hot[bench->slot].address.ip);
     size_t headers = over_ipv6 ? TW_FRAME6_HEADERS_SIZE : TW_FRAME_HEADERS_SIZE;
     uint8_t *packet = frame + headers;
-    struct tw_aead_key key = bench->sessions.bodies[bench->slot].receive_keys[0];
-    tw_header_write(packet, (struct tw_header){.connection_id = bench->id, .sequence = 5});
+    struct tw_aead_key key = bench->sessions.bodies[bench->slot].receive_keys[bench->flag];
+    tw_header_write(packet, (struct tw_header){
+                                .connection_id = bench->id, .flags = bench->flag, .sequence = 5});
     memcpy(packet + TW_HEADER_SIZE, plaintext, size);
     struct tw_aead_job job = {
         .key = &key, .packet = packet, .length = (uint32_t)(TW_HEADER_SIZE + size)};
@@ -193,6 +206,8 @@ static void fuzz_sealed(struct bench *bench, const uint8_t *data, size_t size)
     bool authentic = outcome == TW_OUTCOME_ACCEPTED || outcome == TW_OUTCOME_FRAME_MALFORMED ||
                      outcome == TW_OUTCOME_FRAME_RANGE;
     TW_ASSERT(authentic == (data[2] == 0));
+    const struct tw_session_body *body = &bench->sessions.bodies[bench->slot];
+    TW_ASSERT(body->receive_flag == (authentic ? bench->flag : 0));
     if (!authentic)
         return;
     /* The same packet again is a replay, whatever it held. */
@@ -205,7 +220,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static struct bench bench;
     if (size == 0)
         return 0;
-    install(&bench, (data[0] & 4) != 0);
+    install(&bench, (data[0] & 4) != 0, (data[0] & 8) != 0);
     if ((data[0] & 1) == 0)
         fuzz_raw(&bench, data + 1, size - 1, (data[0] & 2) != 0);
     else

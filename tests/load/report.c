@@ -210,6 +210,7 @@ struct tally {
     uint64_t hashes_checked_min;
     double walker_moved_min_m;
     uint32_t connected_ever, never_compared, walkers, entity_changes;
+    uint32_t key_phase_min, key_phase_max;
     uint32_t closed_by_server[TW_CLOSE_COUNT];
 };
 
@@ -217,6 +218,7 @@ static struct tally tally_up(const struct tw_load_bots *bots)
 {
     struct tally found = {.inputs_applied_min = UINT64_MAX,
                           .hashes_checked_min = UINT64_MAX,
+                          .key_phase_min = UINT32_MAX,
                           .walker_moved_min_m = 1e18};
     for (uint32_t i = 0; i < bots->count; i++) {
         const struct tw_load_bot *bot = &bots->bots[i];
@@ -227,6 +229,10 @@ static struct tally tally_up(const struct tw_load_bots *bots)
             found.inputs_applied_min = applied;
         if (statistics.hashes_checked < found.hashes_checked_min)
             found.hashes_checked_min = statistics.hashes_checked;
+        if (statistics.key_phase < found.key_phase_min)
+            found.key_phase_min = statistics.key_phase;
+        if (statistics.key_phase > found.key_phase_max)
+            found.key_phase_max = statistics.key_phase;
         found.connected_ever += bot->connected_ever;
         found.never_compared += bot->connected_ever && statistics.hashes_checked == 0;
         found.walkers += bot->walks;
@@ -307,7 +313,8 @@ static void print_summary_json(const struct tw_load_bots *bots, const struct tw_
         sums->inputs, sums->inputs_applied, tally->inputs_applied_min, sums->snapshots,
         sums->snapshots_lost, sums->snapshots_incomplete, sums->rejected, bots->try_again,
         sums->hashes_checked, tally->hashes_checked_min, sums->hashes_wrong, tally->never_compared);
-    printf("\"rebinds\":%u,\"entity_changes\":%u,", bots->rebinds, tally->entity_changes);
+    printf("\"rebinds\":%u,\"entity_changes\":%u,\"key_phase_min\":%u,\"key_phase_max\":%u,",
+           bots->rebinds, tally->entity_changes, tally->key_phase_min, tally->key_phase_max);
     if (bots->options->talk)
         print_talk(bots);
     printf("\"moved_m\":%.1f,\"walker_moved_min_m\":%.1f,\"rtt_p50_us\":%" PRIu64

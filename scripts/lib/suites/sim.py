@@ -13,15 +13,16 @@ def run(report, long_run):
     if directory:
         meson.test(report, "sim", directory, ["sim"], unit.SANITIZER_ENVIRONMENT)
         if long_run:
-            _run_long(report, directory)
+            _run_long(report, directory, "transport")
+            _run_long(report, directory, "phases")
 
 
-def _run_long(report, directory):
-    """The transport with 1,000 seeds a test."""
+def _run_long(report, directory, name):
+    """Transport and key phases with many more seeds a test."""
     watch = shell.Stopwatch()
-    status, output = shell.run([directory / "tests/sim/test_sim_transport", "--long"],
+    status, output = shell.run([directory / f"tests/sim/test_sim_{name}", "--long"],
                                env=unit.SANITIZER_ENVIRONMENT, timeout_s=LONG_S)
     if status != 0:
-        report.add_failure("sim: transport --long", output)
+        report.add_failure(f"sim: {name} --long", output)
     else:
-        report.add_pass("sim: transport --long", watch.seconds())
+        report.add_pass(f"sim: {name} --long", watch.seconds())

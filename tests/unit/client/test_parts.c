@@ -4,6 +4,7 @@
 #include "dataplane/client/clock.h"
 #include "dataplane/client/inputs.h"
 #include "dataplane/client/link.h"
+#include "dataplane/client/session.h"
 #include "tests/load/agreement.h"
 #include "tests/load/demux.h"
 #include "tests/unit/client/testing.h"
@@ -191,6 +192,42 @@ static void test_link_is_directional(void **state)
     assert_int_equal(tw_client_link_open(&server, packet, size, 0), TW_CLIENT_LINK_FOREIGN);
 }
 
+/* A session wipes the key of the phase before 5 s after it went on. */
+static void test_session_forgets_old_keys(void **state)
+{
+    (void)state;
+    static struct tw_client_session session;
+    static _Alignas(64) uint8_t blocks[65536], view[65536];
+    struct tw_client_statistics statistics = {0};
+    struct tw_client_event queue[16];
+    struct tw_client_events events;
+    struct tw_block_pool pool;
+    struct tw_session_secrets secrets;
+    struct tw_welcome welcome = {
+        .connection_id = 7, .tick_hz = 60, .suite = TW_SUITE_CHACHA20_POLY1305};
+    uint8_t packet[TW_DATAGRAM_MAX];
+    memset(&secrets, 7, sizeof(secrets));
+    assert_true(tw_block_pool_footprint(16) <= sizeof(blocks));
+    assert_true(tw_view_footprint(16) <= sizeof(view));
+    tw_block_pool_init(&pool, blocks, 16);
+    tw_client_events_init(&events, queue, 16);
+    struct tw_client_session_config config = {.backend = tw_aead_sodium(),
+                                              .secrets = &secrets,
+                                              .welcome = &welcome,
+                                              .view = tw_view_init(view, 16),
+                                              .pool = &pool,
+                                              .events = &events,
+                                              .statistics = &statistics};
+    assert_true(tw_client_session_init(&session, &config, 1000000));
+    struct tw_phase_client *keys = &session.link.keys;
+    tw_phase_client_opened(keys, TW_FLAG_KEY_PHASE, 1, 2, 1000000);
+    (void)tw_client_session_write(&session, packet, 1000000 + TW_PHASE_OLD_US - 1u);
+    assert_false(sodium_is_zero((const uint8_t *)&keys->receive[0], sizeof(keys->receive[0])));
+    (void)tw_client_session_write(&session, packet, 1000000 + TW_PHASE_OLD_US);
+    assert_true(sodium_is_zero((const uint8_t *)&keys->receive[0], sizeof(keys->receive[0])));
+    tw_client_session_wipe(&session);
+}
+
 static void test_link_renames(void **state)
 {
     (void)state;
@@ -283,6 +320,7 @@ int main(void)
         cmocka_unit_test(test_inputs_list),
         cmocka_unit_test(test_link_numbers_run_out),
         cmocka_unit_test(test_link_is_directional),
+        cmocka_unit_test(test_session_forgets_old_keys),
         cmocka_unit_test(test_link_renames),
         cmocka_unit_test(test_demux),
         cmocka_unit_test(test_agreement_is_overdue_after_3_s),

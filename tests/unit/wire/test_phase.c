@@ -308,6 +308,24 @@ static void a_forged_bit_costs_a_failed_open_and_moves_nothing(void **state)
     assert_int_equal(ends->client.keys.number, 1);
 }
 
+/* Old keys are there, but a number between the first and the newest of the phase is not theirs. */
+static void numbers_in_the_middle_are_of_no_other_phase(void **state)
+{
+    (void)state;
+    struct ends *ends = make_ends(TW_SUITE_CHACHA20_POLY1305);
+    exchange(ends);
+    pass(ends, PHASE_S * SECOND_NS);
+    exchange(ends);
+    exchange(ends);
+    ends->client.next_sequence = ends->server.next_sequence = 100;
+    exchange(ends);
+    uint64_t opens = ends->server.opens;
+    assert_int_equal(to_server(ends, forged(from_client(ends), 50)), SERVER_LINK_PHASE);
+    assert_int_equal(ends->server.opens, opens);
+    assert_int_equal(to_client(ends, forged(from_server(ends), 50)), TW_CLIENT_LINK_PHASE);
+    assert_int_equal(to_client(ends, forged(from_server(ends), 1)), TW_CLIENT_LINK_REPLAYED);
+}
+
 /* A client that seals in the next phase before the server did is not heard. */
 static void only_a_server_starts(void **state)
 {
@@ -383,6 +401,7 @@ int main(void)
         cmocka_unit_test(short_phases_give_old_keys_up_early),
         cmocka_unit_test(replays_across_phases_stay_replays),
         cmocka_unit_test(a_forged_bit_costs_a_failed_open_and_moves_nothing),
+        cmocka_unit_test(numbers_in_the_middle_are_of_no_other_phase),
         cmocka_unit_test(only_a_server_starts),
         cmocka_unit_test(a_client_cannot_go_back),
         cmocka_unit_test(a_client_that_never_follows_is_given_up),
