@@ -18,7 +18,7 @@
 #include <cmocka.h>
 #include <sodium.h>
 
-#define CLIENT        0u
+#define CLIENT        0u /* also the paths of what they send */
 #define SERVER        1u
 #define STEP_US       1000u
 #define SECOND_US     UINT64_C(1000000)
@@ -49,7 +49,7 @@ struct world {
         }                                                                                          \
     } while (0)
 
-static struct world *create(const struct net_profile *profile, uint64_t seed, uint64_t packets)
+static struct world *create(const struct impair_profile *profile, uint64_t seed, uint64_t packets)
 {
     static struct world world;
     struct tw_session_secrets secrets;
@@ -74,7 +74,7 @@ static void send(struct world *world, uint32_t from)
     memset(packet + TW_HEADER_SIZE, (int)(number & 0xff), PLAINTEXT);
     size_t size = from == CLIENT ? tw_client_link_seal(&world->client, packet, PLAINTEXT)
                                  : server_link_seal(&world->server, packet, PLAINTEXT);
-    net_send(world->net, from, 1u - from, packet, size, world->now_us);
+    net_send(world->net, from, packet, size, world->now_us);
 }
 
 static void note_accepted(struct world *world, uint32_t from, const uint8_t *packet)
@@ -132,7 +132,7 @@ static void run(struct world *world, uint64_t us)
     for (uint64_t end_us = world->now_us + us; world->now_us < end_us;) {
         world->now_us += STEP_US;
         while (net_receive(world->net, world->now_us, &delivery)) {
-            if (delivery.to == SERVER)
+            if (delivery.path == CLIENT)
                 receive_at_server(world, &delivery);
             else
                 receive_at_client(world, &delivery);
@@ -151,18 +151,18 @@ static void run(struct world *world, uint64_t us)
 
 /* Damage apart, the only packets that may be lost are those that the network lost, and those of a
  * phase whose key a later one took. */
-static void play(const struct net_profile *profile, uint64_t packets, uint32_t phases_min)
+static void play(const struct impair_profile *profile, uint64_t packets, uint32_t phases_min)
 {
     uint64_t old = 0;
     for (uint32_t i = 0; i < seeds; i++) {
         struct world *world = create(profile, first_seed + i * SEED_DISTANCE, packets);
         run(world, 60 * SECOND_US);
-        const struct net_statistics *net = net_get_statistics(world->net);
+        struct impair_statistics net = net_statistics(world->net);
         CHECK(world, world->client.keys.number >= phases_min);
         CHECK(world, world->accepted[CLIENT] > 500 && world->accepted[SERVER] > 150);
         uint64_t rejected = world->forged[CLIENT] + world->forged[SERVER] + world->keyless[CLIENT] +
                             world->keyless[SERVER];
-        CHECK(world, rejected <= net->corrupted);
+        CHECK(world, rejected <= net.corrupted);
         old += world->server.opened_old;
         net_destroy(world->net);
     }
@@ -172,14 +172,14 @@ static void play(const struct net_profile *profile, uint64_t packets, uint32_t p
 static void test_every_profile(void **state)
 {
     (void)state;
-    for (uint32_t i = 0; i < net_profile_count; i++)
-        play(&net_profiles[i], 300, 5);
+    for (uint32_t i = 0; i < impair_profile_count; i++)
+        play(&impair_profiles[i], 300, 5);
 }
 
 static void test_loss_and_reordering(void **state)
 {
     (void)state;
-    struct net_profile profile = *net_profile_find("fiber");
+    struct impair_profile profile = *impair_profile_find("fiber");
     profile.name = "20 percent loss, reordering, copies, damage";
     profile.loss_ppm = 200000;
     profile.jitter_us = 40000;
@@ -195,7 +195,7 @@ static void test_outage_across_a_change(void **state)
     (void)state;
     for (uint32_t i = 0; i < seeds; i++) {
         struct world *world =
-            create(net_profile_find("fiber"), first_seed + i * SEED_DISTANCE, 300);
+            create(impair_profile_find("fiber"), first_seed + i * SEED_DISTANCE, 300);
         run(world, 4 * SECOND_US + i * 200000u);
         net_outage(world->net, world->now_us + 4 * SECOND_US);
         run(world, 5 * SECOND_US);
@@ -211,20 +211,18 @@ static void test_outage_across_a_change(void **state)
 
 /* What the server says of the next phase never arrives, for a while: the client goes on as it was,
  * the server opens it, and nobody starts another phase. */
-static bool drop_new_phase(void *context, uint32_t from, uint32_t to, const uint8_t *bytes,
-                           size_t size)
+static bool drop_new_phase(void *context, uint32_t path, const uint8_t *bytes, size_t size)
 {
     const struct world *world = context;
-    (void)to;
     (void)size;
-    return from == SERVER && bytes[TW_HEADER_FLAGS] == TW_FLAG_KEY_PHASE &&
+    return path == SERVER && bytes[TW_HEADER_FLAGS] == TW_FLAG_KEY_PHASE &&
            world->now_us < 6 * SECOND_US;
 }
 
 static void test_the_news_gets_lost(void **state)
 {
     (void)state;
-    struct world *world = create(net_profile_find("fiber"), first_seed, 100);
+    struct world *world = create(impair_profile_find("fiber"), first_seed, 100);
     net_set_pattern(world->net, drop_new_phase, world);
     /* A client that hears nothing for longer than a phase's packets would be given up. */
     world->server.limits.packets = 200;
