@@ -4,8 +4,8 @@
  *
  * Byte 0 of the input chooses: bit 0 clear: the rest is a raw frame (bit 1: the network card has
  * called the checksums good). Bit 0 set: the rest is plaintext that is sealed for a real session,
- * framed (bit 2: over IPv6; bit 3: in a key phase that the server has just started), and then bent in
- * one place; a bent packet must never be accepted, and moves no phase.
+ * framed (bit 2: over IPv6; bit 3: in a key phase that the server has just started), and then
+ * bent in one place; a bent packet must never be accepted, and moves no phase.
  */
 #include "dataplane/gate/arp.h"
 #include "dataplane/gate/icmp.h"
