@@ -197,25 +197,23 @@ static void test_session_forgets_old_keys(void **state)
 {
     (void)state;
     static struct tw_client_session session;
-    static _Alignas(64) uint8_t blocks[65536], view[65536];
+    static struct tw_channels_pool channels; /* no message comes */
+    static _Alignas(64) uint8_t view[65536];
     struct tw_client_statistics statistics = {0};
     struct tw_client_event queue[16];
     struct tw_client_events events;
-    struct tw_block_pool pool;
     struct tw_session_secrets secrets;
     struct tw_welcome welcome = {
         .connection_id = 7, .tick_hz = 60, .suite = TW_SUITE_CHACHA20_POLY1305};
     uint8_t packet[TW_DATAGRAM_MAX];
     memset(&secrets, 7, sizeof(secrets));
-    assert_true(tw_block_pool_footprint(16) <= sizeof(blocks));
     assert_true(tw_view_footprint(16) <= sizeof(view));
-    tw_block_pool_init(&pool, blocks, 16);
     tw_client_events_init(&events, queue, 16);
     struct tw_client_session_config config = {.backend = tw_aead_sodium(),
                                               .secrets = &secrets,
                                               .welcome = &welcome,
                                               .view = tw_view_init(view, 16),
-                                              .pool = &pool,
+                                              .channels = &channels,
                                               .events = &events,
                                               .statistics = &statistics};
     assert_true(tw_client_session_init(&session, &config, 1000000));
