@@ -31,6 +31,7 @@ import test_configuration  # noqa: E402
 import test_filters  # noqa: E402
 import test_floods  # noqa: E402
 import test_fresh_machine  # noqa: E402
+import test_handover  # noqa: E402
 import test_handshake  # noqa: E402
 import test_hostile  # noqa: E402
 import test_impair  # noqa: E402
@@ -48,7 +49,7 @@ import test_tokens  # noqa: E402
 
 IN_PAIRS = [test_configuration, test_cli, test_python_client, test_handshake, test_tokens,
             test_hostile, test_impair, test_ipv6, test_ports, test_privileges, test_rekey,
-            test_roaming]
+            test_roaming, test_handover]
 ALONE = [test_filters, test_telemetry, test_budgets, test_lab, test_floods, test_loss,
          test_messages, test_clients, test_fresh_machine]
 

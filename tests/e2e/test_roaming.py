@@ -76,7 +76,7 @@ def test_a_victim_gets_three_times_at_most(options):
 
 def test_two_workers_keep_players_who_change_ports(options):
     """The kernel teaches a TAP port's queues which flow was answered where, so a flow that moved is
-    with its owner again after the challenge; hand-overs are shown by whole workers over rings."""
+    with its owner again after the challenge; test_handover.py steers them elsewhere."""
     settings = {"engine.workers": 2, "engine.memory_mb": 512}
     with scene.start(options, port="tap", huge=False, settings=settings) as host:
         status, summary = host.bots(host.tokens(CLIENTS), 9, "--rebind", "2").finish(40)
