@@ -38,6 +38,25 @@ static void print_section(const char *title, const json_t *object)
     tw_table_print(stdout, rows);
 }
 
+/* A list becomes its words. */
+static json_t *member_cell(const json_t *object, const char *name)
+{
+    json_t *member = json_object_get(object, name);
+    if (!json_is_array(member))
+        return tw_table_cell(member);
+    char text[256] = "";
+    size_t length = 0, index;
+    json_t *word;
+    json_array_foreach(member, index, word)
+    {
+        int more = snprintf(text + length, sizeof(text) - length, "%s%s", index == 0 ? "" : " ",
+                            json_string_value(word));
+        if (more > 0 && (size_t)more < sizeof(text) - length)
+            length += (size_t)more;
+    }
+    return json_string(text);
+}
+
 static void print_workers(const json_t *workers)
 {
     json_t *rows = json_pack("[[s, s, s, s, s, s, s]]", "WORKER", "CORE", "MODE", "RECEIVED",
@@ -59,25 +78,46 @@ static void print_workers(const json_t *workers)
     fputc('\n', stdout);
 }
 
-static void print_statistics(const json_t *stats)
+/* One row for each of a list of objects: the titles, then these members. */
+static void print_rows(const json_t *list, const char *const *titles, const char *const *members)
 {
-    json_t *rows = json_pack("[[s, s, s, s, s, s, s, s]]", "PORT", "DRIVER", "MAC", "ADDRESS",
-                             "IPV6", "RECEIVED", "SENT", "MISSED");
+    json_t *rows = json_array();
+    json_t *row = json_array();
+    for (size_t i = 0; titles[i]; i++)
+        (void)json_array_append_new(row, json_string(titles[i]));
+    (void)json_array_append_new(rows, row);
     size_t index;
-    json_t *port;
-    json_array_foreach(json_object_get(stats, "ports"), index, port)
+    json_t *object;
+    json_array_foreach((json_t *)(uintptr_t)list, index, object)
     {
-        (void)json_array_append_new(
-            rows, json_pack("[O, O, O, O, o, o, o, o]", json_object_get(port, "name"),
-                            json_object_get(port, "driver"), json_object_get(port, "mac"),
-                            json_object_get(port, "address"),
-                            tw_table_cell(json_object_get(port, "address6")),
-                            tw_table_cell(json_object_get(port, "rx_packets")),
-                            tw_table_cell(json_object_get(port, "tx_packets")),
-                            tw_table_cell(json_object_get(port, "missed"))));
+        row = json_array();
+        for (size_t i = 0; members[i]; i++)
+            (void)json_array_append_new(row, member_cell(object, members[i]));
+        (void)json_array_append_new(rows, row);
     }
     tw_table_print(stdout, rows);
     fputc('\n', stdout);
+}
+
+static void print_ports(const json_t *ports)
+{
+    static const char *const titles[] = {"PORT",     "DRIVER", "MAC",    "ADDRESS", "IPV6",
+                                         "RECEIVED", "SENT",   "MISSED", NULL};
+    static const char *const members[] = {
+        "name", "driver", "mac", "address", "address6", "rx_packets", "tx_packets", "missed", NULL};
+    static const char *const life_titles[] = {
+        "PORT", "STATE",  "MBIT/S", "LINK DOWNS", "RESETS",           "FAILED",
+        "MTU",  "QUEUES", "OF",     "HASHED BY",  "DONE BY THE PORT", NULL};
+    static const char *const life[] = {"name",       "state",          "link_mbps", "link_downs",
+                                       "resets",     "reset_failures", "mtu",       "queues",
+                                       "queues_max", "hashes",         "features",  NULL};
+    print_rows(ports, titles, members);
+    print_rows(ports, life_titles, life);
+}
+
+static void print_statistics(const json_t *stats)
+{
+    print_ports(json_object_get(stats, "ports"));
     print_workers(json_object_get(stats, "worker"));
     print_section("STATISTICS", stats);
 }

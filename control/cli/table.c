@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#define COLUMNS_MAX 8u
+#define COLUMNS_MAX 12u
 
 static const char *cell(const json_t *row, size_t column)
 {

@@ -63,7 +63,7 @@ static bool stats_ok(const union tw_agent_message *message)
     for (uint32_t i = 0; i < stats->ports; i++) {
         const struct tw_agent_port *port = &stats->port[i];
         if (!text_ok(port->name, sizeof(port->name)) ||
-            !text_ok(port->driver, sizeof(port->driver)))
+            !text_ok(port->driver, sizeof(port->driver)) || port->state >= TW_PORT_STATE_COUNT)
             return false;
     }
     return true;

@@ -31,6 +31,7 @@ union tw_agent_outgoing {
     struct tw_agent_lab_commit lab_commit;
     struct tw_agent_control_hello control_hello;
     struct tw_agent_filter_change filter_change;
+    struct tw_agent_port_reset port_reset;
 };
 
 struct tw_agent_queue {

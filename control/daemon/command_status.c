@@ -69,7 +69,37 @@ static double percent(uint64_t part, uint64_t whole)
     return whole == 0 ? 0.0 : (double)(part * 1000u / whole) / 10.0;
 }
 
-/* [{name, driver, mac, address, address6, counters}] */
+/* Names of the bits that are set. */
+static json_t *set_json(uint32_t set, const char *const *names, uint32_t count)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < count; i++) {
+        if ((set & 1u << i) != 0)
+            (void)json_array_append_new(list, json_string(names[i]));
+    }
+    return list;
+}
+
+/* What was agreed with the driver, and what became of it. */
+static void add_port_life(json_t *object, const struct tw_agent_port *port)
+{
+    (void)json_object_set_new(object, "state", json_string(tw_port_state_name[port->state]));
+    set_u64(object, "link_mbps", port->link_mbps);
+    set_u64(object, "link_downs", port->link_downs);
+    set_u64(object, "resets", port->resets);
+    set_u64(object, "reset_failures", port->reset_failures);
+    set_u64(object, "mtu", port->mtu);
+    set_u64(object, "queues", port->queues);
+    set_u64(object, "queues_max", port->queues_max);
+    set_u64(object, "rx_descriptors", port->rx_descriptors);
+    set_u64(object, "tx_descriptors", port->tx_descriptors);
+    (void)json_object_set_new(
+        object, "features", set_json(port->features, tw_port_feature_name, TW_PORT_FEATURE_COUNT));
+    (void)json_object_set_new(object, "hashes",
+                              set_json(port->hashes, tw_port_hash_name, TW_PORT_HASH_COUNT));
+}
+
+/* [{name, driver, mac, address, address6, life, plan, counters}] */
 static json_t *ports_json(const struct tw_daemon *daemon)
 {
     json_t *list = json_array();
@@ -83,6 +113,7 @@ static json_t *ports_json(const struct tw_daemon *daemon)
             json_pack("{s:s, s:s, s:s, s:o, s:o}", "name", port->name, "driver", port->driver,
                       "mac", mac_text, "address", ipv4_json(&daemon->config.ports[i]), "address6",
                       ipv6_json(&daemon->config.ports[i]));
+        add_port_life(object, port);
         set_u64(object, "rx_packets", port->rx_packets);
         set_u64(object, "tx_packets", port->tx_packets);
         set_u64(object, "missed", port->missed);

@@ -15,6 +15,7 @@ static const struct {
     {"status", tw_command_status},
     {"drops", tw_command_drops},
     {"debug.space", tw_command_debug_space},
+    {"port.reset", tw_command_port_reset},
     {"session.list", tw_command_session_list},
     {"session.show", tw_command_session_show},
     {"session.kick", tw_command_session_kick},

@@ -38,6 +38,7 @@ bool tw_call_account(struct tw_call *call, const char *name, struct tw_account *
 void tw_command_status(struct tw_call *call);
 void tw_command_drops(struct tw_call *call);
 void tw_command_debug_space(struct tw_call *call);
+void tw_command_port_reset(struct tw_call *call);
 void tw_command_session_list(struct tw_call *call);
 void tw_command_session_show(struct tw_call *call);
 void tw_command_session_kick(struct tw_call *call);

@@ -314,6 +314,8 @@ static size_t expected_length(uint16_t type)
         return sizeof(struct tw_agent_lab_commit);
     case TW_AGENT_FILTER_CHANGE:
         return sizeof(struct tw_agent_filter_change);
+    case TW_AGENT_PORT_RESET:
+        return sizeof(struct tw_agent_port_reset);
     default:
         return 0;
     }
@@ -344,6 +346,10 @@ enum tw_agent_action tw_agent_protocol_receive(struct tw_agent_protocol *protoco
     case TW_AGENT_FILTER_CHANGE:
         return filter_change_is_sane(&message->filter_change) ? TW_AGENT_ACTION_FILTER
                                                               : odd(protocol);
+    case TW_AGENT_PORT_RESET:
+        return memchr(message->port_reset.name, 0, sizeof(message->port_reset.name)) != NULL
+                   ? TW_AGENT_ACTION_PORT_RESET
+                   : odd(protocol);
     default:
         return TW_AGENT_ACTION_QUERY;
     }

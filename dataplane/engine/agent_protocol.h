@@ -44,13 +44,14 @@ struct tw_agent_protocol_counters {
 /* What the caller has to do about a received message. */
 enum tw_agent_action {
     TW_AGENT_ACTION_NONE,
-    TW_AGENT_ACTION_LINKED, /* tell the workers */
-    TW_AGENT_ACTION_REPLY,  /* message->handshake_reply is well-formed */
-    TW_AGENT_ACTION_KICK,   /* message->session_kick is well-formed */
-    TW_AGENT_ACTION_QUERY,  /* message->session_query is well-formed */
-    TW_AGENT_ACTION_LAB,    /* one of message->lab_*, of the right size */
-    TW_AGENT_ACTION_FILTER, /* message->filter_change is well-formed, its rules are valid */
-    TW_AGENT_ACTION_CLOSE,  /* close the link: odd message or refused */
+    TW_AGENT_ACTION_LINKED,     /* tell the workers */
+    TW_AGENT_ACTION_REPLY,      /* message->handshake_reply is well-formed */
+    TW_AGENT_ACTION_KICK,       /* message->session_kick is well-formed */
+    TW_AGENT_ACTION_QUERY,      /* message->session_query is well-formed */
+    TW_AGENT_ACTION_LAB,        /* one of message->lab_*, of the right size */
+    TW_AGENT_ACTION_FILTER,     /* message->filter_change is well-formed, its rules are valid */
+    TW_AGENT_ACTION_PORT_RESET, /* message->port_reset is well-formed */
+    TW_AGENT_ACTION_CLOSE,      /* close the link: odd message or refused */
 };
 
 /* 0 if a queue is empty or above 2^20. */

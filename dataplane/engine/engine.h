@@ -14,6 +14,7 @@
 #include "dataplane/crypto/aead_select.h"
 #include "dataplane/engine/port.h"
 #include "dataplane/engine/shard_loop.h"
+#include "dataplane/gate/port_orders.h"
 #include "dataplane/gate/worker.h"
 
 struct tw_engine {
@@ -31,6 +32,7 @@ struct tw_engine {
     bool aead_threads;                             /* the worker lcores have started it */
     struct rte_ring *rings[TW_TOPOLOGY_RINGS_MAX]; /* as in the topology */
     struct tw_worker *workers[TW_WORKERS_MAX];
+    struct tw_port_orders port_orders[TW_WORKERS_MAX];
     struct tw_worker_counters *worker_counters[TW_WORKERS_MAX];
     struct tw_shard_loop *shards[TW_SHARDS_MAX];
     struct tw_shard_counters *shard_counters[TW_SHARDS_MAX];

@@ -29,8 +29,8 @@ static void print_help(FILE *out)
           "\n"
           "Prints one JSON line when it is live and one with all counters when it ended.\n"
           "SIGTERM or SIGINT: tells the clients and ends; a second one ends at once.\n"
-          "Exit status: 0 ended in good order, 1 could not start, 2 wrong command line or\n"
-          "configuration.\n",
+          "Exit status: 0 ended in good order, 1 could not start or lost its last port, 2 wrong\n"
+          "command line or configuration.\n",
           out);
 }
 
@@ -162,10 +162,10 @@ static int run(const struct tw_config *config, const struct tw_topology *topolog
         return EXIT_START;
     }
     print_ready(&engine);
-    tw_main_loop_run(loop);
+    bool good = tw_main_loop_run(loop);
     tw_main_loop_destroy(loop);
     tw_engine_stop(&engine);
-    return EXIT_SUCCESS;
+    return good ? EXIT_SUCCESS : EXIT_START;
 }
 
 int main(int argc, char **argv)

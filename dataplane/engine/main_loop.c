@@ -7,6 +7,7 @@
 #include "dataplane/engine/filters.h"
 #include "dataplane/engine/lab_import.h"
 #include "dataplane/engine/neighbour_table.h"
+#include "dataplane/engine/port_watch.h"
 #include "dataplane/engine/stats.h"
 #include "dataplane/engine/telemetry.h"
 #include "dataplane/gate/mailbox.h"
@@ -55,6 +56,8 @@ struct tw_main_loop {
     struct tw_agent_link link;
     uint64_t link_epoch; /* the link that is being or was resynced */
     bool told_linked;
+    bool stopping;
+    bool no_port_left;
     struct tw_lab_import *lab;
     struct tw_neighbour_table neighbours[TW_PORTS_MAX][FAMILIES]; /* by interface */
     struct tw_filters *filters;
@@ -341,6 +344,10 @@ static void obey(struct tw_main_loop *loop, enum tw_agent_action action, uint64_
         loop->command.query = message->session_query.query;
         (void)command(loop, worker, TW_COMMAND_QUERY);
         break;
+    case TW_AGENT_ACTION_PORT_RESET:
+        /* A name that is no port's any more: whoever asked sees that nothing happens. */
+        (void)tw_port_watch_reset(loop->engine, message->port_reset.name);
+        break;
     case TW_AGENT_ACTION_LAB:
         tw_lab_import_receive(loop->lab, message);
         break;
@@ -426,6 +433,8 @@ static void run_timers(struct tw_main_loop *loop, uint64_t now_ns)
 
 void tw_main_loop_turn(struct tw_main_loop *loop, uint64_t now_ns)
 {
+    if (!loop->stopping)
+        loop->no_port_left = !tw_port_watch_turn(loop->engine, now_ns);
     run_timers(loop, now_ns);
     drain_events(loop, now_ns);
     tw_agent_link_send(&loop->link, now_ns);
@@ -623,6 +632,7 @@ static void print_final(const struct tw_main_loop *loop)
 static void stop(struct tw_main_loop *loop)
 {
     uint64_t deadline_ns = tw_clock_now_ns() + STOP_NS;
+    loop->stopping = true;
     for (uint32_t worker = 0; worker < loop->workers; worker++)
         loop->mailboxes[worker].owes_close = true;
     while (tw_clock_now_ns() < deadline_ns && !is_drained(loop)) {
@@ -644,14 +654,17 @@ static void stop(struct tw_main_loop *loop)
     print_final(loop);
 }
 
-void tw_main_loop_run(struct tw_main_loop *loop)
+bool tw_main_loop_run(struct tw_main_loop *loop)
 {
     int signal_fd = open_signals();
     TW_ASSERT(signal_fd >= 0);
     do
         tw_main_loop_turn(loop, tw_clock_now_ns());
-    while (!wait_for_work(loop, signal_fd));
+    while (!loop->no_port_left && !wait_for_work(loop, signal_fd));
+    if (loop->no_port_left)
+        fputs("tickwire-engine: no port is left; ending\n", stderr);
     close(signal_fd);
     arm_second_signal();
     stop(loop);
+    return !loop->no_port_left;
 }

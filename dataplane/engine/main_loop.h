@@ -26,7 +26,8 @@ void tw_main_loop_destroy(struct tw_main_loop *loop);
 void tw_main_loop_turn(struct tw_main_loop *loop, uint64_t now_ns);
 
 /* Runs until SIGTERM or SIGINT, tells every client (at most 3 s), joins the lcores, flushes to the
- * control plane, and prints the final line to stdout. A second signal exits at once. */
-void tw_main_loop_run(struct tw_main_loop *loop);
+ * control plane, and prints the final line to stdout. A second signal exits at once. False: ended
+ * in the same order, since no port is left. */
+bool tw_main_loop_run(struct tw_main_loop *loop);
 
 #endif

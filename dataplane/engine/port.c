@@ -3,14 +3,22 @@
 
 #include "dataplane/engine/eal.h"
 #include "dataplane/engine/interface_drops.h"
+#include "dataplane/engine/interface_link.h"
 #include "dataplane/engine/pools.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <net/if.h>
+#include <rte_alarm.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+/* Three times what the slowest card is known to take. */
+#define HANG_US (30u * 1000000u)
 
 static bool fail(struct tw_port_error *error, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -45,6 +53,7 @@ static bool configure(struct tw_port *port, struct tw_port_error *error)
     struct rte_eth_conf configuration = {
         .rxmode = {.mtu = plan->mtu, .offloads = plan->rx_offloads},
         .txmode = {.offloads = plan->tx_offloads},
+        .intr_conf = {.lsc = plan->link_events ? 1 : 0},
     };
     if (plan->hashes != 0) {
         configuration.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
@@ -60,17 +69,18 @@ static bool configure(struct tw_port *port, struct tw_port_error *error)
 
 static bool set_up_queues(struct tw_port *port, struct tw_port_error *error)
 {
-    uint16_t rx_descriptors = TW_TOPOLOGY_RX_DESCRIPTORS;
-    uint16_t tx_descriptors = TW_TOPOLOGY_TX_DESCRIPTORS;
-    int result = rte_eth_dev_adjust_nb_rx_tx_desc(port->id, &rx_descriptors, &tx_descriptors);
+    port->rx_descriptors = TW_TOPOLOGY_RX_DESCRIPTORS;
+    port->tx_descriptors = TW_TOPOLOGY_TX_DESCRIPTORS;
+    int result =
+        rte_eth_dev_adjust_nb_rx_tx_desc(port->id, &port->rx_descriptors, &port->tx_descriptors);
     if (result != 0)
         return fail(error, "port %s (%s) has no usable queue size: %s", port->name, port->driver,
                     rte_strerror(-result));
     for (uint16_t queue = 0; queue < port->plan.queues; queue++) {
-        result = rte_eth_rx_queue_setup(port->id, queue, rx_descriptors, (unsigned int)port->socket,
-                                        NULL, port->rx_pools[queue]);
+        result = rte_eth_rx_queue_setup(port->id, queue, port->rx_descriptors,
+                                        (unsigned int)port->socket, NULL, port->rx_pools[queue]);
         if (result == 0)
-            result = rte_eth_tx_queue_setup(port->id, queue, tx_descriptors,
+            result = rte_eth_tx_queue_setup(port->id, queue, port->tx_descriptors,
                                             (unsigned int)port->socket, NULL);
         if (result != 0)
             return fail(error, "port %s (%s) refused queue pair %u of %u: %s", port->name,
@@ -112,6 +122,40 @@ static void find_interface(struct tw_port *port, const struct rte_eth_dev_info *
         port->interface[0] = '\0';
 }
 
+static const enum rte_eth_event_type events[] = {RTE_ETH_EVENT_INTR_LSC, RTE_ETH_EVENT_INTR_RESET,
+                                                 RTE_ETH_EVENT_RECOVERY_FAILED,
+                                                 RTE_ETH_EVENT_INTR_RMV};
+#define EVENT_COUNT (sizeof(events) / sizeof(events[0]))
+
+/* In the driver's thread, which alone counts here: main looks when it comes round. */
+static int on_event(uint16_t id, enum rte_eth_event_type event, void *argument, void *told)
+{
+    (void)id;
+    (void)told;
+    struct tw_port_events *counts = argument;
+    _Atomic uint32_t *count = event == RTE_ETH_EVENT_INTR_LSC   ? &counts->link
+                              : event == RTE_ETH_EVENT_INTR_RMV ? &counts->removals
+                                                                : &counts->resets;
+    atomic_fetch_add_explicit(count, 1, memory_order_release);
+    return 0;
+}
+
+static bool listen_to_events(struct tw_port *port, struct tw_port_error *error)
+{
+    for (size_t i = 0; i < EVENT_COUNT; i++) {
+        int result = rte_eth_dev_callback_register(port->id, events[i], on_event, &port->events);
+        if (result != 0)
+            return fail(error, "port %s (%s) tells no events: %s", port->name, port->driver,
+                        rte_strerror(-result));
+    }
+    return true;
+}
+
+static uint16_t smaller(uint16_t a, uint16_t b)
+{
+    return a < b ? a : b;
+}
+
 bool tw_port_open(struct tw_port *port, uint32_t index, const char *device,
                   const struct tw_topology *topology, struct tw_port_error *error)
 {
@@ -142,12 +186,14 @@ bool tw_port_open(struct tw_port *port, uint32_t index, const char *device,
         .rx_offloads = info.rx_offload_capa,
         .tx_offloads = info.tx_offload_capa,
         .hashes = info.flow_type_rss_offloads,
+        .link_events = (*info.dev_flags & RTE_ETH_DEV_INTR_LSC) != 0,
     };
+    port->max_queues = smaller(info.max_rx_queues, info.max_tx_queues);
     struct tw_port_plan_error plan_error;
     if (!tw_port_plan_make(&port->plan, &facts, topology->workers, &plan_error))
         return fail(error, "%s", plan_error.message);
     if (!create_pools(port, topology, error) || !configure(port, error) ||
-        !set_up_queues(port, error))
+        !set_up_queues(port, error) || !listen_to_events(port, error))
         return false;
     struct rte_ether_addr mac;
     result = rte_eth_macaddr_get(port->id, &mac);
@@ -158,25 +204,30 @@ bool tw_port_open(struct tw_port *port, uint32_t index, const char *device,
     return true;
 }
 
-bool tw_port_start(struct tw_port *port, struct tw_port_error *error)
+static bool start(struct tw_port *port, struct tw_port_error *error)
 {
     int result = rte_eth_dev_start(port->id);
     if (result != 0)
         return fail(error, "port %s (%s) did not start: %s", port->name, port->driver,
                     rte_strerror(-result));
     port->started = true;
-    if (!check_whole_packets(port, error))
+    return check_whole_packets(port, error);
+}
+
+bool tw_port_start(struct tw_port *port, struct tw_port_error *error)
+{
+    if (!start(port, error))
         return false;
     port->interface_dropped = interface_dropped(port);
     return true;
 }
 
-void tw_port_read_stats(const struct tw_port *port, struct tw_port_stats *stats)
+/* By the driver and the kernel alone. */
+static bool read_driver_stats(const struct tw_port *port, struct tw_port_stats *stats)
 {
-    memset(stats, 0, sizeof(*stats));
     struct rte_eth_stats read;
-    if (!port->configured || rte_eth_stats_get(port->id, &read) != 0)
-        return;
+    if (rte_eth_stats_get(port->id, &read) != 0)
+        return false;
     stats->rx_packets = read.ipackets;
     stats->rx_bytes = read.ibytes;
     stats->tx_packets = read.opackets;
@@ -188,18 +239,112 @@ void tw_port_read_stats(const struct tw_port *port, struct tw_port_stats *stats)
         stats->missed = dropped - port->interface_dropped;
     stats->errors = read.ierrors;
     stats->no_mbuf = read.rx_nombuf;
+    return true;
+}
+
+/* Wraps where `b` is larger, and back when such a difference is subtracted. */
+static struct tw_port_stats difference(const struct tw_port_stats *a, const struct tw_port_stats *b)
+{
+    return (struct tw_port_stats){
+        .rx_packets = a->rx_packets - b->rx_packets,
+        .rx_bytes = a->rx_bytes - b->rx_bytes,
+        .tx_packets = a->tx_packets - b->tx_packets,
+        .tx_bytes = a->tx_bytes - b->tx_bytes,
+        .missed = a->missed - b->missed,
+        .errors = a->errors - b->errors,
+        .no_mbuf = a->no_mbuf - b->no_mbuf,
+    };
+}
+
+void tw_port_read_stats(struct tw_port *port, struct tw_port_stats *stats)
+{
+    struct tw_port_stats now;
+    if (port->started && read_driver_stats(port, &now))
+        port->kept = difference(&now, &port->reset_by);
+    *stats = port->kept;
+}
+
+bool tw_port_read_link(const struct tw_port *port, uint32_t *mbps)
+{
+    struct rte_eth_link link = {0};
+    *mbps = 0;
+    if (rte_eth_link_get_nowait(port->id, &link) != 0)
+        return true; /* a driver without a notion of it */
+    if (link.link_speed != RTE_ETH_SPEED_NUM_UNKNOWN)
+        *mbps = link.link_speed;
+    return link.link_status == RTE_ETH_LINK_UP &&
+           (port->interface[0] == '\0' || tw_interface_has_link(port->interface));
+}
+
+/* ---- reset -------------------------------------------------------------------------------------
+ */
+
+/* In DPDK's interrupt thread; the main thread is in the driver's hands. */
+static void on_hang(void *argument)
+{
+    const struct tw_port *port = argument;
+    fprintf(stderr, "tickwire-engine: port %s (%s) hangs in its reset for %u s; ending\n",
+            port->name, port->driver, HANG_US / 1000000u);
+    tw_eal_abandon();
+    _exit(EXIT_FAILURE);
+}
+
+static bool keep_mac(const struct tw_port *port, struct tw_port_error *error)
+{
+    struct rte_ether_addr mac, wanted;
+    memcpy(wanted.addr_bytes, port->mac, sizeof(wanted.addr_bytes));
+    int result = rte_eth_macaddr_get(port->id, &mac);
+    if (result == 0 && !rte_is_same_ether_addr(&mac, &wanted))
+        result = rte_eth_dev_default_mac_addr_set(port->id, &wanted);
+    return result == 0 || fail(error, "port %s (%s) does not take its MAC address again: %s",
+                               port->name, port->driver, rte_strerror(-result));
+}
+
+/* Stopped afterwards, whatever it was before. */
+static bool renew(struct tw_port *port, struct tw_port_error *error)
+{
+    int result = rte_eth_dev_reset(port->id);
+    if (result == 0)
+        return configure(port, error) && set_up_queues(port, error);
+    /* Virtual ports: queues that are kept are queues that work. */
+    if (result == -ENOTSUP)
+        result = rte_eth_dev_stop(port->id);
+    return result == 0 || fail(error, "port %s (%s) does not let itself be reset: %s", port->name,
+                               port->driver, rte_strerror(-result));
+}
+
+bool tw_port_reset(struct tw_port *port, struct tw_port_error *error)
+{
+    struct tw_port_stats now;
+    tw_port_read_stats(port, &now);
+    port->started = false;
+    bool guarded = rte_eal_alarm_set(HANG_US, on_hang, port) == 0;
+    bool good = renew(port, error) && start(port, error) && keep_mac(port, error);
+    if (guarded)
+        rte_eal_alarm_cancel(on_hang, port);
+    if (good && read_driver_stats(port, &now))
+        port->reset_by = difference(&now, &port->kept);
+    else if (port->started)
+        rte_eth_dev_stop(port->id);
+    port->started = port->started && good;
+    return good;
 }
 
 void tw_port_stop(struct tw_port *port)
 {
-    if (port->started)
+    if (port->started) {
+        struct tw_port_stats last;
+        tw_port_read_stats(port, &last);
         rte_eth_dev_stop(port->id);
+    }
     port->started = false;
 }
 
 void tw_port_close(struct tw_port *port)
 {
     tw_port_stop(port);
+    for (size_t i = 0; port->configured && i < EVENT_COUNT; i++)
+        (void)rte_eth_dev_callback_unregister(port->id, events[i], on_event, &port->events);
     if (port->configured)
         rte_eth_dev_close(port->id);
     port->configured = false;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dataplane/engine/port_plan.h"
 
+#include "tickwire/ports.h"
+
 #include <rte_ethdev.h>
 #include <stdio.h>
 #include <string.h>
@@ -86,5 +88,38 @@ bool tw_port_plan_make(struct tw_port_plan *plan, const struct tw_port_facts *fa
     if (plan->tx_checksum)
         plan->tx_offloads = TX_CHECKSUMS;
     plan->tx_offloads |= facts->tx_offloads & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
+    plan->link_events = facts->link_events && strcmp(facts->driver, "net_tap") != 0;
     return true;
+}
+
+static uint32_t bit(uint32_t number, bool set)
+{
+    return set ? 1u << number : 0;
+}
+
+uint32_t tw_port_plan_features(const struct tw_port_plan *plan)
+{
+    return bit(TW_PORT_FEATURE_RX_CHECKSUM, plan->rx_offloads != 0) |
+           bit(TW_PORT_FEATURE_TX_CHECKSUM, plan->tx_checksum) |
+           bit(TW_PORT_FEATURE_FAST_FREE,
+               (plan->tx_offloads & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE) != 0) |
+           bit(TW_PORT_FEATURE_LINK_EVENTS, plan->link_events);
+}
+
+uint32_t tw_port_plan_hashes(const struct tw_port_plan *plan)
+{
+    static const uint64_t fields[TW_PORT_HASH_COUNT] = {
+        [TW_PORT_HASH_IPV4] = RTE_ETH_RSS_IPV4,
+        [TW_PORT_HASH_IPV4_UDP] = RTE_ETH_RSS_NONFRAG_IPV4_UDP,
+        [TW_PORT_HASH_IPV4_OTHER] = RTE_ETH_RSS_NONFRAG_IPV4_OTHER,
+        [TW_PORT_HASH_IPV6] = RTE_ETH_RSS_IPV6,
+        [TW_PORT_HASH_IPV6_UDP] = RTE_ETH_RSS_NONFRAG_IPV6_UDP,
+        [TW_PORT_HASH_IPV6_OTHER] = RTE_ETH_RSS_NONFRAG_IPV6_OTHER,
+        [TW_PORT_HASH_IPV6_EX] = RTE_ETH_RSS_IPV6_EX,
+        [TW_PORT_HASH_IPV6_UDP_EX] = RTE_ETH_RSS_IPV6_UDP_EX,
+    };
+    uint32_t set = 0;
+    for (uint32_t i = 0; i < TW_PORT_HASH_COUNT; i++)
+        set |= bit(i, (plan->hashes & fields[i]) != 0);
+    return set;
 }

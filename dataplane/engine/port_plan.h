@@ -4,10 +4,11 @@
  * checksums, freeing of sent buffers. Pure: facts in, a plan or one message out.
  *
  *   received checksums   the card's where it offers both IPv4 and UDP, else ours
- *   sent checksums       the same; a port that offers one of the two gets neither
+ *   sent checksums       the same, for IPv6 too; a port that offers one of the two gets neither
  *   fast free            wherever offered: all a queue sends comes from one pool, once referenced
  *   scaling              needed for several queues on a card; a virtual port's peer deals out
  *   jumbo, scattered     never: a packet has to fit one buffer
+ *   link events          wherever offered, but for TAP, which offers them and never tells
  */
 #ifndef TICKWIRE_DATAPLANE_ENGINE_PORT_PLAN_H
 #define TICKWIRE_DATAPLANE_ENGINE_PORT_PLAN_H
@@ -26,6 +27,7 @@ struct tw_port_facts {
     uint64_t rx_offloads; /* RTE_ETH_RX_OFFLOAD_* it can do */
     uint64_t tx_offloads; /* RTE_ETH_TX_OFFLOAD_* */
     uint64_t hashes;      /* RTE_ETH_RSS_* */
+    bool link_events;     /* it says that it tells of link changes */
 };
 
 struct tw_port_plan {
@@ -33,6 +35,7 @@ struct tw_port_plan {
     uint16_t mtu;
     uint64_t rx_offloads, tx_offloads, hashes;
     bool tx_checksum; /* the port finishes IPv4 and UDP checksums */
+    bool link_events; /* it is asked to tell of link changes */
 };
 
 struct tw_port_plan_error {
@@ -43,5 +46,9 @@ struct tw_port_plan_error {
 bool tw_port_plan_make(struct tw_port_plan *plan, const struct tw_port_facts *facts,
                        uint32_t workers, struct tw_port_plan_error *error)
     __attribute__((warn_unused_result));
+
+/* As they are told to operators: bit i is enum tw_port_feature, enum tw_port_hash. */
+uint32_t tw_port_plan_features(const struct tw_port_plan *plan);
+uint32_t tw_port_plan_hashes(const struct tw_port_plan *plan);
 
 #endif

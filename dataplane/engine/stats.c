@@ -71,14 +71,25 @@ static void add_shard(struct tw_agent_stats *out, const struct tw_shard_counters
 }
 
 /* Its own row, and its part of the sums. */
-static void add_port(struct tw_agent_stats *out, struct tw_agent_port *row,
-                     const struct tw_port *port)
+static void add_port(struct tw_agent_stats *out, struct tw_agent_port *row, struct tw_port *port)
 {
     struct tw_port_stats stats;
     tw_port_read_stats(port, &stats);
     snprintf(row->name, sizeof(row->name), "%s", port->name);
     snprintf(row->driver, sizeof(row->driver), "%s", port->driver);
     memcpy(row->mac, port->mac, sizeof(row->mac));
+    row->state = (uint32_t)port->life.state;
+    row->link_mbps = port->link ? port->link_mbps : 0;
+    row->link_downs = port->life.link_downs;
+    row->resets = port->life.resets;
+    row->reset_failures = port->life.reset_failures;
+    row->mtu = port->plan.mtu;
+    row->queues = port->plan.queues;
+    row->queues_max = port->max_queues;
+    row->rx_descriptors = port->rx_descriptors;
+    row->tx_descriptors = port->tx_descriptors;
+    row->features = tw_port_plan_features(&port->plan);
+    row->hashes = tw_port_plan_hashes(&port->plan);
     row->rx_packets = stats.rx_packets;
     row->tx_packets = stats.tx_packets;
     row->missed = stats.missed;
@@ -111,7 +122,7 @@ static void take_percentiles(struct tw_stats *stats, const struct tw_engine *eng
     out->tick_max_ns = tw_histogram_permille(stats->fresh, 1000);
 }
 
-void tw_stats_collect(struct tw_stats *stats, const struct tw_engine *engine, uint64_t now_ns,
+void tw_stats_collect(struct tw_stats *stats, struct tw_engine *engine, uint64_t now_ns,
                       struct tw_agent_stats *out)
 {
     memset(out, 0, sizeof(*out));

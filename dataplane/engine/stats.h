@@ -18,7 +18,7 @@ struct tw_stats {
 };
 
 /* Header and events_lost are the caller's. */
-void tw_stats_collect(struct tw_stats *stats, const struct tw_engine *engine, uint64_t now_ns,
+void tw_stats_collect(struct tw_stats *stats, struct tw_engine *engine, uint64_t now_ns,
                       struct tw_agent_stats *out);
 
 /* One JSON line: {"event":<event>, ...every ledger...}. `extra` ("" or ",\"key\":…") goes in

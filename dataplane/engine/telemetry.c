@@ -85,6 +85,41 @@ static int fill_drops(struct rte_tel_data *out, const struct tw_agent_stats *sta
     return 0;
 }
 
+/* An array of the names whose bits are set. */
+static int add_set(struct rte_tel_data *out, const char *name, uint32_t set,
+                   const char *const *names, uint32_t count)
+{
+    struct rte_tel_data *inner = rte_tel_data_alloc();
+    if (inner == NULL)
+        return -1;
+    rte_tel_data_start_array(inner, RTE_TEL_STRING_VAL);
+    for (uint32_t i = 0; i < count; i++) {
+        if ((set & 1u << i) != 0)
+            (void)rte_tel_data_add_array_string(inner, names[i]);
+    }
+    if (rte_tel_data_add_dict_container(out, name, inner, 0) == 0)
+        return 0;
+    rte_tel_data_free(inner);
+    return -1;
+}
+
+static int add_port_life(struct rte_tel_data *row, const struct tw_agent_port *port)
+{
+    add_text(row, "state", tw_port_state_name[port->state]);
+    rte_tel_data_add_dict_u64(row, "link_mbps", port->link_mbps);
+    rte_tel_data_add_dict_u64(row, "link_downs", port->link_downs);
+    rte_tel_data_add_dict_u64(row, "resets", port->resets);
+    rte_tel_data_add_dict_u64(row, "reset_failures", port->reset_failures);
+    rte_tel_data_add_dict_u64(row, "mtu", port->mtu);
+    rte_tel_data_add_dict_u64(row, "queues", port->queues);
+    rte_tel_data_add_dict_u64(row, "queues_max", port->queues_max);
+    rte_tel_data_add_dict_u64(row, "rx_descriptors", port->rx_descriptors);
+    rte_tel_data_add_dict_u64(row, "tx_descriptors", port->tx_descriptors);
+    if (add_set(row, "features", port->features, tw_port_feature_name, TW_PORT_FEATURE_COUNT) != 0)
+        return -1;
+    return add_set(row, "hashes", port->hashes, tw_port_hash_name, TW_PORT_HASH_COUNT);
+}
+
 static int fill_ports(struct rte_tel_data *out, const struct tw_agent_stats *stats)
 {
     for (uint32_t i = 0; i < stats->ports; i++) {
@@ -105,6 +140,8 @@ static int fill_ports(struct rte_tel_data *out, const struct tw_agent_stats *sta
         rte_tel_data_add_dict_u64(row, "missed", port->missed);
         rte_tel_data_add_dict_u64(row, "errors", port->errors);
         rte_tel_data_add_dict_u64(row, "no_mbuf", port->no_mbuf);
+        if (add_port_life(row, port) != 0)
+            return -1;
     }
     return 0;
 }
@@ -175,7 +212,8 @@ static const struct {
 } commands[] = {
     {"/tickwire/status", on_status, "the numbers of `tickwire status`, once a second"},
     {"/tickwire/drops", on_drops, "every ledger: what became of packets, inputs, handshakes"},
-    {"/tickwire/ports", on_ports, "each port: driver, MAC address, packets, losses"},
+    {"/tickwire/ports", on_ports,
+     "each port: driver, state, what was agreed with it, packets, losses"},
     {"/tickwire/workers", on_workers, "each worker: core, packets, sessions, polls, time slept"},
     {"/tickwire/help", on_help, "this list"},
 };

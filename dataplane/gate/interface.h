@@ -13,6 +13,7 @@
 #include "dataplane/gate/neighbours.h"
 #include "dataplane/gate/neighbours_ipv6.h"
 #include "dataplane/gate/parse.h"
+#include "dataplane/gate/port_orders.h"
 #include "dataplane/gate/udp_frame.h"
 #include "tickwire/address.h"
 #include "tickwire/config.h"
@@ -29,15 +30,24 @@ struct tw_send_batch {
     uint16_t count;
 };
 
-/* Headers in front of a payload in its buffer: Ethernet, IPv4, UDP. */
+/* Headers in front of a payload in its buffer: Ethernet, IPv4 or IPv6, UDP. */
 typedef void tw_frame_writer(struct rte_mbuf *mbuf, const struct tw_parse_rules *rules,
                              const struct tw_udp_target *target, uint16_t payload_length);
+typedef void tw_frame6_writer(struct rte_mbuf *mbuf, const struct tw_parse_rules *rules,
+                              const struct tw_udp6_target *target, uint16_t payload_length);
+/* With checksums, or for a port that finishes them. */
+struct tw_frame_writers {
+    tw_frame_writer *ipv4;
+    tw_frame6_writer *ipv6;
+};
 
 struct tw_interface {
     uint16_t port_id; /* DPDK's number */
     bool has_port;    /* false in tests that need none */
+    uint32_t given;   /* the main thread's order that holds, with its number */
+    enum tw_port_order order;
     struct tw_parse_rules rules;
-    tw_frame_writer *write_frame; /* IPv4: with checksums, or for a port that finishes them */
+    const struct tw_frame_writers *writers;
     struct tw_send_batch send;
     struct tw_neighbours neighbours;
     struct tw_neighbours6 neighbours6;

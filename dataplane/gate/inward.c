@@ -302,7 +302,8 @@ uint32_t tw_inward_turn(struct tw_worker *worker)
 {
     uint32_t total = 0;
     for (uint8_t interface = 0; interface < worker->interface_count; interface++) {
-        if (worker->interfaces[interface].has_port)
+        if (worker->interfaces[interface].has_port &&
+            worker->interfaces[interface].order != TW_PORT_LEAVE)
             total += receive_from_port(worker, interface);
     }
     return total + receive_from_workers(worker);

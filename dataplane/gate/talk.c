@@ -16,6 +16,9 @@
 #define ALIGNMENT         64u
 /* A stalled message is noticed this much late at most. */
 #define LOOK_US 250000u
+/* After a packet that could not leave: no buffer, no next hop, no link. None of them is over in the
+ * next turn, and each try is counted. */
+#define UNSENT_US 5000u
 
 static uint64_t now_us(const struct tw_worker *worker)
 {
@@ -271,14 +274,17 @@ void tw_talk_unsent(struct tw_worker *worker, uint32_t slot)
 /* ---- turn --------------------------------------------------------------------------------------
  */
 
-static void send_packets(struct tw_worker *worker, uint32_t slot)
+/* False: one could not leave. */
+static bool send_packets(struct tw_worker *worker, uint32_t slot)
 {
     struct tw_transport *transport = &worker->talk.transports[slot];
     for (uint32_t i = 0; i < PACKETS_PER_TURN; i++) {
-        if (!tw_transport_wants_packet(transport, now_us(worker)) ||
-            !tw_outward_packet(worker, slot))
-            return;
+        if (!tw_transport_wants_packet(transport, now_us(worker)))
+            return true;
+        if (!tw_outward_packet(worker, slot))
+            return false;
     }
+    return true;
 }
 
 /* Nothing is under way, and its channels are others' now. */
@@ -308,13 +314,15 @@ static bool serve(struct tw_worker *worker, uint32_t slot)
         return false;
     }
     deliver(worker, slot);
-    send_packets(worker, slot);
+    bool left = send_packets(worker, slot);
     uint64_t due_us = tw_transport_due_us(transport, now_us(worker));
     uint64_t look_us = now_us(worker) + LOOK_US;
     /* What waits for its budget waits for a fraction of it. */
     if (tw_transport_peek(transport) != NULL)
         look_us = now_us(worker) + 1000000u / TW_TALK_MESSAGES_PER_S;
     session->due_us = due_us < look_us ? due_us : look_us;
+    if (!left && session->due_us < now_us(worker) + UNSENT_US)
+        session->due_us = now_us(worker) + UNSENT_US;
     return !is_quiet(transport);
 }
 

@@ -23,6 +23,16 @@ struct rte_mbuf *tw_transmit_buffer(struct tw_worker *worker)
     return mbuf;
 }
 
+/* False: counted. */
+static bool may_send(struct tw_worker *worker, uint8_t interface)
+{
+    enum tw_port_order order = worker->interfaces[interface].order;
+    if (order == TW_PORT_SERVE)
+        return true;
+    count_send(worker, order == TW_PORT_LEAVE ? TW_SEND_PORT_AWAY : TW_SEND_LINK_DOWN, 1);
+    return false;
+}
+
 /* Address zero: there is nobody to ask for. */
 static void want_neighbour(struct tw_worker *worker, uint8_t interface,
                            const struct tw_address *address)
@@ -88,12 +98,21 @@ static void flush_frames(struct tw_worker *worker, struct tw_interface *interfac
     batch->count = 0;
 }
 
-void tw_transmit_frame(struct tw_worker *worker, uint8_t interface, struct rte_mbuf *mbuf)
+static void add_frame(struct tw_worker *worker, struct tw_interface *interface,
+                      struct rte_mbuf *mbuf)
 {
-    struct tw_send_batch *batch = &worker->interfaces[interface].send;
+    struct tw_send_batch *batch = &interface->send;
     batch->mbufs[batch->count++] = mbuf;
     if (batch->count == TW_SEND_BATCH)
-        flush_frames(worker, &worker->interfaces[interface]);
+        flush_frames(worker, interface);
+}
+
+void tw_transmit_frame(struct tw_worker *worker, uint8_t interface, struct rte_mbuf *mbuf)
+{
+    if (may_send(worker, interface))
+        add_frame(worker, &worker->interfaces[interface], mbuf);
+    else
+        rte_pktmbuf_free(mbuf);
 }
 
 static void write_whole(struct rte_mbuf *mbuf, const struct tw_parse_rules *rules,
@@ -110,27 +129,43 @@ static void write_unfinished(struct rte_mbuf *mbuf, const struct tw_parse_rules 
     mbuf->tx_offload = rte_mbuf_tx_offload(TW_ETHERNET_SIZE, TW_IPV4_SIZE, TW_UDP_SIZE, 0, 0, 0, 0);
 }
 
-tw_frame_writer *tw_transmit_writer(bool tx_checksum)
+static void write_whole6(struct rte_mbuf *mbuf, const struct tw_parse_rules *rules,
+                         const struct tw_udp6_target *target, uint16_t payload_length)
 {
-    return tx_checksum ? write_unfinished : write_whole;
+    tw_udp6_frame_write(rte_pktmbuf_mtod(mbuf, uint8_t *), rules, target, payload_length);
+}
+
+static void write_unfinished6(struct rte_mbuf *mbuf, const struct tw_parse_rules *rules,
+                              const struct tw_udp6_target *target, uint16_t payload_length)
+{
+    tw_udp6_frame_write_unfinished(rte_pktmbuf_mtod(mbuf, uint8_t *), rules, target,
+                                   payload_length);
+    mbuf->ol_flags = RTE_MBUF_F_TX_IPV6 | RTE_MBUF_F_TX_UDP_CKSUM;
+    mbuf->tx_offload = rte_mbuf_tx_offload(TW_ETHERNET_SIZE, TW_IPV6_SIZE, TW_UDP_SIZE, 0, 0, 0, 0);
+}
+
+const struct tw_frame_writers *tw_transmit_writers(bool tx_checksum)
+{
+    static const struct tw_frame_writers whole = {write_whole, write_whole6};
+    static const struct tw_frame_writers unfinished = {write_unfinished, write_unfinished6};
+    return tx_checksum ? &unfinished : &whole;
 }
 
 /* `payload_length` bytes stand at the data pointer; the headers go in front. */
 static void send_payload(struct tw_worker *worker, struct rte_mbuf *mbuf,
                          const struct tw_send_target *target, uint16_t payload_length)
 {
-    const struct tw_interface *by = &worker->interfaces[target->interface];
+    struct tw_interface *by = &worker->interfaces[target->interface];
     uint16_t headers = target->is_ipv6 ? TW_FRAME6_HEADERS_SIZE : TW_FRAME_HEADERS_SIZE;
     TW_ASSERT(mbuf->data_off >= headers);
     mbuf->data_off = (uint16_t)(mbuf->data_off - headers);
     mbuf->data_len = (uint16_t)(headers + payload_length);
     mbuf->pkt_len = mbuf->data_len;
     if (target->is_ipv6)
-        tw_udp6_frame_write(rte_pktmbuf_mtod(mbuf, uint8_t *), &by->rules, &target->ipv6,
-                            payload_length);
+        by->writers->ipv6(mbuf, &by->rules, &target->ipv6, payload_length);
     else
-        by->write_frame(mbuf, &by->rules, &target->ipv4, payload_length);
-    tw_transmit_frame(worker, target->interface, mbuf);
+        by->writers->ipv4(mbuf, &by->rules, &target->ipv4, payload_length);
+    add_frame(worker, by, mbuf); /* its port sends: it was asked when the target was found */
 }
 
 static bool find_target6(struct tw_worker *worker, const struct tw_address *to,
@@ -149,6 +184,8 @@ static bool find_target6(struct tw_worker *worker, const struct tw_address *to,
 static bool find_target(struct tw_worker *worker, uint8_t interface, const struct tw_address *to,
                         struct tw_send_target *target)
 {
+    if (!may_send(worker, interface))
+        return false;
     target->interface = interface;
     if (!tw_ip_is_ipv4(to->ip))
         return find_target6(worker, to, target);

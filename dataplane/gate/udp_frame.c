@@ -51,10 +51,10 @@ void tw_udp_frame_write_unfinished(uint8_t *frame, const struct tw_parse_rules *
     tw_checksum_store(ipv4 + TW_IPV4_SIZE + TW_UDP_CHECKSUM, sum);
 }
 
-void tw_udp6_frame_write(uint8_t *frame, const struct tw_parse_rules *rules,
-                         const struct tw_udp6_target *target, uint16_t payload_length)
+/* All but the checksum, which is left zero. Returns where the IPv6 header is. */
+static uint8_t *write_headers6(uint8_t *frame, const struct tw_parse_rules *rules,
+                               const struct tw_udp6_target *target, uint16_t udp_length)
 {
-    uint16_t udp_length = (uint16_t)(TW_UDP_SIZE + payload_length);
     memcpy(frame + TW_ETHERNET_DESTINATION, target->mac, 6);
     memcpy(frame + TW_ETHERNET_SOURCE, rules->mac, 6);
     tw_store_be16(frame + TW_ETHERNET_TYPE, TW_ETHERTYPE_IPV6);
@@ -66,12 +66,31 @@ void tw_udp6_frame_write(uint8_t *frame, const struct tw_parse_rules *rules,
     ipv6[TW_IPV6_HOP_LIMIT] = 64;
     memcpy(ipv6 + TW_IPV6_SOURCE, rules->address6, 16);
     memcpy(ipv6 + TW_IPV6_DESTINATION, target->ip, 16);
-    uint64_t sum = tw_checksum_pseudo_header6(ipv6, TW_PROTOCOL_UDP, udp_length);
+
     uint8_t *udp = ipv6 + TW_IPV6_SIZE;
     tw_store_be16(udp + TW_UDP_SOURCE_PORT, rules->udp_port);
     tw_store_be16(udp + TW_UDP_DESTINATION_PORT, target->port);
     tw_store_be16(udp + TW_UDP_LENGTH, udp_length);
     tw_store_be16(udp + TW_UDP_CHECKSUM, 0);
+    return ipv6;
+}
+
+void tw_udp6_frame_write(uint8_t *frame, const struct tw_parse_rules *rules,
+                         const struct tw_udp6_target *target, uint16_t payload_length)
+{
+    uint16_t udp_length = (uint16_t)(TW_UDP_SIZE + payload_length);
+    uint8_t *ipv6 = write_headers6(frame, rules, target, udp_length);
+    uint8_t *udp = ipv6 + TW_IPV6_SIZE;
+    uint64_t sum = tw_checksum_pseudo_header6(ipv6, TW_PROTOCOL_UDP, udp_length);
     uint16_t checksum = tw_checksum_finish(tw_checksum_add(sum, udp, udp_length));
     tw_checksum_store(udp + TW_UDP_CHECKSUM, checksum == 0 ? 0xffff : checksum);
+}
+
+void tw_udp6_frame_write_unfinished(uint8_t *frame, const struct tw_parse_rules *rules,
+                                    const struct tw_udp6_target *target, uint16_t payload_length)
+{
+    uint16_t udp_length = (uint16_t)(TW_UDP_SIZE + payload_length);
+    uint8_t *ipv6 = write_headers6(frame, rules, target, udp_length);
+    uint64_t sum = tw_checksum_pseudo_header6(ipv6, TW_PROTOCOL_UDP, udp_length);
+    tw_checksum_store(ipv6 + TW_IPV6_SIZE + TW_UDP_CHECKSUM, (uint16_t)~tw_checksum_finish(sum));
 }

@@ -2,8 +2,8 @@
 /*
  * Ethernet, IPv4 or IPv6, and UDP headers in front of a finished payload. Pure, any thread.
  *
- * Checksums are made here, or left to a port that finishes them (IPv4 only); which of the two is
- * chosen once, at the start, and the bytes on the wire are the same. Fragmentation is forbidden and
+ * Checksums are made here, or left to a port that finishes them; which of the two is chosen once,
+ * at the start, and the bytes on the wire are the same. Fragmentation is forbidden and
  * the identification zero (RFC 6864): our datagrams fit every path, and with 1,248 bytes the least
  * that IPv6 demands of a link (1,280).
  */
@@ -34,8 +34,10 @@ struct tw_udp6_target {
     uint8_t mac[6]; /* of the next hop */
 };
 
-/* frame[62 + payload_length]; checksums are made here, whatever the port can. */
+/* The same two for IPv6, whose header has no checksum: frame[62 + payload_length]. */
 void tw_udp6_frame_write(uint8_t *frame, const struct tw_parse_rules *rules,
                          const struct tw_udp6_target *target, uint16_t payload_length);
+void tw_udp6_frame_write_unfinished(uint8_t *frame, const struct tw_parse_rules *rules,
+                                    const struct tw_udp6_target *target, uint16_t payload_length);
 
 #endif

@@ -67,7 +67,7 @@ static void init_interfaces(struct tw_worker *worker)
         struct tw_interface *interface = &worker->interfaces[i];
         tw_interface_init(interface, &worker->config.config->ports[i], port->id, port->mac);
         interface->has_port = rte_eth_dev_is_valid_port(port->id) != 0;
-        interface->write_frame = tw_transmit_writer(port->tx_checksum);
+        interface->writers = tw_transmit_writers(port->tx_checksum);
     }
 }
 
@@ -165,6 +165,25 @@ void tw_worker_destroy(struct tw_worker *worker)
     rte_free(worker);
 }
 
+/* ---- ports -------------------------------------------------------------------------------------
+ */
+
+/* Between two turns, when no frame waits anywhere. */
+static void look_at_port_orders(struct tw_worker *worker)
+{
+    struct tw_port_orders *orders = worker->config.port_orders;
+    for (uint32_t i = 0; orders && i < worker->interface_count; i++) {
+        struct tw_interface *interface = &worker->interfaces[i];
+        uint32_t given = tw_port_orders_look(orders, i);
+        if (given == interface->given)
+            continue;
+        TW_ASSERT(interface->send.count == 0);
+        interface->given = given;
+        interface->order = tw_port_order_of(given);
+        tw_port_orders_obey(orders, i, given);
+    }
+}
+
 /* ---- loop --------------------------------------------------------------------------------------
  */
 
@@ -176,6 +195,7 @@ uint32_t tw_worker_turn(struct tw_worker *worker, uint64_t now_ns)
     worker->tick = (uint32_t)(tw_worker_server_time_us(worker) *
                               worker->config.config->world.tick_hz / 1000000u);
     worker->sent = 0;
+    look_at_port_orders(worker);
     tw_commands_turn(worker);
     tw_move_take_turn(worker);
     uint32_t received = tw_inward_turn(worker);

@@ -23,6 +23,7 @@
 
 struct rte_ring;
 struct rte_mempool;
+struct tw_port_orders;
 struct tw_worker;
 
 struct tw_worker_port {
@@ -56,6 +57,7 @@ struct tw_worker_config {
     struct rte_ring *handover_out[TW_WORKERS_MAX]; /* mbuf pointers to that worker */
     struct rte_ring *move_in[TW_WORKERS_MAX];      /* struct tw_move, from that worker */
     struct rte_ring *move_out[TW_WORKERS_MAX];     /* struct tw_move, to that worker */
+    struct tw_port_orders *port_orders;            /* NULL: serves all ports for good */
     struct tw_worker_counters *counters;
     uint64_t epoch_ns;  /* monotonic time of tick 0: server time and input ticks count from it */
     uint64_t seed;      /* slot shuffle and generations; random per start */

@@ -281,8 +281,8 @@ void tw_outward_refill(struct tw_worker *worker);
 
 /* ---- transmit.c -------------------------------------------------------------------------------
  */
-/* By whether the port finishes checksums; for an interface's write_frame. */
-tw_frame_writer *tw_transmit_writer(bool tx_checksum);
+/* By whether the port finishes checksums. */
+const struct tw_frame_writers *tw_transmit_writers(bool tx_checksum);
 /* NULL counts NO_BUFFER. Its data pointer is where a UDP payload of up to 1,200 bytes goes. */
 struct rte_mbuf *tw_transmit_buffer(struct tw_worker *worker);
 /* MAC address of the next hop, or NULL: counted, and the main thread is asked for it. */
@@ -293,7 +293,8 @@ const uint8_t *tw_transmit_next_hop6(struct tw_worker *worker, uint8_t interface
 void tw_transmit_answer(struct tw_worker *worker, uint8_t interface, const struct tw_address *to,
                         const uint8_t *payload, uint16_t length);
 /* mbuf: data pointer at the frames, data length theirs, headroom in front untouched. Adds header,
- * seals, sends; consumes the mbuf. False: the session's next hop is unknown. */
+ * seals, sends; consumes the mbuf. False: the session's next hop is unknown,
+ * or its port does not send. */
 bool tw_transmit_sealed(struct tw_worker *worker, uint32_t slot, struct rte_mbuf *mbuf);
 /* The same, elsewhere than to the session's address. */
 bool tw_transmit_sealed_to(struct tw_worker *worker, uint32_t slot, struct rte_mbuf *mbuf,

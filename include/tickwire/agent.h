@@ -18,11 +18,12 @@
 #include "tickwire/config.h"
 #include "tickwire/counters.h"
 #include "tickwire/filter.h"
+#include "tickwire/ports.h"
 #include "tickwire/wire.h"
 
 #include <stdint.h>
 
-#define TW_AGENT_VERSION 7u
+#define TW_AGENT_VERSION 8u
 
 enum tw_agent_type {
     /* engine → control */
@@ -49,6 +50,7 @@ enum tw_agent_type {
     TW_AGENT_LAB_SESSIONS = 70,
     TW_AGENT_LAB_COMMIT = 71,
     TW_AGENT_FILTER_CHANGE = 72,
+    TW_AGENT_PORT_RESET = 73,
 };
 
 struct tw_agent_header {
@@ -214,11 +216,25 @@ struct tw_agent_control_hello {
     char message[TW_CONFIG_TEXT_SIZE];
 };
 
+/* An operator wants a port to be reset; what becomes of it stands in the statistics. */
+struct tw_agent_port_reset {
+    struct tw_agent_header header;
+    char name[TW_CONFIG_NAME_SIZE]; /* ends in zero */
+};
+
 /* One port since start. */
 struct tw_agent_port {
     char name[TW_CONFIG_NAME_SIZE];
     char driver[TW_CONFIG_NAME_SIZE];
     uint8_t mac[6];
+    uint16_t mtu;
+    uint16_t queues, queues_max; /* queue pairs it has, and could have */
+    uint16_t rx_descriptors, tx_descriptors;
+    uint32_t state;     /* enum tw_port_state */
+    uint32_t link_mbps; /* 0: no link, or not told */
+    uint32_t features;  /* bit i: enum tw_port_feature */
+    uint32_t hashes;    /* bit i: enum tw_port_hash */
+    uint64_t link_downs, resets, reset_failures;
     uint64_t rx_packets, tx_packets;
     uint64_t missed, errors, no_mbuf;
 };
@@ -340,6 +356,7 @@ union tw_agent_message {
     struct tw_agent_lab_result lab_result;
     struct tw_agent_control_hello control_hello;
     struct tw_agent_filter_change filter_change;
+    struct tw_agent_port_reset port_reset;
     struct tw_agent_filter_counters filter_counters;
     struct tw_agent_stats stats;
 };

@@ -152,6 +152,8 @@ static const struct tw_outcome_info tw_outcome_info[TW_OUTCOME_COUNT] __attribut
     X(NO_BUFFER,     "no_buffer",     "no empty packet buffer")                             \
     X(NO_NEIGHBOUR,  "no_neighbour",  "next hop's MAC address not known yet")               \
     X(PORT_FULL,     "port_full",     "the port's queue did not take it")                   \
+    X(LINK_DOWN,     "link_down",     "the port had no link")                               \
+    X(PORT_AWAY,     "port_away",     "the port was being reset, or is given up")           \
     X(SESSION_GONE,  "session_gone",  "session ended while the packet was on its way")
 /* What happened to sessions whose packets came from elsewhere: no ledger, each counts on its own. */
 #define TW_ROAMING(X)                                                                       \

@@ -39,6 +39,7 @@ import test_ipv6  # noqa: E402
 import test_lab  # noqa: E402
 import test_loss  # noqa: E402
 import test_messages  # noqa: E402
+import test_port_life  # noqa: E402
 import test_ports  # noqa: E402
 import test_privileges  # noqa: E402
 import test_python_client  # noqa: E402
@@ -49,7 +50,7 @@ import test_tokens  # noqa: E402
 
 IN_PAIRS = [test_configuration, test_cli, test_python_client, test_handshake, test_tokens,
             test_hostile, test_impair, test_ipv6, test_ports, test_privileges, test_rekey,
-            test_roaming, test_handover]
+            test_roaming, test_handover, test_port_life]
 ALONE = [test_filters, test_telemetry, test_budgets, test_lab, test_floods, test_loss,
          test_messages, test_clients, test_fresh_machine]
 

@@ -64,6 +64,7 @@ static void use(const union tw_agent_message *message, size_t size)
             const struct tw_agent_port *port = &message->stats.port[i];
             check_text(port->name, sizeof(port->name));
             check_text(port->driver, sizeof(port->driver));
+            TW_ASSERT(port->state < TW_PORT_STATE_COUNT);
         }
         break;
     case TW_AGENT_SESSION_STATE:

@@ -6,13 +6,14 @@ import re
 from . import shell
 
 PAGE = shell.ROOT / "docs" / "operations.md"
-HEADER = shell.ROOT / "include" / "tickwire" / "drop_reasons.h"
+HEADERS = shell.ROOT / "include" / "tickwire"
 ROW = re.compile(r'X\(\s*\w+,\s*"(\w+)",\s*(?:(\w+),\s*)?"([^"]*)"\)')
 
 
 def list_rows(name):
     """Rows of one X-macro list: (metric, kind or "", meaning)."""
-    text = HEADER.read_text()
+    header = "ports.h" if name.startswith("TW_PORT_") else "drop_reasons.h"
+    text = (HEADERS / header).read_text()
     start = text.index(f"#define {name}(X)")
     end = re.search(r"[^\\]\n", text[start:]).end() + start
     return ROW.findall(text[start:end])
@@ -39,7 +40,9 @@ def sections(cli=None):
         ("outcomes", "TW_OUTCOMES"), ("inputs", "TW_INPUT_OUTCOMES"),
         ("shard inputs", "TW_SHARD_INPUT_OUTCOMES"), ("verdicts", "TW_VERDICTS"),
         ("sends", "TW_SEND_OUTCOMES"), ("roaming", "TW_ROAMING"),
-        ("rekeys", "TW_REKEYS"), ("life", "TW_LIFE_EVENTS"))}
+        ("rekeys", "TW_REKEYS"), ("life", "TW_LIFE_EVENTS"),
+        ("port states", "TW_PORT_STATES"), ("port features", "TW_PORT_FEATURES"),
+        ("port hashes", "TW_PORT_HASHES"))}
     if cli is not None:
         result["configuration"] = config_reference(cli)
     return result

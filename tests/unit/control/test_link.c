@@ -323,6 +323,52 @@ static void check_space(struct fixture *fixture)
     json_decref(space);
 }
 
+static void fill_ports(struct tw_agent_stats *stats)
+{
+    stats->ports = 2;
+    strcpy(stats->port[0].driver, "net_af_xdp");
+    strcpy(stats->port[1].name, "net_tap1");
+    stats->port[1].rx_packets = 42;
+    stats->port[0].state = TW_PORT_STATE_FAILED;
+    strcpy(stats->port[0].name, "net_af_xdp0");
+    stats->port[1].state = TW_PORT_STATE_NO_LINK;
+    stats->port[1].link_downs = 2;
+    stats->port[1].resets = 3;
+    stats->port[1].features = 1u << TW_PORT_FEATURE_FAST_FREE;
+    stats->port[1].hashes = 1u << TW_PORT_HASH_IPV4 | 1u << TW_PORT_HASH_IPV6_UDP;
+}
+
+static void check_port_life(const json_t *port)
+{
+    assert_string_equal(text_of(port, "state"), "no_link");
+    assert_int_equal(number(port, NULL, "link_downs"), 2);
+    assert_int_equal(number(port, NULL, "resets"), 3);
+    const json_t *features = json_object_get(port, "features");
+    assert_int_equal(json_array_size(features), 1);
+    assert_string_equal(json_string_value(json_array_get(features, 0)), "fast_free");
+    const json_t *hashes = json_object_get(port, "hashes");
+    assert_int_equal(json_array_size(hashes), 2);
+    assert_string_equal(json_string_value(json_array_get(hashes, 1)), "ipv6_udp");
+}
+
+static void expect_refusal(struct fixture *fixture, const char *port, const char *code)
+{
+    json_t *answer = fixture_ask(fixture, "port.reset", json_pack("{s:s}", "name", port));
+    assert_string_equal(text_of(json_object_get(answer, "error"), "code"), code);
+    json_decref(answer);
+}
+
+static void check_port_reset(struct fixture *fixture)
+{
+    expect_refusal(fixture, "net_tap2", "PORT_NOT_FOUND");
+    expect_refusal(fixture, "net_af_xdp0", "PORT_FAILED");
+    json_t *result = fixture_result(fixture, "port.reset", json_pack("{s:s}", "name", "net_tap1"));
+    assert_int_equal(number(result, NULL, "resets"), 3); /* before this one */
+    json_decref(result);
+    union tw_agent_message message = fixture_receive(fixture->engine, TW_AGENT_PORT_RESET);
+    assert_string_equal(message.port_reset.name, "net_tap1");
+}
+
 static void test_statistics_by_name(void **state)
 {
     struct fixture *fixture = *state;
@@ -346,10 +392,7 @@ static void test_statistics_by_name(void **state)
         .rx_packets = 107, .polls_busy = 1, .polls_empty = 2, .slept_ns = 3000, .core = 5};
     message.stats.space[TW_SPACE_FIGURE_SPLITS] = 12;
     message.stats.space[TW_SPACE_FIGURE_FAULTS] = 1;
-    message.stats.ports = 2;
-    strcpy(message.stats.port[0].driver, "net_af_xdp");
-    strcpy(message.stats.port[1].name, "net_tap1");
-    message.stats.port[1].rx_packets = 42;
+    fill_ports(&message.stats);
     fixture_send(fixture->engine, &message, TW_AGENT_STATS, sizeof(message.stats));
     json_t *status = fixture_result(fixture, "status", NULL);
     while (json_is_null(json_object_get(status, "stats"))) {
@@ -376,6 +419,7 @@ static void test_statistics_by_name(void **state)
     assert_string_equal(text_of(json_array_get(ports, 0), "driver"), "net_af_xdp");
     assert_string_equal(text_of(json_array_get(ports, 1), "name"), "net_tap1");
     assert_int_equal(number(json_array_get(ports, 1), NULL, "rx_packets"), 42);
+    check_port_life(json_array_get(ports, 1));
     const json_t *worker = json_array_get(json_object_get(stats, "worker"), 1);
     assert_int_equal(json_array_size(json_object_get(stats, "worker")), 2);
     assert_int_equal(number(worker, NULL, "core"), 5);
@@ -388,6 +432,7 @@ static void test_statistics_by_name(void **state)
     assert_int_equal(number(ledgers, "handshakes", "sum"), 2);
     json_decref(drops);
     check_space(fixture);
+    check_port_reset(fixture);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)

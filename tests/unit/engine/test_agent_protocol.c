@@ -265,7 +265,7 @@ static void test_odd_messages(void **state)
     assert_int_equal(receive_hello(1), TW_AGENT_ACTION_CLOSE);
     /* Our own types, unknown types. */
     for (uint16_t type = 0; type < 300; type++)
-        if (type < TW_AGENT_CONTROL_HELLO || type > TW_AGENT_FILTER_CHANGE)
+        if (type < TW_AGENT_CONTROL_HELLO || type > TW_AGENT_PORT_RESET)
             assert_int_equal(receive(type, sizeof(received.stats)), TW_AGENT_ACTION_CLOSE);
     /* Every length but the right one. */
     for (size_t length = 0; length <= sizeof(received); length++) {
@@ -300,6 +300,12 @@ static void test_odd_messages(void **state)
                      TW_AGENT_ACTION_REPLY);
     assert_int_equal(receive(TW_AGENT_SESSION_QUERY, sizeof(received.session_query)),
                      TW_AGENT_ACTION_QUERY);
+    memset(received.port_reset.name, 'x', sizeof(received.port_reset.name));
+    assert_int_equal(receive(TW_AGENT_PORT_RESET, sizeof(received.port_reset)),
+                     TW_AGENT_ACTION_CLOSE);
+    received.port_reset.name[TW_CONFIG_NAME_SIZE - 1] = '\0';
+    assert_int_equal(receive(TW_AGENT_PORT_RESET, sizeof(received.port_reset)),
+                     TW_AGENT_ACTION_PORT_RESET);
 }
 
 static void test_filter_changes_are_checked_whole(void **state)

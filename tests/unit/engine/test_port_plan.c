@@ -2,6 +2,7 @@
 /* What ports of many kinds are asked to do. The shapes are like those of the drivers they are named
  * after, as far as is known without a card; the decision must be right for any shape. */
 #include "dataplane/engine/port_plan.h"
+#include "tickwire/ports.h"
 
 #include <rte_ethdev.h>
 #include <setjmp.h>
@@ -32,7 +33,7 @@ static const struct {
     const char *refused; /* part of the message; NULL: a plan is made */
 } cases[] = {
     {{"0000:3b:00.0", "mlx5_pci", 1024, 1024, 9978, RX_BOTH | JUMBO, TX_BOTH | FREE | SEGS,
-      UDP4 | TCP4 | RTE_ETH_RSS_IPV4},
+      UDP4 | TCP4 | RTE_ETH_RSS_IPV4, true},
      8,
      RX_BOTH,
      TX_BOTH | FREE,
@@ -41,7 +42,7 @@ static const struct {
      1500,
      NULL},
     {{"0000:3b:00.0", "net_ice", 256, 256, 9702, RX_BOTH | JUMBO, TX_BOTH | FREE | SEGS,
-      UDP4 | TCP4},
+      UDP4 | TCP4, true},
      16,
      RX_BOTH,
      TX_BOTH | FREE,
@@ -50,7 +51,7 @@ static const struct {
      1500,
      NULL},
     /* ena: the port's sent checksums are there; hashes depend on the instance. */
-    {{"0000:00:06.0", "net_ena", 8, 8, 9216, RX_BOTH, TX_BOTH | FREE, UDP4 | TCP4},
+    {{"0000:00:06.0", "net_ena", 8, 8, 9216, RX_BOTH, TX_BOTH | FREE, UDP4 | TCP4, true},
      8,
      RX_BOTH,
      TX_BOTH | FREE,
@@ -58,7 +59,7 @@ static const struct {
      true,
      1500,
      NULL},
-    {{"0000:00:06.0", "net_ena", 8, 8, 9216, RX_BOTH, TX_BOTH, 0},
+    {{"0000:00:06.0", "net_ena", 8, 8, 9216, RX_BOTH, TX_BOTH, 0, true},
      2,
      0,
      0,
@@ -66,7 +67,7 @@ static const struct {
      false,
      0,
      "hashes neither IP addresses nor UDP ports"},
-    {{"0000:00:06.0", "net_ena", 8, 8, 9216, RX_BOTH, TX_BOTH, 0},
+    {{"0000:00:06.0", "net_ena", 8, 8, 9216, RX_BOTH, TX_BOTH, 0, true},
      1,
      RX_BOTH,
      TX_BOTH,
@@ -75,7 +76,7 @@ static const struct {
      1500,
      NULL},
     /* virtio: UDP checksums without the IPv4 header's are no use. */
-    {{"0000:00:03.0", "net_virtio", 1, 1, 9728, RX_UDP, TX_UDP | SEGS, 0},
+    {{"0000:00:03.0", "net_virtio", 1, 1, 9728, RX_UDP, TX_UDP | SEGS, 0, true},
      1,
      0,
      0,
@@ -83,7 +84,7 @@ static const struct {
      false,
      1500,
      NULL},
-    {{"0000:00:03.0", "net_virtio", 1, 1, 9728, RX_UDP, TX_UDP, 0},
+    {{"0000:00:03.0", "net_virtio", 1, 1, 9728, RX_UDP, TX_UDP, 0, true},
      2,
      0,
      0,
@@ -91,7 +92,7 @@ static const struct {
      false,
      0,
      "can do 1 queue pair, but engine.workers is 2"},
-    {{"0000:00:03.0", "net_virtio", 4, 4, 9728, RX_UDP, TX_UDP, TCP4},
+    {{"0000:00:03.0", "net_virtio", 4, 4, 9728, RX_UDP, TX_UDP, TCP4, true},
      4,
      0,
      0,
@@ -99,8 +100,8 @@ static const struct {
      false,
      0,
      "Set engine.workers to 1, not 4"},
-    {{"net_af_xdp0", "net_af_xdp", 1, 1, 3290, 0, 0, 0}, 1, 0, 0, 0, false, 1500, NULL},
-    {{"net_af_xdp0", "net_af_xdp", 1, 1, 3290, 0, 0, 0},
+    {{"net_af_xdp0", "net_af_xdp", 1, 1, 3290, 0, 0, 0, false}, 1, 0, 0, 0, false, 1500, NULL},
+    {{"net_af_xdp0", "net_af_xdp", 1, 1, 3290, 0, 0, 0, false},
      2,
      0,
      0,
@@ -108,7 +109,7 @@ static const struct {
      false,
      0,
      "can do 1 queue pair, but engine.workers is 2"},
-    {{"net_tap0", "net_tap", 16, 16, 9000, RX_BOTH | JUMBO, TX_BOTH | SEGS, UDP4},
+    {{"net_tap0", "net_tap", 16, 16, 9000, RX_BOTH | JUMBO, TX_BOTH | SEGS, UDP4, true},
      4,
      RX_BOTH,
      TX_BOTH,
@@ -116,7 +117,7 @@ static const struct {
      true,
      1500,
      NULL},
-    {{"net_tap0", "net_tap", 16, 16, 9000, RX_BOTH, TX_BOTH, UDP4},
+    {{"net_tap0", "net_tap", 16, 16, 9000, RX_BOTH, TX_BOTH, UDP4, true},
      5,
      0,
      0,
@@ -124,14 +125,28 @@ static const struct {
      false,
      0,
      "can do 4 queue pairs"},
-    {{"net_memif0", "net_memif", 255, 255, 0, 0, SEGS, 0}, 2, 0, 0, 0, false, 1500, NULL},
-    {{"ring0", "net_ring", 2, 2, UINT16_MAX, 0, 0, 0}, 2, 0, 0, 0, false, 1500, NULL},
-    {{"ring0", "net_ring", 2, 1, UINT16_MAX, 0, 0, 0}, 2, 0, 0, 0, false, 0, "can do 1 queue pair"},
+    {{"net_memif0", "net_memif", 255, 255, 0, 0, SEGS, 0, false}, 2, 0, 0, 0, false, 1500, NULL},
+    {{"ring0", "net_ring", 2, 2, UINT16_MAX, 0, 0, 0, false}, 2, 0, 0, 0, false, 1500, NULL},
+    {{"ring0", "net_ring", 2, 1, UINT16_MAX, 0, 0, 0, false},
+     2,
+     0,
+     0,
+     0,
+     false,
+     0,
+     "can do 1 queue pair"},
     /* One of a pair of checksums is not taken; fast free alone is. */
-    {{"x", "net_x", 4, 4, 1500, RX_IP, TX_IP | FREE, UDP4}, 1, 0, FREE, 0, false, 1500, NULL},
-    {{"x", "net_x", 4, 4, 1400, RX_UDP, TX_UDP, UDP4}, 1, 0, 0, 0, false, 1400, NULL},
-    {{"x", "net_x", 4, 4, 1248, 0, 0, 0}, 1, 0, 0, 0, false, 1248, NULL},
-    {{"x", "net_x", 4, 4, 1247, 0, 0, 0}, 1, 0, 0, 0, false, 0, "at most 1247 bytes"},
+    {{"x", "net_x", 4, 4, 1500, RX_IP, TX_IP | FREE, UDP4, false},
+     1,
+     0,
+     FREE,
+     0,
+     false,
+     1500,
+     NULL},
+    {{"x", "net_x", 4, 4, 1400, RX_UDP, TX_UDP, UDP4, false}, 1, 0, 0, 0, false, 1400, NULL},
+    {{"x", "net_x", 4, 4, 1248, 0, 0, 0, false}, 1, 0, 0, 0, false, 1248, NULL},
+    {{"x", "net_x", 4, 4, 1247, 0, 0, 0, false}, 1, 0, 0, 0, false, 0, "at most 1247 bytes"},
 };
 
 static void test_plans(void **state)
@@ -154,11 +169,34 @@ static void test_plans(void **state)
             plan.hashes != cases[i].hashes || plan.tx_checksum != cases[i].tx_checksum)
             fail_msg("case %zu (%s): mtu %u rx %lx tx %lx hashes %lx", i, cases[i].facts.driver,
                      plan.mtu, plan.rx_offloads, plan.tx_offloads, plan.hashes);
+        bool is_tap = strcmp(cases[i].facts.driver, "net_tap") == 0;
+        assert_int_equal(plan.link_events, cases[i].facts.link_events && !is_tap);
     }
+}
+
+/* As operators see it. */
+static void test_descriptions(void **state)
+{
+    (void)state;
+    struct tw_port_plan plan = {0};
+    assert_int_equal(tw_port_plan_features(&plan), 0);
+    assert_int_equal(tw_port_plan_hashes(&plan), 0);
+    plan.rx_offloads = RX_BOTH;
+    plan.tx_offloads = TX_BOTH;
+    plan.tx_checksum = true;
+    assert_int_equal(tw_port_plan_features(&plan),
+                     1u << TW_PORT_FEATURE_RX_CHECKSUM | 1u << TW_PORT_FEATURE_TX_CHECKSUM);
+    plan = (struct tw_port_plan){.tx_offloads = FREE, .link_events = true};
+    assert_int_equal(tw_port_plan_features(&plan),
+                     1u << TW_PORT_FEATURE_FAST_FREE | 1u << TW_PORT_FEATURE_LINK_EVENTS);
+    plan.hashes = UDP4 | RTE_ETH_RSS_IPV6_UDP_EX;
+    assert_int_equal(tw_port_plan_hashes(&plan),
+                     1u << TW_PORT_HASH_IPV4_UDP | 1u << TW_PORT_HASH_IPV6_UDP_EX);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_plans)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_plans),
+                                       cmocka_unit_test(test_descriptions)};
     return cmocka_run_group_tests_name("port_plan", tests, NULL, NULL);
 }

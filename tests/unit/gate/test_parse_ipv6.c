@@ -198,6 +198,23 @@ static void rejects_udp_checksums(void **state)
     assert_int_equal(outcome_hinted(TW_CHECKSUM_GOOD), TW_OUTCOME_UDP_CHECKSUM);
 }
 
+/* What a port that sums up everything behind the IPv6 header makes of an unfinished frame. */
+static void expect_same_by_a_port(const struct tw_parse_rules *rules,
+                                  const struct tw_udp6_target *target, uint16_t length)
+{
+    uint8_t theirs[TEST_FRAME_MAX];
+    memcpy(theirs, frame, sizeof(theirs));
+    tw_udp6_frame_write_unfinished(theirs, rules, target, length);
+    uint32_t sum = 0;
+    for (uint32_t i = 54; i < 62u + length; i += 2)
+        sum += (uint32_t)theirs[i] << 8 | (i + 1u < 62u + length ? theirs[i + 1] : 0u);
+    while (sum > 0xffff)
+        sum = (sum & 0xffff) + (sum >> 16);
+    uint16_t checksum = (uint16_t)~sum;
+    tw_store_be16(theirs + 60, checksum == 0 ? 0xffff : checksum);
+    assert_memory_equal(theirs, frame, 62u + length);
+}
+
 static void written_frames_are_accepted(void **state)
 {
     (void)state;
@@ -212,6 +229,7 @@ static void written_frames_are_accepted(void **state)
         for (uint16_t i = 0; i < length; i++)
             frame[62 + i] = (uint8_t)(i * 31 + length);
         tw_udp6_frame_write(frame, &rules, &target, length);
+        expect_same_by_a_port(&rules, &target, length);
         struct tw_packet packet = {.frame = frame, .frame_length = 62u + length};
         tw_packet_parse(&packet, &theirs, (struct tw_checksum_hints){0});
         assert_int_equal(packet.outcome, TW_OUTCOME_OPEN);

@@ -16,10 +16,11 @@ static struct rig rig;
 static struct rig_client client;
 static uint32_t epoch;
 
-static void start(void)
+static void start_with(struct tw_port_orders *orders)
 {
     struct tw_record record;
     rig_make(&rig, 1);
+    rig.worker_config[0].port_orders = orders;
     rig_start(&rig);
     rig_client_make(&rig, &client, TEST_CLIENT_ADDRESS, 5000);
     rig_client_join(&rig, &client);
@@ -29,6 +30,11 @@ static void start(void)
     assert_true(rig_record(&rig, 0, &record));
     assert_int_equal(record.type, TW_RECORD_JOIN);
     epoch = record.route_epoch;
+}
+
+static void start(void)
+{
+    start_with(NULL);
 }
 
 static struct tw_talk *talk(void)
@@ -303,6 +309,30 @@ static void channels_run_out_and_come_back(void **state)
     stop();
 }
 
+/* While a port has no link, what a session has to say is tried two hundred times a second at most.
+ */
+static void a_dead_link_is_not_tried_all_the_time(void **state)
+{
+    (void)state;
+    static struct tw_port_orders orders;
+    memset(&orders, 0, sizeof(orders));
+    start_with(&orders);
+    tw_port_orders_give(&orders, 0, TW_PORT_LINK_DOWN);
+    give_part(100, 0);
+    uint32_t before = client.received;
+    for (uint32_t i = 0; i < 1000; i++)
+        rig_turn(&rig, RIG_MS / 10);
+    rig_client_receive(&rig, &client, 1);
+    assert_int_equal(client.received, before);
+    assert_in_range(rig_send(&rig, TW_SEND_LINK_DOWN), 2, 25); /* in 100 ms */
+    tw_port_orders_give(&orders, 0, TW_PORT_SERVE);
+    rig_turn(&rig, 10 * RIG_MS);
+    rig_client_receive(&rig, &client, 1);
+    assert_int_equal(client.received, before + 1);
+    assert_true(client.frames.has_messages);
+    stop();
+}
+
 int main(int argc, char **argv)
 {
     (void)argc;
@@ -317,6 +347,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(whoever_takes_nothing_is_closed),
         cmocka_unit_test(a_flood_of_messages_waits_for_its_budget),
         cmocka_unit_test(channels_run_out_and_come_back),
+        cmocka_unit_test(a_dead_link_is_not_tried_all_the_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

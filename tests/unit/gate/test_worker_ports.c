@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A worker that serves two ports: what came in by one is answered by it, and by no other. */
+#include "tests/unit/gate/frame_builder_ipv6.h"
 #include "tests/unit/gate/worker_rig.h"
 
 #include "dataplane/gate/arp.h"
 #include "dataplane/gate/network_bytes.h"
 #include "dataplane/gate/path.h"
+#include "dataplane/gate/port_orders.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -217,6 +219,34 @@ static void checksums_are_left_to_a_port_that_finishes_them(void **state)
     rig_stop(&rig);
 }
 
+static void ipv6_checksums_are_left_to_it_too(void **state)
+{
+    (void)state;
+    struct rig_client client;
+    rig_make(&rig, 1);
+    memcpy(rig.config.ports[0].address6, test_server_ip6, 16);
+    rig.config.ports[0].prefix_length6 = 64;
+    rig.worker_config[0].ports[0].tx_checksum = true;
+    rig_start(&rig);
+    struct tw_worker_command command = {.type = TW_COMMAND_NEIGHBOUR_SET,
+                                        .neighbour.address =
+                                            tw_address_from_ipv6(test_client_ip6, 0)};
+    memcpy(command.neighbour.mac, test_client_mac, 6);
+    rig_command(&rig, 0, &command);
+    rig_client_make(&rig, &client, 0, 6000);
+    memcpy(client.ip6, test_client_ip6, sizeof(client.ip6));
+    rig_client_hello(&rig, &client, 0);
+    rig_turn(&rig, RIG_MS);
+    void *taken = NULL;
+    assert_int_equal(rte_ring_sc_dequeue(rig.port_tx[0][0], &taken), 0);
+    struct rte_mbuf *mbuf = taken;
+    assert_int_equal(mbuf->ol_flags, RTE_MBUF_F_TX_IPV6 | RTE_MBUF_F_TX_UDP_CKSUM);
+    assert_int_equal(mbuf->l2_len, 14);
+    assert_int_equal(mbuf->l3_len, 40);
+    rte_pktmbuf_free(mbuf);
+    rig_stop(&rig);
+}
+
 /* A card may free all that a queue sent into the first one's pool
  * (RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE).
  */
@@ -250,6 +280,68 @@ static void all_that_is_sent_comes_from_one_pool(void **state)
     rig_stop(&rig);
 }
 
+static struct tw_port_orders port_orders;
+
+static void order(enum tw_port_order wanted)
+{
+    tw_port_orders_give(&port_orders, 0, wanted);
+    assert_false(tw_port_orders_obeyed(&port_orders, 0));
+    rig_turn(&rig, RIG_MS);
+    assert_true(tw_port_orders_obeyed(&port_orders, 0));
+}
+
+/* Pings; returns how many pongs came back. */
+static uint32_t ping(struct rig_client *client)
+{
+    static uint64_t time_us = 100;
+    uint32_t before = client->pongs;
+    rig_client_send_ping(&rig, client, time_us++);
+    rig_turn(&rig, RIG_MS);
+    rig_client_receive(&rig, client, 1);
+    return client->pongs - before;
+}
+
+static void ports_are_served_as_ordered(void **state)
+{
+    (void)state;
+    struct rig_client client;
+    uint8_t frame[TEST_FRAME_MAX];
+    memset(&port_orders, 0, sizeof(port_orders));
+    rig_make(&rig, 1);
+    rig.worker_config[0].port_orders = &port_orders;
+    rig_start(&rig);
+    make_client(&client, 0, TEST_CLIENT_ADDRESS);
+    assert_int_equal(ping(&client), 1);
+    /* No link: what comes still counts, what would go is told. */
+    order(TW_PORT_LINK_DOWN);
+    uint64_t accepted = rig_outcome(&rig, TW_OUTCOME_ACCEPTED);
+    assert_int_equal(ping(&client), 0);
+    assert_int_equal(rig_outcome(&rig, TW_OUTCOME_ACCEPTED), accepted + 1);
+    assert_int_equal(rig_send(&rig, TW_SEND_LINK_DOWN), 1);
+    rig_inject(&rig, 0, frame, test_arp_frame(frame, 1, TEST_CLIENT_ADDRESS, TEST_SERVER_ADDRESS));
+    rig_turn(&rig, RIG_MS);
+    assert_int_equal(rig_send(&rig, TW_SEND_LINK_DOWN), 2);
+    assert_int_equal(rig_sent(&rig, frame), 0);
+    /* Away: the port is not touched. */
+    order(TW_PORT_LEAVE);
+    assert_int_equal(ping(&client), 0);
+    assert_int_equal(rte_ring_count(rig.port_rx[0][0]), 1);
+    struct tw_worker_command command = {
+        .type = TW_COMMAND_NEIGHBOUR_ASK,
+        .neighbour = {.address = tw_address_from_ipv4(TEST_CLIENT_ADDRESS + 5, 0)}};
+    rig_command(&rig, 0, &command);
+    rig_turn(&rig, RIG_MS);
+    assert_int_equal(rig_send(&rig, TW_SEND_PORT_AWAY), 1);
+    assert_int_equal(rig_send(&rig, TW_SEND_LINK_DOWN), 2);
+    /* Back: what waited there is answered, and nothing of the session was lost. */
+    order(TW_PORT_SERVE);
+    rig_client_receive(&rig, &client, 1);
+    assert_int_equal(rte_ring_count(rig.port_rx[0][0]), 0);
+    assert_int_equal(ping(&client), 1);
+    assert_int_equal(rig_outcome(&rig, TW_OUTCOME_ACCEPTED), accepted + 3);
+    rig_stop(&rig);
+}
+
 int main(int argc, char **argv)
 {
     (void)argc;
@@ -262,7 +354,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(unknown_next_hops_name_their_port),
         cmocka_unit_test(hand_over_keeps_the_port),
         cmocka_unit_test(checksums_are_left_to_a_port_that_finishes_them),
+        cmocka_unit_test(ipv6_checksums_are_left_to_it_too),
         cmocka_unit_test(all_that_is_sent_comes_from_one_pool),
+        cmocka_unit_test(ports_are_served_as_ordered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
