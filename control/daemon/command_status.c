@@ -99,6 +99,12 @@ static void add_port_life(json_t *object, const struct tw_agent_port *port)
                               set_json(port->hashes, tw_port_hash_name, TW_PORT_HASH_COUNT));
 }
 
+/* Of a mean. */
+static double hundredths(uint64_t sum, uint64_t count)
+{
+    return count == 0 ? 0.0 : (double)(sum * 100u / count) / 100.0;
+}
+
 /* [{name, driver, mac, address, address6, life, plan, counters}] */
 static json_t *ports_json(const struct tw_daemon *daemon)
 {
@@ -157,6 +163,8 @@ static json_t *stats_json(const struct tw_daemon *daemon)
 #define TW_X(name) set_u64(object, #name, stats->name);
     TW_AGENT_STATS_NUMBERS(TW_X)
 #undef TW_X
+    (void)json_object_set_new(object, "input_depth",
+                              json_real(hundredths(stats->input_depth_sum, stats->input_depths)));
     /* A 64-bit hash does not fit JSON's integers. */
     char hash[17];
     snprintf(hash, sizeof(hash), "%016" PRIx64, stats->state_hash);

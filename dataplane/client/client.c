@@ -569,6 +569,34 @@ uint64_t tw_client_get_server_tick(const struct tw_client *client, uint64_t now_
                : 0;
 }
 
+void tw_client_get_timing(const struct tw_client *client, uint64_t now_us,
+                          struct tw_client_timing *timing)
+{
+    if (!timing)
+        return;
+    *timing = (struct tw_client_timing){0};
+    if (!client || client->state != TW_CLIENT_CONNECTED)
+        return;
+    const struct tw_client_session *session = &client->session;
+    const struct tw_client_steering *steering = &session->steering;
+    uint64_t server_us = tw_client_clock_time_us(&session->clock, now_us);
+    *timing = (struct tw_client_timing){
+        .server_time_us = server_us,
+        .server_tick = tw_client_clock_tick_at(&session->clock, server_us),
+        .snapshot_tick = session->snapshot_tick,
+        .interpolation_delay_us =
+            (uint32_t)tw_client_playout_delay_us(&session->playout, server_us),
+        .lead_us = (uint32_t)tw_client_steering_lead_us(steering, now_us),
+        .lead_goal_us = (uint32_t)steering->goal_us,
+        .margin_us = steering->margin_us,
+        .margin_lowest_us = steering->margin_lowest_us,
+        .inputs_measured = steering->inputs,
+        .inputs_late = steering->inputs_late,
+        .drift_ppb = session->clock.drift_ppb,
+        .clock_error_us = (uint32_t)session->clock.error_us,
+    };
+}
+
 static struct tw_client_entity public_entity(const struct tw_view_entity *entity)
 {
     return (struct tw_client_entity){

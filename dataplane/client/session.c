@@ -19,6 +19,7 @@ bool tw_client_session_init(struct tw_client_session *session,
                         (enum tw_suite)welcome->suite, TW_CLIENT_LINK_CLIENT);
     tw_client_link_name(&session->link, welcome->connection_id);
     tw_client_clock_init(&session->clock, welcome->tick_hz, welcome->server_time_us, now_us);
+    tw_client_steering_init(&session->steering, welcome->tick_hz, now_us);
     tw_client_inputs_init(&session->inputs);
     session->inputs.current = config->input;
     struct tw_transport_config transport = {.channels = config->channels,
@@ -48,7 +49,8 @@ static void report_entities(struct tw_client_session *session, enum tw_client_ev
                               &(struct tw_client_event){.type = type, .entity = handles[i]});
 }
 
-static void apply_snapshot(struct tw_client_session *session, const struct tw_view_changes *changes)
+static void apply_snapshot(struct tw_client_session *session, const struct tw_view_changes *changes,
+                           uint64_t now_us)
 {
     struct tw_client_statistics *statistics = session->statistics;
     statistics->snapshots++;
@@ -57,6 +59,10 @@ static void apply_snapshot(struct tw_client_session *session, const struct tw_vi
     statistics->hashes_checked += changes->hash_checked;
     statistics->hashes_wrong += changes->hash_wrong;
     tw_client_inputs_applied(&session->inputs, changes->last_input_tick);
+    session->snapshot_tick = changes->tick;
+    tw_client_playout_snapshot(&session->playout,
+                               tw_client_clock_due_us(&session->clock, changes->tick),
+                               tw_client_clock_time_us(&session->clock, now_us));
     report_entities(session, TW_CLIENT_EVENT_EXIT, changes->exited, changes->exited_count);
     report_entities(session, TW_CLIENT_EVENT_ENTER, changes->entered, changes->entered_count);
     if (changes->hash_wrong)
@@ -72,6 +78,7 @@ static void apply_pong(struct tw_client_session *session, const struct tw_frame_
     if (!tw_client_clock_pong(&session->clock, pong, now_us))
         return;
     session->pings_missed = 0;
+    tw_client_steering_guess(&session->steering, session->clock.rtt_smooth_us, now_us);
     session->statistics->rtt_us = session->clock.rtt_us;
     session->statistics->rtt_min_us = session->clock.rtt_min_us;
     session->statistics->rtt_samples++;
@@ -124,7 +131,7 @@ bool tw_client_session_receive(struct tw_client_session *session, uint8_t *packe
         switch (tw_view_apply(session->view, frames.snapshot, frames.snapshot_size, &changes)) {
         case TW_VIEW_APPLIED:
         case TW_VIEW_FULL:
-            apply_snapshot(session, &changes);
+            apply_snapshot(session, &changes, now_us);
             break;
         case TW_VIEW_OLD:
             break;
@@ -134,6 +141,8 @@ bool tw_client_session_receive(struct tw_client_session *session, uint8_t *packe
     }
     if (frames.has_pong)
         apply_pong(session, &frames.pong, now_us);
+    if (frames.has_arrivals)
+        tw_client_steering_report(&session->steering, &frames.arrivals, now_us);
     apply_path(session, &frames, tw_header_read(packet).sequence);
     if (frames.has_close) {
         session->closed = true;
@@ -195,6 +204,23 @@ enum tw_life_state tw_client_session_health(struct tw_client_session *session, u
     return health;
 }
 
+uint64_t tw_client_session_input_tick(const struct tw_client_session *session, uint64_t now_us)
+{
+    uint64_t server_us = tw_client_clock_time_us(&session->clock, now_us);
+    int64_t lead_us = tw_client_steering_lead_us(&session->steering, now_us);
+    return tw_client_clock_tick_at(&session->clock, server_us + (uint64_t)lead_us);
+}
+
+/* Inputs of all ticks that have come within the lead; how many. */
+static uint32_t make_inputs(struct tw_client_session *session, uint64_t now_us)
+{
+    uint64_t tick = tw_client_session_input_tick(session, now_us);
+    uint32_t made = tw_client_inputs_advance(&session->inputs, tick);
+    if (made > 0)
+        tw_client_steering_made(&session->steering, (uint32_t)tick, made, now_us);
+    return made;
+}
+
 size_t tw_client_session_write(struct tw_client_session *session, uint8_t *out, uint64_t now_us)
 {
     if (tw_client_session_exhausted(session))
@@ -205,8 +231,7 @@ size_t tw_client_session_write(struct tw_client_session *session, uint8_t *out, 
         return 0;
     if (now_us >= tw_transport_due_us(&session->transport, now_us))
         tw_transport_update(&session->transport, now_us);
-    uint32_t made = tw_client_inputs_advance(&session->inputs,
-                                             tw_client_clock_input_tick(&session->clock, now_us));
+    uint32_t made = make_inputs(session, now_us);
     /* No new tick for longer than one lasts: the clock was set back. Go on repeating. */
     bool idle = now_us - session->sent_us >= session->tick_us + session->tick_us / 2u;
     bool tick = made > 0 || idle || session->response_due;

@@ -12,6 +12,8 @@
 #include "dataplane/client/events.h"
 #include "dataplane/client/inputs.h"
 #include "dataplane/client/link.h"
+#include "dataplane/client/playout.h"
+#include "dataplane/client/steering.h"
 #include "dataplane/wire/handshake.h"
 #include "dataplane/wire/life.h"
 #include "dataplane/wire/transport.h"
@@ -35,14 +37,17 @@
 struct tw_client_session {
     struct tw_client_link link;
     struct tw_client_clock clock;
+    struct tw_client_steering steering;
+    struct tw_client_playout playout;
     struct tw_client_inputs inputs;
     struct tw_transport transport;
     struct tw_view *view;
     struct tw_client_events *events;         /* not owned */
     struct tw_client_statistics *statistics; /* not owned */
     uint64_t tick_us;
-    uint64_t heard_us; /* newest authenticated packet */
-    uint64_t sent_us;  /* newest packet sent; 0: none yet */
+    uint64_t snapshot_tick; /* of the newest snapshot applied */
+    uint64_t heard_us;      /* newest authenticated packet */
+    uint64_t sent_us;       /* newest packet sent; 0: none yet */
     uint64_t next_ping_us;
     uint32_t pings;
     uint32_t pings_missed; /* in a row */
@@ -83,6 +88,9 @@ enum tw_life_state tw_client_session_health(struct tw_client_session *session, u
 /* A datagram due now into out[TW_DATAGRAM_MAX]; its size, 0 if none is due. Call again until then.
  */
 size_t tw_client_session_write(struct tw_client_session *session, uint8_t *out, uint64_t now_us);
+
+/* The tick that an input made now is for. */
+uint64_t tw_client_session_input_tick(const struct tw_client_session *session, uint64_t now_us);
 
 /* One datagram with a close frame. */
 size_t tw_client_session_write_close(struct tw_client_session *session, uint8_t *out,

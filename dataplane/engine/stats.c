@@ -60,6 +60,8 @@ static void add_shard(struct tw_agent_stats *out, const struct tw_shard_counters
     out->shed_far_bytes += tw_counter_get(&counters->shed_far_bytes);
     out->links_conservative += tw_counter_get(&counters->links_conservative);
     out->links_emergency += tw_counter_get(&counters->links_emergency);
+    out->input_depths += tw_counter_get(&counters->input_depths);
+    out->input_depth_sum += tw_counter_get(&counters->input_depth_sum);
     out->messages_relayed += tw_counter_get(&counters->messages);
     out->messages_dropped += tw_counter_get(&counters->messages_dropped);
     out->records_stale += tw_counter_get(&counters->records_stale);

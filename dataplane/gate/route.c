@@ -112,9 +112,11 @@ bool tw_route_presence(struct tw_worker *worker, uint32_t slot, enum tw_presence
 /* ---- frames ------------------------------------------------------------------------------------
  */
 
-static enum tw_input_outcome route_input(struct tw_worker *worker, uint32_t slot, uint32_t tick,
-                                         const struct tw_input *input)
+/* Entry `newer` of the list: as many belong to later ticks. */
+static enum tw_input_outcome route_input(struct tw_worker *worker, uint32_t slot,
+                                         const struct tw_client_frames *frames, uint32_t newer)
 {
+    uint32_t tick = frames->newest_tick - newer;
     struct tw_session_body *body = &worker->sessions.bodies[slot];
     enum tw_input_outcome outcome = tw_input_window_test(&body->inputs, tick, worker->tick);
     if (outcome != TW_INPUT_ROUTED)
@@ -128,7 +130,8 @@ static enum tw_input_outcome route_input(struct tw_worker *worker, uint32_t slot
     if (!record)
         return TW_INPUT_RING_FULL;
     record->input.tick = tick;
-    record->input.input = *input;
+    record->input.input = frames->inputs[newer];
+    record->input.newer = (uint8_t)newer;
     tw_input_window_mark(&body->inputs, tick);
     return TW_INPUT_ROUTED;
 }
@@ -144,8 +147,7 @@ static void route_inputs(struct tw_worker *worker, uint32_t slot,
     for (uint32_t i = frames->input_count; i-- > 0;) {
         if ((repeats >> i & 1) != 0)
             continue;
-        enum tw_input_outcome outcome =
-            route_input(worker, slot, frames->newest_tick - i, &frames->inputs[i]);
+        enum tw_input_outcome outcome = route_input(worker, slot, frames, i);
         tw_counter_add(&counters[outcome], 1);
     }
 }

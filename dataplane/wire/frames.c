@@ -112,6 +112,25 @@ static enum tw_frames_result rename_decode(struct tw_server_frames *frames,
     return frames->connection_id != 0 ? TW_FRAMES_OK : TW_FRAMES_RANGE;
 }
 
+static enum tw_frames_result arrivals_decode(struct tw_server_frames *frames,
+                                             const struct frame *frame)
+{
+    if (frame->size != TW_ARRIVALS_SIZE)
+        return TW_FRAMES_MALFORMED;
+    struct tw_frame_arrivals *arrivals = &frames->arrivals;
+    frames->has_arrivals = true;
+    arrivals->newest = tw_load_u32(frame->body + TW_ARRIVALS_NEWEST);
+    arrivals->mean = (int16_t)tw_load_u16(frame->body + TW_ARRIVALS_MEAN);
+    arrivals->lowest = (int16_t)tw_load_u16(frame->body + TW_ARRIVALS_LOWEST);
+    arrivals->count = frame->body[TW_ARRIVALS_COUNT];
+    arrivals->late = frame->body[TW_ARRIVALS_LATE];
+    bool inside = arrivals->newest != 0 && arrivals->mean <= TW_ARRIVALS_UNITS_MAX &&
+                  arrivals->lowest >= -TW_ARRIVALS_UNITS_MAX &&
+                  arrivals->lowest <= arrivals->mean && arrivals->count != 0 &&
+                  arrivals->late <= arrivals->count;
+    return inside ? TW_FRAMES_OK : TW_FRAMES_RANGE;
+}
+
 static enum tw_frames_result client_frame_decode(void *out, const struct frame *frame)
 {
     struct tw_client_frames *frames = out;
@@ -169,6 +188,8 @@ static enum tw_frames_result server_frame_decode(void *out, const struct frame *
         return challenge_decode(frames->challenge, &frames->has_challenge, frame);
     case TW_FRAME_RENAME:
         return rename_decode(frames, frame);
+    case TW_FRAME_ARRIVALS:
+        return arrivals_decode(frames, frame);
     case TW_FRAME_MESSAGES:
         frames->has_messages = true;
         frames->messages = frame->body;
@@ -267,6 +288,18 @@ void tw_frame_write_pong(struct tw_writer *writer, const struct tw_frame_pong *p
     tw_store_u64(body + TW_PONG_ECHO, pong->echo_us);
     tw_store_u64(body + TW_PONG_RECEIVED, pong->received_us);
     tw_store_u64(body + TW_PONG_SENT, pong->sent_us);
+}
+
+void tw_frame_write_arrivals(struct tw_writer *writer, const struct tw_frame_arrivals *arrivals)
+{
+    uint8_t *body = frame_start(writer, TW_FRAME_ARRIVALS, TW_ARRIVALS_SIZE);
+    if (body == NULL)
+        return;
+    tw_store_u32(body + TW_ARRIVALS_NEWEST, arrivals->newest);
+    tw_store_u16(body + TW_ARRIVALS_MEAN, (uint16_t)arrivals->mean);
+    tw_store_u16(body + TW_ARRIVALS_LOWEST, (uint16_t)arrivals->lowest);
+    body[TW_ARRIVALS_COUNT] = arrivals->count;
+    body[TW_ARRIVALS_LATE] = arrivals->late;
 }
 
 void tw_frame_write_close(struct tw_writer *writer, uint16_t reason)

@@ -35,6 +35,12 @@ struct tw_frame_pong {
     uint64_t sent_us;
 };
 
+struct tw_frame_arrivals {
+    uint32_t newest;      /* input tick */
+    int16_t mean, lowest; /* TW_ARRIVALS_UNIT_US each */
+    uint8_t count, late;
+};
+
 /* Each kind of frame at most once per packet. has_* come first and are always set; the rest means
  * nothing where they do not say so. */
 struct tw_client_frames { /* client → server */
@@ -53,6 +59,7 @@ struct tw_client_frames { /* client → server */
 
 struct tw_server_frames { /* server → client */
     bool has_snapshot, has_pong, has_close, has_ack, has_challenge, has_rename, has_messages;
+    bool has_arrivals;
     const uint8_t *snapshot; /* body, inside the packet */
     uint16_t snapshot_size;
     struct tw_frame_pong pong;
@@ -62,6 +69,7 @@ struct tw_server_frames { /* server → client */
     uint32_t connection_id;  /* of a rename */
     const uint8_t *messages; /* body, inside the packet */
     uint16_t messages_size;
+    struct tw_frame_arrivals arrivals;
 };
 
 /* plaintext[length]: the packet between header and tag. */
@@ -77,6 +85,7 @@ void tw_frame_write_inputs(struct tw_writer *writer, uint32_t newest_tick,
 void tw_frame_write_snapshot_ack(struct tw_writer *writer, uint32_t newest, uint32_t bitmap);
 void tw_frame_write_ping(struct tw_writer *writer, uint64_t time_us);
 void tw_frame_write_pong(struct tw_writer *writer, const struct tw_frame_pong *pong);
+void tw_frame_write_arrivals(struct tw_writer *writer, const struct tw_frame_arrivals *arrivals);
 void tw_frame_write_close(struct tw_writer *writer, uint16_t reason);
 void tw_frame_write_ack(struct tw_writer *writer, const struct tw_frame_ack *ack);
 void tw_frame_write_challenge(struct tw_writer *writer, const uint8_t bytes[TW_CHALLENGE_SIZE]);

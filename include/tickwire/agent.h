@@ -282,6 +282,8 @@ struct tw_agent_worker {
     X(shed_far_bytes)                                                                              \
     X(links_conservative)                                                                          \
     X(links_emergency)                                                                             \
+    X(input_depths)                                                                                \
+    X(input_depth_sum)                                                                             \
     X(messages_in)                                                                                 \
     X(messages_out)                                                                                \
     X(messages_relayed)                                                                            \
@@ -326,6 +328,7 @@ struct tw_agent_stats {
     uint64_t space[TW_SPACE_FIGURE_COUNT]; /* of the world's spatial index */
     uint64_t shed_middle_bytes, shed_far_bytes, links_conservative, links_emergency;
     uint64_t messages_relayed, messages_dropped;
+    uint64_t input_depths, input_depth_sum;
     uint64_t messages_in, messages_out, messages_no_room, messages_no_channels;
     uint64_t messages_backlog, messages_stalled;
     uint64_t state_hash, state_hash_tick;

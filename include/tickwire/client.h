@@ -196,6 +196,23 @@ struct tw_client_statistics {
     uint32_t pings_missed; /* pings in a row that no pong has answered */
 };
 
+/* Time as the client knows it. The server's clock counts from its tick 0; tick n is due at
+ * n * 1,000,000 / tick_hz. It never runs backwards, and jumps only within the first second and when
+ * it was wrong by half a second: after a sleep of the device, say. */
+struct tw_client_timing {
+    uint64_t server_time_us; /* smoothed */
+    uint64_t server_tick;
+    uint64_t snapshot_tick;          /* of the newest snapshot applied */
+    uint32_t interpolation_delay_us; /* show the world as it was so long before server_time_us */
+    uint32_t lead_us;      /* an input made now is for the tick due so long after server_time_us */
+    uint32_t lead_goal_us; /* what the lead is on its way to */
+    int32_t margin_us; /* by which our inputs arrive early, on average; as the server measured */
+    int32_t margin_lowest_us; /* the least of these; negative: late */
+    uint64_t inputs_measured, inputs_late;
+    int32_t drift_ppb;       /* how much faster the server's clock runs than ours, in 10^-9 */
+    uint32_t clock_error_us; /* how far the clock can be off: half a round trip, and aging */
+};
+
 TW_CLIENT_API struct tw_client_config tw_client_config_default(void);
 
 /* NULL if the configuration is out of range or memory is short. */
@@ -257,6 +274,9 @@ TW_CLIENT_API int tw_client_get_descriptor(const struct tw_client *client);
 
 /* Server's tick now, by the synchronised clock; 0 before the welcome. */
 TW_CLIENT_API uint64_t tw_client_get_server_tick(const struct tw_client *client, uint64_t now_us);
+/* All zero before the welcome. */
+TW_CLIENT_API void tw_client_get_timing(const struct tw_client *client, uint64_t now_us,
+                                        struct tw_client_timing *timing);
 /* Entities seen now: copies up to `capacity`, returns how many are known. */
 TW_CLIENT_API size_t tw_client_get_entities(const struct tw_client *client,
                                             struct tw_client_entity *entities, size_t capacity);

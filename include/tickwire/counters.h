@@ -150,6 +150,8 @@ struct tw_shard_counters {
     tw_counter shed_far_bytes;     /* changes of entities in the middle, and far ones */
     tw_counter links_conservative; /* gauge: players whose path is strained */
     tw_counter links_emergency;    /* gauge: players whose path fails */
+    tw_counter input_depths;       /* looks at how many inputs of a player wait */
+    tw_counter input_depth_sum;    /* and what they saw */
     tw_counter messages;           /* relayed, each to all who hear it */
     tw_counter messages_dropped;   /* found no room, or too long */
     tw_counter view_full;          /* interest candidates beyond the view's capacity */

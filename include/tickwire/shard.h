@@ -66,6 +66,7 @@ struct tw_record {
         struct {
             uint32_t tick; /* tick the input is meant for */
             struct tw_input input;
+            uint8_t newer; /* inputs of later ticks in the same packet */
         } input;
         struct {
             uint32_t newest; /* snapshot number */

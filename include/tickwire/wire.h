@@ -234,7 +234,8 @@ enum tw_frame_type {
     TW_FRAME_RESPONSE = 9,     /* c→s, over the path on which the challenge came */
     TW_FRAME_RENAME = 10,      /* s→c, another connection id from now on */
     TW_FRAME_MESSAGES = 11,    /* both */
-    TW_FRAME_TYPE_END = 12,
+    TW_FRAME_ARRIVALS = 12,    /* s→c, how early inputs arrive */
+    TW_FRAME_TYPE_END = 13,
 };
 
 /* inputs: u32 newest tick, u8 count, count x input, newest first, ticks descending by 1 */
@@ -274,6 +275,20 @@ enum tw_frame_type {
 
 #define TW_RENAME_CONNECTION_ID 0u /* u32, not 0 */
 #define TW_RENAME_SIZE          4u
+
+/* arrivals: margins of inputs that reached the shard since the last such frame, in 100 µs before
+ * their tick was due; negative: after it */
+#define TW_ARRIVALS_NEWEST    0u /* u32 newest input tick among them, not 0 */
+#define TW_ARRIVALS_MEAN      4u /* i16 -10,000..10,000 */
+#define TW_ARRIVALS_LOWEST    6u /* i16 -10,000..mean */
+#define TW_ARRIVALS_COUNT     8u /* u8 1..255 */
+#define TW_ARRIVALS_LATE      9u /* u8 0..count: too late for their tick */
+#define TW_ARRIVALS_SIZE      10u
+#define TW_ARRIVALS_UNIT_US   100u
+#define TW_ARRIVALS_UNITS_MAX 10000 /* 1 s: more is no different to whoever steers */
+/* An input that came with this many newer ones in its packet was lost before that: no way of
+ * sending earlier that is worth its delay would have helped. Not measured. */
+#define TW_ARRIVALS_NEWER_MAX 2u
 
 /* messages: entries that fill the body, each of one message, none of the same message twice:
  * u8 head (bits 0-1 channel, bits 2-3 kind, bit 4 compressed, others 0), u16 message number, then

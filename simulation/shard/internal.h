@@ -4,6 +4,7 @@
 #define TICKWIRE_SIMULATION_SHARD_INTERNAL_H
 
 #include "simulation/interest/observer.h"
+#include "simulation/shard/arrivals.h"
 #include "simulation/shard/relay.h"
 #include "simulation/shard/sessions.h"
 #include "simulation/shard/shard.h"
@@ -16,6 +17,8 @@ struct tw_shard {
     struct tw_shard_sessions sessions;
     struct tw_interest interest;
     struct tw_relay relay;
+    struct tw_arrivals *arrivals;     /* by player */
+    uint64_t due_ns;                  /* of the newest tick */
     uint8_t *link_states;             /* by player: 0 normal, 1 conservative, 2 emergency */
     uint32_t presences[TW_PRESENCES]; /* players by enum tw_presence */
     uint32_t send_first; /* player whose snapshot is served first when buffers are short */

@@ -17,6 +17,8 @@
 #define TICK_HZ_MIN    10u       /* a step stays shorter than a body */
 #define TICK_HZ_MAX    240u
 
+#define NS_PER_S UINT64_C(1000000000)
+
 static bool config_is_valid(const struct tw_shard_config *config)
 {
     return config->size_m >= SIZE_MIN_M && config->size_m <= SIZE_MAX_M &&
@@ -47,6 +49,7 @@ static void carve(struct tw_shard *shard, struct tw_arena *arena)
     tw_shard_sessions_carve(&shard->sessions, arena, config);
     tw_interest_carve(&shard->interest, arena, &interest);
     tw_relay_carve(&shard->relay, arena);
+    shard->arrivals = tw_arena_take(arena, config->players_max, sizeof(*shard->arrivals));
     shard->link_states = tw_arena_take(arena, config->players_max, 1);
 }
 
@@ -88,6 +91,22 @@ static void count_inputs(struct tw_shard *shard, const struct tw_input_tally *ta
     tw_counter_add(&inputs[TW_SHARD_INPUT_SKIPPED], tally->skipped);
 }
 
+/* Before the shard takes it: whether it is late is known by the tick that ran last. */
+static void note_arrival(struct tw_shard *shard, uint32_t player, const struct tw_record *record)
+{
+    struct tw_arrivals *arrivals = &shard->arrivals[player];
+    uint32_t tick = record->input.tick;
+    int64_t ahead = (int64_t)tick - (int64_t)shard->world.state->tick;
+    if (ahead > TW_INPUTS_RING || ahead < -(int64_t)TW_INPUTS_RING)
+        return;
+    if (tick > arrivals->newest_tick)
+        arrivals->newest_tick = tick;
+    if (record->input.newer > TW_ARRIVALS_NEWER_MAX)
+        return;
+    int64_t due_ns = (int64_t)shard->due_ns + ahead * (int64_t)(NS_PER_S / shard->config.tick_hz);
+    tw_arrivals_note(arrivals, tick, due_ns - (int64_t)record->received_ns, ahead <= 0);
+}
+
 static void consume_input(struct tw_shard *shard, struct tw_route *route,
                           const struct tw_record *record)
 {
@@ -96,13 +115,15 @@ static void consume_input(struct tw_shard *shard, struct tw_route *route,
         tw_counter_add(&shard->counters->inputs[TW_SHARD_INPUT_STALE], 1);
         return;
     }
-    if (route->state == TW_ROUTE_PLAYING)
+    if (route->state == TW_ROUTE_PLAYING) {
+        note_arrival(shard, route->player, record);
         tw_inputs_offer(&shard->world.players[route->player].inputs,
                         (uint32_t)shard->world.state->tick, record->input.tick,
                         &record->input.input, &tally);
-    else if (route->state == TW_ROUTE_REFUSED ||
-             !tw_shard_sessions_keep_input(&shard->sessions, route, record))
+    } else if (route->state == TW_ROUTE_REFUSED ||
+               !tw_shard_sessions_keep_input(&shard->sessions, route, record)) {
         tally.skipped++;
+    }
     count_inputs(shard, &tally);
 }
 
@@ -243,6 +264,7 @@ static void apply_joins(struct tw_shard *shard, uint64_t tick)
         route->player = player;
         shard->presences[TW_PRESENT]++;
         forget_view(shard, player, tick);
+        shard->arrivals[player] = (struct tw_arrivals){0};
     }
     sessions->join_count = 0;
 }
@@ -372,6 +394,16 @@ struct sending {
     struct tw_outbox *outboxes;
 };
 
+/* How many inputs wait, of players that send any. */
+static void sample_depth(struct tw_shard *shard, uint32_t index, uint64_t tick)
+{
+    const struct tw_arrivals *arrivals = &shard->arrivals[index];
+    if (arrivals->newest_tick + TW_INPUTS_RING < tick)
+        return;
+    tw_counter_add(&shard->counters->input_depths, 1);
+    tw_counter_add(&shard->counters->input_depth_sum, tw_arrivals_depth(arrivals, tick));
+}
+
 /* False: no buffer. */
 static bool send_snapshot(struct tw_shard *shard, uint32_t index, uint64_t step,
                           const struct sending *sending)
@@ -393,13 +425,16 @@ static bool send_snapshot(struct tw_shard *shard, uint32_t index, uint64_t step,
                    tw_observer_look(&shard->interest, index, info.own_index));
     struct tw_snapshot_result result =
         tw_snapshot_write(&shard->interest, index, &info, buffer->bytes, buffer->capacity);
+    uint32_t told = tw_arrivals_write(&shard->arrivals[index], sending->tick, shard->config.tick_hz,
+                                      buffer->bytes + result.size, buffer->capacity - result.size);
     buffer->slot = player->slot;
     buffer->route_epoch = player->route_epoch;
-    buffer->length = (uint16_t)result.size;
+    buffer->length = (uint16_t)(result.size + told);
     buffer->kind = TW_OUT_SNAPSHOT;
     buffer->reason = TW_CLOSE_NONE;
     buffer->tick_ns = sending->due_ns;
     count_snapshot(shard, &result);
+    sample_depth(shard, index, sending->tick);
     return true;
 }
 
@@ -450,6 +485,7 @@ void tw_shard_tick(struct tw_shard *shard, uint64_t tick, uint64_t due_ns,
     TW_ASSERT(tick > before);
     struct sending sending = {.tick = tick, .due_ns = due_ns, .outboxes = outboxes};
     state->tick = tick;
+    shard->due_ns = due_ns;
     apply_leaves(shard);
     apply_presence(shard, (uint32_t)tick);
     apply_joins(shard, tick);

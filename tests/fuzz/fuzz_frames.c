@@ -84,6 +84,11 @@ static void server(const uint8_t *plain, size_t size)
         TW_ASSERT(frames.connection_id != 0);
         tw_frame_write_rename(&writer, frames.connection_id);
     }
+    if (frames.has_arrivals) {
+        TW_ASSERT(frames.arrivals.lowest <= frames.arrivals.mean &&
+                  frames.arrivals.late <= frames.arrivals.count);
+        tw_frame_write_arrivals(&writer, &frames.arrivals);
+    }
     if (frames.has_snapshot) {
         TW_ASSERT(frames.snapshot >= plain && frames.snapshot_size >= TW_SNAPSHOT_FIXED_SIZE);
         TW_ASSERT((size_t)(plain + size - frames.snapshot) >= frames.snapshot_size);

@@ -171,6 +171,7 @@ static void look_around(struct tw_load_bots *bots, struct tw_load_bot *bot, uint
     struct tw_client_statistics statistics;
     tw_client_get_statistics(bot->client, &statistics);
     tw_load_agreement_look(&bot->agreement, &statistics, now_us);
+    tw_client_get_timing(bot->client, now_us, &bot->timing);
     if (statistics.rtt_samples != bot->rtt_samples) {
         bot->rtt_samples = statistics.rtt_samples;
         uint32_t bucket = tw_histogram_bucket(statistics.rtt_us);

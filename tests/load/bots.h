@@ -37,6 +37,7 @@ struct tw_load_bot {
     uint32_t last_input_tick;
     uint64_t rtt_samples;
     struct tw_load_agreement agreement;
+    struct tw_client_timing timing; /* when last looked at */
     struct tw_load_talk talk;
 };
 

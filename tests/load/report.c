@@ -211,6 +211,9 @@ struct tally {
     double walker_moved_min_m;
     uint32_t connected_ever, never_compared, walkers, entity_changes;
     uint32_t key_phase_min, key_phase_max;
+    uint64_t inputs_measured, inputs_late;
+    int64_t margin_sum_us; /* of bots that were told */
+    uint32_t margins;
     uint32_t closed_by_server[TW_CLOSE_COUNT];
 };
 
@@ -233,6 +236,10 @@ static struct tally tally_up(const struct tw_load_bots *bots)
             found.key_phase_min = statistics.key_phase;
         if (statistics.key_phase > found.key_phase_max)
             found.key_phase_max = statistics.key_phase;
+        found.inputs_measured += bot->timing.inputs_measured;
+        found.inputs_late += bot->timing.inputs_late;
+        found.margin_sum_us += bot->timing.margin_us;
+        found.margins += bot->timing.inputs_measured > 0;
         found.connected_ever += bot->connected_ever;
         found.never_compared += bot->connected_ever && statistics.hashes_checked == 0;
         found.walkers += bot->walks;
@@ -275,6 +282,11 @@ static void print_talk(const struct tw_load_bots *bots)
            sum.wrong, sum.refused, back > 0 ? sum.round_trip_us / back : 0);
 }
 
+static int64_t mean_margin_us(const struct tally *tally)
+{
+    return tally->margins > 0 ? tally->margin_sum_us / (int64_t)tally->margins : 0;
+}
+
 static void print_summary_json(const struct tw_load_bots *bots, const struct tw_load_sums *sums,
                                const struct tally *tally, const struct reasons *reasons)
 {
@@ -315,6 +327,8 @@ static void print_summary_json(const struct tw_load_bots *bots, const struct tw_
         sums->hashes_checked, tally->hashes_checked_min, sums->hashes_wrong, tally->never_compared);
     printf("\"rebinds\":%u,\"entity_changes\":%u,\"key_phase_min\":%u,\"key_phase_max\":%u,",
            bots->rebinds, tally->entity_changes, tally->key_phase_min, tally->key_phase_max);
+    printf("\"inputs_measured\":%" PRIu64 ",\"inputs_late\":%" PRIu64 ",\"margin_us\":%" PRId64 ",",
+           tally->inputs_measured, tally->inputs_late, mean_margin_us(tally));
     if (bots->options->talk)
         print_talk(bots);
     printf("\"moved_m\":%.1f,\"walker_moved_min_m\":%.1f,\"rtt_p50_us\":%" PRIu64
@@ -344,6 +358,9 @@ static void print_summary_text(const struct tw_load_bots *bots, const struct tw_
            (double)tw_histogram_permille(bots->total.counts, 500) / 1e3,
            (double)tw_histogram_permille(bots->total.counts, 990) / 1e3,
            (double)bots->rtt_max_us / 1e3);
+    printf("inputs arrive %.1f ms before their tick at the end; %" PRIu64 " of %" PRIu64
+           " measured came late\n",
+           (double)mean_margin_us(tally) / 1e3, tally->inputs_late, tally->inputs_measured);
     for (uint32_t i = 0; i < reasons->count; i++)
         printf("failed: %s (%u)\n", reasons->list[i].text, reasons->list[i].bots);
     puts(reasons->count == 0 ? "ok" : "not ok");

@@ -231,8 +231,9 @@ static void apply_packet(struct sim *sim, const struct sim_packet *packet)
     struct tw_view_changes changes;
     if (!client->joined || client->epoch != packet->epoch || client->silent)
         return;
-    size_t size = packet->length - TW_FRAME_HEADER_SIZE;
-    SIM_CHECK(sim, packet->bytes[0] == TW_FRAME_SNAPSHOT && tw_load_u16(packet->bytes + 1) == size);
+    size_t size = tw_load_u16(packet->bytes + 1);
+    SIM_CHECK(sim, packet->bytes[0] == TW_FRAME_SNAPSHOT &&
+                       size + TW_FRAME_HEADER_SIZE <= packet->length);
     enum tw_view_result result =
         tw_view_apply(client->view, packet->bytes + TW_FRAME_HEADER_SIZE, size, &changes);
     SIM_CHECK(sim, result == TW_VIEW_APPLIED || result == TW_VIEW_OLD);

@@ -23,7 +23,7 @@ MASK64 = (1 << 64) - 1
 
 HELLO, COOKIE, HELLO2, WELCOME, TRY_AGAIN, WRONG_VERSION, REFUSED = range(1, 8)
 (INPUTS, SNAPSHOT_ACK, PING, PONG, CLOSE, ACK, SNAPSHOT, CHALLENGE, RESPONSE,
- RENAME, MESSAGES) = range(1, 12)
+ RENAME, MESSAGES, ARRIVALS) = range(1, 13)
 
 
 class Malformed(Exception):
@@ -290,12 +290,16 @@ def frame_rename(connection_id):
     return frame(RENAME, struct.pack("<I", connection_id))
 
 
+def frame_arrivals(newest, mean, lowest, count, late):
+    return frame(ARRIVALS, struct.pack("<IhhBB", newest, mean, lowest, count, late))
+
+
 def frame_messages(*entries):
     return frame(MESSAGES, b"".join(entries))
 
 
 SERVER_FRAMES = {PONG: "<QQQ", CLOSE: "<H", ACK: "<QQH", SNAPSHOT: None, CHALLENGE: "<8s",
-                 RENAME: "<I", MESSAGES: None}
+                 RENAME: "<I", MESSAGES: None, ARRIVALS: "<IhhBB"}
 
 
 def parse_server_frames(plaintext):
@@ -320,4 +324,8 @@ def parse_server_frames(plaintext):
         raise Malformed("ack of packet 0")
     if RENAME in frames and frames[RENAME][0] == 0:
         raise Malformed("connection id 0")
+    if ARRIVALS in frames:
+        newest, mean, lowest, count, late = frames[ARRIVALS]
+        if newest == 0 or not -10000 <= lowest <= mean <= 10000 or count == 0 or late > count:
+            raise Malformed("arrivals out of range")
     return frames

@@ -191,6 +191,13 @@ def _check_paths(c):
     c.same("response plaintext", protocol.frame_response(bytes_asked))
 
 
+def _check_time(c):
+    arrivals = protocol.parse_server_frames(c.get("arrivals plaintext"))[protocol.ARRIVALS]
+    if arrivals != (1007, 171, -12, 12, 1):
+        raise protocol.Malformed(f"arrivals plaintext: {arrivals}")
+    c.same("arrivals plaintext", protocol.frame_arrivals(*arrivals))
+
+
 def _check_messages(c):
     body = protocol.parse_server_frames(c.get("messages plaintext"))[protocol.MESSAGES]
     entries = messages.parse(body)
@@ -259,6 +266,7 @@ def check(path):
         _check_paths(c)
         _check_messages(c)
         _check_phases(c)
+        _check_time(c)
     except (KeyError, protocol.Malformed, struct.error) as error:
         c.faults.append(f"{type(error).__name__}: {error}")
     left = set(vectors) - c.checked - c.skipped - INPUTS

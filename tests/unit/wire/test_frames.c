@@ -273,6 +273,42 @@ static void other_ranges(void **state)
     assert_int_equal(CLIENT(3, 8, 0, 1, 2, 3, 4, 5, 6, 7, 8, 5, 2, 0, 0, 0), TW_FRAMES_RANGE);
 }
 
+static enum tw_frames_result decode_arrivals(const struct tw_frame_arrivals *arrivals)
+{
+    uint8_t bytes[32];
+    struct tw_writer writer = tw_writer_make(bytes, sizeof(bytes));
+    tw_frame_write_arrivals(&writer, arrivals);
+    return server_decode(bytes, (size_t)(writer.next - bytes));
+}
+
+static void arrivals_ranges(void **state)
+{
+    (void)state;
+    const struct tw_frame_arrivals good = {
+        .newest = 9, .mean = 10000, .lowest = -10000, .count = 255, .late = 255};
+    assert_int_equal(decode_arrivals(&good), TW_FRAMES_OK);
+    struct tw_frame_arrivals bad = good;
+    bad.newest = 0;
+    assert_int_equal(decode_arrivals(&bad), TW_FRAMES_RANGE);
+    bad = good;
+    bad.mean = 10001;
+    assert_int_equal(decode_arrivals(&bad), TW_FRAMES_RANGE);
+    bad = good;
+    bad.lowest = -10001;
+    assert_int_equal(decode_arrivals(&bad), TW_FRAMES_RANGE);
+    bad = (struct tw_frame_arrivals){.newest = 9, .mean = 4, .lowest = 5, .count = 1};
+    assert_int_equal(decode_arrivals(&bad), TW_FRAMES_RANGE);
+    bad = (struct tw_frame_arrivals){.newest = 9};
+    assert_int_equal(decode_arrivals(&bad), TW_FRAMES_RANGE);
+    bad = (struct tw_frame_arrivals){.newest = 9, .count = 1, .late = 2};
+    assert_int_equal(decode_arrivals(&bad), TW_FRAMES_RANGE);
+    static const uint8_t shorter[12] = {TW_FRAME_ARRIVALS, 9, 0, 1};
+    assert_int_equal(server_decode(shorter, sizeof(shorter)), TW_FRAMES_MALFORMED);
+    static const uint8_t longer[14] = {TW_FRAME_ARRIVALS, 11, 0, 1};
+    assert_int_equal(server_decode(longer, sizeof(longer)), TW_FRAMES_MALFORMED);
+    assert_int_equal(client_decode(shorter, sizeof(shorter)), TW_FRAMES_MALFORMED);
+}
+
 /* A writer takes a frame that fits exactly, and nothing of one that does not. */
 static void exact_fill(void **state)
 {
@@ -310,6 +346,7 @@ int main(void)
         cmocka_unit_test(wrong_lengths),     cmocka_unit_test(input_counts),
         cmocka_unit_test(input_ticks),       cmocka_unit_test(input_fields),
         cmocka_unit_test(other_ranges),      cmocka_unit_test(exact_fill),
+        cmocka_unit_test(arrivals_ranges),
     };
     return cmocka_run_group_tests(tests, testing_setup, NULL);
 }

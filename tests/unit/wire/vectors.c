@@ -298,6 +298,16 @@ static void add_path_frames(struct vectors *vectors)
     vector_add(vectors, group, "rename plaintext", plain, (size_t)(writer.next - plain));
 }
 
+static void add_time_frames(struct vectors *vectors)
+{
+    const struct tw_frame_arrivals arrivals = {
+        .newest = 1007, .mean = 171, .lowest = -12, .count = 12, .late = 1};
+    uint8_t plain[TW_PLAINTEXT_MAX];
+    struct tw_writer writer = tw_writer_make(plain, sizeof(plain));
+    tw_frame_write_arrivals(&writer, &arrivals);
+    vector_add(vectors, "time", "arrivals plaintext", plain, (size_t)(writer.next - plain));
+}
+
 static void add_entry(struct tw_writer *writer, const struct tw_entry *entry, uint8_t first)
 {
     uint8_t *bytes = tw_entry_write(writer, entry);
@@ -518,4 +528,5 @@ void vectors_build(struct vectors *vectors)
     add_path_frames(vectors);
     add_messages(vectors);
     add_phases(vectors);
+    add_time_frames(vectors);
 }

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "simulation/shard/arrivals.h"
+
+#define UNIT_NS (TW_ARRIVALS_UNIT_US * 1000)
+
+void tw_arrivals_note(struct tw_arrivals *arrivals, uint32_t tick, int64_t margin_ns, bool late)
+{
+    int64_t units = margin_ns / UNIT_NS;
+    if (units > TW_ARRIVALS_UNITS_MAX)
+        units = TW_ARRIVALS_UNITS_MAX;
+    if (units < -TW_ARRIVALS_UNITS_MAX)
+        units = -TW_ARRIVALS_UNITS_MAX;
+    if (arrivals->count == UINT8_MAX || tick == 0)
+        return;
+    if (arrivals->count == 0 || units < arrivals->lowest)
+        arrivals->lowest = (int32_t)units;
+    arrivals->sum += (int32_t)units;
+    arrivals->count++;
+    arrivals->late = (uint8_t)(arrivals->late + late);
+    if (tick > arrivals->reported_tick)
+        arrivals->reported_tick = tick;
+}
+
+uint32_t tw_arrivals_write(struct tw_arrivals *arrivals, uint64_t tick, uint32_t tick_hz,
+                           uint8_t *bytes, size_t capacity)
+{
+    if (tick < arrivals->due_tick || arrivals->count == 0 || capacity < TW_ARRIVALS_FRAME_SIZE)
+        return 0;
+    /* The mean rounds down, like the quotient of what is negative does not by itself. */
+    int32_t count = arrivals->count;
+    int32_t mean = (arrivals->sum - (arrivals->sum < 0 ? count - 1 : 0)) / count;
+    uint8_t *body = bytes + TW_FRAME_HEADER_SIZE;
+    bytes[0] = TW_FRAME_ARRIVALS;
+    tw_store_u16(bytes + 1, TW_ARRIVALS_SIZE);
+    tw_store_u32(body + TW_ARRIVALS_NEWEST, arrivals->reported_tick);
+    tw_store_u16(body + TW_ARRIVALS_MEAN, (uint16_t)mean);
+    tw_store_u16(body + TW_ARRIVALS_LOWEST, (uint16_t)arrivals->lowest);
+    body[TW_ARRIVALS_COUNT] = arrivals->count;
+    body[TW_ARRIVALS_LATE] = arrivals->late;
+    *arrivals = (struct tw_arrivals){.newest_tick = arrivals->newest_tick,
+                                     .due_tick = tick + tick_hz / TW_ARRIVALS_PER_S};
+    return TW_ARRIVALS_FRAME_SIZE;
+}
