@@ -3,6 +3,7 @@
 
 #include "dataplane/wire/header.h"
 #include "tickwire/assert.h"
+#include "tickwire/prefetch.h"
 
 #include <intel-ipsec-mb.h>
 #include <sodium.h>
@@ -119,12 +120,12 @@ static void prefetch_aes_key(const struct part *part, uint32_t number)
     const uint8_t *end =
         job->key->expanded + offsetof(struct gcm_key_data, ghash_keys) + powers_size;
     for (uint32_t at = 0; at < 256; at += 64)
-        __builtin_prefetch(start + at);
+        tw_prefetch(start + at);
     uint32_t used = job->length < powers_size ? job->length : powers_size;
     if (used < 128)
         used = 128;
     for (uint32_t at = 0; at < used; at += 64)
-        __builtin_prefetch(end - at - 64);
+        tw_prefetch(end - at - 64);
 }
 
 static void add_job(struct part *part, uint32_t index)

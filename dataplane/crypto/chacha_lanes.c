@@ -4,6 +4,7 @@
 #include "dataplane/crypto/lanes.h"
 #include "dataplane/wire/header.h"
 #include "tickwire/assert.h"
+#include "tickwire/prefetch.h"
 
 #include <sodium.h>
 
@@ -203,10 +204,10 @@ static void end(struct burst *burst)
 static void prefetch(const struct tw_aead_job *jobs, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        __builtin_prefetch(jobs[i].key->iv);
-        __builtin_prefetch(jobs[i].key->expanded);
-        __builtin_prefetch(jobs[i].packet);
-        __builtin_prefetch(jobs[i].packet + 64);
+        tw_prefetch(jobs[i].key->iv);
+        tw_prefetch(jobs[i].key->expanded);
+        tw_prefetch(jobs[i].packet);
+        tw_prefetch(jobs[i].packet + 64);
     }
 }
 

@@ -15,8 +15,10 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Adds bytes[length]; all but the last call of one sum need an even length. */
+/* Adds bytes[length]; all but the last call of one sum need an even length. With AVX-512 where the
+ * CPU has it: sums may differ between the two, what they finish to does not. */
 uint64_t tw_checksum_add(uint64_t sum, const uint8_t *bytes, size_t length);
+uint64_t tw_checksum_add_portable(uint64_t sum, const uint8_t *bytes, size_t length);
 
 /* Folded and complemented; 0 over data that holds its own right checksum. */
 static inline uint16_t tw_checksum_finish(uint64_t sum)

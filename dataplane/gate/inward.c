@@ -4,6 +4,7 @@
 #include "dataplane/gate/arp.h"
 #include "dataplane/gate/icmp.h"
 #include "tickwire/assert.h"
+#include "tickwire/prefetch.h"
 
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
@@ -127,11 +128,22 @@ static bool hand_over(struct tw_worker *worker, uint32_t i, uint32_t owner, uint
     return false;
 }
 
+static uint32_t count_handshakes(const struct tw_burst *burst)
+{
+    uint32_t count = 0;
+    for (uint32_t n = 0; n < burst->going_count; n++) {
+        const struct tw_packet *packet = &burst->packets[burst->going[n]];
+        count += packet->kind == TW_PACKET_UDP && packet->header.connection_id == 0;
+    }
+    return count;
+}
+
 /* What needs no session of ours ends here; the rest goes on. */
 static void answer_stage(struct tw_worker *worker)
 {
     struct tw_burst *burst = &worker->burst;
     uint32_t kept = 0;
+    tw_transmit_reserve(worker, count_handshakes(burst));
     for (uint32_t n = 0; n < burst->going_count; n++) {
         uint8_t i = burst->going[n];
         struct tw_packet *packet = &burst->packets[i];
@@ -147,6 +159,7 @@ static void answer_stage(struct tw_worker *worker)
         kept = tw_burst_pass(burst, kept, i);
     }
     burst->going_count = kept;
+    tw_transmit_unreserve(worker);
 }
 
 /* Tombstones pass on what still comes for them. */
@@ -194,9 +207,9 @@ static void prefetch_frames(const struct tw_worker *worker, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
         const uint8_t *frame = rte_pktmbuf_mtod(worker->received[i], const uint8_t *);
-        rte_prefetch0(frame);
-        rte_prefetch0(frame + 64);
-        rte_prefetch0(frame + 128);
+        tw_prefetch(frame);
+        tw_prefetch(frame + 64);
+        tw_prefetch(frame + 128);
         rte_mbuf_prefetch_part2(worker->received[i]);
     }
 }

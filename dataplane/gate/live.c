@@ -2,21 +2,22 @@
 #include "dataplane/gate/live.h"
 
 #include "tickwire/assert.h"
+#include "tickwire/prefetch.h"
 
 void tw_live_prefetch(const struct tw_live *live, const struct tw_packet *packet)
 {
     uint32_t slot = tw_connection_slot(tw_packet_session_id(packet));
     if (slot < live->sessions->capacity)
-        __builtin_prefetch(&live->sessions->hot[slot], 1);
+        tw_prefetch_to_write(&live->sessions->hot[slot]);
 }
 
 /* What the replay test, the cipher's first look and all that follows it touch. The rest of a key is
  * the back end's to load: it knows how far ahead. */
 static void prefetch_body(const struct tw_session_body *body, const struct tw_header *header)
 {
-    __builtin_prefetch(body, 1);
-    __builtin_prefetch(tw_replay_word(&body->replay, header->sequence), 1);
-    __builtin_prefetch(&body->receive_keys[header->flags]);
+    tw_prefetch_to_write(body);
+    tw_prefetch_to_write(tw_replay_word(&body->replay, header->sequence));
+    tw_prefetch(&body->receive_keys[header->flags]);
 }
 
 /* From another address than the session's. */

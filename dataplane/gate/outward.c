@@ -2,13 +2,14 @@
 #include "dataplane/gate/worker_state.h"
 
 #include "tickwire/assert.h"
+#include "tickwire/prefetch.h"
 
 #include <rte_mbuf.h>
 #include <rte_ring.h>
 #include <rte_ring_elem.h>
 
 /* As many as are sealed together: what they touch fits the first cache. */
-#define BUFFERS_PER_BURST 32u
+#define BUFFERS_PER_BURST TW_SEAL_BATCH
 /* Per shard and turn: 512 snapshots take well under a millisecond, then the port is polled. */
 #define BURSTS_PER_TURN 16u
 /* Packet numbers kept back for the close frames. */
@@ -104,33 +105,83 @@ static void take_buffer(struct tw_worker *worker, uint32_t shard,
     rte_pktmbuf_free(mbuf);
 }
 
-/* What sending touches but for the rest of the key, which is the back end's to load. */
-static void prefetch_buffer(const struct tw_worker *worker, const struct tw_out_buffer *buffer)
+/*
+ * Bursts of buffers overlap: while one is sealed, the lines of the next one are on their way, into
+ * the second cache, which holds both.
+ *
+ *   take, ask ──► ask for what these name ──► write ──► seal ──► frame
+ *                              take, ask (next) ┘
+ */
+struct outgoing {
+    uint32_t count;
+    struct tw_out_buffer buffers[BUFFERS_PER_BURST];
+};
+
+/* What sending touches of a session, but for the rest of the key, which is the back end's to load;
+ * and of the buffer, which a shard filled on another core: note and bytes, with room for what is
+ * added at both ends. */
+static void ask_for(const struct tw_worker *worker, const struct tw_out_buffer *buffer)
 {
-    __builtin_prefetch(buffer->owner);
-    if (buffer->slot >= worker->sessions.capacity)
-        return;
-    struct tw_session_body *body = &worker->sessions.bodies[buffer->slot];
-    __builtin_prefetch(&worker->sessions.hot[buffer->slot], 1);
-    __builtin_prefetch(body);
-    __builtin_prefetch(&body->send_key);
-    __builtin_prefetch(&body->send_sequence, 1);
-    tw_talk_prefetch(&worker->talk, buffer->slot);
+    tw_prefetch_early(buffer->owner);
+    if (buffer->slot < worker->sessions.capacity) {
+        const struct tw_session_body *body = &worker->sessions.bodies[buffer->slot];
+        tw_prefetch_early(&worker->sessions.hot[buffer->slot]);
+        tw_prefetch_early(&worker->talk.transports[buffer->slot]);
+        tw_prefetch_early(&body->send_sequence);
+        tw_prefetch_early(&body->send_key);
+    }
+    const uint8_t *end = buffer->bytes + buffer->length + TW_ACK_FRAME_SIZE + TW_TAG_SIZE;
+    for (const uint8_t *at = buffer->bytes - TW_FRAME_HEADERS_SIZE - TW_HEADER_SIZE; at < end;
+         at += 64)
+        tw_prefetch_early(at);
+}
+
+static void take_next(struct tw_worker *worker, uint32_t shard, struct outgoing *next)
+{
+    next->count =
+        rte_ring_sc_dequeue_burst_elem(worker->config.shard_rings[shard].full, next->buffers,
+                                       sizeof(next->buffers[0]), BUFFERS_PER_BURST, NULL);
+    for (uint32_t i = 0; i < next->count; i++)
+        ask_for(worker, &next->buffers[i]);
+    tw_stage_end(&worker->stage_cycles, TW_STAGE_TAKE);
+}
+
+/* The lines in which the packets will be noted. */
+static void ask_for_notes(struct tw_worker *worker, const struct outgoing *outgoing)
+{
+    for (uint32_t i = 0; i < outgoing->count; i++) {
+        if (outgoing->buffers[i].slot < worker->sessions.capacity)
+            tw_talk_prefetch_sent(&worker->talk, outgoing->buffers[i].slot);
+    }
+    tw_stage_end(&worker->stage_cycles, TW_STAGE_LOAD);
+}
+
+static void write_out(struct tw_worker *worker, uint32_t shard, const struct outgoing *outgoing)
+{
+    for (uint32_t i = 0; i < outgoing->count; i++)
+        take_buffer(worker, shard, &outgoing->buffers[i]);
+    tw_stage_end(&worker->stage_cycles, TW_STAGE_WRITE);
 }
 
 static void take_shard(struct tw_worker *worker, uint32_t shard)
 {
-    struct rte_ring *full = worker->config.shard_rings[shard].full;
-    struct tw_out_buffer buffers[BUFFERS_PER_BURST];
-    for (uint32_t burst = 0; burst < BURSTS_PER_TURN; burst++) {
-        unsigned int count = rte_ring_sc_dequeue_burst_elem(full, buffers, sizeof(buffers[0]),
-                                                            BUFFERS_PER_BURST, NULL);
-        for (unsigned int i = 0; i < count; i++)
-            prefetch_buffer(worker, &buffers[i]);
-        for (unsigned int i = 0; i < count; i++)
-            take_buffer(worker, shard, &buffers[i]);
-        if (count < BUFFERS_PER_BURST)
-            return;
+    struct outgoing bursts[2];
+    struct outgoing *now = &bursts[0], *next = &bursts[1];
+    tw_stage_begin(&worker->stage_cycles);
+    take_next(worker, shard, now);
+    for (uint32_t burst = 0; now->count > 0; burst++) {
+        ask_for_notes(worker, now);
+        next->count = 0;
+        if (now->count == BUFFERS_PER_BURST && burst + 1u < BURSTS_PER_TURN)
+            take_next(worker, shard, next);
+        write_out(worker, shard, now);
+        tw_transmit_seal(worker);
+        tw_stage_end(&worker->stage_cycles, TW_STAGE_SEAL);
+        tw_transmit_frames(worker);
+        tw_stage_end(&worker->stage_cycles, TW_STAGE_FRAME);
+        struct outgoing *done = now;
+        now = next;
+        next = done;
     }
 }
 
@@ -178,7 +229,7 @@ static void refill_ring(struct tw_worker *worker, struct rte_ring *empty)
     for (;;) {
         unsigned int room = rte_ring_free_count(empty);
         unsigned int count = room < BUFFERS_PER_BURST ? room : BUFFERS_PER_BURST;
-        if (count == 0 || rte_pktmbuf_alloc_bulk(worker->config.tx_pool, mbufs, count) != 0)
+        if (count == 0 || !tw_transmit_buffers(worker, mbufs, count))
             return;
         for (unsigned int i = 0; i < count; i++)
             buffers[i] = (struct tw_out_buffer){
@@ -195,6 +246,8 @@ static void refill_ring(struct tw_worker *worker, struct rte_ring *empty)
 
 void tw_outward_refill(struct tw_worker *worker)
 {
+    tw_stage_begin(&worker->stage_cycles);
     for (uint32_t shard = 0; shard < worker->config.shards; shard++)
         refill_ring(worker, worker->config.shard_rings[shard].empty);
+    tw_stage_end(&worker->stage_cycles, TW_STAGE_REFILL);
 }

@@ -7,6 +7,7 @@
 
 #include "dataplane/wire/keys.h"
 #include "tickwire/assert.h"
+#include "tickwire/prefetch.h"
 
 /* All sessions are looked at within this many housekeeping rounds of 1 ms: a phase of 2^24 packets
  * or 10 s may last a second more. */
@@ -77,9 +78,9 @@ static void prefetch(const struct tw_sessions *sessions, uint32_t slot)
     const struct tw_session_body *body = &sessions->bodies[slot];
     if (sessions->hot[slot].state != TW_SESSION_LIVE)
         return;
-    __builtin_prefetch(&body->phase, 1);
-    __builtin_prefetch(&body->replay.newest);
-    __builtin_prefetch(&body->send_sequence);
+    tw_prefetch_to_write(&body->phase);
+    tw_prefetch(&body->replay.newest);
+    tw_prefetch(&body->send_sequence);
 }
 
 void tw_rekey_round(struct tw_worker *worker)

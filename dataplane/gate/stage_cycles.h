@@ -23,12 +23,21 @@
     X(COMMIT,   "commit")   /* replay! */                                                        \
     X(VALIDATE, "validate")                                                                      \
     X(ROUTE,    "route")                                                                         \
-    X(FINISH,   "finish")   /* outcomes counted, buffers freed */
+    X(FINISH,   "finish")   /* outcomes counted, buffers freed */                                \
+    X(TAKE,     "take")     /* buffers from a shard, first lines asked for */                    \
+    X(LOAD,     "load")     /* the lines that these name */                                      \
+    X(WRITE,    "write")    /* acknowledgement, header, next hop */                              \
+    X(SEAL,     "seal")                                                                          \
+    X(FRAME,    "frame")    /* UDP, IP and Ethernet headers, checksum */                         \
+    X(SEND,     "send")     /* to the port */                                                    \
+    X(REFILL,   "refill")   /* empty buffers to the shards */
 /* clang-format on */
 
 #define TW_X(suffix, name) TW_STAGE_##suffix,
 enum tw_stage { TW_STAGES(TW_X) TW_STAGE_COUNT };
 #undef TW_X
+/* The first of a packet out; those before are a packet in's. */
+#define TW_STAGE_OUT TW_STAGE_TAKE
 
 #ifdef TW_STAGE_CYCLES
 #include <rte_cycles.h>

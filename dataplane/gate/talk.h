@@ -18,6 +18,7 @@
 #include "dataplane/gate/budget.h"
 #include "dataplane/wire/transport.h"
 #include "tickwire/ids.h"
+#include "tickwire/prefetch.h"
 #include "tickwire/shard.h"
 
 struct tw_worker;
@@ -98,7 +99,14 @@ void tw_talk_unsent(struct tw_worker *worker, uint32_t slot);
 /* Starts loading what every packet of the session touches. */
 static inline void tw_talk_prefetch(const struct tw_talk *talk, uint32_t slot)
 {
-    __builtin_prefetch(&talk->transports[slot], 1);
+    tw_prefetch_to_write(&talk->transports[slot]);
+}
+
+/* The line where a packet that is sent is noted, once the first one is there. */
+static inline void tw_talk_prefetch_sent(const struct tw_talk *talk, uint32_t slot)
+{
+    const struct tw_transport *transport = &talk->transports[slot];
+    tw_prefetch_to_write(&transport->log[transport->sent.next % TW_SENT_PACKETS]);
 }
 
 /* Returned messages, timers, packets of messages. */

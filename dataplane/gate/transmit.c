@@ -3,6 +3,7 @@
 
 #include "dataplane/gate/network_bytes.h"
 #include "tickwire/assert.h"
+#include "tickwire/prefetch.h"
 
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
@@ -15,12 +16,66 @@ static void count_send(struct tw_worker *worker, enum tw_send_outcome outcome, u
     tw_counter_add(&worker->config.counters->sends[outcome], count);
 }
 
+/* Makes an empty buffer of one from the pool as rte_pktmbuf_reset does, but that its second line
+ * stays untouched: of that, a buffer in its pool has no next one, and offloads are written by
+ * whoever asks for them. */
+static void reset(struct rte_mbuf *mbuf)
+{
+    RTE_ASSERT(rte_mbuf_refcnt_read(mbuf) == 1 && mbuf->nb_segs == 1);
+    mbuf->data_off = RTE_PKTMBUF_HEADROOM;
+    mbuf->ol_flags = 0;
+    mbuf->packet_type = 0;
+    mbuf->vlan_tci = 0;
+    mbuf->vlan_tci_outer = 0;
+    mbuf->port = RTE_MBUF_PORT_INVALID;
+    mbuf->data_len = 0;
+    mbuf->pkt_len = 0;
+}
+
+bool tw_transmit_buffers(struct tw_worker *worker, struct rte_mbuf **mbufs, uint32_t count)
+{
+    if (rte_mempool_get_bulk(worker->config.tx_pool, (void **)mbufs, count) != 0)
+        return false;
+    for (uint32_t i = 0; i < count; i++)
+        tw_prefetch_to_write(mbufs[i]);
+    for (uint32_t i = 0; i < count; i++)
+        reset(mbufs[i]);
+    return true;
+}
+
+void tw_transmit_reserve(struct tw_worker *worker, uint32_t count)
+{
+    struct tw_reserve *reserve = &worker->reserve;
+    TW_ASSERT(reserve->count == 0 && count <= TW_BURST_MAX);
+    if (count == 0 || !tw_transmit_buffers(worker, reserve->mbufs, count))
+        return;
+    reserve->count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        const uint8_t *payload = rte_pktmbuf_mtod(reserve->mbufs[i], uint8_t *);
+        tw_prefetch_to_write(payload - TW_FRAME_HEADERS_SIZE);
+        tw_prefetch_to_write(payload);
+        tw_prefetch_to_write(payload + 64);
+    }
+}
+
+void tw_transmit_unreserve(struct tw_worker *worker)
+{
+    struct tw_reserve *reserve = &worker->reserve;
+    if (reserve->count > 0)
+        rte_mempool_put_bulk(worker->config.tx_pool, (void **)reserve->mbufs, reserve->count);
+    reserve->count = 0;
+}
+
 struct rte_mbuf *tw_transmit_buffer(struct tw_worker *worker)
 {
-    struct rte_mbuf *mbuf = rte_pktmbuf_alloc(worker->config.tx_pool);
-    if (!mbuf)
-        count_send(worker, TW_SEND_NO_BUFFER, 1);
-    return mbuf;
+    struct tw_reserve *reserve = &worker->reserve;
+    struct rte_mbuf *mbuf;
+    if (reserve->count > 0)
+        return reserve->mbufs[--reserve->count];
+    if (tw_transmit_buffers(worker, &mbuf, 1))
+        return mbuf;
+    count_send(worker, TW_SEND_NO_BUFFER, 1);
+    return NULL;
 }
 
 /* False: counted. */
@@ -212,15 +267,29 @@ void tw_transmit_answer(struct tw_worker *worker, uint8_t interface, const struc
     send_payload(worker, mbuf, &target, length);
 }
 
-static void flush_seals(struct tw_worker *worker)
+void tw_transmit_seal(struct tw_worker *worker)
 {
     struct tw_seal_batch *batch = &worker->seal;
-    if (batch->count == 0)
-        return;
-    worker->config.aead->seal(batch->jobs, batch->count);
+    TW_ASSERT(!batch->sealed);
+    if (batch->count > 0)
+        worker->config.aead->seal(batch->jobs, batch->count);
+    batch->sealed = true;
+}
+
+void tw_transmit_frames(struct tw_worker *worker)
+{
+    struct tw_seal_batch *batch = &worker->seal;
+    TW_ASSERT(batch->sealed);
     for (uint32_t i = 0; i < batch->count; i++)
         send_payload(worker, batch->mbufs[i], &batch->targets[i], (uint16_t)batch->jobs[i].length);
     batch->count = 0;
+    batch->sealed = false;
+}
+
+static void flush_seals(struct tw_worker *worker)
+{
+    tw_transmit_seal(worker);
+    tw_transmit_frames(worker);
 }
 
 bool tw_transmit_sealed(struct tw_worker *worker, uint32_t slot, struct rte_mbuf *mbuf)
@@ -235,6 +304,8 @@ bool tw_transmit_sealed_to(struct tw_worker *worker, uint32_t slot, struct rte_m
 {
     struct tw_seal_batch *batch = &worker->seal;
     struct tw_session_body *body = &worker->sessions.bodies[slot];
+    if (batch->count == TW_SEAL_BATCH)
+        flush_seals(worker);
     if (!find_target(worker, to->interface, &to->address, &batch->targets[batch->count])) {
         rte_pktmbuf_free(mbuf);
         tw_talk_unsent(worker, slot);
@@ -257,14 +328,14 @@ bool tw_transmit_sealed_to(struct tw_worker *worker, uint32_t slot, struct rte_m
     body->sent_packets++;
     tw_talk_sent(worker, slot, TW_PACKET_MIN + mbuf->data_len);
     batch->mbufs[batch->count++] = mbuf;
-    if (batch->count == TW_SEAL_BATCH)
-        flush_seals(worker);
     return true;
 }
 
 void tw_transmit_flush(struct tw_worker *worker)
 {
     flush_seals(worker);
+    tw_stage_begin(&worker->stage_cycles);
     for (uint32_t i = 0; i < worker->interface_count; i++)
         flush_frames(worker, &worker->interfaces[i]);
+    tw_stage_end(&worker->stage_cycles, TW_STAGE_SEND);
 }

@@ -73,8 +73,15 @@ struct tw_send_target {
     };
 };
 
+/* Buffers at hand for answers that are likely to be sent in this burst. */
+struct tw_reserve {
+    uint32_t count;
+    struct rte_mbuf *mbufs[TW_BURST_MAX];
+};
+
 /* Packets with header and plaintext in place, waiting to be sealed together. */
 struct tw_seal_batch {
+    bool sealed; /* wait for their headers only */
     struct tw_aead_job jobs[TW_SEAL_BATCH];
     struct rte_mbuf *mbufs[TW_SEAL_BATCH];
     struct tw_send_target targets[TW_SEAL_BATCH];
@@ -143,6 +150,7 @@ struct tw_worker {
     struct rte_mbuf *received[TW_BURST_MAX]; /* of burst.packets; NULL once passed on */
     struct tw_stage_cycles stage_cycles;
     struct tw_seal_batch seal;
+    struct tw_reserve reserve;
     struct tw_record_batch records[TW_SHARDS_MAX];
     struct tw_worker_event event;
     struct tw_worker_command command;
@@ -285,6 +293,12 @@ void tw_outward_refill(struct tw_worker *worker);
 const struct tw_frame_writers *tw_transmit_writers(bool tx_checksum);
 /* NULL counts NO_BUFFER. Its data pointer is where a UDP payload of up to 1,200 bytes goes. */
 struct rte_mbuf *tw_transmit_buffer(struct tw_worker *worker);
+/* So many at once; false, and none, if there are not enough: not counted. */
+bool tw_transmit_buffers(struct tw_worker *worker, struct rte_mbuf **mbufs, uint32_t count);
+/* Has so many buffers ready for tw_transmit_buffer, their lines on their way; gives back what is
+ * left of them. */
+void tw_transmit_reserve(struct tw_worker *worker, uint32_t count);
+void tw_transmit_unreserve(struct tw_worker *worker);
 /* MAC address of the next hop, or NULL: counted, and the main thread is asked for it. */
 const uint8_t *tw_transmit_next_hop(struct tw_worker *worker, uint8_t interface, uint32_t address);
 const uint8_t *tw_transmit_next_hop6(struct tw_worker *worker, uint8_t interface,
@@ -299,6 +313,10 @@ bool tw_transmit_sealed(struct tw_worker *worker, uint32_t slot, struct rte_mbuf
 /* The same, elsewhere than to the session's address. */
 bool tw_transmit_sealed_to(struct tw_worker *worker, uint32_t slot, struct rte_mbuf *mbuf,
                            const struct tw_path_end *to);
+/* Seals what waits for it, then puts headers in front: for whoever fills a batch himself. Each new
+ * packet finds room: a full batch is sealed and framed first. */
+void tw_transmit_seal(struct tw_worker *worker);
+void tw_transmit_frames(struct tw_worker *worker);
 /* A whole frame, sent as it is. */
 void tw_transmit_frame(struct tw_worker *worker, uint8_t interface, struct rte_mbuf *mbuf);
 void tw_transmit_flush(struct tw_worker *worker);

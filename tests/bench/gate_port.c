@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tests/bench/gate_port.h"
 
-#include "dataplane/engine/topology.h"
+#include "dataplane/engine/pools.h"
 #include "tests/bench/gate_fail.h"
 
 #include <rte_eal.h>
@@ -92,16 +92,21 @@ static void start_eal(struct gate_port *port, const char *program, bool hugepage
     GATE_CHECK(rte_eal_init(11, arguments) >= 0, "DPDK did not start");
 }
 
+static struct rte_mempool *make_pool(const char *name, uint32_t buffers, uint32_t size)
+{
+    struct tw_topology_pool wanted = {
+        .transmit = size == TX_BUFFER_SIZE, .buffers = buffers, .buffer_size = size};
+    snprintf(wanted.name, sizeof(wanted.name), "%s", name);
+    return tw_pool_create(&wanted, (int)rte_socket_id());
+}
+
 void gate_port_start(struct gate_port *port, const char *program, bool hugepages)
 {
     start_eal(port, program, hugepages);
-    int socket = (int)rte_socket_id();
     port->to_worker = gate_ring_make("in", sizeof(void *), PORT_DEPTH);
     port->from_worker = gate_ring_make("out", sizeof(void *), PORT_DEPTH);
-    port->rx_pool = rte_pktmbuf_pool_create("rx", RX_BUFFERS, TW_TOPOLOGY_POOL_CACHE, 0,
-                                            RX_BUFFER_SIZE, socket);
-    port->tx_pool = rte_pktmbuf_pool_create("tx", TX_BUFFERS, TW_TOPOLOGY_POOL_CACHE, 0,
-                                            TX_BUFFER_SIZE, socket);
+    port->rx_pool = make_pool("rx", RX_BUFFERS, RX_BUFFER_SIZE);
+    port->tx_pool = make_pool("tx", TX_BUFFERS, TX_BUFFER_SIZE);
     GATE_CHECK(port->rx_pool && port->tx_pool, "no memory for packet buffers");
     int id = rte_eth_from_rings("bench", &port->to_worker, 1, &port->from_worker, 1, 0);
     GATE_CHECK(id >= 0, "no ring port");
