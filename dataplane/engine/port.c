@@ -53,7 +53,7 @@ static bool configure(struct tw_port *port, struct tw_port_error *error)
     struct rte_eth_conf configuration = {
         .rxmode = {.mtu = plan->mtu, .offloads = plan->rx_offloads},
         .txmode = {.offloads = plan->tx_offloads},
-        .intr_conf = {.lsc = plan->link_events ? 1 : 0},
+        .intr_conf = {.lsc = plan->link_events, .rmv = plan->removal_events},
     };
     if (plan->hashes != 0) {
         configuration.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
@@ -127,7 +127,7 @@ static const enum rte_eth_event_type events[] = {RTE_ETH_EVENT_INTR_LSC, RTE_ETH
                                                  RTE_ETH_EVENT_INTR_RMV};
 #define EVENT_COUNT (sizeof(events) / sizeof(events[0]))
 
-/* In the driver's thread, which alone counts here: main looks when it comes round. */
+/* In any thread of DPDK's, which only counts: main looks when it comes round. */
 static int on_event(uint16_t id, enum rte_eth_event_type event, void *argument, void *told)
 {
     (void)id;
@@ -186,7 +186,7 @@ bool tw_port_open(struct tw_port *port, uint32_t index, const char *device,
         .rx_offloads = info.rx_offload_capa,
         .tx_offloads = info.tx_offload_capa,
         .hashes = info.flow_type_rss_offloads,
-        .link_events = (*info.dev_flags & RTE_ETH_DEV_INTR_LSC) != 0,
+        .flags = *info.dev_flags,
     };
     port->max_queues = smaller(info.max_rx_queues, info.max_tx_queues);
     struct tw_port_plan_error plan_error;

@@ -3,7 +3,7 @@
  * A DPDK port: found by the device's name, one queue pair per worker, started last, reset when it
  * has to be.
  *
- * Main thread, but for its events, which the driver's thread counts. Pools live as long as DPDK
+ * Main thread, but for its events, which threads of DPDK's count. Pools live as long as DPDK
  * does. A failure gives one message that names what the port can do.
  */
 #ifndef TICKWIRE_DATAPLANE_ENGINE_PORT_H
@@ -15,7 +15,7 @@
 
 struct rte_mempool;
 
-/* Told by the driver so far. DPDK's interrupt thread: w, main: r */
+/* Told by the driver so far. Threads of DPDK's and drivers' timers add, main reads. */
 struct tw_port_events {
     _Atomic uint32_t link, resets, removals;
 };

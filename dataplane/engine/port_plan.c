@@ -88,7 +88,9 @@ bool tw_port_plan_make(struct tw_port_plan *plan, const struct tw_port_facts *fa
     if (plan->tx_checksum)
         plan->tx_offloads = TX_CHECKSUMS;
     plan->tx_offloads |= facts->tx_offloads & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
-    plan->link_events = facts->link_events && strcmp(facts->driver, "net_tap") != 0;
+    plan->link_events =
+        (facts->flags & RTE_ETH_DEV_INTR_LSC) != 0 && strcmp(facts->driver, "net_tap") != 0;
+    plan->removal_events = (facts->flags & RTE_ETH_DEV_INTR_RMV) != 0;
     return true;
 }
 

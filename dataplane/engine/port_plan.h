@@ -9,6 +9,7 @@
  *   scaling              needed for several queues on a card; a virtual port's peer deals out
  *   jumbo, scattered     never: a packet has to fit one buffer
  *   link events          wherever offered, but for TAP, which offers them and never tells
+ *   removal events       wherever offered: mlx5 tells of firmware errors so, and only if asked
  */
 #ifndef TICKWIRE_DATAPLANE_ENGINE_PORT_PLAN_H
 #define TICKWIRE_DATAPLANE_ENGINE_PORT_PLAN_H
@@ -27,7 +28,7 @@ struct tw_port_facts {
     uint64_t rx_offloads; /* RTE_ETH_RX_OFFLOAD_* it can do */
     uint64_t tx_offloads; /* RTE_ETH_TX_OFFLOAD_* */
     uint64_t hashes;      /* RTE_ETH_RSS_* */
-    bool link_events;     /* it says that it tells of link changes */
+    uint32_t flags;       /* RTE_ETH_DEV_INTR_*: what it says that it tells of */
 };
 
 struct tw_port_plan {
@@ -35,7 +36,8 @@ struct tw_port_plan {
     uint16_t mtu;
     uint64_t rx_offloads, tx_offloads, hashes;
     bool tx_checksum; /* the port finishes IPv4 and UDP checksums */
-    bool link_events; /* it is asked to tell of link changes */
+    /* It is asked to tell of these. */
+    bool link_events, removal_events;
 };
 
 struct tw_port_plan_error {

@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 #include <rte_errno.h>
+#include <rte_timer.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -154,6 +155,8 @@ static void turn(struct tw_engine *engine, struct tw_port *port, uint64_t now_ns
 bool tw_port_watch_turn(struct tw_engine *engine, uint64_t now_ns)
 {
     uint32_t given_up = 0;
+    /* Drivers' own: ena's watchdog, which is how that card comes to ask for a reset. */
+    (void)rte_timer_manage();
     for (uint32_t i = 0; i < engine->topology->ports; i++) {
         struct tw_port *port = &engine->ports[i];
         if (port->configured)

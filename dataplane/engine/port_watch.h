@@ -16,7 +16,8 @@
 /* A link that flaps is told a hundred times a second at most. */
 #define TW_PORT_LOOK_MIN_NS UINT64_C(10000000)
 
-/* One turn for every port; takes long only for a reset. False: all ports are given up. */
+/* One turn for every port, drivers' timers included; takes long only for a reset. False: all ports
+ * are given up. */
 bool tw_port_watch_turn(struct tw_engine *engine, uint64_t now_ns)
     __attribute__((warn_unused_result));
 

@@ -23,6 +23,8 @@
 #define SEGS    RTE_ETH_TX_OFFLOAD_MULTI_SEGS
 #define UDP4    RTE_ETH_RSS_NONFRAG_IPV4_UDP
 #define TCP4    RTE_ETH_RSS_NONFRAG_IPV4_TCP
+#define LSC     RTE_ETH_DEV_INTR_LSC
+#define RMV     RTE_ETH_DEV_INTR_RMV
 
 static const struct {
     struct tw_port_facts facts;
@@ -33,7 +35,7 @@ static const struct {
     const char *refused; /* part of the message; NULL: a plan is made */
 } cases[] = {
     {{"0000:3b:00.0", "mlx5_pci", 1024, 1024, 9978, RX_BOTH | JUMBO, TX_BOTH | FREE | SEGS,
-      UDP4 | TCP4 | RTE_ETH_RSS_IPV4, true},
+      UDP4 | TCP4 | RTE_ETH_RSS_IPV4, LSC | RMV},
      8,
      RX_BOTH,
      TX_BOTH | FREE,
@@ -42,7 +44,7 @@ static const struct {
      1500,
      NULL},
     {{"0000:3b:00.0", "net_ice", 256, 256, 9702, RX_BOTH | JUMBO, TX_BOTH | FREE | SEGS,
-      UDP4 | TCP4, true},
+      UDP4 | TCP4, LSC},
      16,
      RX_BOTH,
      TX_BOTH | FREE,
@@ -51,7 +53,7 @@ static const struct {
      1500,
      NULL},
     /* ena: the port's sent checksums are there; hashes depend on the instance. */
-    {{"0000:00:06.0", "net_ena", 8, 8, 9216, RX_BOTH, TX_BOTH | FREE, UDP4 | TCP4, true},
+    {{"0000:00:06.0", "net_ena", 8, 8, 9216, RX_BOTH, TX_BOTH | FREE, UDP4 | TCP4, LSC},
      8,
      RX_BOTH,
      TX_BOTH | FREE,
@@ -59,7 +61,7 @@ static const struct {
      true,
      1500,
      NULL},
-    {{"0000:00:06.0", "net_ena", 8, 8, 9216, RX_BOTH, TX_BOTH, 0, true},
+    {{"0000:00:06.0", "net_ena", 8, 8, 9216, RX_BOTH, TX_BOTH, 0, LSC},
      2,
      0,
      0,
@@ -67,7 +69,7 @@ static const struct {
      false,
      0,
      "hashes neither IP addresses nor UDP ports"},
-    {{"0000:00:06.0", "net_ena", 8, 8, 9216, RX_BOTH, TX_BOTH, 0, true},
+    {{"0000:00:06.0", "net_ena", 8, 8, 9216, RX_BOTH, TX_BOTH, 0, LSC},
      1,
      RX_BOTH,
      TX_BOTH,
@@ -76,7 +78,7 @@ static const struct {
      1500,
      NULL},
     /* virtio: UDP checksums without the IPv4 header's are no use. */
-    {{"0000:00:03.0", "net_virtio", 1, 1, 9728, RX_UDP, TX_UDP | SEGS, 0, true},
+    {{"0000:00:03.0", "net_virtio", 1, 1, 9728, RX_UDP, TX_UDP | SEGS, 0, LSC},
      1,
      0,
      0,
@@ -84,7 +86,7 @@ static const struct {
      false,
      1500,
      NULL},
-    {{"0000:00:03.0", "net_virtio", 1, 1, 9728, RX_UDP, TX_UDP, 0, true},
+    {{"0000:00:03.0", "net_virtio", 1, 1, 9728, RX_UDP, TX_UDP, 0, LSC},
      2,
      0,
      0,
@@ -92,7 +94,7 @@ static const struct {
      false,
      0,
      "can do 1 queue pair, but engine.workers is 2"},
-    {{"0000:00:03.0", "net_virtio", 4, 4, 9728, RX_UDP, TX_UDP, TCP4, true},
+    {{"0000:00:03.0", "net_virtio", 4, 4, 9728, RX_UDP, TX_UDP, TCP4, LSC},
      4,
      0,
      0,
@@ -100,8 +102,8 @@ static const struct {
      false,
      0,
      "Set engine.workers to 1, not 4"},
-    {{"net_af_xdp0", "net_af_xdp", 1, 1, 3290, 0, 0, 0, false}, 1, 0, 0, 0, false, 1500, NULL},
-    {{"net_af_xdp0", "net_af_xdp", 1, 1, 3290, 0, 0, 0, false},
+    {{"net_af_xdp0", "net_af_xdp", 1, 1, 3290, 0, 0, 0, 0}, 1, 0, 0, 0, false, 1500, NULL},
+    {{"net_af_xdp0", "net_af_xdp", 1, 1, 3290, 0, 0, 0, 0},
      2,
      0,
      0,
@@ -109,7 +111,7 @@ static const struct {
      false,
      0,
      "can do 1 queue pair, but engine.workers is 2"},
-    {{"net_tap0", "net_tap", 16, 16, 9000, RX_BOTH | JUMBO, TX_BOTH | SEGS, UDP4, true},
+    {{"net_tap0", "net_tap", 16, 16, 9000, RX_BOTH | JUMBO, TX_BOTH | SEGS, UDP4, LSC},
      4,
      RX_BOTH,
      TX_BOTH,
@@ -117,7 +119,7 @@ static const struct {
      true,
      1500,
      NULL},
-    {{"net_tap0", "net_tap", 16, 16, 9000, RX_BOTH, TX_BOTH, UDP4, true},
+    {{"net_tap0", "net_tap", 16, 16, 9000, RX_BOTH, TX_BOTH, UDP4, LSC},
      5,
      0,
      0,
@@ -125,9 +127,9 @@ static const struct {
      false,
      0,
      "can do 4 queue pairs"},
-    {{"net_memif0", "net_memif", 255, 255, 0, 0, SEGS, 0, false}, 2, 0, 0, 0, false, 1500, NULL},
-    {{"ring0", "net_ring", 2, 2, UINT16_MAX, 0, 0, 0, false}, 2, 0, 0, 0, false, 1500, NULL},
-    {{"ring0", "net_ring", 2, 1, UINT16_MAX, 0, 0, 0, false},
+    {{"net_memif0", "net_memif", 255, 255, 0, 0, SEGS, 0, 0}, 2, 0, 0, 0, false, 1500, NULL},
+    {{"ring0", "net_ring", 2, 2, UINT16_MAX, 0, 0, 0, 0}, 2, 0, 0, 0, false, 1500, NULL},
+    {{"ring0", "net_ring", 2, 1, UINT16_MAX, 0, 0, 0, 0},
      2,
      0,
      0,
@@ -136,17 +138,10 @@ static const struct {
      0,
      "can do 1 queue pair"},
     /* One of a pair of checksums is not taken; fast free alone is. */
-    {{"x", "net_x", 4, 4, 1500, RX_IP, TX_IP | FREE, UDP4, false},
-     1,
-     0,
-     FREE,
-     0,
-     false,
-     1500,
-     NULL},
-    {{"x", "net_x", 4, 4, 1400, RX_UDP, TX_UDP, UDP4, false}, 1, 0, 0, 0, false, 1400, NULL},
-    {{"x", "net_x", 4, 4, 1248, 0, 0, 0, false}, 1, 0, 0, 0, false, 1248, NULL},
-    {{"x", "net_x", 4, 4, 1247, 0, 0, 0, false}, 1, 0, 0, 0, false, 0, "at most 1247 bytes"},
+    {{"x", "net_x", 4, 4, 1500, RX_IP, TX_IP | FREE, UDP4, 0}, 1, 0, FREE, 0, false, 1500, NULL},
+    {{"x", "net_x", 4, 4, 1400, RX_UDP, TX_UDP, UDP4, 0}, 1, 0, 0, 0, false, 1400, NULL},
+    {{"x", "net_x", 4, 4, 1248, 0, 0, 0, 0}, 1, 0, 0, 0, false, 1248, NULL},
+    {{"x", "net_x", 4, 4, 1247, 0, 0, 0, 0}, 1, 0, 0, 0, false, 0, "at most 1247 bytes"},
 };
 
 static void test_plans(void **state)
@@ -170,7 +165,8 @@ static void test_plans(void **state)
             fail_msg("case %zu (%s): mtu %u rx %lx tx %lx hashes %lx", i, cases[i].facts.driver,
                      plan.mtu, plan.rx_offloads, plan.tx_offloads, plan.hashes);
         bool is_tap = strcmp(cases[i].facts.driver, "net_tap") == 0;
-        assert_int_equal(plan.link_events, cases[i].facts.link_events && !is_tap);
+        assert_int_equal(plan.link_events, (cases[i].facts.flags & LSC) != 0 && !is_tap);
+        assert_int_equal(plan.removal_events, (cases[i].facts.flags & RMV) != 0);
     }
 }
 

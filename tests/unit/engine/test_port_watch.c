@@ -14,6 +14,7 @@
 #include <rte_eal.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
+#include <rte_timer.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -304,6 +305,28 @@ static void links_are_followed(void **state)
     assert_int_equal(port->life.link_downs, 1);
 }
 
+static void ask_for_a_reset(struct rte_timer *timer, void *argument)
+{
+    (void)timer;
+    (void)argument;
+    driver.listener(0, RTE_ETH_EVENT_INTR_RESET, driver.listener_argument, NULL);
+}
+
+/* ena notices by a timer of its own, started on the main thread, that its card is dead. */
+static void drivers_timers_run(void **state)
+{
+    (void)state;
+    static struct rte_timer watchdog;
+    assert_true(turn()); /* without any timers, too */
+    assert_int_equal(rte_timer_subsystem_init(), 0);
+    rte_timer_init(&watchdog);
+    assert_int_equal(rte_timer_reset(&watchdog, 0, SINGLE, rte_lcore_id(), ask_for_a_reset, NULL),
+                     0);
+    assert_true(turn());
+    expect_order(TW_PORT_LEAVE);
+    rte_timer_subsystem_finalize();
+}
+
 int main(int argc, char **argv)
 {
     (void)argc;
@@ -319,6 +342,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(a_card_that_stays_away_is_given_up, setup, teardown),
         cmocka_unit_test_setup_teardown(a_removed_card_is_given_up, setup, teardown),
         cmocka_unit_test_setup_teardown(links_are_followed, setup, teardown),
+        cmocka_unit_test_setup_teardown(drivers_timers_run, setup, teardown),
     };
     return cmocka_run_group_tests_name("port_watch", tests, NULL, NULL);
 }

@@ -5,9 +5,11 @@
  */
 #include "tests/unit/gate/worker_rig.h"
 
+#include "dataplane/gate/port_orders.h"
 #include "dataplane/gate/worker_state.h"
 
 #include <pthread.h>
+#include <rte_ethdev.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -57,12 +59,14 @@ static uint64_t roaming(enum tw_roaming event)
            tw_counter_get(&rig.counters[1]->roaming[event]);
 }
 
-static void sessions_go_between_threads(void **state)
+static struct rig_client clients[CLIENTS];
+static pthread_t threads[2];
+
+static void start(struct tw_port_orders *orders)
 {
-    (void)state;
-    static struct rig_client clients[CLIENTS];
-    pthread_t threads[2];
     rig_make(&rig, 2);
+    for (uint32_t worker = 0; orders && worker < 2; worker++)
+        rig.worker_config[worker].port_orders = &orders[worker];
     rig_start(&rig);
     for (uint16_t i = 0; i < CLIENTS; i++) {
         rig_client_make(&rig, &clients[i], TEST_CLIENT_ADDRESS, (uint16_t)(6000 + i));
@@ -75,6 +79,23 @@ static void sessions_go_between_threads(void **state)
     atomic_store(&stop, false);
     for (uint32_t worker = 0; worker < 2; worker++)
         assert_int_equal(pthread_create(&threads[worker], NULL, run_worker, rig.worker[worker]), 0);
+}
+
+static void stop_threads(void)
+{
+    atomic_store_explicit(&stop, true, memory_order_release);
+    for (uint32_t worker = 0; worker < 2; worker++)
+        assert_int_equal(pthread_join(threads[worker], NULL), 0);
+    for (int i = 0; i < 20; i++) {
+        rig_turn(&rig, RIG_MS);
+        take_all(clients);
+    }
+}
+
+static void sessions_go_between_threads(void **state)
+{
+    (void)state;
+    start(NULL);
     for (uint32_t round = 0; round < ROUNDS; round++) {
         struct rig_client *client = &clients[round % CLIENTS];
         client->queue = round / (ROUNDS / 4) % 2; /* all of them, four times */
@@ -84,13 +105,7 @@ static void sessions_go_between_threads(void **state)
         usleep(200);
         take_all(clients);
     }
-    atomic_store_explicit(&stop, true, memory_order_release);
-    for (uint32_t worker = 0; worker < 2; worker++)
-        assert_int_equal(pthread_join(threads[worker], NULL), 0);
-    for (int i = 0; i < 20; i++) {
-        rig_turn(&rig, RIG_MS);
-        take_all(clients);
-    }
+    stop_threads();
     assert_int_equal(roaming(TW_ROAMING_GIVEN), roaming(TW_ROAMING_TAKEN));
     assert_true(roaming(TW_ROAMING_TAKEN) >= CLIENTS);
     const struct tw_worker *const *workers = (const struct tw_worker *const *)rig.worker;
@@ -100,11 +115,69 @@ static void sessions_go_between_threads(void **state)
     rig_stop(&rig); /* the ledger */
 }
 
+/* ---- ports that are taken away -----------------------------------------------------------------
+ */
+
+static _Atomic uint32_t trespasses; /* workers: w, test: r */
+
+static uint16_t nobody_may_receive(void *queue, struct rte_mbuf **mbufs, uint16_t count)
+{
+    (void)queue, (void)mbufs, (void)count;
+    atomic_fetch_add(&trespasses, 1);
+    return 0;
+}
+
+static uint16_t nobody_may_send(void *queue, struct rte_mbuf **mbufs, uint16_t count)
+{
+    (void)queue, (void)mbufs, (void)count;
+    atomic_fetch_add(&trespasses, 1);
+    return 0;
+}
+
+static void order(struct tw_port_orders *orders, enum tw_port_order wanted)
+{
+    for (uint32_t worker = 0; worker < 2; worker++)
+        tw_port_orders_give(&orders[worker], 0, wanted);
+}
+
+/* As a driver's reset does: what workers call is another function meanwhile, written plainly. */
+static void a_port_is_nobodys_once_all_obeyed(void **state)
+{
+    (void)state;
+    static struct tw_port_orders orders[2];
+    start(orders);
+    struct rte_eth_fp_ops *ops = &rte_eth_fp_ops[rig.port[0]];
+    for (uint32_t round = 0; round < ROUNDS / 4; round++) {
+        rig_client_send_ping(&rig, &clients[round % CLIENTS], round);
+        rig.now_ns += RIG_MS;
+        atomic_store_explicit(&now_ns, rig.now_ns, memory_order_release);
+        order(orders, TW_PORT_LEAVE);
+        while (!tw_port_orders_obeyed(&orders[0], 0) || !tw_port_orders_obeyed(&orders[1], 0))
+            usleep(20);
+        struct rte_eth_fp_ops before = *ops;
+        ops->rx_pkt_burst = nobody_may_receive;
+        ops->tx_pkt_burst = nobody_may_send;
+        usleep(200);
+        *ops = before;
+        order(orders, round % 3 == 0 ? TW_PORT_LINK_DOWN : TW_PORT_SERVE);
+        usleep(200);
+        take_all(clients);
+    }
+    order(orders, TW_PORT_SERVE);
+    stop_threads();
+    assert_int_equal(atomic_load(&trespasses), 0);
+    assert_true(rig_send(&rig, TW_SEND_LINK_DOWN) > 0 && rig_send(&rig, TW_SEND_SENT) > 0);
+    rig_stop(&rig); /* the ledger */
+}
+
 int main(int argc, char **argv)
 {
     (void)argc;
     if (!rig_init_eal(argv[0]))
         return 1;
-    const struct CMUnitTest tests[] = {cmocka_unit_test(sessions_go_between_threads)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sessions_go_between_threads),
+        cmocka_unit_test(a_port_is_nobodys_once_all_obeyed),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
