@@ -103,8 +103,9 @@ static bool search_image(void *context, const struct tw_space_shape *image)
     search->walk.grown = image->bodies ? space->small_radius + (space->small_radius >> 9) + 1 : 0;
     if (!tw_space_walk_cells(&search->walk))
         return false;
-    return !image->bodies ||
-           tw_space_large_visit(&space->large, &search->walk.shape.bounds, search_large, search);
+    /* A copy: what is found may shorten the way, and bounds decide where a body is met. */
+    struct tw_space_bounds bounds = search->walk.shape.bounds;
+    return !image->bodies || tw_space_large_visit(&space->large, &bounds, search_large, search);
 }
 
 static const struct tw_space_filter everybody;

@@ -239,12 +239,47 @@ static void test_order(void **state)
     }
 }
 
+/* Two large bodies around the start of a way, on either side of a border between cells: of those
+ * touched at once the first by handle wins, though the way is cut to nothing when the other is met
+ * before it. */
+static void test_first_of_two_at_once(void **state)
+{
+    (void)state;
+    struct space_model model;
+    const struct tw_space_config config = {
+        .size = {10000 * METRE, 10000 * METRE, 60 * METRE}, .entities_max = 64, .large_max = 64};
+    const int32_t border = 7 << 17;
+    const struct tw_space_point from = {border + 1000, 500000, 0};
+    space_model_start(&model, &config, SPACE_UNIFORM, 1);
+    space_model_insert(&model, 0,
+                       &(struct tw_space_body){.at = {border + 53500, 500000, 0}, .radius = 53000});
+    space_model_insert(&model, 1, &(struct tw_space_body){.at = from, .radius = 53000});
+    for (int32_t i = 2; i < 60; i++) /* enough that cells are walked, not the bodies */
+        space_model_insert(
+            &model, (uint32_t)i,
+            &(struct tw_space_body){.at = {5000000 + i, 5000000, 0}, .radius = 53000});
+    for (int32_t z = -1; z <= 1; z++) {
+        for (int32_t y = -1; y <= 1; y++) {
+            for (int32_t x = -1; x <= 1; x++) {
+                struct tw_space_point to = {from.x + 2000 * x, from.y + 2000 * y,
+                                            from.z + 2000 * z};
+                struct tw_space_shape way;
+                assert_true(tw_space_shape_sweep(&way, from, to, 0));
+                way.bodies = true;
+                space_model_check_shape(&model, &way, NULL);
+            }
+        }
+    }
+    space_model_end(&model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_out_of_range),   cmocka_unit_test(test_empty),
         cmocka_unit_test(test_points),         cmocka_unit_test(test_largest),
         cmocka_unit_test(test_sweep_borders),  cmocka_unit_test(test_odd_frusta),
-        cmocka_unit_test(test_frustum_bounds), cmocka_unit_test(test_order)};
+        cmocka_unit_test(test_frustum_bounds), cmocka_unit_test(test_first_of_two_at_once),
+        cmocka_unit_test(test_order)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
