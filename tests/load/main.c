@@ -2,6 +2,7 @@
 #include "tests/load/bots.h"
 #include "tests/load/impair/impair_main.h"
 #include "tests/load/lab/capture_options.h"
+#include "tests/load/latency/latency.h"
 #include "tests/load/options.h"
 #include "tests/load/report.h"
 #include "tests/load/tokens.h"
@@ -109,11 +110,16 @@ int main(int argc, char **argv)
         catch_signals();
         return tw_impair_main(argc - 1, argv + 1, &stop_requested);
     }
+    if (argc >= 2 && strcmp(argv[1], "latency") == 0) {
+        catch_signals();
+        return tw_latency_main(argc - 1, argv + 1, &stop_requested);
+    }
     bool help = argc == 2 && strcmp(argv[1], "--help") == 0;
     fputs("usage: tickwire-load bots ...      plays with many clients\n"
           "       tickwire-load capture ...   writes their traffic into a pcap file, from a seed\n"
           "       tickwire-load replay ...    plays such a file through a DPDK port\n"
           "       tickwire-load impair ...    relays UDP over a network that misbehaves\n"
+          "       tickwire-load latency ...   measures one client's round trips, or an echo's\n"
           "each knows --help\n",
           help ? stdout : stderr);
     return help ? EXIT_OK : EXIT_USAGE;

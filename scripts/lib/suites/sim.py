@@ -1,27 +1,29 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The whole server in one process, without DPDK, under a seeded bad network; sanitizers on."""
+"""The whole server in one process, without ports or hugepages, under a seeded bad network;
+sanitizers on."""
 from tools import meson, shell
 
 from suites import unit
 
 
-LONG_S = 1800
+# Programs that know --long, and how long that may take.
+LONG = {"transport": 1800, "phases": 1800, "whole": 7200, "attacks": 3600, "wraps": 3600,
+        "soak": 7200}
 
 
 def run(report, long_run):
     directory = unit.build_sanitized(report)
     if directory:
         meson.test(report, "sim", directory, ["sim"], unit.SANITIZER_ENVIRONMENT)
-        if long_run:
-            _run_long(report, directory, "transport")
-            _run_long(report, directory, "phases")
+        for name, timeout_s in LONG.items() if long_run else ():
+            _run_long(report, directory, name, timeout_s)
 
 
-def _run_long(report, directory, name):
-    """Transport and key phases with many more seeds a test."""
+def _run_long(report, directory, name, timeout_s):
+    """1,000 seeds a scenario; of the soak an hour of 500 players."""
     watch = shell.Stopwatch()
     status, output = shell.run([directory / f"tests/sim/test_sim_{name}", "--long"],
-                               env=unit.SANITIZER_ENVIRONMENT, timeout_s=LONG_S)
+                               env=unit.SANITIZER_ENVIRONMENT, timeout_s=timeout_s)
     if status != 0:
         report.add_failure(f"sim: {name} --long", output)
     else:

@@ -416,6 +416,12 @@ uint64_t sim_server_verdict(const struct sim_server *server, enum tw_verdict ver
                                           verdict * sizeof(tw_counter));
 }
 
+uint64_t sim_server_rekey(const struct sim_server *server, enum tw_rekey event)
+{
+    return sim_server_counter(server, offsetof(struct tw_worker_counters, rekeys) +
+                                          event * sizeof(tw_counter));
+}
+
 uint64_t sim_server_roaming(const struct sim_server *server, enum tw_roaming event)
 {
     return sim_server_counter(server, offsetof(struct tw_worker_counters, roaming) +

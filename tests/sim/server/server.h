@@ -69,6 +69,7 @@ uint64_t sim_server_outcome(const struct sim_server *server, enum tw_outcome out
 uint64_t sim_server_input(const struct sim_server *server, enum tw_input_outcome outcome);
 uint64_t sim_server_send(const struct sim_server *server, enum tw_send_outcome outcome);
 uint64_t sim_server_verdict(const struct sim_server *server, enum tw_verdict verdict);
+uint64_t sim_server_rekey(const struct sim_server *server, enum tw_rekey event);
 uint64_t sim_server_roaming(const struct sim_server *server, enum tw_roaming event);
 uint64_t sim_server_counter(const struct sim_server *server, size_t offset);
 #define SIM_SERVER_COUNTER(server, name)                                                           \

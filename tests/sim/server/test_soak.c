@@ -237,6 +237,7 @@ static void make_wide(struct tw_config *config)
     config->world.npcs = soak.clients > 100 ? 500 : 50;
     config->world.aoi_enter_m = 57;
     config->world.aoi_exit_m = 63;
+    config->limits.rekey_s = 60;
 }
 
 static void print_figures(const char *name, uint64_t virtual_us, double cpu_s)
@@ -255,11 +256,12 @@ static void print_figures(const char *name, uint64_t virtual_us, double cpu_s)
            (unsigned long long)net.sent, (unsigned long long)impair_lost(&net),
            (unsigned long long)net.corrupted, (unsigned long long)net.duplicated);
     printf("%s: %llu connects after the first, after %llu time-outs, %llu kicks, %llu departures; "
-           "%llu changes of address, %llu moves to another worker\n",
+           "%llu changes of address, %llu moves to another worker, %llu changes of keys\n",
            name, (unsigned long long)soak.connects, (unsigned long long)soak.timeouts,
            (unsigned long long)soak.kicked, (unsigned long long)soak.left,
            (unsigned long long)soak.roams,
-           (unsigned long long)sim_server_roaming(server, TW_ROAMING_TAKEN));
+           (unsigned long long)sim_server_roaming(server, TW_ROAMING_TAKEN),
+           (unsigned long long)sim_server_rekey(server, TW_REKEY_STARTED));
     printf(
         "%s: %llu messages heard, %llu views compared, none wrong; %llu of %llu inputs too late, "
         "%llu KB resident\n",

@@ -323,6 +323,27 @@ static void roaming(const char *name, uint64_t seed)
     end(whole, 60 * WHOLE_SECOND);
 }
 
+/* Keys change every second or so, and one packet in five is lost. */
+static void change_keys_often(struct tw_config *config)
+{
+    config->limits.rekey_packets = 64;
+}
+
+static void new_keys_at_loss_20(const char *name, uint64_t seed)
+{
+    struct impair_profile profile = profile_with_loss(200);
+    struct whole_options options = {.clients = CLIENTS,
+                                    .speakers = CLIENTS,
+                                    .speech = whole_speech,
+                                    .profile = &profile,
+                                    .configure = change_keys_often};
+    struct whole *whole = whole_create(name, &options, seed);
+    whole_join(whole);
+    whole_run(whole, 10 * WHOLE_SECOND);
+    WHOLE_CHECK(whole, sim_server_rekey(&whole->server, TW_REKEY_STARTED) > 4u * CLIENTS);
+    end(whole, 60 * WHOLE_SECOND);
+}
+
 /* The same seed is the same run, to the last bit; another seed is another one. */
 static uint64_t hash_of(const char *name, uint64_t seed)
 {
@@ -380,6 +401,7 @@ int main(int argc, char **argv)
         {"outage_of_3_s", outage_of_3_s, report, 20, 1000},
         {"latency_swings", latency_swings, report, 20, 1000},
         {"roaming", roaming, report, 20, 1000},
+        {"new_keys_at_loss_20", new_keys_at_loss_20, report, 20, 1000},
         {"thousand_clients", thousand_clients, report, 1, 1},
     };
     return scenario_main(argc, argv, scenarios, sizeof(scenarios) / sizeof(scenarios[0]));
