@@ -49,6 +49,30 @@ static void report_entities(struct tw_client_session *session, enum tw_client_ev
                               &(struct tw_client_event){.type = type, .entity = handles[i]});
 }
 
+/* The server hears once a second what our view came to, and three times that it is wrong: unless we
+ * had no room for all of it, which no repair would mend. */
+static void note_check(struct tw_client_session *session, const struct tw_view_changes *changes,
+                       uint64_t now_us)
+{
+    bool told = session->check_repeats == 0 && session->checked_us != 0 &&
+                now_us - session->checked_us < TW_CLIENT_CHECK_INTERVAL_US;
+    if (!changes->hash_checked || session->view_full || (told && !changes->hash_wrong))
+        return;
+    const struct tw_check *check = &changes->check;
+    session->check = (struct tw_frame_check){
+        .number = check->number, .sum = check->sum, .bits = check->bits, .group = check->group};
+    session->check_repeats = changes->hash_wrong ? TW_CLIENT_CHECK_REPEATS : 1u;
+}
+
+static void apply_baseline(struct tw_client_session *session)
+{
+    session->check_repeats = 0;
+    session->view_full = false;
+    session->statistics->views_repaired++;
+    tw_client_events_push(session->events,
+                          &(struct tw_client_event){.type = TW_CLIENT_EVENT_REPAIRED});
+}
+
 static void apply_snapshot(struct tw_client_session *session, const struct tw_view_changes *changes,
                            uint64_t now_us)
 {
@@ -64,6 +88,9 @@ static void apply_snapshot(struct tw_client_session *session, const struct tw_vi
                                tw_client_clock_due_us(&session->clock, changes->tick),
                                tw_client_clock_time_us(&session->clock, now_us));
     report_entities(session, TW_CLIENT_EVENT_EXIT, changes->exited, changes->exited_count);
+    if (changes->baseline)
+        apply_baseline(session);
+    note_check(session, changes, now_us);
     report_entities(session, TW_CLIENT_EVENT_ENTER, changes->entered, changes->entered_count);
     if (changes->hash_wrong)
         tw_client_events_push(session->events, &(struct tw_client_event){
@@ -129,8 +156,11 @@ bool tw_client_session_receive(struct tw_client_session *session, uint8_t *packe
     if (frames.has_snapshot) {
         struct tw_view_changes changes = {0};
         switch (tw_view_apply(session->view, frames.snapshot, frames.snapshot_size, &changes)) {
-        case TW_VIEW_APPLIED:
         case TW_VIEW_FULL:
+            session->view_full = true;
+            apply_snapshot(session, &changes, now_us);
+            break;
+        case TW_VIEW_APPLIED:
             apply_snapshot(session, &changes, now_us);
             break;
         case TW_VIEW_OLD:
@@ -176,6 +206,12 @@ static void write_tick(struct tw_client_session *session, struct tw_writer *writ
     tw_view_acknowledgement(session->view, &newest, &bitmap);
     if (newest > 0)
         tw_frame_write_snapshot_ack(writer, newest, bitmap);
+    if (session->check_repeats > 0) {
+        tw_frame_write_check(writer, &session->check);
+        session->check_repeats--;
+        session->checked_us = now_us;
+        session->statistics->checks_reported++;
+    }
     write_ping(session, writer, now_us);
     if (session->response_due)
         tw_frame_write_response(writer, session->challenge);

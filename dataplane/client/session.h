@@ -26,9 +26,11 @@
 
 #define TW_CLIENT_PING_INTERVAL_US 500000u
 /* The first pings come faster: the clock is right within the first second. */
-#define TW_CLIENT_PING_FIRST_US    200000u
-#define TW_CLIENT_PING_FIRST_COUNT 5u
-#define TW_CLIENT_CLOSE_REPEATS    3u
+#define TW_CLIENT_PING_FIRST_US     200000u
+#define TW_CLIENT_PING_FIRST_COUNT  5u
+#define TW_CLIENT_CLOSE_REPEATS     3u
+#define TW_CLIENT_CHECK_INTERVAL_US 1000000u
+#define TW_CLIENT_CHECK_REPEATS     3u
 /* While nothing gets through: often enough to be back at once, for a tenth of the packets. */
 #define TW_CLIENT_RETRY_US 200000u
 /* Blocks that messages to send may hold: three of the largest, and a window of small ones. */
@@ -44,6 +46,10 @@ struct tw_client_session {
     struct tw_view *view;
     struct tw_client_events *events;         /* not owned */
     struct tw_client_statistics *statistics; /* not owned */
+    struct tw_frame_check check;             /* of the view, to be reported */
+    uint8_t check_repeats;                   /* so many times more */
+    bool view_full;      /* since the newest baseline, something found no room in it */
+    uint64_t checked_us; /* newest report; 0: none yet */
     uint64_t tick_us;
     uint64_t snapshot_tick; /* of the newest snapshot applied */
     uint64_t heard_us;      /* newest authenticated packet */

@@ -60,6 +60,11 @@ static void add_shard(struct tw_agent_stats *out, const struct tw_shard_counters
     out->shed_far_bytes += tw_counter_get(&counters->shed_far_bytes);
     out->links_conservative += tw_counter_get(&counters->links_conservative);
     out->links_emergency += tw_counter_get(&counters->links_emergency);
+    out->checks_sent += tw_counter_get(&counters->checks_sent);
+    out->checks_agreed += tw_counter_get(&counters->checks_agreed);
+    out->checks_differed += tw_counter_get(&counters->checks_differed);
+    out->checks_unknown += tw_counter_get(&counters->checks_unknown);
+    out->baselines += tw_counter_get(&counters->baselines);
     out->input_depths += tw_counter_get(&counters->input_depths);
     out->input_depth_sum += tw_counter_get(&counters->input_depth_sum);
     out->messages_relayed += tw_counter_get(&counters->messages);

@@ -166,6 +166,20 @@ static void route_snapshot_ack(struct tw_worker *worker, uint32_t slot,
     record->snapshot_ack.bitmap = frames->snapshot_bitmap;
 }
 
+static void route_check(struct tw_worker *worker, uint32_t slot, const struct tw_frame_check *check)
+{
+    bool join_waits = (worker->sessions.hot[slot].due & TW_DUE_JOIN) != 0;
+    struct tw_record *record = join_waits ? NULL : take_record(worker, slot, TW_RECORD_CHECK);
+    if (!record) {
+        tw_counter_add(&worker->config.counters->records_ring_full, 1);
+        return;
+    }
+    record->check.number = check->number;
+    record->check.sum = check->sum;
+    record->check.bits = check->bits;
+    record->check.group = check->group;
+}
+
 static void note_ping(struct tw_worker *worker, uint32_t slot, uint64_t time_us)
 {
     struct tw_session *session = &worker->sessions.hot[slot];
@@ -199,6 +213,8 @@ static void route_frames(struct tw_worker *worker, uint32_t slot,
         route_inputs(worker, slot, frames);
     if (frames->has_snapshot_ack)
         route_snapshot_ack(worker, slot, frames);
+    if (frames->has_check)
+        route_check(worker, slot, &frames->check);
     if (frames->has_ping)
         note_ping(worker, slot, frames->ping_time_us);
     if (frames->has_close)

@@ -131,6 +131,22 @@ static enum tw_frames_result arrivals_decode(struct tw_server_frames *frames,
     return inside ? TW_FRAMES_OK : TW_FRAMES_RANGE;
 }
 
+static enum tw_frames_result check_decode(struct tw_client_frames *frames,
+                                          const struct frame *frame)
+{
+    if (frame->size != TW_CHECK_SIZE)
+        return TW_FRAMES_MALFORMED;
+    struct tw_frame_check *check = &frames->check;
+    frames->has_check = true;
+    check->number = tw_load_u32(frame->body + TW_CHECK_NUMBER);
+    check->bits = frame->body[TW_CHECK_BITS];
+    check->group = frame->body[TW_CHECK_CLASS];
+    check->sum = tw_load_u32(frame->body + TW_CHECK_SUM);
+    bool inside =
+        check->number != 0 && check->bits <= TW_CHECK_BITS_MAX && check->group < 1u << check->bits;
+    return inside ? TW_FRAMES_OK : TW_FRAMES_RANGE;
+}
+
 static enum tw_frames_result client_frame_decode(void *out, const struct frame *frame)
 {
     struct tw_client_frames *frames = out;
@@ -151,6 +167,8 @@ static enum tw_frames_result client_frame_decode(void *out, const struct frame *
         return ack_decode(&frames->ack, &frames->has_ack, frame);
     case TW_FRAME_RESPONSE:
         return challenge_decode(frames->response, &frames->has_response, frame);
+    case TW_FRAME_CHECK:
+        return check_decode(frames, frame);
     case TW_FRAME_MESSAGES:
         frames->has_messages = true;
         frames->messages = frame->body;
@@ -288,6 +306,17 @@ void tw_frame_write_pong(struct tw_writer *writer, const struct tw_frame_pong *p
     tw_store_u64(body + TW_PONG_ECHO, pong->echo_us);
     tw_store_u64(body + TW_PONG_RECEIVED, pong->received_us);
     tw_store_u64(body + TW_PONG_SENT, pong->sent_us);
+}
+
+void tw_frame_write_check(struct tw_writer *writer, const struct tw_frame_check *check)
+{
+    uint8_t *body = frame_start(writer, TW_FRAME_CHECK, TW_CHECK_SIZE);
+    if (body == NULL)
+        return;
+    tw_store_u32(body + TW_CHECK_NUMBER, check->number);
+    body[TW_CHECK_BITS] = check->bits;
+    body[TW_CHECK_CLASS] = check->group;
+    tw_store_u32(body + TW_CHECK_SUM, check->sum);
 }
 
 void tw_frame_write_arrivals(struct tw_writer *writer, const struct tw_frame_arrivals *arrivals)

@@ -35,6 +35,11 @@ struct tw_frame_pong {
     uint64_t sent_us;
 };
 
+struct tw_frame_check {
+    uint32_t number, sum;
+    uint8_t bits, group;
+};
+
 struct tw_frame_arrivals {
     uint32_t newest;      /* input tick */
     int16_t mean, lowest; /* TW_ARRIVALS_UNIT_US each */
@@ -45,6 +50,7 @@ struct tw_frame_arrivals {
  * nothing where they do not say so. */
 struct tw_client_frames { /* client → server */
     bool has_inputs, has_snapshot_ack, has_ping, has_close, has_ack, has_response, has_messages;
+    bool has_check;
     uint8_t input_count; /* inputs[0] is the newest, for newest_tick; then one tick less each */
     uint32_t newest_tick;
     struct tw_input inputs[TW_INPUTS_MAX];
@@ -55,6 +61,7 @@ struct tw_client_frames { /* client → server */
     uint8_t response[TW_CHALLENGE_SIZE];
     const uint8_t *messages; /* body, inside the packet */
     uint16_t messages_size;
+    struct tw_frame_check check;
 };
 
 struct tw_server_frames { /* server → client */
@@ -85,6 +92,7 @@ void tw_frame_write_inputs(struct tw_writer *writer, uint32_t newest_tick,
 void tw_frame_write_snapshot_ack(struct tw_writer *writer, uint32_t newest, uint32_t bitmap);
 void tw_frame_write_ping(struct tw_writer *writer, uint64_t time_us);
 void tw_frame_write_pong(struct tw_writer *writer, const struct tw_frame_pong *pong);
+void tw_frame_write_check(struct tw_writer *writer, const struct tw_frame_check *check);
 void tw_frame_write_arrivals(struct tw_writer *writer, const struct tw_frame_arrivals *arrivals);
 void tw_frame_write_close(struct tw_writer *writer, uint16_t reason);
 void tw_frame_write_ack(struct tw_writer *writer, const struct tw_frame_ack *ack);

@@ -282,6 +282,11 @@ struct tw_agent_worker {
     X(shed_far_bytes)                                                                              \
     X(links_conservative)                                                                          \
     X(links_emergency)                                                                             \
+    X(checks_sent)                                                                                 \
+    X(checks_agreed)                                                                               \
+    X(checks_differed)                                                                             \
+    X(checks_unknown)                                                                              \
+    X(baselines)                                                                                   \
     X(input_depths)                                                                                \
     X(input_depth_sum)                                                                             \
     X(messages_in)                                                                                 \
@@ -328,6 +333,7 @@ struct tw_agent_stats {
     uint64_t space[TW_SPACE_FIGURE_COUNT]; /* of the world's spatial index */
     uint64_t shed_middle_bytes, shed_far_bytes, links_conservative, links_emergency;
     uint64_t messages_relayed, messages_dropped;
+    uint64_t checks_sent, checks_agreed, checks_differed, checks_unknown, baselines;
     uint64_t input_depths, input_depth_sum;
     uint64_t messages_in, messages_out, messages_no_room, messages_no_channels;
     uint64_t messages_backlog, messages_stalled;

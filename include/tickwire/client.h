@@ -77,11 +77,13 @@ enum tw_client_event_type {
     TW_CLIENT_EVENT_CONNECTED = 1,
     TW_CLIENT_EVENT_TRY_AGAIN = 2, /* server busy; the library retries; code = after ms */
     TW_CLIENT_EVENT_CLOSED = 3,
-    TW_CLIENT_EVENT_ENTER = 4,  /* entity became visible */
-    TW_CLIENT_EVENT_EXIT = 5,   /* entity left the view */
-    TW_CLIENT_EVENT_DESYNC = 6, /* view differs from what the server says it should be */
-    TW_CLIENT_EVENT_LOST = 7,   /* events were dropped: queue full; code = how many */
-    TW_CLIENT_EVENT_HEALTH = 8, /* while connected; code = enum tw_client_health */
+    TW_CLIENT_EVENT_ENTER = 4,    /* entity became visible */
+    TW_CLIENT_EVENT_EXIT = 5,     /* entity left the view */
+    TW_CLIENT_EVENT_DESYNC = 6,   /* view differs from what the server says it should be */
+    TW_CLIENT_EVENT_LOST = 7,     /* events were dropped: queue full; code = how many */
+    TW_CLIENT_EVENT_HEALTH = 8,   /* while connected; code = enum tw_client_health */
+    TW_CLIENT_EVENT_REPAIRED = 9, /* after DESYNC: EXIT of all there was came before, all that is
+                                     enters anew */
 };
 
 struct tw_client_event {
@@ -176,9 +178,11 @@ struct tw_client_statistics {
     uint64_t packets_rejected; /* wrong tag, replay, malformed, foreign */
     uint64_t snapshots;
     uint64_t snapshots_incomplete;
-    uint64_t inputs_sent; /* distinct inputs */
-    uint64_t hashes_checked, hashes_wrong;
-    uint64_t rtt_us; /* newest sample; 0: none */
+    uint64_t inputs_sent;                  /* distinct inputs */
+    uint64_t hashes_checked, hashes_wrong; /* of the view, or of a class of its entities */
+    uint64_t checks_reported;              /* to the server, which compares as well */
+    uint64_t views_repaired;               /* told anew by the server */
+    uint64_t rtt_us;                       /* newest sample; 0: none */
     uint64_t rtt_min_us;
     uint64_t rtt_samples;    /* how many so far: tells a new sample from the same again */
     uint32_t snapshots_lost; /* gaps in snapshot numbers */

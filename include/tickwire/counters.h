@@ -150,6 +150,11 @@ struct tw_shard_counters {
     tw_counter shed_far_bytes;     /* changes of entities in the middle, and far ones */
     tw_counter links_conservative; /* gauge: players whose path is strained */
     tw_counter links_emergency;    /* gauge: players whose path fails */
+    tw_counter checks_sent;        /* snapshots that say what a view has to come to */
+    tw_counter checks_agreed;      /* clients' reports of their views */
+    tw_counter checks_differed;    /* views that are not what they should be */
+    tw_counter checks_unknown;     /* reports about what was never asked, or too late */
+    tw_counter baselines;          /* views told anew for that */
     tw_counter input_depths;       /* looks at how many inputs of a player wait */
     tw_counter input_depth_sum;    /* and what they saw */
     tw_counter messages;           /* relayed, each to all who hear it */

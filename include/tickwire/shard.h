@@ -32,6 +32,7 @@ enum tw_record_type {
     TW_RECORD_MESSAGE = 7,
     TW_RECORD_LINK = 8,
     TW_RECORD_PRESENCE = 9, /* the session fell silent, or is heard again */
+    TW_RECORD_CHECK = 10,   /* what the client's view came to */
 };
 
 /* Where a player is whose session is silent; see docs/decisions/0017-connection-life.md. */
@@ -68,6 +69,11 @@ struct tw_record {
             struct tw_input input;
             uint8_t newer; /* inputs of later ticks in the same packet */
         } input;
+        struct {
+            uint32_t number; /* of the snapshot after which */
+            uint32_t sum;
+            uint8_t bits, group;
+        } check;
         struct {
             uint32_t newest; /* snapshot number */
             uint32_t bitmap; /* bit i = newest-1-i arrived */

@@ -235,7 +235,8 @@ enum tw_frame_type {
     TW_FRAME_RENAME = 10,      /* s→c, another connection id from now on */
     TW_FRAME_MESSAGES = 11,    /* both */
     TW_FRAME_ARRIVALS = 12,    /* s→c, how early inputs arrive */
-    TW_FRAME_TYPE_END = 13,
+    TW_FRAME_CHECK = 13,       /* c→s, what the client's view comes to */
+    TW_FRAME_TYPE_END = 14,
 };
 
 /* inputs: u32 newest tick, u8 count, count x input, newest first, ticks descending by 1 */
@@ -290,6 +291,14 @@ enum tw_frame_type {
  * sending earlier that is worth its delay would have helped. Not measured. */
 #define TW_ARRIVALS_NEWER_MAX 2u
 
+/* check: after which snapshot, which class of entities, and the low half of their hashes' sum */
+#define TW_CHECK_NUMBER   0u /* u32, not 0 */
+#define TW_CHECK_BITS     4u /* u8, classes are indexes modulo 2^bits; 0: all entities */
+#define TW_CHECK_CLASS    5u /* u8, below 2^bits */
+#define TW_CHECK_SUM      6u /* u32 */
+#define TW_CHECK_SIZE     10u
+#define TW_CHECK_BITS_MAX 8u
+
 /* messages: entries that fill the body, each of one message, none of the same message twice:
  * u8 head (bits 0-1 channel, bits 2-3 kind, bit 4 compressed, others 0), u16 message number, then
  *   whole:     varint size, size bytes
@@ -341,11 +350,17 @@ enum tw_close_reason {
 #define TW_SNAPSHOT_HAS_SELF    0x01u
 #define TW_SNAPSHOT_HAS_HASH    0x02u /* only in snapshots that leave nothing out */
 #define TW_SNAPSHOT_INCOMPLETE  0x04u /* the budget left something for the next one */
-#define TW_SNAPSHOT_FLAGS_KNOWN 0x07u
+#define TW_SNAPSHOT_HAS_CHECK   0x08u /* never with HAS_HASH */
+#define TW_SNAPSHOT_BASELINE    0x10u
+#define TW_SNAPSHOT_FLAGS_KNOWN 0x1fu
 
 /* self: u32 handle, i32 x, i32 y, i32 velocity x, i32 velocity y, u16 heading */
 #define TW_SELF_SIZE      22u
 #define TW_VIEW_HASH_SIZE 8u
+/* check: u8 bits, u8 class, u32 sum, as in the frame of that name */
+#define TW_VIEW_CHECK_SIZE 6u
+/* baseline: u32 number of the snapshot it begins with */
+#define TW_BASELINE_SIZE 4u
 /* What the hot field says that an entity does. */
 enum tw_action {
     TW_ACTION_NONE = 0,

@@ -1,43 +1,22 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "simulation/client/view.h"
+#include "simulation/client/internal.h"
 
 #include "simulation/core/arena.h"
+#include "simulation/core/check.h"
 #include "simulation/core/hash.h"
 #include "simulation/core/schema.h"
 #include "tickwire/assert.h"
 #include "tickwire/ids.h"
 
 #define CAPACITY_MAX 65536u
-#define PART_MAX     255u /* a u8 counts the records of a part */
 #define INDEX_MASK   ((1u << TW_ENTITY_INDEX_BITS) - 1u)
-
-struct view_entry {
-    uint32_t handle;
-    uint32_t tick;
-    uint16_t cell[2];
-    uint8_t hot[TW_HOT_SIZE];
-    uint8_t zero;
-    uint16_t cold[TW_COLD_FIELDS];
-};
-
-struct tw_view {
-    uint32_t capacity;
-    uint32_t count;
-    uint32_t slots_mask;        /* slots - 1 */
-    struct view_entry *entries; /* dense, capacity */
-    uint32_t *slots;            /* open addressing by index: entry + 1, 0 = free */
-    struct tw_view_self self;
-    uint32_t newest; /* snapshot number applied; 0 = none */
-    uint32_t bitmap;
-    uint32_t entered[PART_MAX];
-    uint32_t exited[2u * PART_MAX]; /* told ones, and ones replaced by an enter */
-};
 
 /* A checked snapshot: where its parts start. */
 struct parts {
     uint32_t number, tick, last_input;
+    uint32_t baseline; /* 0: none */
     uint8_t flags;
-    const uint8_t *self, *hash, *exits, *enters, *colds, *hots; /* lists: after the count */
+    const uint8_t *self, *hash, *check, *exits, *enters, *colds, *hots; /* lists: after the count */
     uint8_t exit_count, enter_count, cold_count, group_count;
 };
 
@@ -54,6 +33,7 @@ static void carve(struct tw_view *view, struct tw_arena *arena, uint32_t capacit
     tw_arena_take(arena, 1, sizeof(*view));
     view->entries = tw_arena_take(arena, capacity, sizeof(*view->entries));
     view->slots = tw_arena_take(arena, slots_for(capacity), sizeof(*view->slots));
+    view->exited = tw_arena_take(arena, capacity + 2u * TW_VIEW_PART_MAX, sizeof(*view->exited));
 }
 
 size_t tw_view_footprint(uint32_t capacity)
@@ -96,7 +76,7 @@ static uint32_t find_slot(const struct tw_view *view, uint32_t index)
     return slot;
 }
 
-static struct view_entry *find_entry(const struct tw_view *view, uint32_t index)
+static struct tw_view_record *find_entry(const struct tw_view *view, uint32_t index)
 {
     uint32_t at = view->slots[find_slot(view, index)];
     return at ? &view->entries[at - 1u] : NULL;
@@ -178,11 +158,25 @@ static void check_hots(struct tw_reader *reader, struct parts *parts)
     }
 }
 
+/* A hash is of everything, a check of a class: there is one or the other. */
+static bool flags_are_valid(uint32_t flags)
+{
+    return (flags & ~TW_SNAPSHOT_FLAGS_KNOWN) == 0 &&
+           !(flags & TW_SNAPSHOT_HAS_HASH &&
+             flags & (TW_SNAPSHOT_INCOMPLETE | TW_SNAPSHOT_HAS_CHECK));
+}
+
+static bool check_class(struct tw_reader *reader, struct parts *parts)
+{
+    parts->check = tw_read_bytes(reader, TW_VIEW_CHECK_SIZE);
+    return parts->check && parts->check[0] <= TW_CHECK_BITS_MAX &&
+           parts->check[1] < 1u << parts->check[0];
+}
+
 /* The whole body; false if any of it does not parse. */
 static bool check_parts(struct tw_reader *reader, struct parts *parts)
 {
-    if (parts->number == 0 || parts->flags & ~TW_SNAPSHOT_FLAGS_KNOWN ||
-        (parts->flags & TW_SNAPSHOT_HAS_HASH && parts->flags & TW_SNAPSHOT_INCOMPLETE))
+    if (parts->number == 0 || !flags_are_valid(parts->flags))
         return false;
     if (parts->flags & TW_SNAPSHOT_HAS_SELF) {
         parts->self = tw_read_bytes(reader, TW_SELF_SIZE);
@@ -191,6 +185,13 @@ static bool check_parts(struct tw_reader *reader, struct parts *parts)
     }
     if (parts->flags & TW_SNAPSHOT_HAS_HASH)
         parts->hash = tw_read_bytes(reader, TW_VIEW_HASH_SIZE);
+    if (parts->flags & TW_SNAPSHOT_HAS_CHECK && !check_class(reader, parts))
+        return false;
+    if (parts->flags & TW_SNAPSHOT_BASELINE) {
+        parts->baseline = tw_read_u32(reader);
+        if (parts->baseline == 0 || parts->baseline > parts->number)
+            return false;
+    }
     check_exits(reader, parts);
     check_enters(reader, parts);
     check_colds(reader, parts);
@@ -215,12 +216,59 @@ static void apply_self(struct tw_view *view, const struct parts *parts)
     view->self.tick = parts->tick;
 }
 
+/* Forgets all that was known before. */
+static void apply_baseline(struct tw_view *view, const struct parts *parts,
+                           struct tw_view_changes *changes)
+{
+    if (parts->baseline <= view->baseline)
+        return;
+    view->baseline = parts->baseline;
+    changes->baseline = true;
+    for (uint32_t i = 0; i < view->count; i++)
+        view->exited[changes->exited_count++] = view->entries[i].handle;
+    view->count = 0;
+    memset(view->slots, 0, (view->slots_mask + 1u) * sizeof(*view->slots));
+}
+
+/* Of the entities that a check names. */
+static uint64_t hash_of(const struct tw_view *view, const struct tw_check *check)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < view->count; i++) {
+        const struct tw_view_record *entry = &view->entries[i];
+        if (!tw_check_names(check, entry->handle))
+            continue;
+        uint8_t cold[TW_COLD_SIZE_MAX];
+        tw_schema_encode_cold(cold, TW_COLD_KNOWN, entry->cold);
+        sum += tw_hash64_entity(entry->handle, entry->cell, entry->hot, cold);
+    }
+    return sum;
+}
+
+static void compare(const struct tw_view *view, const struct parts *parts,
+                    struct tw_view_changes *changes)
+{
+    struct tw_check check = {.number = parts->number};
+    if (parts->check) {
+        check.bits = parts->check[0];
+        check.group = parts->check[1];
+    } else if (!parts->hash) {
+        return;
+    }
+    uint64_t hash = hash_of(view, &check);
+    check.sum = (uint32_t)hash;
+    changes->hash_checked = true;
+    changes->hash_wrong =
+        parts->hash ? tw_load_u64(parts->hash) != hash : tw_load_u32(parts->check + 2) != check.sum;
+    changes->check = check;
+}
+
 static void apply_exits(struct tw_view *view, const struct parts *parts,
                         struct tw_view_changes *changes)
 {
     for (uint32_t i = 0; i < parts->exit_count; i++) {
         uint32_t handle = tw_load_u32(parts->exits + i * TW_HANDLE_SIZE);
-        const struct view_entry *entry = find_entry(view, handle & INDEX_MASK);
+        const struct tw_view_record *entry = find_entry(view, handle & INDEX_MASK);
         if (!entry || entry->handle != handle)
             continue;
         remove_entry(view, handle & INDEX_MASK);
@@ -229,10 +277,10 @@ static void apply_exits(struct tw_view *view, const struct parts *parts,
 }
 
 /* The entry an enter goes to; NULL when the view is full. */
-static struct view_entry *entry_for_enter(struct tw_view *view, uint32_t handle,
-                                          struct tw_view_changes *changes)
+static struct tw_view_record *entry_for_enter(struct tw_view *view, uint32_t handle,
+                                              struct tw_view_changes *changes)
 {
-    struct view_entry *entry = find_entry(view, handle & INDEX_MASK);
+    struct tw_view_record *entry = find_entry(view, handle & INDEX_MASK);
     if (entry && entry->handle == handle)
         return entry;
     if (entry) {
@@ -255,12 +303,12 @@ static bool apply_enters(struct tw_view *view, const struct parts *parts,
     for (uint32_t i = 0; i < parts->enter_count; i++) {
         const uint8_t *enter = parts->enters + i * TW_ENTER_SIZE;
         uint32_t handle = tw_load_u32(enter);
-        struct view_entry *entry = entry_for_enter(view, handle, changes);
+        struct tw_view_record *entry = entry_for_enter(view, handle, changes);
         if (!entry) {
             fits = false;
             continue;
         }
-        *entry = (struct view_entry){
+        *entry = (struct tw_view_record){
             .handle = handle,
             .tick = parts->tick,
             .cell = {tw_load_u16(enter + TW_HANDLE_SIZE), tw_load_u16(enter + TW_HANDLE_SIZE + 2u)},
@@ -276,7 +324,7 @@ static void apply_colds(struct tw_view *view, const struct parts *parts)
 {
     const uint8_t *next = parts->colds;
     for (uint32_t i = 0; i < parts->cold_count; i++) {
-        struct view_entry *entry = find_entry(view, tw_load_u24(next));
+        struct tw_view_record *entry = find_entry(view, tw_load_u24(next));
         uint8_t mask = next[TW_INDEX_SIZE];
         next += TW_INDEX_SIZE + 1u;
         if (entry) {
@@ -295,7 +343,7 @@ static void apply_hots(struct tw_view *view, const struct parts *parts)
         uint32_t count = next[4];
         next += TW_HOT_GROUP_HEADER_SIZE;
         for (uint32_t j = 0; j < count; j++, next += TW_HOT_RECORD_SIZE) {
-            struct view_entry *entry = find_entry(view, tw_load_u24(next));
+            struct tw_view_record *entry = find_entry(view, tw_load_u24(next));
             if (!entry)
                 continue;
             entry->cell[0] = cell[0];
@@ -338,14 +386,12 @@ enum tw_view_result tw_view_apply(struct tw_view *view, const uint8_t *body, siz
                                         .exited = view->exited};
     note_number(view, parts.number);
     apply_self(view, &parts);
+    apply_baseline(view, &parts, changes);
     apply_exits(view, &parts, changes);
     bool fits = apply_enters(view, &parts, changes);
     apply_colds(view, &parts);
     apply_hots(view, &parts);
-    if (parts.hash) {
-        changes->hash_checked = true;
-        changes->hash_wrong = tw_load_u64(parts.hash) != tw_view_hash(view);
-    }
+    compare(view, &parts, changes);
     return fits ? TW_VIEW_APPLIED : TW_VIEW_FULL;
 }
 
@@ -357,7 +403,7 @@ void tw_view_acknowledgement(const struct tw_view *view, uint32_t *newest, uint3
     *bitmap = view->bitmap;
 }
 
-static struct tw_view_entity to_entity(const struct view_entry *entry)
+static struct tw_view_entity to_entity(const struct tw_view_record *entry)
 {
     struct tw_view_entity entity = {
         .handle = entry->handle,
@@ -386,7 +432,7 @@ size_t tw_view_entities(const struct tw_view *view, struct tw_view_entity *out, 
 
 bool tw_view_entity(const struct tw_view *view, uint32_t handle, struct tw_view_entity *out)
 {
-    const struct view_entry *entry = find_entry(view, handle & INDEX_MASK);
+    const struct tw_view_record *entry = find_entry(view, handle & INDEX_MASK);
     if (!entry || entry->handle != handle)
         return false;
     *out = to_entity(entry);
@@ -400,12 +446,6 @@ struct tw_view_self tw_view_get_self(const struct tw_view *view)
 
 uint64_t tw_view_hash(const struct tw_view *view)
 {
-    uint64_t sum = 0;
-    for (uint32_t i = 0; i < view->count; i++) {
-        const struct view_entry *entry = &view->entries[i];
-        uint8_t cold[TW_COLD_SIZE_MAX];
-        tw_schema_encode_cold(cold, TW_COLD_KNOWN, entry->cold);
-        sum += tw_hash64_entity(entry->handle, entry->cell, entry->hot, cold);
-    }
-    return sum;
+    struct tw_check all = {0};
+    return hash_of(view, &all);
 }

@@ -10,6 +10,8 @@
 #ifndef TICKWIRE_SIMULATION_CLIENT_VIEW_H
 #define TICKWIRE_SIMULATION_CLIENT_VIEW_H
 
+#include "simulation/core/check.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -45,7 +47,9 @@ struct tw_view_changes {
     uint32_t number, tick, last_input_tick;
     bool incomplete;
     bool hash_checked, hash_wrong;
-    uint32_t missed; /* snapshot numbers skipped before this one */
+    struct tw_check check; /* what it came to here, if it was checked */
+    bool baseline;         /* all that was known before was forgotten */
+    uint32_t missed;       /* snapshot numbers skipped before this one */
     const uint32_t *entered;
     uint32_t entered_count;
     const uint32_t *exited;

@@ -34,12 +34,52 @@ void tw_observer_acknowledge(struct tw_observer *observer, uint32_t newest, uint
     if (newest == 0 || newest > observer->number)
         return;
     uint64_t arrived = (uint64_t)bitmap << 1 | 1u; /* bit i = number newest - i */
+    if (newest >= observer->baseline)
+        observer->baseline_told = true;
     for (uint32_t i = 0; i <= 32u && i < newest; i++) {
         uint32_t number = newest - i;
         if (observer->number - number >= TW_SNAPSHOT_HISTORY)
             break;
         observer->acked |= (arrived >> i & 1u) << number % TW_SNAPSHOT_HISTORY;
     }
+}
+
+enum tw_check_result tw_observer_compare(const struct tw_observer *observer,
+                                         const struct tw_check *report)
+{
+    const struct tw_check *sent = &observer->checks[report->number % TW_CHECK_HISTORY];
+    if (report->number == 0 || sent->number != report->number || sent->bits != report->bits ||
+        sent->group != report->group || report->number < observer->baseline)
+        return TW_CHECK_UNKNOWN;
+    return sent->sum == report->sum ? TW_CHECK_AGREED : TW_CHECK_DIFFERED;
+}
+
+bool tw_observer_rebase(struct tw_interest *interest, uint32_t player, uint64_t tick,
+                        uint32_t tick_hz)
+{
+    struct tw_observer *observer = &interest->observers[player];
+    struct tw_view_entry *entries = tw_interest_entries(interest, player);
+    if (observer->baseline != 0 &&
+        (!observer->baseline_told || tick < observer->baseline_at_tick + tick_hz))
+        return false;
+    for (uint32_t i = 0; i < observer->entry_count;) {
+        struct tw_view_entry *entry = &entries[i];
+        if (entry->state == TW_ENTRY_EXITING) {
+            *entry = entries[--observer->entry_count];
+            continue;
+        }
+        *entry = (struct tw_view_entry){
+            .handle = entry->handle, .distance_m = entry->distance_m, .state = TW_ENTRY_NEW};
+        i++;
+    }
+    observer->self_base = 0;
+    observer->self_carried = 0;
+    observer->baseline = observer->number + 1u;
+    observer->baseline_told = false;
+    observer->baseline_at_tick = tick;
+    observer->hash_due_tick = tick;
+    observer->hash_number = 0;
+    return true;
 }
 
 bool tw_observer_acked_tick(const struct tw_observer *observer, uint64_t carried, uint32_t *tick)

@@ -15,6 +15,7 @@
 #ifndef TICKWIRE_SIMULATION_INTEREST_OBSERVER_H
 #define TICKWIRE_SIMULATION_INTEREST_OBSERVER_H
 
+#include "simulation/core/check.h"
 #include "simulation/interest/records.h"
 #include "simulation/space/index.h"
 
@@ -24,6 +25,9 @@
 
 /* 3.2 s of snapshots at 20 Hz: longer than any round trip worth playing over. */
 #define TW_SNAPSHOT_HISTORY 64u
+
+/* Checks that a report may still be about: 1.6 s of snapshots. */
+#define TW_CHECK_HISTORY 32u
 
 enum tw_entry_state {
     TW_ENTRY_NEW,      /* enter never sent */
@@ -48,12 +52,26 @@ static_assert(sizeof(struct tw_view_entry) == 32u, "two to a cache line");
 struct tw_observer {
     uint64_t acked; /* snapshot numbers */
     uint64_t self_carried;
-    uint64_t hash_due_tick;
-    uint64_t due_step; /* snapshots due so far, by the clock of ticks */
-    uint32_t number;   /* of the newest snapshot */
+    uint64_t hash_due_tick; /* of the first hash; then the tick of the newest */
+    uint32_t hash_number;   /* newest snapshot with a hash of everything; 0: none */
+    uint64_t due_step;      /* snapshots due so far, by the clock of ticks */
+    uint32_t number;        /* of the newest snapshot */
     uint32_t self_base;
     uint32_t entry_count;
     uint32_t ticks[TW_SNAPSHOT_HISTORY]; /* of snapshot n at n % 64 */
+    uint8_t next_class;                  /* to be compared */
+    /* A baseline: the client forgets all it had before snapshot `baseline`, and says nothing of it
+     * until one of these was acknowledged. */
+    uint32_t baseline;                        /* newest; 0: never */
+    bool baseline_told;                       /* acknowledged */
+    uint64_t baseline_at_tick;                /* when it was begun */
+    struct tw_check checks[TW_CHECK_HISTORY]; /* sent with snapshot n at n % 32 */
+};
+
+enum tw_check_result {
+    TW_CHECK_UNKNOWN, /* no such check was sent, or too long ago, or before the newest baseline */
+    TW_CHECK_AGREED,
+    TW_CHECK_DIFFERED,
 };
 
 struct tw_interest_config {
@@ -92,6 +110,15 @@ void tw_observer_reset(struct tw_interest *interest, uint32_t player, uint64_t h
 
 /* Snapshot ack; numbers never sent are ignored. */
 void tw_observer_acknowledge(struct tw_observer *observer, uint32_t newest, uint32_t bitmap);
+
+/* What the client says its view came to, against what it was told it should. */
+enum tw_check_result tw_observer_compare(const struct tw_observer *observer,
+                                         const struct tw_check *report);
+
+/* The client's view is not what it should be: from the next snapshot on it is told everything anew,
+ * at most once a second. False: that was done less than a second ago, or is still under way. */
+bool tw_observer_rebase(struct tw_interest *interest, uint32_t player, uint64_t tick,
+                        uint32_t tick_hz);
 
 /* Whether one of the snapshots in `carried` was acknowledged, and the tick of the newest. */
 bool tw_observer_acked_tick(const struct tw_observer *observer, uint64_t carried, uint32_t *tick);

@@ -19,6 +19,9 @@
 #define WEIGHT_COLD        256u
 #define WEIGHT_NEAR        256u
 
+/* Smaller buffers would have no room for much else. */
+#define CHECK_ROOM_MIN 200u
+
 enum item_kind {
     ITEM_EXIT = 1,
     ITEM_ENTER = 2,
@@ -29,12 +32,14 @@ enum item_kind {
 /* What is owed for one entry. */
 struct item {
     uint16_t entry;
-    uint8_t kinds; /* enum item_kind, or'ed */
+    uint16_t bytes; /* at most */
+    uint8_t kinds;  /* enum item_kind, or'ed */
     uint8_t cold_mask;
     uint8_t taken; /* of kinds */
     uint8_t bucket;
     uint8_t tier; /* enum tw_tier; set on a strained path alone */
     bool shed;
+    bool compared; /* of the class whose check this snapshot is to carry */
 };
 
 struct group {
@@ -54,7 +59,8 @@ struct tw_snapshot_plan {
     size_t owed;    /* bytes that everything would take at most */
     size_t reserve; /* bytes of these for near entities alone */
     uint32_t shed_bytes[TW_TIER_COUNT];
-    bool self, hash, incomplete;
+    bool self, hash, incomplete, baseline;
+    struct tw_check check; /* number 0: none */
     uint32_t group_count;
     struct part exits, enters, colds;
     struct group groups[PART_MAX];
@@ -160,7 +166,8 @@ static void list_items(const struct writing *writing)
     for (uint32_t i = 0; i < writing->observer->entry_count; i++) {
         struct item *item = &plan->items[plan->item_count];
         *item = (struct item){.entry = (uint16_t)i};
-        plan->owed += owe(writing, &writing->entries[i], item);
+        item->bytes = (uint16_t)owe(writing, &writing->entries[i], item);
+        plan->owed += item->bytes;
         plan->item_count += item->kinds != 0;
     }
 }
@@ -175,7 +182,9 @@ static void shed_items(const struct writing *writing)
         struct item *item = &plan->items[i];
         const struct tw_view_entry *entry = &writing->entries[item->entry];
         item->tier = (uint8_t)tw_shed_tier(entry->distance_m, radius_m);
-        if ((item->kinds & (ITEM_COLD | ITEM_HOT)) == 0 ||
+        if (item->compared)
+            item->tier = TW_TIER_NEAR;
+        if (item->compared || (item->kinds & (ITEM_COLD | ITEM_HOT)) == 0 ||
             !tw_shed_holds(state, item->tier, writing->observer->number, entry->handle))
             continue;
         plan->shed_bytes[item->tier] += (item->kinds & ITEM_HOT) ? TW_HOT_RECORD_SIZE : 0u;
@@ -281,18 +290,67 @@ static bool self_owed(const struct writing *writing)
     return observer->self_base == 0 || changed > observer->self_base;
 }
 
-static void make_plan(const struct writing *writing, size_t capacity)
+/* A second after the last one, if that arrived; else as soon as it should have been heard of. */
+static bool hash_is_due(const struct writing *writing)
+{
+    const struct tw_observer *observer = writing->observer;
+    const struct tw_snapshot_info *info = writing->info;
+    if (observer->hash_number == 0)
+        return info->tick >= observer->hash_due_tick;
+    uint64_t bit = UINT64_C(1) << observer->hash_number % TW_SNAPSHOT_HISTORY;
+    bool heard = observer->number - observer->hash_number < TW_SNAPSHOT_HISTORY &&
+                 (observer->acked & bit) != 0;
+    return info->tick >= observer->hash_due_tick + (heard ? info->tick_hz : info->tick_hz / 3u);
+}
+
+/* As long as a hash of everything is due and cannot be told, because snapshots leave something out,
+ * each tells all of one class of entities and what its hashes come to; the classes take turns. */
+static void choose_class(const struct writing *writing)
 {
     struct tw_snapshot_plan *plan = writing->plan;
-    plan->left = capacity - TW_SNAPSHOT_FRAME_MIN;
-    plan->incomplete = false;
-    plan->hash = false;
-    plan->group_count = 0;
-    plan->exits.count = 0;
-    plan->enters.count = 0;
-    plan->colds.count = 0;
-    plan->reserve = tw_shed_reserve(writing->info->link_state, plan->left);
-    memset(plan->shed_bytes, 0, sizeof(plan->shed_bytes));
+    struct tw_observer *observer = writing->observer;
+    if (!hash_is_due(writing) || plan->left < CHECK_ROOM_MIN)
+        return;
+    uint8_t bits = tw_check_bits(observer->entry_count);
+    struct tw_check check = {.number = observer->number + 1u,
+                             .bits = bits,
+                             .group = (uint8_t)(observer->next_class++ & ((1u << bits) - 1u))};
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < plan->item_count; i++) {
+        struct item *item = &plan->items[i];
+        item->compared = tw_check_names(&check, writing->entries[item->entry].handle);
+        bytes += item->compared ? item->bytes : 0u;
+    }
+    if (bytes > plan->left / 3u) {
+        for (uint32_t i = 0; i < plan->item_count; i++)
+            plan->items[i].compared = false;
+        return;
+    }
+    plan->check = check;
+    plan->left -= TW_VIEW_CHECK_SIZE;
+}
+
+/* The class first; then the check goes out only if all of the class is told. */
+static void take_class(const struct writing *writing)
+{
+    struct tw_snapshot_plan *plan = writing->plan;
+    bool whole = true;
+    for (uint32_t i = 0; i < plan->item_count; i++) {
+        struct item *item = &plan->items[i];
+        if (!item->compared)
+            continue;
+        take_item(writing, i);
+        whole = whole && item->taken == item->kinds;
+    }
+    if (!whole) {
+        plan->check.number = 0;
+        plan->left += TW_VIEW_CHECK_SIZE;
+    }
+}
+
+static void take_self(const struct writing *writing)
+{
+    struct tw_snapshot_plan *plan = writing->plan;
     plan->self = self_owed(writing);
     if (plan->self && plan->left >= TW_SELF_SIZE) {
         plan->left -= TW_SELF_SIZE;
@@ -300,21 +358,59 @@ static void make_plan(const struct writing *writing, size_t capacity)
         plan->self = false;
         plan->incomplete = true;
     }
-    list_items(writing);
-    if (writing->info->link_state != 0)
-        shed_items(writing);
+}
+
+static void take_items(const struct writing *writing)
+{
+    struct tw_snapshot_plan *plan = writing->plan;
     bool all = plan->owed + plan->reserve <= plan->left;
     if (!all)
         sort_items(writing);
-    for (uint32_t i = 0; i < plan->item_count; i++)
-        take_item(writing, all ? i : plan->order[i]);
-    if (!plan->incomplete && writing->observer->hash_due_tick <= writing->info->tick &&
-        plan->left >= TW_VIEW_HASH_SIZE) {
-        plan->left -= TW_VIEW_HASH_SIZE;
-        plan->hash = true;
+    if (plan->check.number != 0)
+        take_class(writing);
+    for (uint32_t i = 0; i < plan->item_count; i++) {
+        uint32_t at = all ? i : plan->order[i];
+        if (!plan->items[at].compared)
+            take_item(writing, at);
     }
 }
 
+static void begin_plan(const struct writing *writing, size_t capacity)
+{
+    struct tw_snapshot_plan *plan = writing->plan;
+    plan->left = capacity - TW_SNAPSHOT_FRAME_MIN;
+    plan->incomplete = false;
+    plan->hash = false;
+    plan->check = (struct tw_check){0};
+    plan->baseline = !writing->observer->baseline_told && writing->observer->baseline != 0;
+    if (plan->baseline)
+        plan->left -= TW_BASELINE_SIZE;
+    plan->group_count = 0;
+    plan->exits.count = 0;
+    plan->enters.count = 0;
+    plan->colds.count = 0;
+    plan->reserve = tw_shed_reserve(writing->info->link_state, plan->left);
+    memset(plan->shed_bytes, 0, sizeof(plan->shed_bytes));
+}
+
+static void make_plan(const struct writing *writing, size_t capacity)
+{
+    struct tw_snapshot_plan *plan = writing->plan;
+    begin_plan(writing, capacity);
+    take_self(writing);
+    list_items(writing);
+    choose_class(writing);
+    if (writing->info->link_state != 0)
+        shed_items(writing);
+    take_items(writing);
+    if (!plan->incomplete && plan->left >= TW_VIEW_HASH_SIZE && hash_is_due(writing)) {
+        plan->left -= TW_VIEW_HASH_SIZE;
+        plan->hash = true;
+        plan->check = (struct tw_check){.number = writing->observer->number + 1u};
+    }
+}
+
+/* Of the class that the plan's check names. */
 static uint64_t view_hash(const struct writing *writing)
 {
     const struct tw_records *records = &writing->interest->records;
@@ -322,7 +418,8 @@ static uint64_t view_hash(const struct writing *writing)
     for (uint32_t i = 0; i < writing->observer->entry_count; i++) {
         const struct tw_view_entry *entry = &writing->entries[i];
         uint32_t index = entry->handle & INDEX_MASK;
-        if (entry->state != TW_ENTRY_EXITING)
+        if (entry->state != TW_ENTRY_EXITING &&
+            tw_check_names(&writing->plan->check, entry->handle))
             sum += tw_hash64_entity(entry->handle, records->hot[index].cell,
                                     records->hot[index].bytes, records->cold[index].bytes);
     }
@@ -396,12 +493,23 @@ static void write_hots(const struct writing *writing, struct tw_writer *writer)
     }
 }
 
+static void write_check(const struct tw_check *check, struct tw_writer *writer)
+{
+    tw_write_u8(writer, check->bits);
+    tw_write_u8(writer, check->group);
+    tw_write_u32(writer, check->sum);
+}
+
 static void write_body(const struct writing *writing, struct tw_writer *writer)
 {
-    const struct tw_snapshot_plan *plan = writing->plan;
-    uint32_t flags = (plan->self ? TW_SNAPSHOT_HAS_SELF : 0u) |
-                     (plan->hash ? TW_SNAPSHOT_HAS_HASH : 0u) |
-                     (plan->incomplete ? TW_SNAPSHOT_INCOMPLETE : 0u);
+    struct tw_snapshot_plan *plan = writing->plan;
+    bool partial = plan->check.number != 0 && !plan->hash;
+    uint32_t flags =
+        (plan->self ? TW_SNAPSHOT_HAS_SELF : 0u) | (plan->hash ? TW_SNAPSHOT_HAS_HASH : 0u) |
+        (plan->incomplete ? TW_SNAPSHOT_INCOMPLETE : 0u) | (partial ? TW_SNAPSHOT_HAS_CHECK : 0u) |
+        (plan->baseline ? TW_SNAPSHOT_BASELINE : 0u);
+    uint64_t hash = plan->check.number != 0 ? view_hash(writing) : 0;
+    plan->check.sum = (uint32_t)hash;
     tw_write_u32(writer, writing->observer->number);
     tw_write_u32(writer, (uint32_t)writing->info->tick);
     tw_write_u32(writer, writing->info->last_input);
@@ -409,7 +517,11 @@ static void write_body(const struct writing *writing, struct tw_writer *writer)
     if (plan->self)
         write_self(writing, writer);
     if (plan->hash)
-        tw_write_u64(writer, view_hash(writing));
+        tw_write_u64(writer, hash);
+    if (partial)
+        write_check(&plan->check, writer);
+    if (plan->baseline)
+        tw_write_u32(writer, writing->observer->baseline);
     tw_write_u8(writer, (uint8_t)plan->exits.count);
     for (uint32_t i = 0; i < plan->exits.count; i++)
         tw_write_u32(writer, entry_of(writing, plan->exits.items[i])->handle);
@@ -440,15 +552,19 @@ static void account(const struct writing *writing)
         else if (entry->wait < UINT8_MAX)
             entry->wait++;
     }
-    if (plan->hash)
-        observer->hash_due_tick = writing->info->tick + writing->info->tick_hz;
+    if (plan->check.number != 0)
+        observer->checks[observer->number % TW_CHECK_HISTORY] = plan->check;
+    if (plan->hash) {
+        observer->hash_due_tick = writing->info->tick;
+        observer->hash_number = observer->number;
+    }
 }
 
 struct tw_snapshot_result tw_snapshot_write(struct tw_interest *interest, uint32_t player,
                                             const struct tw_snapshot_info *info, uint8_t *bytes,
                                             size_t capacity)
 {
-    TW_ASSERT(capacity >= TW_SNAPSHOT_FRAME_MIN);
+    TW_ASSERT(capacity >= TW_SNAPSHOT_CAPACITY_MIN);
     if (capacity > TW_PLAINTEXT_MAX)
         capacity = TW_PLAINTEXT_MAX;
     struct writing writing = {.interest = interest,
@@ -470,7 +586,9 @@ struct tw_snapshot_result tw_snapshot_write(struct tw_interest *interest, uint32
     account(&writing);
     uint32_t size = (uint32_t)(writer.next - bytes);
     tw_store_u16(bytes + 1, (uint16_t)(size - TW_FRAME_HEADER_SIZE));
-    struct tw_snapshot_result result = {.size = size, .incomplete = writing.plan->incomplete};
+    struct tw_snapshot_result result = {.size = size,
+                                        .incomplete = writing.plan->incomplete,
+                                        .checked = writing.plan->check.number != 0};
     memcpy(result.shed_bytes, writing.plan->shed_bytes, sizeof(result.shed_bytes));
     return result;
 }

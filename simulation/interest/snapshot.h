@@ -21,6 +21,9 @@
 /* Frame header, fixed part, four empty counts. */
 #define TW_SNAPSHOT_FRAME_MIN (TW_FRAME_HEADER_SIZE + TW_SNAPSHOT_FIXED_SIZE + 4u)
 
+/* A baseline's number has to fit as well. */
+#define TW_SNAPSHOT_CAPACITY_MIN (TW_SNAPSHOT_FRAME_MIN + TW_BASELINE_SIZE)
+
 struct tw_snapshot_plan;
 
 size_t tw_snapshot_plan_size(uint32_t entries_max);
@@ -36,10 +39,11 @@ struct tw_snapshot_info {
 struct tw_snapshot_result {
     uint32_t size; /* whole frame */
     bool incomplete;
+    bool checked; /* it tells what the client's view, or a class of it, has to come to */
     uint32_t shed_bytes[TW_TIER_COUNT]; /* of changes held back for the sake of the path */
 };
 
-/* After tw_observer_look in the same tick. capacity >= TW_SNAPSHOT_FRAME_MIN. */
+/* After tw_observer_look in the same tick. capacity >= TW_SNAPSHOT_CAPACITY_MIN. */
 struct tw_snapshot_result tw_snapshot_write(struct tw_interest *interest, uint32_t player,
                                             const struct tw_snapshot_info *info, uint8_t *bytes,
                                             size_t capacity);

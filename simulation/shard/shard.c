@@ -173,6 +173,30 @@ static bool consume_message(struct tw_shard *shard, const struct tw_route *route
     return true;
 }
 
+/* What a client reports is compared here as well, and repaired: it may be ours to be wrong. */
+static void consume_check(struct tw_shard *shard, uint32_t player, const struct tw_record *record)
+{
+    struct tw_shard_counters *counters = shard->counters;
+    const struct tw_check check = {.number = record->check.number,
+                                   .sum = record->check.sum,
+                                   .bits = record->check.bits,
+                                   .group = record->check.group};
+    switch (tw_observer_compare(&shard->interest.observers[player], &check)) {
+    case TW_CHECK_UNKNOWN:
+        tw_counter_add(&counters->checks_unknown, 1);
+        break;
+    case TW_CHECK_AGREED:
+        tw_counter_add(&counters->checks_agreed, 1);
+        break;
+    case TW_CHECK_DIFFERED:
+        tw_counter_add(&counters->checks_differed, 1);
+        tw_counter_add(&counters->baselines,
+                       tw_observer_rebase(&shard->interest, player, shard->world.state->tick,
+                                          shard->config.tick_hz));
+        break;
+    }
+}
+
 /* False: stale. */
 static bool consume_other(struct tw_shard *shard, struct tw_route *route,
                           const struct tw_record *record)
@@ -197,6 +221,12 @@ static bool consume_other(struct tw_shard *shard, struct tw_route *route,
         return true;
     case TW_RECORD_PRESENCE:
         return tw_shard_sessions_presence(&shard->sessions, route, record);
+    case TW_RECORD_CHECK:
+        if (route->state == TW_ROUTE_NONE || route->epoch != record->route_epoch)
+            return false;
+        if (route->state == TW_ROUTE_PLAYING)
+            consume_check(shard, route->player, record);
+        return true;
     case TW_RECORD_MESSAGE:
         return consume_message(shard, route, record);
     case TW_RECORD_LINK:
@@ -376,6 +406,7 @@ static void count_snapshot(struct tw_shard *shard, const struct tw_snapshot_resu
     tw_counter_add(&counters->snapshots, 1);
     tw_counter_add(&counters->snapshot_bytes, result->size);
     tw_counter_add(&counters->snapshots_incomplete, result->incomplete);
+    tw_counter_add(&counters->checks_sent, result->checked);
     tw_counter_add(&counters->shed_middle_bytes, result->shed_bytes[TW_TIER_MIDDLE]);
     tw_counter_add(&counters->shed_far_bytes, result->shed_bytes[TW_TIER_FAR]);
 }
@@ -416,7 +447,7 @@ static bool send_snapshot(struct tw_shard *shard, uint32_t index, uint64_t step,
                                         tw_entity_index((tw_entity){.bits = player->entity}),
                                     .link_state = state_of(shard, index, step)};
     struct tw_out_buffer *buffer =
-        take_buffer(&sending->outboxes[player->worker], TW_SNAPSHOT_FRAME_MIN);
+        take_buffer(&sending->outboxes[player->worker], TW_SNAPSHOT_CAPACITY_MIN);
     if (!buffer) {
         tw_counter_add(&shard->counters->snapshots_no_buffer, 1);
         return false;

@@ -51,6 +51,11 @@ static void client(const uint8_t *plain, size_t size)
     }
     if (frames.has_response)
         tw_frame_write_response(&writer, frames.response);
+    if (frames.has_check) {
+        TW_ASSERT(frames.check.bits <= TW_CHECK_BITS_MAX &&
+                  frames.check.group >> frames.check.bits == 0);
+        tw_frame_write_check(&writer, &frames.check);
+    }
     if (frames.has_messages)
         write_messages(&writer, frames.messages, frames.messages_size);
     TW_ASSERT(!writer.failed && (size_t)(writer.next - bytes) == size);

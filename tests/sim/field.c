@@ -198,6 +198,13 @@ static void server_receives(struct field *field, uint32_t index, uint8_t *bytes,
         record->snapshot_ack.newest = frames.snapshot_newest;
         record->snapshot_ack.bitmap = frames.snapshot_bitmap;
     }
+    if (frames.has_check) {
+        struct tw_record *record = record_of(field, index, TW_RECORD_CHECK);
+        record->check.number = frames.check.number;
+        record->check.sum = frames.check.sum;
+        record->check.bits = frames.check.bits;
+        record->check.group = frames.check.group;
+    }
     if (frames.has_ping)
         player->pong = (struct tw_frame_pong){.echo_us = frames.ping_time_us,
                                               .received_us = field_server_us(field)};
@@ -273,6 +280,12 @@ static void update_player(struct field *field, uint32_t index)
     player->next_update_us += player->frame_us;
     if (tw_rng_below(&field->rng, 1000) < player->buttons_per_mille)
         player->session.inputs.current.buttons ^= 1u;
+    if (player->walks && tw_rng_below(&field->rng, 100) == 0) {
+        player->session.inputs.current.move_x =
+            (int8_t)((int32_t)tw_rng_below(&field->rng, 255) - 127);
+        player->session.inputs.current.move_y =
+            (int8_t)((int32_t)tw_rng_below(&field->rng, 255) - 127);
+    }
     for (uint32_t i = 0; i < SENDS; i++) {
         size_t size =
             tw_client_session_write(&player->session, packet, player_local_us(field, player));

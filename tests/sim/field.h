@@ -44,6 +44,7 @@ struct player {
     int32_t drift_ppm; /* of its clock against the server's: positive is fast */
     uint64_t frame_us; /* between two updates */
     uint64_t next_update_us;
+    bool walks;
     uint32_t buttons_per_mille; /* chance, at each frame, of changing what is pressed */
     /* the server's end */
     struct server_link link;

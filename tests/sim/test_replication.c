@@ -79,7 +79,7 @@ static void test_stationary_world_costs_only_the_fixed_part(void **state)
     }
     assert_true(snapshots > 0);
     for (uint32_t i = 0; i < sim->clients_max; i++) {
-        SIM_CHECK(sim, sim->clients[i].hashes >= 10 && sim->clients[i].hashes <= 15);
+        SIM_CHECK(sim, sim->clients[i].hashes >= 10 && sim->clients[i].hashes <= 18);
     }
     sim_destroy(sim);
 }

@@ -23,7 +23,7 @@ MASK64 = (1 << 64) - 1
 
 HELLO, COOKIE, HELLO2, WELCOME, TRY_AGAIN, WRONG_VERSION, REFUSED = range(1, 8)
 (INPUTS, SNAPSHOT_ACK, PING, PONG, CLOSE, ACK, SNAPSHOT, CHALLENGE, RESPONSE,
- RENAME, MESSAGES, ARRIVALS) = range(1, 13)
+ RENAME, MESSAGES, ARRIVALS, CHECK) = range(1, 14)
 
 
 class Malformed(Exception):
@@ -288,6 +288,10 @@ def frame_response(data):
 
 def frame_rename(connection_id):
     return frame(RENAME, struct.pack("<I", connection_id))
+
+
+def frame_check(number, bits, group, total):
+    return frame(CHECK, struct.pack("<IBBI", number, bits, group, total))
 
 
 def frame_arrivals(newest, mean, lowest, count, late):

@@ -192,6 +192,7 @@ class Session:
         self.first_tick = 0
         self.heard = time.monotonic()
         self.snapshots = self.rejected = 0
+        self.next_check_us = 0
         self.close_reason = None
         self.path_m = 0.0
 
@@ -282,6 +283,10 @@ class Session:
                                              now_us() - self.newest_at_us))
         if ping:
             frames.append(protocol.frame_ping(now_us()))
+        if self.view.check is not None and now_us() >= self.next_check_us:
+            frames.append(protocol.frame_check(*self.view.check))
+            self.view.check = None
+            self.next_check_us = now_us() + 1_000_000
         if frames:
             self.send(*frames)
         self.send_messages()

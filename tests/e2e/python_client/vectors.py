@@ -198,6 +198,16 @@ def _check_time(c):
     c.same("arrivals plaintext", protocol.frame_arrivals(*arrivals))
 
 
+def _check_integrity(c):
+    c.same("check plaintext", protocol.frame_check(7, 4, 9, 0x12345678))
+    view = replicated.View()
+    c.true("baseline body", view.apply(replicated.parse_snapshot(c.get("snapshot body"))))
+    c.true("baseline body", view.apply(replicated.parse_snapshot(c.get("baseline body"))))
+    c.true("baseline body", (view.hashes_checked, view.hashes_wrong, view.baselines) == (2, 0, 1))
+    c.true("baseline body", [e.record() for e in view.entities.values()] == [c.get("other record")])
+    c.true("baseline body", view.check[:3] == (2, 4, 9))
+
+
 def _check_messages(c):
     body = protocol.parse_server_frames(c.get("messages plaintext"))[protocol.MESSAGES]
     entries = messages.parse(body)
@@ -267,6 +277,7 @@ def check(path):
         _check_messages(c)
         _check_phases(c)
         _check_time(c)
+        _check_integrity(c)
     except (KeyError, protocol.Malformed, struct.error) as error:
         c.faults.append(f"{type(error).__name__}: {error}")
     left = set(vectors) - c.checked - c.skipped - INPUTS

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from protocol import MASK64, Malformed
 
-HAS_SELF, HAS_HASH, INCOMPLETE = 0x01, 0x02, 0x04
+HAS_SELF, HAS_HASH, INCOMPLETE, HAS_CHECK, BASELINE = 0x01, 0x02, 0x04, 0x08, 0x10
 COLD_FIELDS = [(0x01, "type", "B"), (0x02, "team", "B"), (0x04, "appearance", "H"),
                (0x08, "health", "H"), (0x10, "full_health", "H")]
 COLD_ALL = 0x1F
@@ -103,6 +103,8 @@ class Snapshot:
     incomplete: bool
     own: Own = None
     view_hash: int = None
+    check: tuple = None  # (bits, class, sum)
+    baseline: int = 0
     exits: list = field(default_factory=list)
     enters: list = field(default_factory=list)
     colds: list = field(default_factory=list)  # (index, {field: value})
@@ -117,15 +119,23 @@ def parse_snapshot(body):
     """The whole body, or Malformed."""
     reader = Reader(body)
     number, tick, last_input, flags = reader.take("<IIIB")
-    if number == 0 or flags & ~(HAS_SELF | HAS_HASH | INCOMPLETE):
+    if number == 0 or flags & ~0x1F:
         raise Malformed("snapshot number or flags out of range")
-    if flags & HAS_HASH and flags & INCOMPLETE:
-        raise Malformed("a view hash in a snapshot that left something out")
+    if flags & HAS_HASH and flags & (INCOMPLETE | HAS_CHECK):
+        raise Malformed("a view hash in a snapshot that left something out, or beside a check")
     snapshot = Snapshot(number, tick, last_input, bool(flags & INCOMPLETE))
     if flags & HAS_SELF:
         snapshot.own = Own(reader.handle(), *reader.take("<iiiiH"))
     if flags & HAS_HASH:
         snapshot.view_hash = reader.take("<Q")
+    if flags & HAS_CHECK:
+        snapshot.check = reader.take("<BBI")
+        if snapshot.check[0] > 8 or snapshot.check[1] >> snapshot.check[0]:
+            raise Malformed("check of a class that there is not")
+    if flags & BASELINE:
+        snapshot.baseline = reader.take("<I")
+        if not 0 < snapshot.baseline <= number:
+            raise Malformed("baseline that begins later")
     for _ in range(reader.take("<B")):
         snapshot.exits.append(reader.handle())
     for _ in range(reader.take("<B")):
@@ -160,6 +170,8 @@ class View:
         self.last_input = 0
         self.missed = self.incomplete = 0
         self.hashes_checked = self.hashes_wrong = 0
+        self.baseline = self.baselines = 0
+        self.check = None  # newest: (snapshot number, bits, class, what it came to here)
 
     def apply(self, snapshot):
         """False: not above the newest applied one, ignored."""
@@ -172,6 +184,10 @@ class View:
         self.incomplete += snapshot.incomplete
         if snapshot.own is not None:
             self.own = snapshot.own
+        if snapshot.baseline > self.baseline:
+            self.baseline = snapshot.baseline
+            self.baselines += 1
+            self.entities.clear()
         for handle in snapshot.exits:
             known = self.entities.get(handle & INDEX_MASK)
             if known is not None and known.handle == handle:
@@ -185,12 +201,20 @@ class View:
             if index in self.entities:
                 self.entities[index].hot = hot
         if snapshot.view_hash is not None:
-            self.hashes_checked += 1
-            self.hashes_wrong += snapshot.view_hash != self.hash()
+            self.compare(snapshot, 0, 0, snapshot.view_hash, MASK64)
+        if snapshot.check is not None:
+            self.compare(snapshot, *snapshot.check, 0xFFFFFFFF)
         return True
 
-    def hash(self):
-        return sum(hash_bytes(entity.record()) for entity in self.entities.values()) & MASK64
+    def compare(self, snapshot, bits, group, expected, mask):
+        found = self.hash(bits, group)
+        self.hashes_checked += 1
+        self.hashes_wrong += found & mask != expected
+        self.check = (snapshot.number, bits, group, found & 0xFFFFFFFF)
+
+    def hash(self, bits=0, group=0):
+        return sum(hash_bytes(entity.record()) for index, entity in self.entities.items()
+                   if index & (1 << bits) - 1 == group) & MASK64
 
     def acknowledgement(self):
         """newest, bitmap"""

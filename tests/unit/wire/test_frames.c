@@ -309,6 +309,33 @@ static void arrivals_ranges(void **state)
     assert_int_equal(client_decode(shorter, sizeof(shorter)), TW_FRAMES_MALFORMED);
 }
 
+static enum tw_frames_result decode_check(const struct tw_frame_check *check)
+{
+    uint8_t bytes[32];
+    struct tw_writer writer = tw_writer_make(bytes, sizeof(bytes));
+    tw_frame_write_check(&writer, check);
+    return client_decode(bytes, (size_t)(writer.next - bytes));
+}
+
+static void check_ranges(void **state)
+{
+    (void)state;
+    assert_int_equal(decode_check(&(struct tw_frame_check){.number = 1}), TW_FRAMES_OK);
+    assert_int_equal(decode_check(&(struct tw_frame_check){.number = 0}), TW_FRAMES_RANGE);
+    struct tw_frame_check check = {.number = UINT32_MAX, .bits = 8, .group = 255};
+    assert_int_equal(decode_check(&check), TW_FRAMES_OK);
+    check.bits = 9;
+    assert_int_equal(decode_check(&check), TW_FRAMES_RANGE);
+    check = (struct tw_frame_check){.number = 1, .bits = 4, .group = 16};
+    assert_int_equal(decode_check(&check), TW_FRAMES_RANGE);
+    check = (struct tw_frame_check){.number = 1, .group = 1};
+    assert_int_equal(decode_check(&check), TW_FRAMES_RANGE);
+    static const uint8_t shorter[12] = {TW_FRAME_CHECK, 9, 0, 1};
+    assert_int_equal(client_decode(shorter, sizeof(shorter)), TW_FRAMES_MALFORMED);
+    static const uint8_t whole[13] = {TW_FRAME_CHECK, 10, 0, 1};
+    assert_int_equal(server_decode(whole, sizeof(whole)), TW_FRAMES_MALFORMED);
+}
+
 /* A writer takes a frame that fits exactly, and nothing of one that does not. */
 static void exact_fill(void **state)
 {
@@ -346,7 +373,7 @@ int main(void)
         cmocka_unit_test(wrong_lengths),     cmocka_unit_test(input_counts),
         cmocka_unit_test(input_ticks),       cmocka_unit_test(input_fields),
         cmocka_unit_test(other_ranges),      cmocka_unit_test(exact_fill),
-        cmocka_unit_test(arrivals_ranges),
+        cmocka_unit_test(arrivals_ranges),   cmocka_unit_test(check_ranges),
     };
     return cmocka_run_group_tests(tests, testing_setup, NULL);
 }

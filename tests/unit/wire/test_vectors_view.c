@@ -55,12 +55,30 @@ static void documented_snapshot_applies(void **state)
     assert_int_equal(self.velocity_y, 5120);
 }
 
+static void documented_baseline_applies(void **state)
+{
+    (void)state;
+    const struct vector *body = vector_get(&vectors, "baseline body");
+    struct tw_view_changes changes;
+    assert_int_equal(tw_view_apply(view, body->bytes, body->size, &changes), TW_VIEW_APPLIED);
+    assert_true(changes.baseline && changes.incomplete && changes.hash_checked);
+    assert_false(changes.hash_wrong);
+    assert_int_equal(changes.exited_count, 2); /* both that were there; one enters anew */
+    assert_int_equal(changes.entered_count, 1);
+    assert_int_equal(changes.check.bits, 4);
+    assert_int_equal(changes.check.group, 9);
+    struct tw_view_entity entity;
+    assert_true(tw_view_entity(view, 0x01000009, &entity));
+    assert_false(tw_view_entity(view, 0x02000005, &entity));
+}
+
 int main(void)
 {
     if (sodium_init() < 0)
         return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(documented_snapshot_applies),
+        cmocka_unit_test(documented_baseline_applies),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

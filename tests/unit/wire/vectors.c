@@ -306,6 +306,11 @@ static void add_time_frames(struct vectors *vectors)
     struct tw_writer writer = tw_writer_make(plain, sizeof(plain));
     tw_frame_write_arrivals(&writer, &arrivals);
     vector_add(vectors, "time", "arrivals plaintext", plain, (size_t)(writer.next - plain));
+
+    const struct tw_frame_check check = {.number = 7, .bits = 4, .group = 9, .sum = 0x12345678};
+    writer = tw_writer_make(plain, sizeof(plain));
+    tw_frame_write_check(&writer, &check);
+    vector_add(vectors, "integrity", "check plaintext", plain, (size_t)(writer.next - plain));
 }
 
 static void add_entry(struct tw_writer *writer, const struct tw_entry *entry, uint8_t first)
@@ -496,6 +501,31 @@ static void add_snapshot(struct vectors *vectors)
     tw_store_u64(vector_new(vectors, group, "view hash", 8), view_hash);
 }
 
+/* The second snapshot: everything is forgotten, the wanderer enters anew and is compared. */
+static void add_baseline(struct vectors *vectors)
+{
+    const uint8_t *record = vector_get(vectors, "other record")->bytes;
+    uint8_t body[128];
+    struct tw_writer writer = tw_writer_make(body, sizeof(body));
+    tw_write_u32(&writer, 2);    /* number */
+    tw_write_u32(&writer, 1011); /* tick */
+    tw_write_u32(&writer, 1008); /* last input */
+    tw_write_u8(&writer, TW_SNAPSHOT_HAS_CHECK | TW_SNAPSHOT_BASELINE | TW_SNAPSHOT_INCOMPLETE);
+    tw_write_u8(&writer, 4);
+    tw_write_u8(&writer, 9);
+    tw_write_u32(&writer, (uint32_t)vectors_hash(record, RECORD_SIZE));
+    tw_write_u32(&writer, 2);
+    tw_write_u8(&writer, 0);
+    tw_write_u8(&writer, 1);
+    tw_write_bytes(&writer, record, 15);
+    tw_write_u8(&writer, TW_COLD_KNOWN);
+    tw_write_bytes(&writer, record + 15, 8);
+    tw_write_u8(&writer, 0);
+    tw_write_u8(&writer, 0);
+    TW_ASSERT(!writer.failed);
+    vector_add(vectors, "integrity", "baseline body", body, (size_t)(writer.next - body));
+}
+
 static void add_hashes(struct vectors *vectors)
 {
     uint8_t bytes[23];
@@ -529,4 +559,5 @@ void vectors_build(struct vectors *vectors)
     add_messages(vectors);
     add_phases(vectors);
     add_time_frames(vectors);
+    add_baseline(vectors);
 }
