@@ -111,21 +111,29 @@ static void ipsec_mb_expand(struct tw_aead_key *key, enum tw_suite suite,
 
 /* Round keys stand first, then the powers of the hash key, the lowest, which every packet needs,
  * last of all. How many there are depends on the instructions that the library found. */
-static void prefetch_aes_key(const struct part *part, uint32_t number)
+static inline void prefetch_lines(const struct tw_aead_key *key, uint32_t length)
 {
-    if (number >= part->aes_count)
-        return;
-    const struct tw_aead_job *job = &part->jobs[part->aes[number]];
-    const uint8_t *start = (const uint8_t *)job->key;
-    const uint8_t *end =
-        job->key->expanded + offsetof(struct gcm_key_data, ghash_keys) + powers_size;
+    const uint8_t *start = (const uint8_t *)key;
+    const uint8_t *end = key->expanded + offsetof(struct gcm_key_data, ghash_keys) + powers_size;
     for (uint32_t at = 0; at < 256; at += 64)
         tw_prefetch(start + at);
-    uint32_t used = job->length < powers_size ? job->length : powers_size;
+    uint32_t used = length < powers_size ? length : powers_size;
     if (used < 128)
         used = 128;
     for (uint32_t at = 0; at < used; at += 64)
         tw_prefetch(end - at - 64);
+}
+
+static void prefetch_aes_key(const struct part *part, uint32_t number)
+{
+    if (number < part->aes_count)
+        prefetch_lines(part->jobs[part->aes[number]].key, part->jobs[part->aes[number]].length);
+}
+
+static void ipsec_mb_prefetch(const struct tw_aead_key *key, uint32_t length)
+{
+    if (key->suite == TW_SUITE_AES256_GCM)
+        prefetch_lines(key, length);
 }
 
 static void add_job(struct part *part, uint32_t index)
@@ -279,6 +287,7 @@ const struct tw_aead_backend *tw_aead_ipsec_mb(void)
         .expand = ipsec_mb_expand,
         .open = ipsec_mb_open,
         .seal = ipsec_mb_seal,
+        .prefetch = ipsec_mb_prefetch,
         .thread_start = ipsec_mb_thread_start,
         .thread_end = ipsec_mb_thread_end,
     };

@@ -87,6 +87,11 @@ static void both_seal(struct tw_aead_job *jobs, size_t count)
     both_run(jobs, count, chosen.aes->seal, chosen.chacha->seal);
 }
 
+static void both_prefetch(const struct tw_aead_key *key, uint32_t length)
+{
+    tw_aead_prefetch(part_for((enum tw_suite)key->suite), key, length);
+}
+
 static bool both_thread_start(void)
 {
     if (!tw_aead_thread_start(chosen.aes))
@@ -117,6 +122,7 @@ static const struct tw_aead_backend *join(const struct tw_aead_backend *aes,
         .expand = both_expand,
         .open = both_open,
         .seal = both_seal,
+        .prefetch = both_prefetch,
         .thread_start = both_thread_start,
         .thread_end = both_thread_end,
     };

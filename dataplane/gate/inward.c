@@ -235,9 +235,11 @@ static void run_stages(struct tw_worker *worker, uint32_t count)
     tw_stage_end(cycles, TW_STAGE_FIND);
     tw_live_test(live, burst, worker->now_ns);
     tw_stage_end(cycles, TW_STAGE_TEST);
-    /* What the route touches of a session's transport arrives while the cipher works. */
+    /* What the route touches of a session's transport, and of the rings, arrives while the cipher
+     * works. */
     for (uint32_t n = 0; n < burst->going_count; n++)
         tw_talk_prefetch(&worker->talk, burst->packets[burst->going[n]].slot);
+    tw_route_expect(worker, burst->going_count);
     tw_live_open(live, burst);
     tw_stage_end(cycles, TW_STAGE_OPEN);
     tw_live_commit(live, burst, worker->now_ns);

@@ -120,6 +120,9 @@ void tw_live_test(const struct tw_live *live, struct tw_burst *burst, uint64_t n
         if (packet->outcome == TW_OUTCOME_OPEN && packet->path != TW_PATH_FRESH &&
             !tw_budget_take(&live->sessions->hot[packet->slot].budget, live->session_rate, now_ns))
             packet->outcome = TW_OUTCOME_SESSION_BUDGET;
+        if (packet->outcome == TW_OUTCOME_OPEN)
+            tw_aead_prefetch(live->aead, &body->receive_keys[packet->header.flags],
+                             packet->payload_length);
         kept = tw_burst_pass(burst, kept, i);
     }
     burst->going_count = kept;

@@ -2,22 +2,49 @@
 #include "dataplane/gate/worker_state.h"
 
 #include "tickwire/assert.h"
+#include "tickwire/prefetch.h"
 
 #include <rte_ring.h>
 #include <rte_ring_elem.h>
+#include <rte_ring_peek_zc.h>
+
+/* Of a packet: a new input and a snapshot acknowledgement. */
+#define RECORDS_EXPECTED 2u
 
 /* ---- records -----------------------------------------------------------------------------------
  */
 
+/* Reserves cells of the ring; false if it is full. */
+static bool begin_batch(struct tw_worker *worker, uint32_t shard)
+{
+    struct tw_record_batch *batch = &worker->records[shard];
+    struct rte_ring_zc_data cells;
+    batch->count = 0;
+    batch->reserved = rte_ring_enqueue_zc_burst_elem_start(
+        worker->config.shard_rings[shard].records, sizeof(struct tw_record), TW_RECORD_BATCH,
+        &cells, NULL);
+    if (batch->reserved == 0)
+        return false;
+    batch->first = cells.ptr1;
+    batch->first_count = cells.n1;
+    batch->second = cells.ptr2;
+    return true;
+}
+
+static struct tw_record *cell(const struct tw_record_batch *batch, uint32_t number)
+{
+    return number < batch->first_count ? &batch->first[number]
+                                       : &batch->second[number - batch->first_count];
+}
+
+/* What was written is the shard's; cells that were not go back. */
 static void flush_batch(struct tw_worker *worker, uint32_t shard)
 {
     struct tw_record_batch *batch = &worker->records[shard];
-    if (batch->count == 0)
+    if (batch->reserved == 0)
         return;
-    unsigned int put =
-        rte_ring_sp_enqueue_bulk_elem(worker->config.shard_rings[shard].records, batch->records,
-                                      sizeof(batch->records[0]), batch->count, NULL);
-    TW_ASSERT(put == batch->count); /* there was room for each, and the shard only makes more */
+    rte_ring_enqueue_zc_elem_finish(worker->config.shard_rings[shard].records, batch->count);
+    batch->reserved = 0;
     batch->count = 0;
 }
 
@@ -27,22 +54,31 @@ void tw_route_flush(struct tw_worker *worker)
         flush_batch(worker, shard);
 }
 
+/* A ring is larger than any cache: a cell was read by the shard's core a second ago. */
+void tw_route_expect(struct tw_worker *worker, uint32_t packets)
+{
+    uint32_t expected = packets * RECORDS_EXPECTED / worker->config.shards;
+    for (uint32_t shard = 0; shard < worker->config.shards && expected > 0; shard++) {
+        struct tw_record_batch *batch = &worker->records[shard];
+        if (batch->reserved == 0 && !begin_batch(worker, shard))
+            continue;
+        for (uint32_t i = 0; i < expected && batch->count + i < batch->reserved; i++)
+            tw_prefetch_to_write(cell(batch, batch->count + i));
+    }
+}
+
 /* The session's next record, its head filled in; NULL if the shard's ring is full. */
 static struct tw_record *take_record(struct tw_worker *worker, uint32_t slot,
                                      enum tw_record_type type)
 {
     const struct tw_session *session = &worker->sessions.hot[slot];
     struct tw_record_batch *batch = &worker->records[session->shard];
-    if (batch->count == TW_RECORD_BATCH)
+    if (batch->count == batch->reserved) {
         flush_batch(worker, session->shard);
-    if (batch->room == 0) {
-        batch->room =
-            rte_ring_free_count(worker->config.shard_rings[session->shard].records) - batch->count;
-        if (batch->room == 0)
+        if (!begin_batch(worker, session->shard))
             return NULL;
     }
-    batch->room--;
-    struct tw_record *record = &batch->records[batch->count++];
+    struct tw_record *record = cell(batch, batch->count++);
     *record = (struct tw_record){
         .type = (uint16_t)type,
         .worker = (uint16_t)worker->config.index,

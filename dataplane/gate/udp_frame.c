@@ -3,6 +3,8 @@
 
 #include "dataplane/gate/checksum.h"
 
+#define TIME_TO_LIVE 64u
+
 /* All but the checksums, which are left zero. Returns where the IPv4 header is. */
 static uint8_t *write_headers(uint8_t *frame, const struct tw_parse_rules *rules,
                               const struct tw_udp_target *target, uint16_t udp_length)
@@ -16,7 +18,7 @@ static uint8_t *write_headers(uint8_t *frame, const struct tw_parse_rules *rules
     ipv4[0] = 0x45;
     tw_store_be16(ipv4 + TW_IPV4_TOTAL_LENGTH, (uint16_t)(TW_IPV4_SIZE + udp_length));
     tw_store_be16(ipv4 + TW_IPV4_FRAGMENT, TW_IPV4_DONT_FRAGMENT);
-    ipv4[TW_IPV4_TIME_TO_LIVE] = 64;
+    ipv4[TW_IPV4_TIME_TO_LIVE] = TIME_TO_LIVE;
     ipv4[TW_IPV4_PROTOCOL] = TW_PROTOCOL_UDP;
     tw_store_be32(ipv4 + TW_IPV4_SOURCE, rules->address);
     tw_store_be32(ipv4 + TW_IPV4_DESTINATION, target->address);
@@ -29,15 +31,42 @@ static uint8_t *write_headers(uint8_t *frame, const struct tw_parse_rules *rules
     return ipv4;
 }
 
+/* Sums of headers are made of the values, not of the bytes: those were stored a moment ago in other
+ * widths than a sum would read them, and would have to be waited for. */
+static uint32_t sum_of_addresses(const struct tw_parse_rules *rules,
+                                 const struct tw_udp_target *target)
+{
+    return (rules->address >> 16) + (rules->address & UINT16_MAX) + (target->address >> 16) +
+           (target->address & UINT16_MAX);
+}
+
+static uint16_t fold(uint32_t sum)
+{
+    sum = (sum & UINT16_MAX) + (sum >> 16);
+    return (uint16_t)((sum & UINT16_MAX) + (sum >> 16));
+}
+
+/* Of addresses, protocol and length: what both checksums of UDP begin with. */
+static uint32_t sum_of_pseudo_header(const struct tw_parse_rules *rules,
+                                     const struct tw_udp_target *target, uint16_t udp_length)
+{
+    return sum_of_addresses(rules, target) + TW_PROTOCOL_UDP + udp_length;
+}
+
 void tw_udp_frame_write(uint8_t *frame, const struct tw_parse_rules *rules,
                         const struct tw_udp_target *target, uint16_t payload_length)
 {
     uint16_t udp_length = (uint16_t)(TW_UDP_SIZE + payload_length);
     uint8_t *ipv4 = write_headers(frame, rules, target, udp_length);
     uint8_t *udp = ipv4 + TW_IPV4_SIZE;
-    tw_checksum_store(ipv4 + TW_IPV4_CHECKSUM, tw_checksum_finish(tw_checksum_ipv4_header(ipv4)));
-    uint64_t sum = tw_checksum_pseudo_header(ipv4, udp_length);
-    uint16_t checksum = tw_checksum_finish(tw_checksum_add(sum, udp, udp_length));
+    uint32_t header = 0x4500u + TW_IPV4_SIZE + udp_length + TW_IPV4_DONT_FRAGMENT +
+                      (TIME_TO_LIVE << 8 | TW_PROTOCOL_UDP) + sum_of_addresses(rules, target);
+    tw_store_be16(ipv4 + TW_IPV4_CHECKSUM, (uint16_t)~fold(header));
+    uint32_t before = sum_of_pseudo_header(rules, target, udp_length) + rules->udp_port +
+                      target->port + udp_length;
+    /* Sums of bytes are of words as they lie in memory. */
+    uint64_t sum = __builtin_bswap16(fold(before));
+    uint16_t checksum = tw_checksum_finish(tw_checksum_add(sum, udp + TW_UDP_SIZE, payload_length));
     /* Zero would mean "none" (RFC 768). */
     tw_checksum_store(udp + TW_UDP_CHECKSUM, checksum == 0 ? 0xffff : checksum);
 }
@@ -47,8 +76,8 @@ void tw_udp_frame_write_unfinished(uint8_t *frame, const struct tw_parse_rules *
 {
     uint16_t udp_length = (uint16_t)(TW_UDP_SIZE + payload_length);
     uint8_t *ipv4 = write_headers(frame, rules, target, udp_length);
-    uint16_t sum = (uint16_t)~tw_checksum_finish(tw_checksum_pseudo_header(ipv4, udp_length));
-    tw_checksum_store(ipv4 + TW_IPV4_SIZE + TW_UDP_CHECKSUM, sum);
+    tw_store_be16(ipv4 + TW_IPV4_SIZE + TW_UDP_CHECKSUM,
+                  fold(sum_of_pseudo_header(rules, target, udp_length)));
 }
 
 /* All but the checksum, which is left zero. Returns where the IPv6 header is. */

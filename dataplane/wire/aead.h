@@ -57,6 +57,9 @@ struct tw_aead_backend {
                    const uint8_t iv[TW_IV_SIZE]);
     void (*open)(struct tw_aead_job *jobs, size_t count);
     void (*seal)(struct tw_aead_job *jobs, size_t count);
+    /* Starts loading the rest of a key, whose first line is there, that a packet of so many bytes
+     * needs. NULL: nothing is gained by it. */
+    void (*prefetch)(const struct tw_aead_key *key, uint32_t length);
     /* Each thread calls thread_start before the first of the functions above and thread_end after
      * the last; calls may nest. NULL: nothing to prepare. False: out of memory. */
     bool (*thread_start)(void);
@@ -67,6 +70,13 @@ struct tw_aead_backend {
 bool tw_aead_thread_start(const struct tw_aead_backend *backend)
     __attribute__((warn_unused_result));
 void tw_aead_thread_end(const struct tw_aead_backend *backend);
+
+static inline void tw_aead_prefetch(const struct tw_aead_backend *backend,
+                                    const struct tw_aead_key *key, uint32_t length)
+{
+    if (backend->prefetch != NULL)
+        backend->prefetch(key, length);
+}
 
 /* The reference. sodium_init() must have succeeded. */
 const struct tw_aead_backend *tw_aead_sodium(void);
