@@ -84,6 +84,9 @@ static bool check_engine(const struct tw_config_engine *engine, struct tw_check_
         return fail(fault, "engine", "shard_cores", "shards",
                     "%u cores for %u shards, expected one core per shard, or an empty list",
                     engine->shard_core_count, engine->shards);
+    if (engine->key_log[0] != '\0' && engine->lab != TW_LAB_MODE_ON)
+        return fail(fault, "engine", "key_log", "lab",
+                    "given without lab: true, expected none: players' keys are never written");
     /* Two polling threads on one core starve each other; with backoff they may share. */
     for (uint32_t i = 0; i < engine->shard_core_count && engine->idle == TW_IDLE_POLL; i++) {
         if (contains(engine->worker_cores, engine->worker_core_count, engine->shard_cores[i]))

@@ -154,6 +154,8 @@ const struct tw_schema_key tw_schema_keys[] = {
            "vector instructions of the spatial index; auto takes the best this CPU has"),
     CHOICE(engine, lab, lab_choices, "false",
            "true: a lab for replayed traffic, which takes imported sessions and refuses players"),
+    TEXT(engine, key_log, 0, "",
+         "file for the keys of a lab's sessions, for a debugger; empty = none; needs lab: true"),
 
     PORT("port2", 1, 0, "", "none"),
     PORT("port3", 2, 0, "", "none"),

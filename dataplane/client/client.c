@@ -7,6 +7,7 @@
 #include "dataplane/client/session.h"
 #include "dataplane/client/socket.h"
 #include "dataplane/wire/header.h"
+#include "dataplane/wire/key_log.h"
 
 #include <assert.h>
 #include <sodium.h>
@@ -316,6 +317,26 @@ static void update_connecting(struct tw_client *client, uint64_t now_us)
 
 /* ---- receiving ----------------------------------------------------------------------------- */
 
+static void log_keys(const struct tw_client *client)
+{
+    const struct tw_handshake_client *handshake = &client->connection.handshake;
+    if (!client->config.key_log)
+        return;
+    struct tw_key_log_entry entry = {
+        .connection_id = handshake->welcome.connection_id,
+        .suite = (enum tw_suite)handshake->welcome.suite,
+        .client_to_server = handshake->secrets.client_to_server,
+        .server_to_client = handshake->secrets.server_to_client,
+        .client_ephemeral = handshake->ephemeral,
+        .confirm_key = handshake->secrets.confirm_key,
+        .confirm_iv = handshake->secrets.confirm_iv,
+    };
+    char line[TW_KEY_LOG_LINE];
+    tw_key_log_write(line, &entry);
+    client->config.key_log(client->config.key_log_context, line);
+    sodium_memzero(line, sizeof(line));
+}
+
 static bool go_live(struct tw_client *client, uint64_t now_us)
 {
     struct tw_client_session_config config = {
@@ -335,6 +356,7 @@ static bool go_live(struct tw_client *client, uint64_t now_us)
     if (!tw_client_session_init(&client->session, &config, now_us))
         return false;
     client->statistics.suite = config.welcome->suite;
+    log_keys(client);
     tw_client_connection_wipe(&client->connection);
     client->state = TW_CLIENT_CONNECTED;
     tw_client_events_push(&client->events,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* tickwire-engine: command line, and the order in which everything comes up and goes down. */
 #include "dataplane/engine/engine.h"
+#include "dataplane/engine/key_log.h"
 #include "dataplane/engine/main_loop.h"
 #include "dataplane/engine/telemetry.h"
 #include "dataplane/engine/topology.h"
@@ -8,10 +9,12 @@
 #include "tickwire/config.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <getopt.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define EXIT_START 1
 #define EXIT_USAGE 2 /* wrong command line or configuration: nothing was started */
@@ -134,7 +137,7 @@ static void print_ready(const struct tw_engine *engine)
     fflush(stdout);
 }
 
-static int run(const struct tw_config *config, const struct tw_topology *topology)
+static int run(const struct tw_config *config, const struct tw_topology *topology, FILE *key_log)
 {
     static struct tw_engine engine;
     struct tw_engine_error error;
@@ -156,6 +159,7 @@ static int run(const struct tw_config *config, const struct tw_topology *topolog
         tw_engine_stop(&engine);
         return EXIT_START;
     }
+    tw_main_loop_set_key_log(loop, key_log);
     if (!tw_engine_launch(&engine, &error)) {
         fprintf(stderr, "tickwire-engine: %s\n", error.message);
         tw_main_loop_destroy(loop);
@@ -197,5 +201,15 @@ int main(int argc, char **argv)
         fprintf(stderr, "tickwire-engine: libsodium did not start\n");
         return EXIT_START;
     }
-    return run(&config, &topology);
+    FILE *key_log = NULL;
+    if (config.engine.key_log[0] != '\0' &&
+        (key_log = tw_engine_key_log_open(config.engine.key_log)) == NULL) {
+        fprintf(stderr, "tickwire-engine: engine.key_log: %s: %s\n", config.engine.key_log,
+                strerror(errno));
+        return EXIT_START;
+    }
+    status = run(&config, &topology, key_log);
+    if (key_log != NULL)
+        fclose(key_log);
+    return status;
 }

@@ -5,6 +5,7 @@
 #include "dataplane/engine/clock.h"
 #include "dataplane/engine/eal.h"
 #include "dataplane/engine/filters.h"
+#include "dataplane/engine/key_log.h"
 #include "dataplane/engine/lab_import.h"
 #include "dataplane/engine/neighbour_table.h"
 #include "dataplane/engine/port_watch.h"
@@ -59,6 +60,7 @@ struct tw_main_loop {
     bool stopping;
     bool no_port_left;
     struct tw_lab_import *lab;
+    FILE *key_log;                                                /* not owned; NULL: none */
     struct tw_neighbour_table neighbours[TW_PORTS_MAX][FAMILIES]; /* by interface */
     struct tw_filters *filters;
     struct tw_stats stats;
@@ -138,14 +140,26 @@ static bool commands_have_room(const struct tw_main_loop *loop)
     return true;
 }
 
+/* Of the session in loop->command, if there is one. */
+static void log_keys(struct tw_main_loop *loop)
+{
+    if (!loop->key_log || loop->command.type != TW_COMMAND_LAB_INSTALL ||
+        tw_engine_key_log_session(loop->key_log, &loop->command.lab_install))
+        return;
+    fprintf(stderr, "tickwire-engine: the key log cannot be written: it ends here\n");
+    loop->key_log = NULL;
+}
+
 static void settle_lab(struct tw_main_loop *loop)
 {
     uint32_t worker;
     uint8_t random[TW_TOKEN_ID_SIZE];
     for (uint32_t i = 0; i < LAB_COMMANDS_PER_TURN && commands_have_room(loop); i++) {
         randombytes_buf(random, sizeof(random));
-        if (!tw_lab_import_next(loop->lab, &loop->command, &worker, random) ||
-            !command(loop, worker, (enum tw_command_type)loop->command.type))
+        if (!tw_lab_import_next(loop->lab, &loop->command, &worker, random))
+            break;
+        log_keys(loop);
+        if (!command(loop, worker, (enum tw_command_type)loop->command.type))
             break;
         tw_lab_import_sent(loop->lab);
     }
@@ -525,6 +539,11 @@ struct tw_main_loop *tw_main_loop_create(struct tw_engine *engine)
                                      loop->workers);
     }
     return loop;
+}
+
+void tw_main_loop_set_key_log(struct tw_main_loop *loop, FILE *key_log)
+{
+    loop->key_log = key_log;
 }
 
 void tw_main_loop_destroy(struct tw_main_loop *loop)

@@ -16,11 +16,16 @@
 #include "dataplane/engine/engine.h"
 #include "tickwire/agent.h"
 
+#include <stdio.h>
+
 struct tw_main_loop;
 
 /* NULL if memory is short. `engine` was started, not yet launched. */
 struct tw_main_loop *tw_main_loop_create(struct tw_engine *engine);
 void tw_main_loop_destroy(struct tw_main_loop *loop);
+
+/* A lab's sessions are logged there from now on; the file stays the caller's. NULL: nowhere. */
+void tw_main_loop_set_key_log(struct tw_main_loop *loop, FILE *key_log);
 
 /* One turn, for tests; does not sleep. */
 void tw_main_loop_turn(struct tw_main_loop *loop, uint64_t now_ns);

@@ -6,7 +6,6 @@
 #include "dataplane/gate/worker_state.h"
 
 #include "dataplane/wire/keys.h"
-#include "tickwire/assert.h"
 #include "tickwire/prefetch.h"
 
 /* All sessions are looked at within this many housekeeping rounds of 1 ms: a phase of 2^24 packets

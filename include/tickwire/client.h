@@ -117,6 +117,10 @@ struct tw_client_config {
     uint32_t connect_ms;      /* time for the whole handshake */
     uint8_t suites;           /* enum tw_suite bits to offer; 0 = all this machine supports */
     struct tw_client_transport transport; /* send == NULL: the library opens a UDP socket */
+    /* Gets one line of text for each connection, which a debugger can read its packets with, and
+     * anybody else, too. Never set it for players. May be NULL. */
+    void (*key_log)(void *context, const char *line);
+    void *key_log_context;
 };
 
 /* One input; the library stamps and repeats it. */

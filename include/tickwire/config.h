@@ -94,6 +94,7 @@ struct tw_config_engine {
     enum tw_aead_choice aead;
     enum tw_simd_choice simd;
     enum tw_lab_mode lab;
+    char key_log[TW_CONFIG_TEXT_SIZE]; /* of a lab's sessions; "": none */
 };
 
 /* Budgets are packets per second with a burst of the same size, unless named otherwise. */

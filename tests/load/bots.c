@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tests/load/bots.h"
 
+#include "tests/load/key_log.h"
 #include "tests/load/random.h"
 #include "tickwire/wire.h"
 
@@ -89,6 +90,10 @@ static bool make_bot(struct tw_load_bots *bots, uint32_t index, uint32_t bots_pe
     config.timeout_ms = options->timeout_s * 1000u;
     config.transport.context = bot->port;
     config.transport.send = tw_load_port_send;
+    if (bots->key_log) {
+        config.key_log = tw_load_key_log_line;
+        config.key_log_context = bots->key_log;
+    }
     bot->client = tw_client_create(&config);
     return bot->client != NULL;
 }
@@ -107,6 +112,8 @@ struct tw_load_bots *tw_load_bots_create(const struct tw_load_options *options,
     bots->bots = calloc(count, sizeof(*bots->bots));
     uint32_t bots_per_port = count <= TW_LOAD_OWN_SOCKETS_MAX ? 1u : TW_LOAD_BOTS_PER_SOCKET;
     bool made = bots->bots != NULL;
+    if (options->key_log_path)
+        made = made && (bots->key_log = tw_load_key_log_open(options->key_log_path)) != NULL;
     for (uint32_t i = 0; made && i < count; i++)
         memcpy(bots->bots[i].token, tokens[i], TW_CONNECT_SIZE);
     made = made && open_ports(bots, bots_per_port);
@@ -130,6 +137,8 @@ void tw_load_bots_destroy(struct tw_load_bots *bots)
         tw_load_port_close(&bots->ports[i]);
     if (bots->epoll > 0)
         close(bots->epoll);
+    if (bots->key_log)
+        fclose(bots->key_log);
     free(bots->ports);
     free(bots->bots);
     free(bots);

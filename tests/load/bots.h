@@ -17,6 +17,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 struct tw_load_bot {
     struct tw_client *client;
@@ -63,6 +64,7 @@ struct tw_load_bots {
     uint64_t rebind_at_us; /* next */
     uint32_t rebinds;      /* of ports, ever */
     int epoll;
+    FILE *key_log;    /* NULL: none */
     bool leaving;     /* we close, not they */
     bool interrupted; /* by a signal */
 };

@@ -29,6 +29,7 @@ static const char help_text[] =
     "  --rebind S            every S seconds each bot goes on from another port\n"
     "  --talk                send commands and large messages, check what is relayed\n"
     "  --via ADDRESS:PORT    send everything there instead of to the server: see impair\n"
+    "  --key-log FILE        append the connections' keys, for tickwire.lua (mode 0600)\n"
     "  --expect-close        a server that stops counts as success\n"
     "\n"
     "exit status: 0 all bots connected and stayed, no view differed from the server's, and none\n"
@@ -51,6 +52,7 @@ enum {
     OPTION_REBIND,
     OPTION_TALK,
     OPTION_VIA,
+    OPTION_KEY_LOG,
     OPTION_EXPECT_CLOSE,
     OPTION_HELP
 };
@@ -71,6 +73,7 @@ static const struct option long_options[] = {
     {"rebind", required_argument, NULL, OPTION_REBIND},
     {"talk", no_argument, NULL, OPTION_TALK},
     {"via", required_argument, NULL, OPTION_VIA},
+    {"key-log", required_argument, NULL, OPTION_KEY_LOG},
     {"expect-close", no_argument, NULL, OPTION_EXPECT_CLOSE},
     {"help", no_argument, NULL, OPTION_HELP},
     {NULL, 0, NULL, 0},
@@ -153,6 +156,9 @@ static bool apply(struct tw_load_options *options, int option)
         if (!tw_endpoint_parse(optarg, &options->via))
             fprintf(stderr, "tickwire-load: --via wants an address and a port, not '%s'\n", optarg);
         return options->via.port != 0;
+    case OPTION_KEY_LOG:
+        options->key_log_path = optarg;
+        return true;
     case OPTION_EXPECT_CLOSE:
         options->expect_close = true;
         return true;

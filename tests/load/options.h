@@ -17,7 +17,8 @@
 enum tw_load_behaviour { TW_LOAD_WALK, TW_LOAD_STAND, TW_LOAD_MIXED };
 
 struct tw_load_options {
-    const char *tokens_path; /* "-": standard input */
+    const char *tokens_path;  /* "-": standard input */
+    const char *key_log_path; /* NULL: none */
     enum tw_load_behaviour behaviour;
     uint32_t count; /* 0: as many as there are tokens */
     uint32_t seconds;

@@ -171,6 +171,9 @@ static const struct fault_case fault_cases[] = {
      "f.yaml:6: key `port3.address6`: the ports have more than 4 addresses, expected no more than "
      "a "
      "token can list"},
+    {"engine:\n  key_log: /x\n",
+     "f.yaml:2: key `engine.key_log`: given without lab: true, expected none: players' keys are "
+     "never written"},
     {"engine:\n  address: 224.0.0.1\n", "f.yaml:2: key `engine.address`: not an address of a host, "
                                         "expected a unicast IPv4 address"},
     {"control:\n  agent_socket: /x\n  cli_socket: /x\n",
