@@ -3,6 +3,7 @@
 # Installs the Debian packages that the named purposes need and that are missing.
 #
 #   packages.sh PURPOSE...     purposes: python build run host units test fuzz aarch64 fresh
+#                              wireshark
 #
 # Says what it installs; asks for root by sudo when it has to; touches nothing when nothing is
 # missing. TICKWIRE_NO_INSTALL=1 turns the installation into an error that names the packages.
@@ -20,9 +21,10 @@ packages_of() {
     fuzz) echo clang libclang-rt-14-dev ;;
     aarch64) echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user ;;
     fresh) echo debootstrap ;;
+    wireshark) echo tshark ;;
     *)
         echo "packages.sh: unknown purpose '$1'; known: python build run host units test fuzz" \
-            "aarch64 fresh" >&2
+            "aarch64 fresh wireshark" >&2
         exit 2
         ;;
     esac

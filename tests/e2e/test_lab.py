@@ -23,12 +23,12 @@ COPIES = test_hostile.COPIES
 PATIENT = {"limits.session_pps": 100000, **scene.PATIENT}
 
 
-def _start_lab(options, **settings):
+def start_lab(options, **settings):
     return scene.start(options, port="memif", huge=False,
                        settings={"engine.lab": "true", **PATIENT, **settings})
 
 
-def _capture(host, name, *words, clients=CLIENTS, seed=7):
+def capture_of(host, name, *words, clients=CLIENTS, seed=7):
     """Paths of a capture and its sessions."""
     capture, sessions = host.directory / f"{name}.pcap", host.directory / f"{name}.sessions"
     status, output = shell.run([host.executable("load"), "capture", "--out", capture, "--sessions",
@@ -38,7 +38,7 @@ def _capture(host, name, *words, clients=CLIENTS, seed=7):
     return capture, sessions, json.loads(output)["frames"]
 
 
-def _replay(host, capture, *words):
+def replay(host, capture, *words):
     """The report of a replay that went well."""
     command = [host.executable("load"), "replay", "--capture", capture, "--device",
                host.port.other_end, "--json", "--nap", *words]
@@ -47,7 +47,7 @@ def _replay(host, capture, *words):
     return json.loads(output.strip().splitlines()[-1])
 
 
-def _import(host, sessions, count=CLIENTS):
+def import_sessions(host, sessions, count=CLIENTS):
     result = host.cli("lab", "import", sessions)
     scene.expect_equal("sessions installed", result["installed"], count)
     scene.wait_for("they are live", lambda: host.stats()["sessions_live"] == count)
@@ -66,23 +66,23 @@ def _sha256(*paths):
 
 
 def test_one_seed_makes_one_capture(options):
-    with _start_lab(options) as host:
+    with start_lab(options) as host:
         example = scene.ROOT / "config" / "lab.yaml"
         scene.expect_equal("the example", host.cli("config", "check", example)["ok"], True)
-        first = _sha256(*_capture(host, "first")[:2])
-        scene.expect_equal("again", _sha256(*_capture(host, "again")[:2]), first)
-        other = _sha256(*_capture(host, "other", seed=8)[:2])
+        first = _sha256(*capture_of(host, "first")[:2])
+        scene.expect_equal("again", _sha256(*capture_of(host, "again")[:2]), first)
+        other = _sha256(*capture_of(host, "other", seed=8)[:2])
         scene.expect(other[0] != first[0] and other[1] != first[1], "another seed, the same bytes")
 
 
 def test_replay_keeps_times_and_the_ledger_balances(options):
     """Three loops, each sealed afresh: no packet number twice, none lost, none refused."""
     loops = 3
-    with _start_lab(options) as host:
-        capture, sessions, frames = _capture(host, "timed")
-        _import(host, sessions)
+    with start_lab(options) as host:
+        capture, sessions, frames = capture_of(host, "timed")
+        import_sessions(host, sessions)
         before = host.settled_stats()
-        report = _replay(host, capture, "--sessions", sessions, "--loops", loops)
+        report = replay(host, capture, "--sessions", sessions, "--loops", loops)
         moved, received = _outcomes(host, before)
         scene.expect_equal("packets sent", report["sent"]["packets"], frames * loops)
         scene.expect_equal("frames received", received, frames * loops + report["sent"]["arp"])
@@ -102,15 +102,15 @@ def test_replay_keeps_times_and_the_ledger_balances(options):
 
 def test_replay_goes_on_and_flat_out(options):
     """A second run after the first, by --first-loop; then as fast as the port takes them."""
-    with _start_lab(options) as host:
-        capture, sessions, frames = _capture(host, "flat", "--suite", "chacha20_poly1305")
-        _import(host, sessions)
+    with start_lab(options) as host:
+        capture, sessions, frames = capture_of(host, "flat", "--suite", "chacha20_poly1305")
+        import_sessions(host, sessions)
         before = host.settled_stats()
         words = ("--sessions", sessions, "--control", host.directory / "control.sock")
-        first = _replay(host, capture, *words, "--speed", "4")
+        first = replay(host, capture, *words, "--speed", "4")
         scene.expect_equal("lost, by the engine's counters", first["loss"]["lost"], 0)
         scene.expect(first["sent"]["seconds"] > SECONDS / 4 * 0.95, f"too fast: {first}")
-        flat = _replay(host, capture, *words, "--flat-out", "--ahead", "--loops", 2,
+        flat = replay(host, capture, *words, "--flat-out", "--ahead", "--loops", 2,
                        "--first-loop", 1)
         scene.expect_equal("packets sent flat out", flat["sent"]["packets"], 2 * frames)
         moved, received = _outcomes(host, before)
@@ -121,8 +121,8 @@ def test_replay_goes_on_and_flat_out(options):
 
 def test_replay_into_a_file_writes_what_it_read(options):
     """Any DPDK port will do: here net_pcap, whose file holds the capture's frames again."""
-    with _start_lab(options) as host:
-        capture, _, frames = _capture(host, "frames", "--client-hosts", 1)
+    with start_lab(options) as host:
+        capture, _, frames = capture_of(host, "frames", "--client-hosts", 1)
         copy = host.directory / "copy.pcap"
         status, output = shell.run(
             [host.executable("load"), "replay", "--capture", capture, "--device",
@@ -143,12 +143,12 @@ def _frames(path):
 
 def test_replayed_numbers_are_repeats(options):
     """Without sessions a capture is played as it is: the second time the engine knows it all."""
-    with _start_lab(options) as host:
-        capture, sessions, frames = _capture(host, "same")
-        _import(host, sessions)
+    with start_lab(options) as host:
+        capture, sessions, frames = capture_of(host, "same")
+        import_sessions(host, sessions)
         before = host.settled_stats()
         for _ in range(2):
-            _replay(host, capture, "--flat-out")
+            replay(host, capture, "--flat-out")
         moved, received = _outcomes(host, before)
         scene.expect_equal("frames received", received, 2 * frames)
         scene.expect_equal("accepted", moved["accepted"], frames)
@@ -162,10 +162,10 @@ def _refusal(host, *words):
 
 
 def test_import_is_all_or_nothing(options):
-    with _start_lab(options) as host:
-        _, sessions, _ = _capture(host, "small")
-        _, larger, _ = _capture(host, "larger", clients=CLIENTS + 10, seed=9)
-        _import(host, sessions)
+    with start_lab(options) as host:
+        _, sessions, _ = capture_of(host, "small")
+        _, larger, _ = capture_of(host, "larger", clients=CLIENTS + 10, seed=9)
+        import_sessions(host, sessions)
         status, error = _refusal(host, larger)
         scene.expect_equal("status, code", (status, error["code"]), (1, "IMPORT_REFUSED"))
         scene.expect("record 0 (connection " in error["message"]
@@ -174,8 +174,8 @@ def test_import_is_all_or_nothing(options):
 
 
 def test_damaged_sessions_file_is_named(options):
-    with _start_lab(options) as host:
-        _, sessions, _ = _capture(host, "whole")
+    with start_lab(options) as host:
+        _, sessions, _ = capture_of(host, "whole")
         whole = sessions.read_bytes()
         damaged = host.directory / "damaged.sessions"
         at = 64 + 3 * 64 + 8  # the world of record 3
@@ -196,7 +196,7 @@ def test_damaged_sessions_file_is_named(options):
 
 def test_no_lab_refuses_an_import(options):
     with scene.start(options, port="memif", huge=False) as host:
-        _, sessions, _ = _capture(host, "plain")
+        _, sessions, _ = capture_of(host, "plain")
         status, error = _refusal(host, sessions)
         scene.expect_equal("status, code", (status, error["code"]), (1, "NO_LAB"))
         scene.expect("engine.lab: true" in error["message"], error["message"])

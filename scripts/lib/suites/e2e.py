@@ -10,7 +10,7 @@ SCRIPT = shell.ROOT / "tests" / "e2e" / "run.py"
 
 
 def run(report, long_run):
-    shell.packages("run", *(["fresh"] if long_run else []))
+    shell.packages("run", "wireshark", *(["fresh"] if long_run else []))
     directory = meson.build(report, "clang", "clang", ("-Dbuildtype=debugoptimized",),
                             {"CC": "clang"})
     if not directory:
