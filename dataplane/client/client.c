@@ -690,6 +690,7 @@ void tw_client_get_statistics(const struct tw_client *client,
     const struct tw_congestion *congestion = &transport->congestion;
     statistics->link_state = congestion->state;
     statistics->rtt_smoothed_us = congestion->rtt.smoothed_us;
+    statistics->datagram_bytes = client->session.transport.datagram_bytes;
     statistics->jitter_us =
         tw_rtt_jitter_us(&congestion->rtt, TW_RTT_JITTER_SECONDS, client->now_us);
     statistics->loss_permille = (uint32_t)((uint64_t)congestion->loss_q16 * 1000u >> 16);

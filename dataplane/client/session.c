@@ -23,7 +23,9 @@ bool tw_client_session_init(struct tw_client_session *session,
     tw_client_inputs_init(&session->inputs);
     session->inputs.current = config->input;
     struct tw_transport_config transport = {.channels = config->channels,
-                                            .first_sequence = session->link.next_sequence};
+                                            .first_sequence = session->link.next_sequence,
+                                            .datagram_max =
+                                                welcome->mtu > TW_DATAGRAM_BASE ? welcome->mtu : 0};
     tw_transport_init(&session->transport, &transport, now_us);
     session->view = config->view;
     session->events = config->events;
@@ -257,6 +259,14 @@ static uint32_t make_inputs(struct tw_client_session *session, uint64_t now_us)
     return made;
 }
 
+static size_t write_probe(struct tw_client_session *session, uint8_t *out, uint64_t now_us)
+{
+    struct tw_writer writer = tw_writer_make(out + TW_HEADER_SIZE, TW_PLAINTEXT_MAX);
+    if (!tw_transport_write_probe(&session->transport, &writer, now_us))
+        return 0;
+    return seal(session, out, TW_PLAINTEXT_MAX - tw_writer_left(&writer), now_us);
+}
+
 size_t tw_client_session_write(struct tw_client_session *session, uint8_t *out, uint64_t now_us)
 {
     if (tw_client_session_exhausted(session))
@@ -272,13 +282,14 @@ size_t tw_client_session_write(struct tw_client_session *session, uint8_t *out, 
     bool idle = now_us - session->sent_us >= session->tick_us + session->tick_us / 2u;
     bool tick = made > 0 || idle || session->response_due;
     if (!tick && !tw_transport_wants_packet(&session->transport, now_us))
-        return 0;
+        return write_probe(session, out, now_us);
 
-    struct tw_writer writer = tw_writer_make(out + TW_HEADER_SIZE, TW_PLAINTEXT_MAX);
+    uint32_t limit = tw_transport_plaintext_max(&session->transport);
+    struct tw_writer writer = tw_writer_make(out + TW_HEADER_SIZE, limit);
     if (tick)
         write_tick(session, &writer, now_us);
     tw_transport_write(&session->transport, &writer, now_us);
-    size_t plaintext_size = TW_PLAINTEXT_MAX - tw_writer_left(&writer);
+    size_t plaintext_size = limit - tw_writer_left(&writer);
     if (plaintext_size == 0)
         return 0;
     if (tick)

@@ -28,6 +28,12 @@ int tw_client_socket_open(const struct tw_address *address)
     int descriptor = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (descriptor < 0)
         return -1;
+    /* Whole or not at all, however large: the transport finds out what the path takes. Where the
+     * option is not known, a router may cut a packet in two, and all still works. */
+    int probe = family == AF_INET ? IP_PMTUDISC_PROBE : IPV6_PMTUDISC_PROBE;
+    (void)setsockopt(descriptor, family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6,
+                     family == AF_INET ? IP_MTU_DISCOVER : IPV6_MTU_DISCOVER, &probe,
+                     sizeof(probe));
     if (connect_to(descriptor, address) != 0) {
         int reason = errno;
         close(descriptor);

@@ -105,6 +105,7 @@ static bool create_worker(struct tw_engine *engine, uint32_t index, struct tw_en
     for (uint32_t i = 0; i < engine->topology->ports; i++) {
         config.ports[i].id = engine->ports[i].id;
         config.ports[i].tx_checksum = engine->ports[i].plan.tx_checksum;
+        config.ports[i].mtu = engine->ports[i].plan.mtu;
         memcpy(config.ports[i].mac, engine->ports[i].mac, sizeof(config.ports[i].mac));
     }
     randombytes_buf(&config.seed, sizeof(config.seed));

@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 #define TW_PORT_MTU     1500u
-#define TW_PORT_MTU_MIN 1248u /* our largest datagram: 1,200 bytes, UDP and IPv6 headers */
+#define TW_PORT_MTU_MIN 1248u /* 1,200 bytes, which any path must take, UDP and IPv6 headers */
 
 struct tw_port_facts {
     const char *name;

@@ -26,8 +26,8 @@
  * more buffer of the receive pool. */
 #define RX_POOL_MIN    8191u
 #define RX_BUFFER_SIZE 2176u
-/* Headroom 128, Ethernet with VLAN 18, IPv4 20, UDP 8, payload 1,200: 1,374. */
-#define TX_BUFFER_SIZE 1408u
+/* Headroom 128, Ethernet with VLAN 18, IPv4 20, UDP 8, payload 1,440: 1,614. */
+#define TX_BUFFER_SIZE 1664u
 /* struct rte_mbuf and the pool's object header. */
 #define BUFFER_HEADERS 192u
 /* The pool's ring of pointers, at most twice as large as the pool. */

@@ -180,7 +180,8 @@ static void send_welcome(struct tw_worker *worker, struct tw_pending_entry *entr
         .world = reply->world,
         .server_time_us = tw_worker_server_time_us(worker),
         .tick = worker->tick,
-        .mtu = TW_DATAGRAM_MAX,
+        .mtu = (uint16_t)tw_talk_datagram_max(
+            worker, &(struct tw_path_end){entry->source, entry->interface}),
         .suite = reply->suite,
         .tick_hz = (uint8_t)world->tick_hz,
         .snapshot_hz = (uint8_t)world->snapshot_hz,

@@ -35,7 +35,9 @@ static bool finish_and_send(struct tw_worker *worker, uint32_t slot, struct rte_
     struct tw_session *session = &worker->sessions.hot[slot];
     const struct tw_session_body *body = &worker->sessions.bodies[slot];
     uint8_t *bytes = rte_pktmbuf_mtod(mbuf, uint8_t *);
-    struct tw_writer writer = tw_writer_make(bytes + length, TW_PLAINTEXT_MAX - length);
+    uint32_t limit = tw_talk_plaintext_max(&worker->talk, slot);
+    /* A snapshot written before the path turned out to take less goes as it is. */
+    struct tw_writer writer = tw_writer_make(bytes + length, limit > length ? limit - length : 0);
     if ((session->due & TW_DUE_PONG) != 0 && tw_writer_left(&writer) >= TW_PONG_FRAME_SIZE)
         write_pong(worker, session, body, &writer);
     tw_talk_write(worker, slot, &writer);
@@ -55,6 +57,24 @@ bool tw_outward_packet(struct tw_worker *worker, uint32_t slot)
         return false;
     struct rte_mbuf *mbuf = tw_transmit_buffer(worker);
     return mbuf && finish_and_send(worker, slot, mbuf, 0);
+}
+
+void tw_outward_probe(struct tw_worker *worker, uint32_t slot)
+{
+    struct tw_transport *transport = &worker->talk.transports[slot];
+    uint64_t now_us = worker->now_ns / 1000u;
+    if (tw_pmtu_wants(&transport->pmtu, now_us) == 0 || !tw_outward_numbers_left(worker, slot))
+        return;
+    struct rte_mbuf *mbuf = tw_transmit_buffer(worker);
+    if (!mbuf)
+        return;
+    uint8_t *bytes = rte_pktmbuf_mtod(mbuf, uint8_t *);
+    struct tw_writer writer = tw_writer_make(bytes, TW_PLAINTEXT_MAX);
+    bool wrote = tw_transport_write_probe(transport, &writer, now_us);
+    TW_ASSERT(wrote);
+    mbuf->data_len = (uint16_t)(writer.next - bytes);
+    mbuf->pkt_len = mbuf->data_len;
+    tw_transmit_sealed(worker, slot, mbuf);
 }
 
 bool tw_outward_numbers_left(struct tw_worker *worker, uint32_t slot)

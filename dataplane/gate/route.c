@@ -134,6 +134,8 @@ bool tw_route_link(struct tw_worker *worker, uint32_t slot, uint32_t state)
     struct tw_record *record = take_record(worker, slot, TW_RECORD_LINK);
     if (record)
         record->link.state = state;
+    if (record)
+        record->link.capacity = tw_talk_shard_capacity(&worker->talk, slot);
     return record != NULL;
 }
 

@@ -64,16 +64,44 @@ void tw_talk_init(struct tw_talk *talk, void *memory, uint32_t sessions)
     talk->message_rate = tw_budget_rate_make(TW_TALK_MESSAGES_PER_S, TW_TALK_MESSAGES_BURST);
 }
 
+uint32_t tw_talk_datagram_max(const struct tw_worker *worker, const struct tw_path_end *end)
+{
+    uint32_t headers = (tw_ip_is_ipv4(end->address.ip) ? TW_IPV4_SIZE : TW_IPV6_SIZE) + TW_UDP_SIZE;
+    uint32_t mtu = worker->config.ports[end->interface].mtu;
+    if (mtu < TW_DATAGRAM_BASE + headers)
+        return TW_DATAGRAM_BASE;
+    return mtu - headers < TW_DATAGRAM_MAX ? mtu - headers : TW_DATAGRAM_MAX;
+}
+
+static uint32_t datagram_max(const struct tw_worker *worker, uint32_t slot)
+{
+    const struct tw_session *session = &worker->sessions.hot[slot];
+    struct tw_path_end end = {session->address, session->interface};
+    return tw_talk_datagram_max(worker, &end);
+}
+
+static void list(struct tw_talk *talk, uint32_t slot, uint64_t due_us);
+
+/* It stands in the list until larger datagrams were tried. */
+static void list_to_probe(struct tw_worker *worker, uint32_t slot)
+{
+    struct tw_transport *transport = &worker->talk.transports[slot];
+    if (tw_transport_is_probing(transport))
+        list(&worker->talk, slot, tw_transport_due_us(transport, now_us(worker)));
+}
+
 void tw_talk_begin(struct tw_worker *worker, uint32_t slot)
 {
     struct tw_talk *talk = &worker->talk;
     const struct tw_session_body *body = &worker->sessions.bodies[slot];
     struct tw_transport_config config = {.channels = &talk->channels,
-                                         .first_sequence = body->send_sequence};
+                                         .first_sequence = body->send_sequence,
+                                         .datagram_max = datagram_max(worker, slot)};
     struct tw_talk_session *session = &talk->sessions[slot];
     bool listed = session->listed;
     *session = (struct tw_talk_session){.listed = listed};
     tw_transport_init(&talk->transports[slot], &config, now_us(worker));
+    list_to_probe(worker, slot);
 }
 
 void tw_talk_end(struct tw_worker *worker, uint32_t slot)
@@ -83,8 +111,11 @@ void tw_talk_end(struct tw_worker *worker, uint32_t slot)
 
 void tw_talk_path_changed(struct tw_worker *worker, uint32_t slot)
 {
-    if (tw_transport_begun(&worker->talk.transports[slot]))
-        tw_transport_path_changed(&worker->talk.transports[slot], now_us(worker));
+    struct tw_transport *transport = &worker->talk.transports[slot];
+    if (!tw_transport_begun(transport))
+        return;
+    tw_transport_path_changed(transport, datagram_max(worker, slot), now_us(worker));
+    list_to_probe(worker, slot);
 }
 
 bool tw_talk_may_move(struct tw_worker *worker, uint32_t slot)
@@ -106,6 +137,7 @@ void tw_talk_arrive(struct tw_worker *worker, uint32_t slot, const struct tw_tra
     talk->transports[slot] = *transport;
     talk->transports[slot].channels_pool = &talk->channels;
     *session = (struct tw_talk_session){.listed = listed};
+    list_to_probe(worker, slot);
 }
 
 static void list(struct tw_talk *talk, uint32_t slot, uint64_t due_us)
@@ -137,9 +169,12 @@ static void tell_state(struct tw_worker *worker, uint32_t slot)
     uint8_t state = transport->congestion.state;
     if ((worker->sessions.hot[slot].due & TW_DUE_JOIN) != 0)
         return;
-    if (state != transport->state_told && !tw_route_link(worker, slot, state))
+    bool news = state != transport->state_told ||
+                transport->datagram_bytes != transport->datagram_bytes_told;
+    if (news && !tw_route_link(worker, slot, state))
         return;
     transport->state_told = state;
+    transport->datagram_bytes_told = transport->datagram_bytes;
     transport->state_news = false;
     tw_life_path(worker, slot, state);
 }
@@ -278,6 +313,8 @@ void tw_talk_unsent(struct tw_worker *worker, uint32_t slot)
 static bool send_packets(struct tw_worker *worker, uint32_t slot)
 {
     struct tw_transport *transport = &worker->talk.transports[slot];
+    if (tw_transport_is_probing(transport))
+        tw_outward_probe(worker, slot);
     for (uint32_t i = 0; i < PACKETS_PER_TURN; i++) {
         if (!tw_transport_wants_packet(transport, now_us(worker)))
             return true;
@@ -290,7 +327,8 @@ static bool send_packets(struct tw_worker *worker, uint32_t slot)
 /* Nothing is under way, and its channels are others' now. */
 static bool is_quiet(struct tw_transport *transport)
 {
-    return transport->acks.waiting == 0 && tw_transport_rest(transport);
+    return tw_transport_rest(transport) && transport->acks.waiting == 0 &&
+           !tw_transport_is_probing(transport);
 }
 
 /* False: nothing is under way any more. */

@@ -16,6 +16,7 @@
 #define TICKWIRE_DATAPLANE_GATE_TALK_H
 
 #include "dataplane/gate/budget.h"
+#include "dataplane/gate/path.h"
 #include "dataplane/wire/transport.h"
 #include "tickwire/ids.h"
 #include "tickwire/prefetch.h"
@@ -66,6 +67,9 @@ struct tw_talk {
     struct tw_talk_assembly assemblies[TW_SHARDS_MAX];
 };
 
+/* The largest datagram that a port and its family of addresses take, both ways. */
+uint32_t tw_talk_datagram_max(const struct tw_worker *worker, const struct tw_path_end *end);
+
 /* Bytes of zeroed, 64-aligned memory. */
 size_t tw_talk_footprint(uint32_t sessions);
 void tw_talk_init(struct tw_talk *talk, void *memory, uint32_t sessions);
@@ -90,6 +94,11 @@ bool tw_talk_receive(struct tw_worker *worker, uint32_t slot, uint64_t sequence,
 void tw_talk_take_part(struct tw_worker *worker, uint32_t shard,
                        const struct tw_out_buffer *buffer);
 
+/* Bytes of plaintext that the session's path takes. */
+static inline uint32_t tw_talk_plaintext_max(const struct tw_talk *talk, uint32_t slot)
+{
+    return tw_transport_plaintext_max(&talk->transports[slot]);
+}
 /* Appends an ack, and messages where there is room. */
 void tw_talk_write(struct tw_worker *worker, uint32_t slot, struct tw_writer *writer);
 /* What was written last left as a datagram of `size` bytes, or did not. */

@@ -27,7 +27,8 @@ struct tw_port_orders;
 struct tw_worker;
 
 struct tw_worker_port {
-    uint16_t id; /* DPDK's number; one that does not exist receives and sends nothing */
+    uint16_t id;  /* DPDK's number; one that does not exist receives and sends nothing */
+    uint16_t mtu; /* 0: not known; then no datagram is above TW_DATAGRAM_BASE */
     uint8_t mac[6];
     bool tx_checksum; /* it finishes the IPv4 and UDP checksums of what it sends */
 };

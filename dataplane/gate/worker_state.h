@@ -49,12 +49,22 @@ struct rte_mbuf;
 
 #define TW_ACK_FRAME_SIZE  (TW_FRAME_HEADER_SIZE + TW_ACK_SIZE)
 #define TW_PONG_FRAME_SIZE (TW_FRAME_HEADER_SIZE + TW_PONG_SIZE)
-/* What a shard may fill: the rest of the datagram is header, our own two frames and the tag. */
+/* What a shard may fill at most: the rest of the datagram is header, our own two frames and the
+ * tag. How much of it a session's path takes, its records say. */
 #define TW_SHARD_CAPACITY (TW_PLAINTEXT_MAX - TW_ACK_FRAME_SIZE - TW_PONG_FRAME_SIZE)
 static_assert(TW_HEADER_SIZE + TW_SHARD_CAPACITY + TW_ACK_FRAME_SIZE + TW_PONG_FRAME_SIZE +
                       TW_TAG_SIZE ==
                   TW_DATAGRAM_MAX,
               "a full buffer with both frames still fits a datagram");
+
+static_assert(TW_SHARD_CAPACITY - TW_PLAINTEXT_MAX + TW_PLAINTEXT_BASE == TW_SHARD_BASE_CAPACITY,
+              "what shards begin with");
+
+/* Of these, what the session's path takes. */
+static inline uint32_t tw_talk_shard_capacity(const struct tw_talk *talk, uint32_t slot)
+{
+    return TW_SHARD_CAPACITY - TW_PLAINTEXT_MAX + tw_talk_plaintext_max(talk, slot);
+}
 
 struct tw_budgets {
     struct tw_budget stranger, path, pass_on, arp, nd, icmp; /* nd: at the rate of arp */
@@ -285,6 +295,8 @@ void tw_lab_settle(struct tw_worker *worker);
 void tw_outward_turn(struct tw_worker *worker);
 /* False: the session closes for lack of packet numbers. */
 bool tw_outward_numbers_left(struct tw_worker *worker, uint32_t slot);
+/* A packet that tries whether the path takes larger ones, if that is due. */
+void tw_outward_probe(struct tw_worker *worker, uint32_t slot);
 /* A packet of what the session has to say: acks, messages, a pong. False: nothing, or no buffer. */
 bool tw_outward_packet(struct tw_worker *worker, uint32_t slot);
 void tw_outward_close_frame(struct tw_worker *worker, uint32_t slot);
@@ -294,7 +306,7 @@ void tw_outward_refill(struct tw_worker *worker);
  */
 /* By whether the port finishes checksums. */
 const struct tw_frame_writers *tw_transmit_writers(bool tx_checksum);
-/* NULL counts NO_BUFFER. Its data pointer is where a UDP payload of up to 1,200 bytes goes. */
+/* NULL counts NO_BUFFER. Its data pointer is where a UDP payload of up to 1,440 bytes goes. */
 struct rte_mbuf *tw_transmit_buffer(struct tw_worker *worker);
 /* So many at once; false, and none, if there are not enough: not counted. */
 bool tw_transmit_buffers(struct tw_worker *worker, struct rte_mbuf **mbufs, uint32_t count);

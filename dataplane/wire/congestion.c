@@ -25,8 +25,8 @@
 #define STANDING_TARGETS     4u
 /* What may leave at once: a timer of 1 ms is never late by more than a few. */
 #define BURST_US        4000u
-#define BURST_MIN_BYTES (2u * TW_DATAGRAM_MAX)
-#define PACE_MIN_BYTES  (10u * TW_DATAGRAM_MAX)
+#define BURST_MIN_BYTES (2u * TW_DATAGRAM_BASE)
+#define PACE_MIN_BYTES  (10u * TW_DATAGRAM_BASE)
 
 void tw_congestion_init(struct tw_congestion *congestion, uint64_t now_us)
 {
@@ -120,7 +120,8 @@ static void grow(struct tw_congestion *congestion, uint32_t bytes, uint64_t now_
     congestion->slow_start = false;
     int64_t off = queue < 2 * target ? target - queue : -target;
     /* Two packets a round trip at most, either way. */
-    int64_t change = 2 * off * (int64_t)bytes / target * (int64_t)TW_DATAGRAM_MAX / (int64_t)window;
+    int64_t change =
+        2 * off * (int64_t)bytes / target * (int64_t)TW_DATAGRAM_BASE / (int64_t)window;
     set_window(congestion, (uint64_t)((int64_t)window + change));
 }
 

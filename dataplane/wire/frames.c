@@ -174,6 +174,8 @@ static enum tw_frames_result client_frame_decode(void *out, const struct frame *
         frames->messages = frame->body;
         frames->messages_size = frame->size;
         return frame->size > 0 ? TW_FRAMES_OK : TW_FRAMES_MALFORMED;
+    case TW_FRAME_PADDING:
+        return TW_FRAMES_OK;
     default:
         return TW_FRAMES_MALFORMED;
     }
@@ -213,6 +215,8 @@ static enum tw_frames_result server_frame_decode(void *out, const struct frame *
         frames->messages = frame->body;
         frames->messages_size = frame->size;
         return frame->size > 0 ? TW_FRAMES_OK : TW_FRAMES_MALFORMED;
+    case TW_FRAME_PADDING:
+        return TW_FRAMES_OK;
     default:
         return TW_FRAMES_MALFORMED;
     }
@@ -363,6 +367,14 @@ void tw_frame_write_challenge(struct tw_writer *writer, const uint8_t bytes[TW_C
 void tw_frame_write_response(struct tw_writer *writer, const uint8_t bytes[TW_CHALLENGE_SIZE])
 {
     write_challenge(writer, TW_FRAME_RESPONSE, bytes);
+}
+
+void tw_frame_write_padding(struct tw_writer *writer, size_t size)
+{
+    TW_ASSERT(size >= TW_FRAME_HEADER_SIZE);
+    uint8_t *body = frame_start(writer, TW_FRAME_PADDING, size - TW_FRAME_HEADER_SIZE);
+    if (body != NULL)
+        memset(body, 0, size - TW_FRAME_HEADER_SIZE);
 }
 
 void tw_frame_write_rename(struct tw_writer *writer, uint32_t connection_id)

@@ -98,6 +98,8 @@ void tw_frame_write_close(struct tw_writer *writer, uint16_t reason);
 void tw_frame_write_ack(struct tw_writer *writer, const struct tw_frame_ack *ack);
 void tw_frame_write_challenge(struct tw_writer *writer, const uint8_t bytes[TW_CHALLENGE_SIZE]);
 void tw_frame_write_response(struct tw_writer *writer, const uint8_t bytes[TW_CHALLENGE_SIZE]);
+/* `size` bytes, the frame's header included, at least that. */
+void tw_frame_write_padding(struct tw_writer *writer, size_t size);
 void tw_frame_write_rename(struct tw_writer *writer, uint32_t connection_id);
 
 #endif

@@ -26,6 +26,13 @@
 #define PART_EMERGENCY (4u * TW_GRANULE_BYTES)
 #define FRAME_OVERHEAD (TW_FRAME_HEADER_SIZE + TW_ENTRY_HEADER_SIZE + 1u)
 
+static void begin_sizes(struct tw_transport *transport, uint32_t datagram_max, uint64_t now_us)
+{
+    TW_ASSERT(datagram_max <= TW_DATAGRAM_MAX);
+    tw_pmtu_begin(&transport->pmtu, datagram_max ? datagram_max : TW_DATAGRAM_BASE, now_us);
+    transport->datagram_bytes = transport->pmtu.size;
+}
+
 void tw_transport_init(struct tw_transport *transport, const struct tw_transport_config *config,
                        uint64_t now_us)
 {
@@ -35,6 +42,8 @@ void tw_transport_init(struct tw_transport *transport, const struct tw_transport
     tw_sent_init(&transport->sent, config->first_sequence);
     transport->channels_pool = config->channels;
     transport->begun = true;
+    begin_sizes(transport, config->datagram_max, now_us);
+    transport->datagram_bytes_told = transport->datagram_bytes;
 }
 
 /* What is still on its way carries no messages any more: all arrived by other packets. */
@@ -76,9 +85,12 @@ bool tw_transport_rest(struct tw_transport *transport)
     return transport->channels == NULL;
 }
 
-void tw_transport_path_changed(struct tw_transport *transport, uint64_t now_us)
+void tw_transport_path_changed(struct tw_transport *transport, uint32_t datagram_max,
+                               uint64_t now_us)
 {
     tw_congestion_reset_path(&transport->congestion, now_us);
+    begin_sizes(transport, datagram_max, now_us);
+    transport->state_news = true;
     if (transport->channels)
         transport->channels->probe_backoff = 0;
     transport->reorder_us = 0;
@@ -133,12 +145,34 @@ static void runs_acked(struct tw_channels *channels, uint32_t number,
     channels->flight_at_us = now_us;
 }
 
+static void note_size(struct tw_transport *transport)
+{
+    transport->state_news |= transport->datagram_bytes != transport->pmtu.size;
+    transport->datagram_bytes = transport->pmtu.size;
+}
+
+static void large_acked(struct tw_transport *transport, uint32_t number, uint64_t now_us)
+{
+    tw_pmtu_acked(&transport->pmtu, number, now_us);
+    note_size(transport);
+}
+
+/* True: only a probe of the path's size was lost. */
+static bool large_lost(struct tw_transport *transport, uint32_t number, uint64_t now_us)
+{
+    bool probe = tw_pmtu_lost(&transport->pmtu, number, now_us);
+    note_size(transport);
+    return probe;
+}
+
 static void packet_acked(struct tw_transport *transport, uint32_t number, uint64_t now_us)
 {
     const struct tw_sent_packet *packet = log_of(transport, number);
     struct tw_delivery delivery = {.bytes = packet->size};
     if (packet->runs > 0)
         runs_acked(transport->channels, number, packet, &delivery, now_us);
+    if (packet->size > TW_DATAGRAM_BASE)
+        large_acked(transport, number, now_us);
     settle(transport, number, false);
     transport->packets_acked++;
     tw_congestion_acked(&transport->congestion, &delivery, now_us);
@@ -153,6 +187,8 @@ static void packet_lost(struct tw_transport *transport, uint32_t number, uint64_
         tw_sender_lost(&channels->sender, tw_flight_run(&channels->flight, first + i));
     }
     settle(transport, number, true);
+    if (packet->size > TW_DATAGRAM_BASE && large_lost(transport, number, now_us))
+        return;
     transport->packets_lost++;
     tw_congestion_lost(&transport->congestion, now_us);
 }
@@ -457,15 +493,33 @@ static bool write_frame(struct tw_transport *transport, struct tw_writer *writer
     return true;
 }
 
-bool tw_transport_write(struct tw_transport *transport, struct tw_writer *writer, uint64_t now_us)
+static void write_ack(struct tw_transport *transport, struct tw_writer *writer, uint64_t now_us)
 {
     struct tw_frame_ack ack;
+    if (tw_writer_left(writer) < TW_FRAME_HEADER_SIZE + TW_ACK_SIZE ||
+        !tw_acks_frame(&transport->acks, &ack, now_us))
+        return;
+    tw_frame_write_ack(writer, &ack);
+    tw_acks_sent(&transport->acks);
+}
+
+bool tw_transport_write_probe(struct tw_transport *transport, struct tw_writer *writer,
+                              uint64_t now_us)
+{
+    uint32_t size = tw_pmtu_wants(&transport->pmtu, now_us);
+    if (size == 0)
+        return false;
+    size_t end = tw_writer_left(writer) - (size - TW_PACKET_MIN);
+    write_ack(transport, writer, now_us);
+    tw_frame_write_padding(writer, tw_writer_left(writer) - end);
+    transport->pmtu.written = true;
+    return true;
+}
+
+bool tw_transport_write(struct tw_transport *transport, struct tw_writer *writer, uint64_t now_us)
+{
     /* Without it what was lost stays unknown: it goes first. */
-    if (tw_writer_left(writer) >= TW_FRAME_HEADER_SIZE + TW_ACK_SIZE &&
-        tw_acks_frame(&transport->acks, &ack, now_us)) {
-        tw_frame_write_ack(writer, &ack);
-        tw_acks_sent(&transport->acks);
-    }
+    write_ack(transport, writer, now_us);
     return transport->channels && write_frame(transport, writer, now_us);
 }
 
@@ -482,7 +536,7 @@ static void note_delivery(struct tw_transport *transport, uint32_t number, uint3
     note->delivered_bytes = congestion->delivered_bytes;
     note->delivered_at_us = (uint32_t)congestion->delivered_at_us;
     /* With one packet more, half of the window would be in use. */
-    note->limited = flight->bytes + size + TW_DATAGRAM_MAX > congestion->window_bytes / 2u;
+    note->limited = flight->bytes + size + TW_DATAGRAM_BASE > congestion->window_bytes / 2u;
 }
 
 static void messages_sent(struct tw_transport *transport, uint32_t number, uint64_t now_us)
@@ -513,11 +567,14 @@ void tw_transport_sent(struct tw_transport *transport, uint32_t size, uint64_t n
                                 .runs = (uint16_t)tw_transport_run_count(transport)};
     if (transport->channels)
         messages_sent(transport, number, now_us);
+    if (size > transport->datagram_bytes && transport->pmtu.written)
+        tw_pmtu_sent(&transport->pmtu, number, size);
 }
 
 void tw_transport_unsent(struct tw_transport *transport)
 {
     struct tw_channels *channels = transport->channels;
+    transport->pmtu.written = false;
     if (!channels)
         return;
     for (uint32_t i = 0; i < channels->run_count; i++)
@@ -555,8 +612,11 @@ static void probe(struct tw_transport *transport, uint64_t now_us)
     channels->flight_at_us = now_us;
     if (channels->probe_backoff < PROBE_BACKOFF_MAX)
         channels->probe_backoff++;
-    if (channels->probe_backoff >= PROBES_COLLAPSE)
-        tw_congestion_collapse(&transport->congestion);
+    if (channels->probe_backoff < PROBES_COLLAPSE)
+        return;
+    tw_congestion_collapse(&transport->congestion);
+    tw_pmtu_fall_back(&transport->pmtu, now_us);
+    note_size(transport);
 }
 
 void tw_transport_update(struct tw_transport *transport, uint64_t now_us)
@@ -608,5 +668,7 @@ static uint64_t messages_due_us(const struct tw_transport *transport, uint64_t n
 uint64_t tw_transport_due_us(const struct tw_transport *transport, uint64_t now_us)
 {
     uint64_t due_us = tw_acks_due_us(&transport->acks);
+    if (tw_pmtu_wants(&transport->pmtu, UINT64_MAX) != 0)
+        due_us = earlier(due_us, transport->pmtu.due_us);
     return transport->channels ? earlier(due_us, messages_due_us(transport, now_us)) : due_us;
 }

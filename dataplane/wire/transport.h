@@ -20,6 +20,7 @@
 #include "dataplane/wire/acks.h"
 #include "dataplane/wire/channels.h"
 #include "dataplane/wire/congestion.h"
+#include "dataplane/wire/pmtu.h"
 #include "dataplane/wire/sent.h"
 
 #include <stddef.h>
@@ -27,34 +28,39 @@
 struct tw_transport_config {
     struct tw_channels_pool *channels;
     uint64_t first_sequence; /* number of the first packet to be sent */
+    uint32_t datagram_max;   /* of this path, as far as both ends know; 0: TW_DATAGRAM_BASE */
 };
 
 /*
- * 1.5 KB a session, most of it times of sent packets. In lines of 64 bytes:
+ * 1.6 KB a session, most of it times of sent packets. In lines of 64 bytes:
  *
- *   0       every packet, in or out       4 to 7    the first round trips; messages
- *   1 to 3  acknowledgements of ours      8 to 23   the log, of which a packet out writes one line
+ *   0       every packet, in or out       4 to 8    the first round trips; messages; large packets
+ *   1 to 3  acknowledgements of ours      9 to 24   the log, of which a packet out writes one line
  */
 struct tw_transport {
     struct tw_acks acks;
     struct tw_channels *channels; /* NULL: no message is under way */
     uint32_t reorder_us; /* what overtaken packets took beyond a round trip; 0: none overtakes */
+    uint16_t datagram_bytes; /* so large may packets be: pmtu.size, where every packet finds it */
     bool begun;
-    bool state_news;    /* the state is another one; whoever tells others clears it … */
-    uint8_t state_told; /* … and notes here what they know: enum tw_link_state */
+    bool state_news; /* state or size are others; whoever tells them on clears it … */
     struct tw_sent sent;
     uint32_t packets_acked, packets_lost, packets_late;
     struct tw_congestion congestion;
     struct tw_channels_pool *channels_pool;
     uint64_t overtaken_at_us;          /* when a packet last came after later ones */
     struct tw_channel_numbers numbers; /* while `channels` is NULL */
+    struct tw_pmtu pmtu;
+    /* … and notes here what others know. */
+    uint16_t datagram_bytes_told;
+    uint8_t state_told; /* enum tw_link_state */
     struct tw_sent_packet log[TW_SENT_PACKETS] __attribute__((aligned(64)));
 } __attribute__((aligned(64)));
 static_assert(offsetof(struct tw_transport, sent) + offsetof(struct tw_sent, settled) == 64,
               "what every packet touches fills the first line");
 static_assert(offsetof(struct tw_transport, congestion.rtt.samples) <= 256,
               "what acknowledgements touch fills the next three");
-static_assert(sizeof(struct tw_transport) == 1536, "the size named above");
+static_assert(sizeof(struct tw_transport) == 1600, "the size named above");
 
 void tw_transport_init(struct tw_transport *transport, const struct tw_transport_config *config,
                        uint64_t now_us);
@@ -84,8 +90,15 @@ static inline bool tw_transport_stalled(const struct tw_transport *transport, ui
     return transport->channels && tw_receiver_stalled(&transport->channels->receiver, now_us);
 }
 
-/* The session moved to another path: what was measured of the old one is forgotten. */
-void tw_transport_path_changed(struct tw_transport *transport, uint64_t now_us);
+/* The session moved to another path: what was measured of the old one is forgotten.
+ * `datagram_max` as in the configuration. */
+void tw_transport_path_changed(struct tw_transport *transport, uint32_t datagram_max,
+                               uint64_t now_us);
+/* Bytes of plaintext that a packet may have on this path. */
+static inline uint32_t tw_transport_plaintext_max(const struct tw_transport *transport)
+{
+    return transport->datagram_bytes - TW_PACKET_MIN;
+}
 
 /* What a packet said to the transport. */
 struct tw_transport_packet {
@@ -117,6 +130,15 @@ enum tw_sender_result tw_transport_send(struct tw_transport *transport,
 /* Appends an ack frame and, where the path and the writer have room, a messages frame to the packet
  * being made. True if messages were written. */
 bool tw_transport_write(struct tw_transport *transport, struct tw_writer *writer, uint64_t now_us);
+/* Fills an empty packet (writer: TW_PLAINTEXT_MAX) with a probe of the path, if one is due. It is
+ * sealed, and told to tw_transport_sent or _unsent, like any other. */
+bool tw_transport_write_probe(struct tw_transport *transport, struct tw_writer *writer,
+                              uint64_t now_us);
+/* Larger datagrams are still being tried. */
+static inline bool tw_transport_is_probing(const struct tw_transport *transport)
+{
+    return !transport->pmtu.rests;
+}
 /* The packet left, `size` bytes as a datagram. */
 void tw_transport_sent(struct tw_transport *transport, uint32_t size, uint64_t now_us);
 void tw_transport_unsent(struct tw_transport *transport);

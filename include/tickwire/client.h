@@ -196,6 +196,7 @@ struct tw_client_statistics {
     uint8_t link_state; /* enum tw_client_link_state */
     uint32_t rtt_smoothed_us, jitter_us;
     uint32_t loss_permille;               /* of what we send, smoothed */
+    uint32_t datagram_bytes;              /* so large may a packet to the server be */
     uint64_t packets_acked, packets_lost; /* of what we sent */
     uint64_t packets_missed;              /* of what the server sent */
     uint64_t messages_sent, messages_received;

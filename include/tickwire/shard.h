@@ -15,6 +15,7 @@
 #define TICKWIRE_SHARD_H
 
 #include "tickwire/message.h"
+#include "tickwire/wire.h"
 
 #include <assert.h>
 #include <stdint.h>
@@ -91,7 +92,8 @@ struct tw_record {
             const struct tw_block *blocks;
         } message;
         struct {
-            uint32_t state; /* 0 normal, 1 conservative, 2 emergency: how much to send */
+            uint32_t state;    /* 0 normal, 1 conservative, 2 emergency: how much to send */
+            uint32_t capacity; /* bytes of a packet that a snapshot may fill */
         } link;
         struct {
             uint32_t presence; /* enum tw_presence */
@@ -100,6 +102,10 @@ struct tw_record {
     };
 };
 static_assert(sizeof(struct tw_record) == 64, "one cache line per record");
+
+/* Bytes of a packet that a snapshot may fill on every path: with 48 for frames of the worker's.
+ * More only where a record says so. */
+#define TW_SHARD_BASE_CAPACITY (TW_PLAINTEXT_BASE - 48u)
 
 enum tw_out_kind {
     TW_OUT_UNUSED = 0,   /* empty buffer */

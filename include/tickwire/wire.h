@@ -17,8 +17,10 @@
 #define TW_PROTOCOL_ID      "TICKWIRE"
 #define TW_PROTOCOL_ID_SIZE 8u
 
-/* 1,200 bytes fit every path that can carry IPv6 (1,280) with room for tunnels. */
-#define TW_DATAGRAM_MAX 1200u
+/* 1,200 bytes fit every path that can carry IPv6 (1,280) with room for tunnels. More only where it
+ * was tried; never more than fits 1,492 bytes (Ethernet behind PPPoE) with IPv6. */
+#define TW_DATAGRAM_BASE 1200u
+#define TW_DATAGRAM_MAX  1440u
 
 /* ---- header, 14 bytes, in front of every packet, authenticated ---------------------------- */
 #define TW_HEADER_SIZE          14u
@@ -33,6 +35,7 @@ static_assert(TW_HEADER_SEQUENCE + 8 == TW_HEADER_SIZE, "header layout");
 
 #define TW_TAG_SIZE       16u
 #define TW_PACKET_MIN     (TW_HEADER_SIZE + TW_TAG_SIZE)
+#define TW_PLAINTEXT_BASE (TW_DATAGRAM_BASE - TW_PACKET_MIN)
 #define TW_PLAINTEXT_MAX  (TW_DATAGRAM_MAX - TW_PACKET_MIN)
 #define TW_SEQUENCE_FIRST 1u /* 0 is never sent: "nothing received yet" */
 /* Positions that may arrive out of order: 1/8 s of the fastest legal sender, with room. */
@@ -97,7 +100,7 @@ enum tw_handshake_type {
 #define TW_HELLO_RESERVED  17u /* u8, 0 */
 #define TW_HELLO_EPHEMERAL 18u /* 32 bytes */
 #define TW_HELLO_PADDING   50u
-#define TW_HELLO_SIZE      TW_DATAGRAM_MAX
+#define TW_HELLO_SIZE      TW_DATAGRAM_BASE
 
 /* Every answer carries the client's ephemeral key at this offset: proof of having seen the
  * request, and how clients that share a socket tell whose answer it is. */
@@ -236,7 +239,8 @@ enum tw_frame_type {
     TW_FRAME_MESSAGES = 11,    /* both */
     TW_FRAME_ARRIVALS = 12,    /* s→c, how early inputs arrive */
     TW_FRAME_CHECK = 13,       /* c→s, what the client's view comes to */
-    TW_FRAME_TYPE_END = 14,
+    TW_FRAME_PADDING = 14,     /* both: what it holds means nothing */
+    TW_FRAME_TYPE_END = 15,
 };
 
 /* inputs: u32 newest tick, u8 count, count x input, newest first, ticks descending by 1 */

@@ -20,6 +20,7 @@ struct tw_shard {
     struct tw_arrivals *arrivals;     /* by player */
     uint64_t due_ns;                  /* of the newest tick */
     uint8_t *link_states;             /* by player: 0 normal, 1 conservative, 2 emergency */
+    uint16_t *capacities;             /* by player: bytes of a packet that a snapshot may fill */
     uint32_t presences[TW_PRESENCES]; /* players by enum tw_presence */
     uint32_t send_first; /* player whose snapshot is served first when buffers are short */
 };

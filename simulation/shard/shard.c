@@ -51,6 +51,7 @@ static void carve(struct tw_shard *shard, struct tw_arena *arena)
     tw_relay_carve(&shard->relay, arena);
     shard->arrivals = tw_arena_take(arena, config->players_max, sizeof(*shard->arrivals));
     shard->link_states = tw_arena_take(arena, config->players_max, 1);
+    shard->capacities = tw_arena_take(arena, config->players_max, sizeof(*shard->capacities));
 }
 
 size_t tw_shard_footprint(const struct tw_shard_config *config)
@@ -134,6 +135,7 @@ static void forget_view(struct tw_shard *shard, uint32_t player, uint64_t tick)
     tw_observer_reset(&shard->interest, player, tick + player % shard->config.tick_hz);
     shard->interest.observers[player].due_step = UINT64_MAX;
     shard->link_states[player] = 0;
+    shard->capacities[player] = TW_SHARD_BASE_CAPACITY;
 }
 
 static bool move_session(struct tw_shard *shard, struct tw_route *route,
@@ -234,6 +236,7 @@ static bool consume_other(struct tw_shard *shard, struct tw_route *route,
             return false;
         shard->link_states[route->player] =
             (uint8_t)(record->link.state < TW_SHED_STATES ? record->link.state : 0);
+        shard->capacities[route->player] = (uint16_t)record->link.capacity;
         return true;
     default:
         return false;
@@ -419,6 +422,16 @@ static uint32_t state_of(const struct tw_shard *shard, uint32_t player, uint64_t
     return step % snapshot_hz == player % snapshot_hz ? 0 : shard->link_states[player];
 }
 
+/* What the buffer holds, the player's path takes, and a snapshot needs at least. */
+static size_t capacity_of(const struct tw_shard *shard, uint32_t player,
+                          const struct tw_out_buffer *buffer)
+{
+    size_t capacity = shard->capacities[player];
+    if (capacity < TW_SNAPSHOT_FRAME_MIN)
+        capacity = TW_SNAPSHOT_FRAME_MIN;
+    return capacity < buffer->capacity ? capacity : buffer->capacity;
+}
+
 struct sending {
     uint64_t tick;
     uint64_t due_ns;
@@ -454,10 +467,11 @@ static bool send_snapshot(struct tw_shard *shard, uint32_t index, uint64_t step,
     }
     tw_counter_add(&shard->counters->view_full,
                    tw_observer_look(&shard->interest, index, info.own_index));
+    size_t capacity = capacity_of(shard, index, buffer);
     struct tw_snapshot_result result =
-        tw_snapshot_write(&shard->interest, index, &info, buffer->bytes, buffer->capacity);
+        tw_snapshot_write(&shard->interest, index, &info, buffer->bytes, capacity);
     uint32_t told = tw_arrivals_write(&shard->arrivals[index], sending->tick, shard->config.tick_hz,
-                                      buffer->bytes + result.size, buffer->capacity - result.size);
+                                      buffer->bytes + result.size, capacity - result.size);
     buffer->slot = player->slot;
     buffer->route_epoch = player->route_epoch;
     buffer->length = (uint16_t)(result.size + told);

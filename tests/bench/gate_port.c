@@ -17,7 +17,7 @@
 #define RX_BUFFERS     8191u  /* as tw_topology_build gives them for one worker */
 #define TX_BUFFERS     32767u /* two rigs' empty rings, a round under way, and room */
 #define RX_BUFFER_SIZE 2176u
-#define TX_BUFFER_SIZE 1408u
+#define TX_BUFFER_SIZE 1664u
 #define PORT_DEPTH     8192u /* a round fits */
 #define MEMORY_MB      512u  /* 65,536 sessions are 190 MB */
 

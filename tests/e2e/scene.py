@@ -66,14 +66,14 @@ class Player:
         family = socket.AF_INET6 if ":" in connect.addresses[address][0] else socket.AF_INET
         self.endpoint.address = connect.addresses[address]
         self.endpoint.new_socket = lambda: host.port.bots.socket(family, socket.SOCK_DGRAM)
-        self.endpoint.sent = self.endpoint.received = 0
+        self.endpoint.sent = self.endpoint.received = self.endpoint.largest = 0
         self.endpoint.rebind()
         self.handshake = python_client.Handshake(connect, self.endpoint, timeout_s)
-        self.session = None
+        self.session = self.welcome = None
 
     def join(self, seconds=0.5):
-        welcome, keys = self.handshake.run()
-        self.session = python_client.Session(self.endpoint, welcome, keys, True)
+        self.welcome, keys = self.handshake.run()
+        self.session = python_client.Session(self.endpoint, self.welcome, keys, True)
         self.session.run(seconds)
         return self
 

@@ -54,7 +54,7 @@ def _transport(wire):
     yield "udp_port", frame(source_port=0)
     yield "udp_checksum", frame(bad_checksum=True)
     yield "payload_small", frame(bytes(29))
-    yield "payload_oversized", frame(bytes(1201))
+    yield "payload_oversized", frame(bytes(1441))
     hello = packets.hello()
     yield "handshake_type", frame(packets.with_crc(packets.header(0, 9) + bytes(100)))
     yield "handshake_type", frame(packets.with_crc(packets.header(0, 2) + bytes(100)))

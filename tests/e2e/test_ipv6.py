@@ -141,7 +141,7 @@ def _cases(wire):
     yield "udp_truncated", udp(length=600)
     yield "udp_port", udp(destination_port=40001)
     yield "payload_small", udp(bytes(29))
-    yield "payload_oversized", udp(bytes(1201))
+    yield "payload_oversized", udp(bytes(1441))
     yield "icmpv6_ignored", icmp(129, bytes(8))
     yield "icmpv6_ignored", icmp(128, bytes(8), destination=ALL_NODES, mac=ALL_NODES_MAC)
     for kind in (133, 134, 137):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Messages between real clients: in order where promised, whole, once, at 5 % loss both ways."""
 import messages
+import protocol
 import scene
 
 CLIENTS = 10
@@ -52,3 +53,30 @@ def test_python_client_talks(options):
             scene.expect(bulk == [large], f"large messages: {[len(one) for one in bulk]}")
             scene.expect_equal("rejected packets", player.session.rejected, 0)
             player.leave()
+
+
+def test_packets_grow_to_what_the_path_takes(options):
+    """The server tries; what then comes back in parts comes in fewer packets. A client that would
+    not answer larger packets than it can read gets none."""
+    with scene.start(options, settings=NEAR) as host:
+        player = scene.Player(host, host.token("reader")).join(1)
+        scene.expect_equal("MTU of the welcome", player.welcome.mtu, protocol.DATAGRAM_MAX)
+        player.session.run(3)
+        scene.expect_equal("largest datagram", player.session.endpoint.largest,
+                           protocol.DATAGRAM_MAX)
+        large = bytes(i * 7 & 0xFF for i in range(20000))
+        player.session.outgoing.send(messages.BULK, large)
+        before = player.session.endpoint.received
+        player.session.endpoint.largest = 0
+        for _ in range(40):
+            player.session.run(0.1)
+            if player.session.incoming.ready:
+                break
+        ready = [message[4:] for _, message in player.session.incoming.ready]
+        scene.expect(ready == [large], f"messages back: {[len(one) for one in ready]}")
+        scene.expect(player.session.endpoint.largest > protocol.DATAGRAM_BASE,
+                     f"largest of {player.session.endpoint.received - before} datagrams: "
+                     f"{player.session.endpoint.largest}")
+        scene.expect_equal("rejected packets", player.session.rejected, 0)
+        scene.expect_ledger(host.settled_stats())
+        player.leave()

@@ -54,7 +54,8 @@ struct peers *peers_create(const struct impair_profile *profile, uint64_t seed,
                                               .kept = options->keeps_channels};
         tw_channels_pool_init(&end->channels_pool, &channels, end->channels_memory, 1);
         struct tw_transport_config config = {.channels = &end->channels_pool,
-                                             .first_sequence = end->sequence};
+                                             .first_sequence = end->sequence,
+                                             .datagram_max = options->datagram_max};
         tw_transport_init(&end->transport, &config, peers->now_us);
         set_numbers(&end->transport, options->first_number);
     }
@@ -146,7 +147,8 @@ static bool send_packet(struct peers *peers, uint32_t from, uint32_t own_bytes)
 {
     struct peers_end *end = &peers->ends[from];
     uint8_t packet[TW_DATAGRAM_MAX] = {0};
-    struct tw_writer writer = tw_writer_make(packet + ENVELOPE, sizeof(packet) - ENVELOPE);
+    struct tw_writer writer =
+        tw_writer_make(packet + ENVELOPE, tw_transport_plaintext_max(&end->transport));
     if (own_bytes > 0) {
         uint8_t *own = tw_write_space(&writer, own_bytes);
         own[0] = TW_FRAME_SNAPSHOT;
@@ -161,6 +163,21 @@ static bool send_packet(struct peers *peers, uint32_t from, uint32_t own_bytes)
     net_send(peers->net, from, packet, size, peers->now_us);
     tw_transport_sent(&end->transport, (uint32_t)size, peers->now_us);
     return true;
+}
+
+static void send_probe(struct peers *peers, uint32_t from)
+{
+    struct peers_end *end = &peers->ends[from];
+    uint8_t packet[TW_DATAGRAM_MAX] = {0};
+    struct tw_writer writer = tw_writer_make(packet + ENVELOPE, TW_PLAINTEXT_MAX);
+    if (!tw_transport_write_probe(&end->transport, &writer, peers->now_us))
+        return;
+    size_t size = (size_t)(writer.next - packet);
+    end->tick_at_us[end->sequence % PEERS_PACKETS] = 0;
+    tw_store_u64(packet + TW_HEADER_SEQUENCE, end->sequence++);
+    net_send(peers->net, from, packet, size, peers->now_us);
+    tw_transport_sent(&end->transport, (uint32_t)size, peers->now_us);
+    end->probes++;
 }
 
 static void receive_packet(struct peers *peers, const struct net_delivery *delivery)
@@ -203,6 +220,7 @@ static void step_end(struct peers *peers, uint32_t which)
     }
     /* As the worker does; a kept one stays. */
     tw_transport_rest(&end->transport);
+    send_probe(peers, which);
     for (uint32_t i = 0; i < PACKETS_STEP; i++) {
         if (!tw_transport_wants_packet(&end->transport, peers->now_us))
             break;

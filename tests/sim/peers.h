@@ -46,6 +46,7 @@ struct peers_end {
     uint64_t tick_at_us[PEERS_PACKETS];    /* when each left, by packet number; 0: no tick */
     struct peers_channel channels[TW_CHANNEL_COUNT]; /* sent by this end */
     uint64_t no_room, refused;
+    uint32_t probes; /* of the path's size */
 };
 
 struct peers {
@@ -62,8 +63,9 @@ struct peers {
 struct peers_options {
     uint64_t first_sequence; /* 0: 1 */
     uint16_t first_number;
-    bool keeps_channels; /* and so counts; else they rest whenever nothing is under way */
-    uint32_t blocks;     /* 0: 1,024 each */
+    bool keeps_channels;   /* and so counts; else they rest whenever nothing is under way */
+    uint32_t blocks;       /* 0: 1,024 each */
+    uint32_t datagram_max; /* 0: larger ones are not tried */
 };
 
 struct peers *peers_create(const struct impair_profile *profile, uint64_t seed,

@@ -27,6 +27,7 @@ static void set_state(struct sim *sim, uint32_t link)
     for (uint32_t i = 0; i < CLIENTS; i++) {
         struct tw_record record = sim_record(sim, i, TW_RECORD_LINK);
         record.link.state = link;
+        record.link.capacity = TW_SHARD_BASE_CAPACITY;
         tw_shard_consume(sim->shard, &record, 1);
     }
 }

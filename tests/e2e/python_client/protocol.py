@@ -12,7 +12,8 @@ import struct
 from sodium import AES256_GCM, CHACHA20_POLY1305, XCHACHA20_POLY1305, x25519
 
 VERSION = 1
-DATAGRAM_MAX = 1200
+DATAGRAM_BASE = 1200
+DATAGRAM_MAX = 1440
 HEADER_SIZE = 14
 TAG_SIZE = 16
 SUITE_CHACHA = 0x01
@@ -23,7 +24,7 @@ MASK64 = (1 << 64) - 1
 
 HELLO, COOKIE, HELLO2, WELCOME, TRY_AGAIN, WRONG_VERSION, REFUSED = range(1, 8)
 (INPUTS, SNAPSHOT_ACK, PING, PONG, CLOSE, ACK, SNAPSHOT, CHALLENGE, RESPONSE,
- RENAME, MESSAGES, ARRIVALS, CHECK) = range(1, 14)
+ RENAME, MESSAGES, ARRIVALS, CHECK, PADDING) = range(1, 15)
 
 
 class Malformed(Exception):
@@ -183,7 +184,7 @@ def make_cookie(key, ip, port, ephemeral, slot):
 def hello(suites, ephemeral):
     fields = struct.pack("<HBB", VERSION, suites, 0) + ephemeral
     packet = header(0, HELLO, 0) + fields
-    return with_crc(packet + bytes(DATAGRAM_MAX - 4 - len(packet)))
+    return with_crc(packet + bytes(DATAGRAM_BASE - 4 - len(packet)))
 
 
 def hello2(first_hello, cookie, token, psk):
@@ -298,12 +299,16 @@ def frame_arrivals(newest, mean, lowest, count, late):
     return frame(ARRIVALS, struct.pack("<IhhBB", newest, mean, lowest, count, late))
 
 
+def frame_padding(size):
+    return frame(PADDING, bytes(size))
+
+
 def frame_messages(*entries):
     return frame(MESSAGES, b"".join(entries))
 
 
 SERVER_FRAMES = {PONG: "<QQQ", CLOSE: "<H", ACK: "<QQH", SNAPSHOT: None, CHALLENGE: "<8s",
-                 RENAME: "<I", MESSAGES: None, ARRIVALS: "<IhhBB"}
+                 RENAME: "<I", MESSAGES: None, ARRIVALS: "<IhhBB", PADDING: None}
 
 
 def parse_server_frames(plaintext):

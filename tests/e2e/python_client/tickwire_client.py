@@ -105,6 +105,7 @@ class Endpoint:
         self.address = address
         self.new_socket = lambda: socket.socket(family, socket.SOCK_DGRAM)
         self.sent = self.received = 0
+        self.largest = 0  # bytes of a datagram that came
         self.rebind()
 
     def rebind(self):
@@ -125,6 +126,7 @@ class Endpoint:
             return None
         try:
             packet = self.socket.recv(65536)
+            self.largest = max(self.largest, len(packet))
         except OSError:
             return None
         self.received += 1

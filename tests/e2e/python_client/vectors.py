@@ -187,6 +187,8 @@ def _check_paths(c):
                               ("rename", protocol.RENAME, protocol.frame_rename)):
         frames = protocol.parse_server_frames(c.get(f"{name} plaintext"))
         c.same(f"{name} plaintext", write(*frames[kind]))
+    c.same("padding plaintext", protocol.frame_padding(5))
+    protocol.parse_server_frames(c.get("padding plaintext"))
     bytes_asked = protocol.parse_server_frames(c.get("challenge plaintext"))[protocol.CHALLENGE][0]
     c.same("response plaintext", protocol.frame_response(bytes_asked))
 

@@ -238,7 +238,7 @@ void sim_server_start(struct sim_server *server, uint64_t now_us)
             tx_buffers += server->topology.pools[i].buffers;
     }
     server->rx_pool = make_pool(server, "rx", RX_BUFFERS, 2176);
-    server->tx_pool = make_pool(server, "tx", tx_buffers, 1408);
+    server->tx_pool = make_pool(server, "tx", tx_buffers, 1664);
     start_port(server);
     sim_house_open(&server->house, &server->config);
     server->house.workers = workers;

@@ -216,7 +216,7 @@ static void admit(struct fake_server *server, const struct tw_hello *hello)
                                  .world = 1,
                                  .server_time_us = fake_server_time_us(server),
                                  .tick = fake_server_tick(server),
-                                 .mtu = TW_DATAGRAM_MAX,
+                                 .mtu = TW_DATAGRAM_BASE,
                                  .suite = suite,
                                  .tick_hz = FAKE_TICK_HZ,
                                  .snapshot_hz = 20};

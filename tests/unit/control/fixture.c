@@ -347,7 +347,7 @@ static void answer_client(struct tw_handshake_client *client,
     struct tw_session_secrets secrets = {0};
     struct tw_welcome welcome = {.connection_id = 0x00100001,
                                  .world = reply->world,
-                                 .mtu = TW_DATAGRAM_MAX,
+                                 .mtu = TW_DATAGRAM_BASE,
                                  .suite = reply->suite,
                                  .tick_hz = 60,
                                  .snapshot_hz = 20};

@@ -447,8 +447,8 @@ static void snapshots_go_out_sealed(void **state)
     rig_start(&rig);
     make_live(&rig, &client);
     struct tw_out_buffer buffer = take_empty(&rig);
-    assert_int_equal(buffer.capacity, 1122);
-    uint16_t lengths[] = {20, buffer.capacity, 500};
+    assert_int_equal(buffer.capacity, 1362);
+    uint16_t lengths[] = {20, TW_SHARD_BASE_CAPACITY, 500};
     for (int i = 0; i < 3; i++) {
         if (i > 0)
             buffer = take_empty(&rig);

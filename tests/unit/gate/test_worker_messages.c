@@ -146,7 +146,7 @@ static void a_shards_message_reaches_the_client_and_is_sent_again(void **state)
 {
     (void)state;
     start();
-    for (uint32_t offset = 0; offset < 3000; offset += 1122)
+    for (uint32_t offset = 0; offset < 3000; offset += 1362)
         give_part(3000, offset);
     uint32_t before = client.received;
     rig_turn(&rig, RIG_MS);

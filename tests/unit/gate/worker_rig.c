@@ -157,7 +157,7 @@ void rig_start(struct rig *rig)
     rig_number++;
     allocations_init();
     rig->rx_pool = make_pool("rx", 2176);
-    rig->tx_pool = make_pool("tx", RTE_PKTMBUF_HEADROOM + 1280);
+    rig->tx_pool = make_pool("tx", RTE_PKTMBUF_HEADROOM + 1536);
     if (rig->ports == 1)
         rig->config.ports[1].device[0] = '\0';
     for (uint32_t port = 0; port < rig->ports; port++)

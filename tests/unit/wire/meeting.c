@@ -64,7 +64,7 @@ void meeting_init(struct meeting *meeting)
         .world = 3,
         .server_time_us = 123456,
         .tick = 7,
-        .mtu = TW_DATAGRAM_MAX,
+        .mtu = TW_DATAGRAM_BASE,
         .suite = TW_SUITE_CHACHA20_POLY1305,
         .tick_hz = 60,
         .snapshot_hz = 20,

@@ -94,7 +94,7 @@ static void queue(struct fixture *fixture, uint8_t channel, uint32_t size)
 /* One packet of whatever there is to send; its count of runs. */
 static uint32_t send_packet(struct fixture *fixture)
 {
-    uint8_t packet[TW_PLAINTEXT_MAX];
+    uint8_t packet[TW_PLAINTEXT_BASE];
     struct tw_writer writer = tw_writer_make(packet, sizeof(packet));
     tw_transport_write(&fixture->transport, &writer, fixture->now_us);
     uint32_t runs = tw_transport_run_count(&fixture->transport);
@@ -363,7 +363,7 @@ static void case_10_lost_and_abandoned(void **state)
     fixture.now_us += SECOND;
     tw_transport_update(&fixture.transport, fixture.now_us);
     assert_int_equal(fixture.transport.channels->sender.expired, 1);
-    uint8_t packet[TW_PLAINTEXT_MAX];
+    uint8_t packet[TW_PLAINTEXT_BASE];
     struct tw_writer writer = tw_writer_make(packet, sizeof(packet));
     assert_true(tw_transport_write(&fixture.transport, &writer, fixture.now_us));
     const uint8_t *body = writer.next - TW_ENTRY_HEADER_SIZE;
@@ -514,7 +514,7 @@ static void case_14_overtaken(void **state)
     fixture.now_us += 11 * SECOND;
     tw_transport_update(&fixture.transport, fixture.now_us);
     assert_true(overtake(&fixture, 8000));
-    tw_transport_path_changed(&fixture.transport, fixture.now_us);
+    tw_transport_path_changed(&fixture.transport, TW_DATAGRAM_BASE, fixture.now_us);
     assert_int_equal(fixture.transport.reorder_us, 0);
     teardown(&fixture);
 }

@@ -296,6 +296,10 @@ static void add_path_frames(struct vectors *vectors)
     writer = tw_writer_make(plain, sizeof(plain));
     tw_frame_write_rename(&writer, 0x51010203u);
     vector_add(vectors, group, "rename plaintext", plain, (size_t)(writer.next - plain));
+
+    writer = tw_writer_make(plain, sizeof(plain));
+    tw_frame_write_padding(&writer, TW_FRAME_HEADER_SIZE + 5u);
+    vector_add(vectors, group, "padding plaintext", plain, (size_t)(writer.next - plain));
 }
 
 static void add_time_frames(struct vectors *vectors)

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Datagrams grow to what a path takes, and back when it takes less all of a sudden. */
+#include "tests/sim/peers.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#define SECOND UINT64_C(1000000)
+
+static struct impair_profile path_of(uint32_t bytes, uint32_t loss_ppm)
+{
+    return (struct impair_profile){.name = "path",
+                                   .latency_us = 15000,
+                                   .jitter_us = 1000,
+                                   .loss_ppm = loss_ppm,
+                                   .drop_above_bytes = bytes,
+                                   .bits_per_s = 50000000,
+                                   .queue_bytes = 300000};
+}
+
+static uint32_t size_of(const struct peers *peers, uint32_t end)
+{
+    return peers->ends[end].transport.pmtu.size;
+}
+
+static struct peers *make(uint32_t bytes, uint32_t loss_ppm, uint64_t seed)
+{
+    struct impair_profile profile = path_of(bytes, loss_ppm);
+    struct peers_options options = {.keeps_channels = true, .datagram_max = TW_DATAGRAM_MAX};
+    return peers_create(&profile, seed, &options);
+}
+
+/* The largest of few sizes that the path takes, both ways, by few probes, at any random loss. */
+static void test_sizes_are_found(void **state)
+{
+    (void)state;
+    static const uint32_t paths[][2] = {{0, 1440},    {1440, 1440}, {1439, 1392},
+                                        {1392, 1392}, {1300, 1280}, {1250, 1200}};
+    for (uint32_t loss = 0; loss <= 100000; loss += 50000) {
+        for (uint32_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+            struct peers *peers = make(paths[i][0], loss, 100 + i);
+            peers_run(peers, 6 * SECOND);
+            for (uint32_t end = 0; end < 2; end++) {
+                PEERS_CHECK(peers, size_of(peers, end) == paths[i][1]);
+                PEERS_CHECK(peers, peers->ends[end].probes <= 8);
+                PEERS_CHECK(peers, !tw_transport_is_probing(&peers->ends[end].transport));
+                /* What a probe's loss says of the path is its size, and nothing else. */
+                PEERS_CHECK(peers, loss > 0 || peers->ends[end].transport.packets_lost == 0);
+                PEERS_CHECK(peers, loss > 0 || peers->ends[end].transport.congestion.state ==
+                                                   TW_LINK_NORMAL);
+            }
+            peers_destroy(peers);
+        }
+    }
+}
+
+/* Nobody asked for more. */
+static void test_no_more_than_both_ends_take(void **state)
+{
+    (void)state;
+    struct impair_profile profile = path_of(0, 0);
+    struct peers *peers = peers_create(&profile, 3, NULL);
+    peers_run(peers, 3 * SECOND);
+    assert_int_equal(size_of(peers, 0), TW_DATAGRAM_BASE);
+    assert_int_equal(peers->ends[0].probes + peers->ends[1].probes, 0);
+    peers_destroy(peers);
+    struct peers_options options = {.datagram_max = 1300};
+    peers = peers_create(&profile, 4, &options);
+    peers_run(peers, 3 * SECOND);
+    assert_int_equal(size_of(peers, 0), 1300);
+    peers_destroy(peers);
+}
+
+/* A tunnel comes up in the middle of a large message: back to 1,200, and nothing is lost for good.
+ */
+static void test_a_black_hole(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        struct peers *peers = make(0, 10000, seed);
+        peers_run(peers, 3 * SECOND);
+        PEERS_CHECK(peers, size_of(peers, PEERS_SERVER) == 1440);
+        struct impair_profile tunnel = path_of(1300, 10000);
+        peers_send(peers, PEERS_SERVER, TW_CHANNEL_BULK, 60000, 0);
+        peers_run(peers, 10 * PEERS_STEP_US);
+        net_set_profile(peers->net, &tunnel);
+        uint64_t since_us = peers->now_us;
+        while (size_of(peers, PEERS_SERVER) != TW_DATAGRAM_BASE) {
+            peers_run(peers, PEERS_STEP_US);
+            PEERS_CHECK(peers, peers->now_us - since_us < 2 * SECOND);
+        }
+        PEERS_CHECK(peers, peers_settle(peers, 5 * SECOND));
+        PEERS_CHECK(peers, peers->ends[PEERS_SERVER].channels[TW_CHANNEL_BULK].received == 1);
+        /* A minute later it looks again, and finds what the tunnel takes. */
+        peers_run(peers, 65 * SECOND);
+        PEERS_CHECK(peers, size_of(peers, PEERS_SERVER) == 1280);
+        peers_destroy(peers);
+    }
+}
+
+/* Large messages in larger packets: fewer of them. */
+static void test_larger_packets_are_fewer(void **state)
+{
+    (void)state;
+    uint64_t packets[2];
+    for (uint32_t i = 0; i < 2; i++) {
+        struct peers *peers = make(i == 0 ? 1200 : 0, 0, 9);
+        peers_run(peers, 5 * SECOND);
+        uint64_t before = peers->ends[PEERS_SERVER].sequence;
+        for (uint32_t k = 0; k < 20; k++) {
+            peers_send(peers, PEERS_SERVER, TW_CHANNEL_BULK, 60000, 0);
+            PEERS_CHECK(peers, peers_settle(peers, 5 * SECOND));
+        }
+        packets[i] = peers->ends[PEERS_SERVER].sequence - before;
+        peers_destroy(peers);
+    }
+    printf("1.2 MB in packets of 1,200 bytes: %llu, of 1,440: %llu\n",
+           (unsigned long long)packets[0], (unsigned long long)packets[1]);
+    assert_true(packets[1] * 100u < packets[0] * 90u);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sizes_are_found),
+        cmocka_unit_test(test_no_more_than_both_ends_take),
+        cmocka_unit_test(test_a_black_hole),
+        cmocka_unit_test(test_larger_packets_are_fewer),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
