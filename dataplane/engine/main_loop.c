@@ -11,6 +11,7 @@
 #include "dataplane/engine/port_watch.h"
 #include "dataplane/engine/stats.h"
 #include "dataplane/engine/telemetry.h"
+#include "dataplane/engine/tick_schedule.h"
 #include "dataplane/gate/mailbox.h"
 #include "dataplane/wire/cookie.h"
 #include "tickwire/assert.h"
@@ -589,6 +590,17 @@ static void arm_second_signal(void)
     pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
 }
 
+/* Ticks are used up soon: whoever starts us again gets a world that begins anew. */
+static bool world_is_over(const struct tw_main_loop *loop)
+{
+    const struct tw_engine *engine = loop->engine;
+    for (uint32_t i = 0; i < engine->topology->shards; i++)
+        if (tw_tick_is_near_the_last(tw_shard_loop_tick(engine->shards[i]),
+                                     engine->config->world.tick_hz))
+            return true;
+    return false;
+}
+
 /* Sleeps up to IDLE_NS; true when a signal to stop arrived. */
 static bool wait_for_work(struct tw_main_loop *loop, int signal_fd)
 {
@@ -679,11 +691,14 @@ bool tw_main_loop_run(struct tw_main_loop *loop)
     TW_ASSERT(signal_fd >= 0);
     do
         tw_main_loop_turn(loop, tw_clock_now_ns());
-    while (!loop->no_port_left && !wait_for_work(loop, signal_fd));
+    while (!loop->no_port_left && !world_is_over(loop) && !wait_for_work(loop, signal_fd));
+    bool over = world_is_over(loop);
     if (loop->no_port_left)
         fputs("tickwire-engine: no port is left; ending\n", stderr);
+    else if (over)
+        fputs("tickwire-engine: the world's ticks are used up; ending\n", stderr);
     close(signal_fd);
     arm_second_signal();
     stop(loop);
-    return !loop->no_port_left;
+    return !loop->no_port_left && !over;
 }

@@ -32,7 +32,7 @@ void tw_main_loop_turn(struct tw_main_loop *loop, uint64_t now_ns);
 
 /* Runs until SIGTERM or SIGINT, tells every client (at most 3 s), joins the lcores, flushes to the
  * control plane, and prints the final line to stdout. A second signal exits at once. False: ended
- * in the same order, since no port is left. */
+ * in the same order, since no port is left, or the world is within a minute of its last tick. */
 bool tw_main_loop_run(struct tw_main_loop *loop);
 
 #endif

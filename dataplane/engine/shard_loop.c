@@ -195,6 +195,8 @@ static void run_tick(struct tw_shard_loop *loop, uint64_t start_ns)
 {
     uint64_t skipped = tw_tick_schedule_catch_up(&loop->schedule, start_ns);
     uint64_t tick = loop->schedule.next;
+    if (tick > TW_TICK_LAST)
+        return;
     /* The shard counts gaps between its ticks; what came before the first one only we know. */
     if (atomic_load_explicit(&loop->tick, memory_order_relaxed) == 0)
         tw_counter_add(&loop->config.counters->ticks_skipped, skipped);
@@ -210,6 +212,10 @@ static void run_tick(struct tw_shard_loop *loop, uint64_t start_ns)
 uint64_t tw_shard_loop_turn(struct tw_shard_loop *loop, uint64_t now_ns)
 {
     uint64_t due_ns = tw_tick_schedule_due_ns(&loop->schedule);
+    if (loop->schedule.next > TW_TICK_LAST) {
+        drain_filling(loop); /* the world is over; what still comes is for nobody */
+        return now_ns + TW_SECOND_NS / loop->config.shard.tick_hz;
+    }
     if (now_ns >= due_ns) {
         run_tick(loop, now_ns);
         uint64_t end_ns = tw_clock_now_ns();

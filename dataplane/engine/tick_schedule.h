@@ -9,6 +9,8 @@
 #ifndef TICKWIRE_DATAPLANE_ENGINE_TICK_SCHEDULE_H
 #define TICKWIRE_DATAPLANE_ENGINE_TICK_SCHEDULE_H
 
+#include "tickwire/wire.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -44,6 +46,12 @@ static inline uint64_t tw_tick_at_ns(uint64_t epoch_ns, uint32_t hz, uint64_t no
 static inline uint64_t tw_tick_schedule_due_ns(const struct tw_tick_schedule *schedule)
 {
     return tw_tick_due_ns(schedule->epoch_ns, schedule->hz, schedule->next);
+}
+
+/* True when ticks are used up in less than a minute: time to tell everybody. */
+static inline bool tw_tick_is_near_the_last(uint64_t tick, uint32_t hz)
+{
+    return tick + hz * UINT64_C(60) >= TW_TICK_LAST;
 }
 
 /* Moves on from an overrun of more than TW_TICK_BEHIND_MAX ticks; returns how many it skipped. */

@@ -43,6 +43,8 @@ static_assert(TW_HEADER_SEQUENCE + 8 == TW_HEADER_SIZE, "header layout");
 /* A session closes before a direction seals more. Even if no phase but the first were ever used,
  * AES-256-GCM would be within its limit for packets below 2^11 bytes (RFC 9001, appendix B.1). */
 #define TW_SEALED_MAX (UINT64_C(1) << 28)
+/* Ticks are u32 on the wire and do not wrap: a world ends with this one, 828 days old at 60 Hz. */
+#define TW_TICK_LAST (UINT32_MAX - 1u)
 /* Packets of one phase in one direction, before the server starts the next one: a sixteenth of that
  * limit; an attacker's advantage grows with the square of it. */
 #define TW_PHASE_PACKETS_MAX (UINT64_C(1) << 24)

@@ -57,7 +57,7 @@ uint16_t tw_inputs_apply(struct tw_player_inputs *inputs, uint32_t from, uint32_
      * not come in the order of their ticks any more. */
     if (to - from > TW_INPUTS_RING)
         from = to - TW_INPUTS_RING;
-    for (uint32_t tick = from + 1u; tick <= to; tick++) {
+    for (uint32_t tick = from; tick++ != to;) {
         struct tw_waiting_input *place = &inputs->ring[tick % TW_INPUTS_RING];
         /* One for a later tick is there when it was offered after ticks were skipped. */
         if (place->tick == 0 || place->tick > to)

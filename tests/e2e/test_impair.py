@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Real bots play through `tickwire-load impair`, over networks that misbehave."""
+import contextlib
 import json
+import pathlib
 import select
+import tempfile
 
 import scene
-from tools.host import stack
+from tools import shell
+from tools.host import process, stack
 
 CLIENTS = 8
 RELAY_PORT = 41000
@@ -74,3 +78,26 @@ def test_relay_takes_no_more_clients_than_it_may(options):
         scene.expect_equal("bots' exit status, one of them not connected", status, 1)
         scene.expect_equal("clients of the relay", report["clients"], 2)
         scene.expect(report["clients_refused"] > 0, f"nobody was refused: {report}")
+
+
+def test_relay_and_echo_speak_both_families(options):
+    """No engine: the loopback of this machine."""
+    load = pathlib.Path(options.build) / stack.EXECUTABLES["load"]
+    with tempfile.TemporaryDirectory(prefix="tickwire-") as directory, \
+            contextlib.ExitStack() as ended:
+        def spawn(name, *words):
+            log = pathlib.Path(directory) / name
+            child = process.Process([load, *words], log)
+            ended.callback(child.stop)
+            scene.wait_for(name, lambda: "ready" in child.log())
+
+        spawn("echo", "latency", "--serve", f"[::1]:{RELAY_PORT + 1}")
+        spawn("relay", "impair", "--listen", f"[::]:{RELAY_PORT}", "--to",
+              f"[::1]:{RELAY_PORT + 1}", "--up", "latency=15ms", "--down", "latency=25ms,every=10")
+        for address in ("127.0.0.1", "[::1]"):
+            output = shell.check([load, "latency", "--echo", f"{address}:{RELAY_PORT}", "--count",
+                                  30, "--every", 1000], timeout_s=30)
+            found = json.loads(output)
+            scene.expect(found["min_us"] >= 40000 and found["p50_us"] < 60000,
+                         f"40 ms were asked for: {found}")
+            scene.expect_equal(f"one in ten lost: {found}", found["lost"], 3)

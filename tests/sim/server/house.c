@@ -174,6 +174,12 @@ void sim_house_link(struct sim_house *house, bool linked)
     command_all(house, &state);
 }
 
+void sim_house_close_all(struct sim_house *house)
+{
+    struct tw_worker_command close = {.type = TW_COMMAND_CLOSE_ALL, .reason = TW_CLOSE_SHUTDOWN};
+    command_all(house, &close);
+}
+
 void sim_house_kick(struct sim_house *house, uint32_t connection_id, enum tw_close_reason reason)
 {
     uint32_t worker = tw_connection_worker(connection_id);

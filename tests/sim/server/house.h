@@ -55,6 +55,8 @@ void sim_house_close(struct sim_house *house);
 void sim_house_turn(struct sim_house *house, uint64_t now_us);
 /* The control plane goes away, or is back. */
 void sim_house_link(struct sim_house *house, bool linked);
+/* Everybody is told that the server stops, as when its world is over. */
+void sim_house_close_all(struct sim_house *house);
 void sim_house_kick(struct sim_house *house, uint32_t connection_id, enum tw_close_reason reason);
 /* A connect token of its own for an account. */
 void sim_house_token(struct sim_house *house, uint64_t account, uint64_t now_us,

@@ -23,7 +23,8 @@ static void expect_play(struct whole *whole)
     }
 }
 
-/* 828 days old, and ten seconds from its end: joining, playing, talking, roaming are as ever. */
+/* 828 days old, and seconds from its end: joining, playing and talking are as ever. Then it ends.
+ */
 static void last_ticks_of_a_world(const char *name, uint64_t seed)
 {
     struct whole_options options = {.clients = CLIENTS,
@@ -43,6 +44,15 @@ static void last_ticks_of_a_world(const char *name, uint64_t seed)
     uint64_t skipped =
         tw_counter_get(&whole->server.shard_counters->inputs[TW_SHARD_INPUT_SKIPPED]);
     WHOLE_CHECK(whole, skipped * 50u < sim_players_inputs(&whole->players));
+    /* An engine ends a minute before; even one that did not would only stand still. */
+    whole_run(whole, 20 * WHOLE_SECOND);
+    WHOLE_CHECK(whole, tw_shard_loop_tick(whole->server.shard) == TW_TICK_LAST);
+    sim_house_close_all(&whole->server.house);
+    whole_run(whole, 2 * WHOLE_SECOND);
+    for (uint32_t i = 0; i < CLIENTS; i++) {
+        const struct sim_player *player = &whole->players.players[i];
+        WHOLE_CHECK(whole, player->closed_by[TW_CLOSE_SHUTDOWN] == 1 && player->desyncs == 0);
+    }
     whole_destroy(whole);
 }
 

@@ -81,6 +81,14 @@ static void test_before_the_epoch_nothing_is_due(void **state)
     assert_true(tw_tick_schedule_due_ns(&schedule) > SECOND_NS);
 }
 
+static void test_the_end_is_seen_a_minute_ahead(void **state)
+{
+    (void)state;
+    assert_false(tw_tick_is_near_the_last(TW_TICK_LAST - 3601u, 60));
+    assert_true(tw_tick_is_near_the_last(TW_TICK_LAST - 3600u, 60));
+    assert_true(tw_tick_is_near_the_last(TW_TICK_LAST, 60));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -89,6 +97,7 @@ int main(void)
         cmocka_unit_test(test_late_ticks_are_made_up),
         cmocka_unit_test(test_a_long_stall_is_skipped),
         cmocka_unit_test(test_before_the_epoch_nothing_is_due),
+        cmocka_unit_test(test_the_end_is_seen_a_minute_ahead),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 #include "dataplane/engine/clock.h"
 #include "dataplane/engine/shard_config.h"
 #include "dataplane/engine/shard_loop.h"
+#include "dataplane/engine/tick_schedule.h"
 #include "tickwire/shard.h"
 
 #include <pthread.h>
@@ -176,6 +177,18 @@ static void test_stall_is_counted_and_bounded(void **state)
     assert_int_equal(tw_counter_get(&counters.ticks_late), late + 2);
 }
 
+/* 828 days later: the last tick runs, and none after it, whatever the clock says. */
+static void test_a_world_ends_with_its_last_tick(void **state)
+{
+    (void)state;
+    for (uint64_t tick = TW_TICK_LAST - 3u; tick <= UINT64_C(5) + TW_TICK_LAST; tick++) {
+        uint64_t now_ns = tw_tick_due_ns(config.epoch_ns, 60, tick);
+        assert_true(tw_shard_loop_turn(loop, now_ns) > now_ns);
+        assert_int_equal(tw_shard_loop_tick(loop), tick < TW_TICK_LAST ? tick : TW_TICK_LAST);
+    }
+    assert_int_equal(tw_counter_get(&counters.ticks), 4);
+}
+
 /* A start so slow that ticks were due before the loop ran: they are accounted for, too. */
 static void test_ticks_before_the_first_are_counted(void **state)
 {
@@ -315,6 +328,7 @@ int main(void)
         TEST(test_ticks_follow_the_schedule),
         TEST(test_stall_is_counted_and_bounded),
         TEST(test_ticks_before_the_first_are_counted),
+        TEST(test_a_world_ends_with_its_last_tick),
         TEST(test_every_player_gets_snapshots_and_buffers_come_back),
         TEST(test_worker_that_takes_nothing_costs_no_buffer),
         TEST(test_no_buffer_is_lost_in_a_long_run),
