@@ -29,7 +29,7 @@ local function add(name, kind, text, ...)
 end
 
 local names = {"inputs", "snapshot ack", "ping", "pong", "close", "ack", "snapshot", "challenge",
-    "response", "rename", "messages", "arrivals"}
+    "response", "rename", "messages", "arrivals", "check"}
 add("frame", ProtoField.none, "Frame")
 add("frame.type", u8, "Type", DEC, names)
 add("frame.length", u16, "Length", DEC)
@@ -66,6 +66,13 @@ add("snapshot.flags", u8, "Flags", HEX)
 add("snapshot.flags.self", ProtoField.bool, "Self", 8, nil, 0x01)
 add("snapshot.flags.hash", ProtoField.bool, "View hash", 8, nil, 0x02)
 add("snapshot.flags.incomplete", ProtoField.bool, "Something was left out", 8, nil, 0x04)
+add("snapshot.flags.check", ProtoField.bool, "Check", 8, nil, 0x08)
+add("snapshot.flags.baseline", ProtoField.bool, "Baseline", 8, nil, 0x10)
+add("check.snapshot", u32, "Snapshot", DEC)
+add("check.bits", u8, "Bits", DEC)
+add("check.class", u8, "Class", DEC)
+add("check.sum", u32, "Sum", HEX)
+add("snapshot.baseline", u32, "Forget all before snapshot", DEC)
 add("snapshot.hash", u64, "View hash", HEX)
 add("snapshot.self", ProtoField.none, "Self")
 add("snapshot.exits", u8, "Exits", DEC)
@@ -224,6 +231,18 @@ local function arrivals(c, tree)
     need(count > 0 and c:field(tree, "arrivals.late", 1) <= count, "counts out of range")
 end
 
+-- Of a class of entities, or of all.
+local function class_sum(c, tree)
+    local bits = c:field(tree, "check.bits", 1)
+    need(bits <= 8 and c:field(tree, "check.class", 1) < 2 ^ bits, "no such class")
+    c:field(tree, "check.sum", 4)
+end
+
+local function check(c, tree)
+    need(c:field(tree, "check.snapshot", 4) > 0, "reports snapshot 0")
+    class_sum(c, tree)
+end
+
 -- ---- messages ----------------------------------------------------------------------------------
 
 local function message(c, tree, seen)
@@ -346,12 +365,19 @@ local function snapshot(c, tree)
     c:field(tree, "snapshot.last_input", 4)
     local at = c.at
     local flags = c:field(tree, "snapshot.flags", 1)
-    need(flags < 6, "unknown flags, or a hash of an incomplete view")
-    for _, name in ipairs {"self", "hash", "incomplete"} do
+    local function has(bit) return math.floor(flags / bit) % 2 == 1 end
+    need(flags < 32, "unknown flags")
+    need(not (has(2) and (has(4) or has(8))), "a hash of an incomplete view, or beside a check")
+    for _, name in ipairs {"self", "hash", "incomplete", "check", "baseline"} do
         tree:add(f["snapshot.flags." .. name], c.tvb(at, 1))
     end
-    if flags % 2 == 1 then own_state(c, tree) end
-    if math.floor(flags / 2) % 2 == 1 then c:field(tree, "snapshot.hash", 8) end
+    if has(1) then own_state(c, tree) end
+    if has(2) then c:field(tree, "snapshot.hash", 8) end
+    if has(8) then class_sum(c, tree) end
+    if has(16) then
+        local first = c:field(tree, "snapshot.baseline", 4)
+        need(first >= 1 and first <= number, "a baseline that is not begun")
+    end
     for _ = 1, c:field(tree, "snapshot.exits", 1) do handle(c, tree, "entity.exit") end
     list(c, tree, c:field(tree, "snapshot.enters", 1), "Enter", function(one)
         handle(c, one, "entity.handle")
@@ -373,7 +399,7 @@ end
 local known = {
     {"c", inputs}, {"c", snapshot_ack}, {"c", ping}, {"s", pong}, {"cs", close}, {"cs", ack},
     {"s", snapshot}, {"s", challenge}, {"c", response}, {"s", rename}, {"cs", messages},
-    {"s", arrivals}}
+    {"s", arrivals}, {"c", check}}
 
 local function one_frame(c, tree, direction, told)
     local start = c.at

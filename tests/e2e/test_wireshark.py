@@ -44,7 +44,8 @@ def _vector_packets(vectors):
     result += [(vectors[f"{who} packet of phase 1"], who == "client")
                for who in ("client", "server")]
     plaintexts = [text for name, text in sorted(vectors.items()) if name.endswith(" plaintext")]
-    plaintexts.append(protocol.frame(protocol.SNAPSHOT, vectors["snapshot body"]))
+    plaintexts += [protocol.frame(protocol.SNAPSHOT, vectors[name])
+                   for name in ("snapshot body", "baseline body")]
     number = 70000
     for plaintext in plaintexts:
         number += 1
@@ -98,11 +99,12 @@ def test_dissector_reads_every_test_vector(_options):
         values = {name: sum((row[name] for row in dissector.read(capture, log, told)), [])
                   for name in told}
         scene.expect_equal("values", values, {
-            "tickwire.welcome.tick": ["1000"], "tickwire.snapshot.tick": ["1008"],
-            "tickwire.cold.health": ["90", "50", "40"],
+            "tickwire.welcome.tick": ["1000"], "tickwire.snapshot.tick": ["1008", "1011"],
+            "tickwire.cold.health": ["90", "50", "40", "40"],
             "tickwire.message.data": [b"abcde".hex(), bytes(range(128)).hex()],
             "tickwire.refused.reason": ["8"],
-            "tickwire.entity.handle": ["0x02000005", "0x02000005", "0x01000009"]})
+            "tickwire.entity.handle": ["0x02000005", "0x02000005", "0x01000009",
+                                       "0x01000009"]})
         _expect_late_capture(directory, keys, log)
         # Nothing opens under a key that is wrong, and it says so.
         wrong = keys.client_to_server[:-1] + bytes([keys.client_to_server[-1] ^ 1])
@@ -220,7 +222,8 @@ def test_dissector_survives_nonsense(_options):
                          vectors["dh ephemeral static"], vectors["psk"])
     sealer = protocol.PacketKey(keys.server_to_client, 1)
     whole = [text for name, text in sorted(vectors.items()) if name.endswith(" plaintext")]
-    whole.append(protocol.frame(protocol.SNAPSHOT, vectors["snapshot body"]))
+    whole += [protocol.frame(protocol.SNAPSHOT, vectors[name])
+              for name in ("snapshot body", "baseline body")]
     frames = []
     for number in range(1, 601):
         plaintext = bytearray(random.choice(whole))
