@@ -29,7 +29,8 @@ local function add(name, kind, text, ...)
 end
 
 local names = {"inputs", "snapshot ack", "ping", "pong", "close", "ack", "snapshot", "challenge",
-    "response", "rename", "messages", "arrivals", "check"}
+    "response", "rename", "messages", "arrivals", "check",
+    "padding"}
 add("frame", ProtoField.none, "Frame")
 add("frame.type", u8, "Type", DEC, names)
 add("frame.length", u16, "Length", DEC)
@@ -72,6 +73,7 @@ add("check.snapshot", u32, "Snapshot", DEC)
 add("check.bits", u8, "Bits", DEC)
 add("check.class", u8, "Class", DEC)
 add("check.sum", u32, "Sum", HEX)
+add("frame.padding", bytes, "Padding")
 add("snapshot.baseline", u32, "Forget all before snapshot", DEC)
 add("snapshot.hash", u64, "View hash", HEX)
 add("snapshot.self", ProtoField.none, "Self")
@@ -243,6 +245,10 @@ local function check(c, tree)
     class_sum(c, tree)
 end
 
+local function padding(c, tree)
+    if c:left() > 0 then tree:add(f["frame.padding"], c:take(c:left(), "padding")) end
+end
+
 -- ---- messages ----------------------------------------------------------------------------------
 
 local function message(c, tree, seen)
@@ -399,7 +405,7 @@ end
 local known = {
     {"c", inputs}, {"c", snapshot_ack}, {"c", ping}, {"s", pong}, {"cs", close}, {"cs", ack},
     {"s", snapshot}, {"s", challenge}, {"c", response}, {"s", rename}, {"cs", messages},
-    {"s", arrivals}, {"c", check}}
+    {"s", arrivals}, {"c", check}, {"cs", padding}}
 
 local function one_frame(c, tree, direction, told)
     local start = c.at
