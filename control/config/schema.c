@@ -174,6 +174,13 @@ const struct tw_schema_key tw_schema_keys[] = {
            "handshakes under way on each worker"),
     NUMBER(limits, malformed_max, 1, 1000000, "16", "packets",
            "authenticated malformed packets before a session is closed"),
+    /* One message of the largest size must fit; its pool's indexes have 16 bits. */
+    NUMBER(limits, messages_per_s, 1, 10000, "60", "messages/s",
+           "taken from one session; what comes faster waits at the client"),
+    NUMBER(limits, message_backlog_kb, 64, 8192, "192", "KB",
+           "messages that wait for one session; more closes it (reason 10)"),
+    NUMBER(limits, message_memory_kb, 512, 65535, "8192", "KB",
+           "of each worker for messages, in and out; a quarter is never used for those going out"),
     /* An hour bounds what a key that leaked tells. Fewer packets than 64 would start phases faster
      * than some clients' round trips. */
     NUMBER(limits, rekey_s, 10, 3600, "600", "s", "a session's keys are changed after so long"),

@@ -33,35 +33,46 @@ static size_t aligned(size_t size)
     return (size + ALIGNMENT - 1u) / ALIGNMENT * ALIGNMENT;
 }
 
-static uint32_t channels_for(uint32_t sessions)
+static uint32_t blocks_for(const struct tw_config_limits *limits)
 {
-    return sessions < TW_TALK_CHANNELS ? sessions : TW_TALK_CHANNELS;
+    return limits->message_memory_kb * 1024u / TW_BLOCK_BYTES;
 }
 
-size_t tw_talk_footprint(uint32_t sessions)
+/* Sessions with messages under way at the same moment: each holds a block, too, so blocks run out
+ * first. When none is left, what comes is not acknowledged and comes again, and who was to get
+ * something is closed as behind. */
+static uint32_t channels_for(uint32_t sessions, const struct tw_config_limits *limits)
 {
-    return aligned(tw_block_pool_footprint(TW_TALK_BLOCKS)) +
-           aligned(tw_channels_pool_footprint(channels_for(sessions))) +
+    return sessions < blocks_for(limits) ? sessions : blocks_for(limits);
+}
+
+size_t tw_talk_footprint(uint32_t sessions, const struct tw_config_limits *limits)
+{
+    return aligned(tw_block_pool_footprint(blocks_for(limits))) +
+           aligned(tw_channels_pool_footprint(channels_for(sessions, limits))) +
            aligned(sessions * sizeof(struct tw_transport)) +
            aligned(sessions * sizeof(struct tw_talk_session)) +
            aligned(sessions * sizeof(uint32_t));
 }
 
-void tw_talk_init(struct tw_talk *talk, void *memory, uint32_t sessions)
+void tw_talk_init(struct tw_talk *talk, void *memory, uint32_t sessions,
+                  const struct tw_config_limits *limits)
 {
     uint8_t *at = memory;
-    tw_block_pool_init(&talk->pool, at, TW_TALK_BLOCKS);
-    at += aligned(tw_block_pool_footprint(TW_TALK_BLOCKS));
+    tw_block_pool_init(&talk->pool, at, blocks_for(limits));
+    at += aligned(tw_block_pool_footprint(blocks_for(limits)));
     struct tw_channels_config channels = {.blocks = &talk->pool,
-                                          .send_blocks_max = TW_TALK_SEND_BLOCKS};
-    tw_channels_pool_init(&talk->channels, &channels, at, channels_for(sessions));
-    at += aligned(tw_channels_pool_footprint(channels_for(sessions)));
+                                          .send_blocks_max =
+                                              limits->message_backlog_kb * 1024u / TW_BLOCK_BYTES};
+    tw_channels_pool_init(&talk->channels, &channels, at, channels_for(sessions, limits));
+    at += aligned(tw_channels_pool_footprint(channels_for(sessions, limits)));
     talk->transports = (void *)at;
     at += aligned(sessions * sizeof(struct tw_transport));
     talk->sessions = (void *)at;
     at += aligned(sessions * sizeof(struct tw_talk_session));
     talk->busy = (void *)at;
-    talk->message_rate = tw_budget_rate_make(TW_TALK_MESSAGES_PER_S, TW_TALK_MESSAGES_BURST);
+    talk->message_rate = tw_budget_rate_make(limits->messages_per_s, TW_TALK_MESSAGES_BURST);
+    talk->message_wait_us = 1000000u / limits->messages_per_s;
 }
 
 uint32_t tw_talk_datagram_max(const struct tw_worker *worker, const struct tw_path_end *end)
@@ -357,7 +368,7 @@ static bool serve(struct tw_worker *worker, uint32_t slot)
     uint64_t look_us = now_us(worker) + LOOK_US;
     /* What waits for its budget waits for a fraction of it. */
     if (tw_transport_peek(transport) != NULL)
-        look_us = now_us(worker) + 1000000u / TW_TALK_MESSAGES_PER_S;
+        look_us = now_us(worker) + worker->talk.message_wait_us;
     session->due_us = due_us < look_us ? due_us : look_us;
     if (!left && session->due_us < now_us(worker) + UNSENT_US)
         session->due_us = now_us(worker) + UNSENT_US;

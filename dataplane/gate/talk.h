@@ -18,6 +18,7 @@
 #include "dataplane/gate/budget.h"
 #include "dataplane/gate/path.h"
 #include "dataplane/wire/transport.h"
+#include "tickwire/config.h"
 #include "tickwire/ids.h"
 #include "tickwire/prefetch.h"
 #include "tickwire/shard.h"
@@ -25,17 +26,7 @@
 struct tw_worker;
 struct tw_client_frames;
 
-/* Blocks of a worker: 11 MB. A thousand sessions with a few small messages each, or 64 with large
- * ones both ways. */
-#define TW_TALK_BLOCKS 8192u
-/* Sessions with messages under way at the same moment: each holds a block, too, so blocks run out
- * first. 46 MB, less for fewer sessions. When none is left, what comes is not acknowledged and
- * comes again, and who was to get something is closed as behind. */
-#define TW_TALK_CHANNELS TW_TALK_BLOCKS
-/* Messages of one session that wait to be sent: two of the largest and a window of small ones. */
-#define TW_TALK_SEND_BLOCKS 192u
-/* Messages a session may bring: five commands a tick of 60 Hz are no game; a burst of a window. */
-#define TW_TALK_MESSAGES_PER_S 60u
+/* Messages a session may bring at once: a window of them. */
 #define TW_TALK_MESSAGES_BURST 64u
 /* Messages at shards at once; as many cells as a returned ring has, of which one stays free. */
 #define TW_TALK_LENT_MAX 255u
@@ -64,6 +55,7 @@ struct tw_talk {
     uint32_t busy_next; /* where the walk of the next turn begins */
     uint32_t lent;      /* messages at shards */
     struct tw_budget_rate message_rate;
+    uint32_t message_wait_us; /* until the budget has one more */
     struct tw_talk_assembly assemblies[TW_SHARDS_MAX];
 };
 
@@ -71,8 +63,9 @@ struct tw_talk {
 uint32_t tw_talk_datagram_max(const struct tw_worker *worker, const struct tw_path_end *end);
 
 /* Bytes of zeroed, 64-aligned memory. */
-size_t tw_talk_footprint(uint32_t sessions);
-void tw_talk_init(struct tw_talk *talk, void *memory, uint32_t sessions);
+size_t tw_talk_footprint(uint32_t sessions, const struct tw_config_limits *limits);
+void tw_talk_init(struct tw_talk *talk, void *memory, uint32_t sessions,
+                  const struct tw_config_limits *limits);
 
 void tw_talk_begin(struct tw_worker *worker, uint32_t slot);
 void tw_talk_end(struct tw_worker *worker, uint32_t slot);

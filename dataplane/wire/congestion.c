@@ -26,6 +26,7 @@
 /* What may leave at once: a timer of 1 ms is never late by more than a few. */
 #define BURST_US        4000u
 #define BURST_MIN_BYTES (2u * TW_DATAGRAM_BASE)
+#define BURST_MAX_BYTES (8u * TW_DATAGRAM_BASE) /* what one ack lets go at least */
 #define PACE_MIN_BYTES  (10u * TW_DATAGRAM_BASE)
 
 void tw_congestion_init(struct tw_congestion *congestion, uint64_t now_us)
@@ -266,6 +267,8 @@ bool tw_congestion_may_send(struct tw_congestion *congestion, uint64_t now_us)
         int64_t burst = (int64_t)(pace * BURST_US / SECOND_US);
         if (burst < (int64_t)BURST_MIN_BYTES)
             burst = (int64_t)BURST_MIN_BYTES;
+        if (burst > (int64_t)BURST_MAX_BYTES)
+            burst = (int64_t)BURST_MAX_BYTES;
         congestion->tokens_bytes += (int64_t)earned;
         if (congestion->tokens_bytes > burst)
             congestion->tokens_bytes = burst;

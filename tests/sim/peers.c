@@ -226,6 +226,8 @@ static void step_end(struct peers *peers, uint32_t which)
             break;
         /* Whoever says it wants a packet must have something for it. */
         PEERS_CHECK(peers, send_packet(peers, which, 0));
+        if (i + 1u > end->burst_max)
+            end->burst_max = i + 1u;
     }
 }
 

@@ -46,7 +46,8 @@ struct peers_end {
     uint64_t tick_at_us[PEERS_PACKETS];    /* when each left, by packet number; 0: no tick */
     struct peers_channel channels[TW_CHANNEL_COUNT]; /* sent by this end */
     uint64_t no_room, refused;
-    uint32_t probes; /* of the path's size */
+    uint32_t probes;    /* of the path's size */
+    uint32_t burst_max; /* packets of messages in one step */
 };
 
 struct peers {

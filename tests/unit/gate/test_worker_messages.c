@@ -116,7 +116,7 @@ static void messages_are_lent_and_come_back(void **state)
         assert_int_equal(talk()->lent, 2 - i);
         give_back(record.message.message);
     }
-    assert_int_equal(talk()->pool.free_count, TW_TALK_BLOCKS);
+    assert_int_equal(talk()->pool.free_count, rig.config.limits.message_memory_kb);
     assert_int_equal(tw_counter_get(&rig.counters[0]->messages_in), 2);
     /* The client is told within the ack's delay. */
     rig_turn(&rig, 20 * RIG_MS);
@@ -166,7 +166,7 @@ static void a_shards_message_reaches_the_client_and_is_sent_again(void **state)
     uint64_t last =
         rig.worker[0]->sessions.bodies[tw_connection_slot(client.id)].send_sequence - 1u;
     send_ack(last, (UINT64_C(1) << (last - 1u)) - 1u); /* all */
-    assert_int_equal(talk()->pool.free_count, TW_TALK_BLOCKS);
+    assert_int_equal(talk()->pool.free_count, rig.config.limits.message_memory_kb);
     assert_int_equal(tw_counter_get(&rig.counters[0]->messages_out), 1);
     stop();
 }
@@ -222,7 +222,7 @@ static void whoever_takes_nothing_is_closed(void **state)
 {
     (void)state;
     start();
-    for (uint32_t i = 0; i <= TW_TALK_SEND_BLOCKS && client.closes == 0; i++) {
+    for (uint32_t i = 0; i <= rig.config.limits.message_backlog_kb && client.closes == 0; i++) {
         give_part(500, 0);
         rig_client_send_ping(&rig, &client, i);
         rig_turn(&rig, RIG_MS);

@@ -80,7 +80,10 @@ void rig_make(struct rig *rig, uint32_t workers)
                                                .arp_pps = 10,
                                                .icmp_pps = 10,
                                                .pending_max = 16,
-                                               .malformed_max = 3};
+                                               .malformed_max = 3,
+                                               .messages_per_s = 60,
+                                               .message_backlog_kb = 192,
+                                               .message_memory_kb = 8192};
     config->life = (struct tw_config_life){
         .degraded_ms = 1000, .pause_ms = 3000, .park_ms = 6000, .grace_ms = 10000};
     config->world.id = 1;
