@@ -197,3 +197,16 @@ def test_hostile_ipv6_packets(options):
         player.leave()
         wire.sink6.close()
         wire.close()
+
+
+def test_ipv6_checksums_are_left_to_a_tap_port(options):
+    """AF_XDP finishes none: there the worker's own are on the wire."""
+    with scene.start(options, port="dual_tap", huge=False) as host:
+        scene.expect("tx_checksum" in host.stats()["ports"][0]["features"], "TAP makes none")
+        player = scene.Player(host, host.token("six"), address=1).join(1.0)
+        scene.expect(player.session.view.last_input > 0, "no input was applied")
+        player.leave()
+        counters = host.port.bots.kernel_counters6()
+        scene.expect_equal("wrong checksums", counters["Udp6InCsumErrors"], 0)
+        scene.expect_equal("datagrams", counters["Udp6InDatagrams"], player.endpoint.received)
+        scene.expect_ledger(host.settled_stats())

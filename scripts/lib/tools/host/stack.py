@@ -11,12 +11,12 @@ import time
 from .. import shell
 from . import port as port_module
 from .bots import Bots
-from .dual_port import DualPort
+from .dual_port import DualPort, DualTapPort
 from .hugepages import Hugepages
 from .process import Process, wait_until
 
 UDP_PORT = 40000
-PORTS = {**port_module.PORTS, "dual": DualPort}
+PORTS = {**port_module.PORTS, "dual": DualPort, "dual_tap": DualTapPort}
 MEMORY_MB = 256
 EXECUTABLES = {"engine": "dataplane/engine/tickwire-engine", "control": "control/tickwire-control",
                "cli": "control/tickwire", "load": "tests/load/tickwire-load"}
