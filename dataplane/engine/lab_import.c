@@ -137,6 +137,9 @@ static void check_session(struct tw_lab_import *import, const struct tw_lab_sess
     else if (tw_connection_slot(id) >= import->config.sessions_max)
         refuse(import, "record %u (connection %08x): names slot %u, engine.sessions_max is %u",
                number, id, tw_connection_slot(id), import->config.sessions_max);
+    else if (session->port >= import->config.ports)
+        refuse(import, "record %u (connection %08x): comes by port %u of %u", number, id,
+               session->port + 1u, import->config.ports);
     else if (session->world != import->config.world)
         refuse(import, "record %u (connection %08x): world %u is not here, world.id is %u", number,
                id, session->world, import->config.world);
@@ -228,6 +231,7 @@ static void write_install(const struct tw_lab_import *import, struct tw_lab_inst
         .number = import->next,
         .world = session->world,
         .suite = session->suite,
+        .interface = session->port,
         .account = session->account,
         .first_sequence = session->first_sequence,
         .address = session->address,

@@ -23,6 +23,7 @@ struct tw_lab_import;
 
 struct tw_lab_import_config {
     bool lab;              /* engine.lab; without it everything is refused */
+    uint32_t ports;        /* at least 1 */
     uint32_t workers;      /* at least 1 */
     uint32_t sessions_max; /* per worker */
     uint32_t world;        /* the one this engine has */

@@ -501,6 +501,7 @@ static bool create_lab(struct tw_main_loop *loop)
     const struct tw_config *config = loop->engine->config;
     const struct tw_lab_import_config wanted = {
         .lab = config->engine.lab == TW_LAB_MODE_ON,
+        .ports = loop->engine->topology->ports,
         .workers = loop->workers,
         .sessions_max = config->engine.sessions_max,
         .world = config->world.id,

@@ -35,7 +35,9 @@ void tw_lab_install(struct tw_worker *worker, const struct tw_lab_install *insta
     uint32_t slot = tw_connection_slot(install->connection_id);
     struct tw_session *session = &worker->sessions.hot[slot];
     struct tw_session_body *body = &worker->sessions.bodies[slot];
+    TW_ASSERT(install->interface < worker->interface_count);
     session->address = install->address;
+    session->interface = install->interface;
     session->shard = (uint8_t)(install->world % worker->config.shards);
     session->handshake = TW_PENDING_NONE;
     tw_replay_init(&body->replay);

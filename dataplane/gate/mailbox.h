@@ -64,6 +64,7 @@ struct tw_lab_install {
     uint32_t number; /* in the file */
     uint32_t world;
     uint8_t suite;
+    uint8_t interface;
     uint64_t account;
     uint64_t first_sequence;
     struct tw_address address;

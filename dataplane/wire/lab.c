@@ -85,6 +85,7 @@ void tw_lab_session_write(uint8_t out[TW_LAB_RECORD_SIZE], const struct tw_lab_s
     tw_store_u32(out + TW_LAB_RECORD_INDEX, session->index);
     tw_store_u32(out + TW_LAB_RECORD_WORLD, session->world);
     out[TW_LAB_RECORD_SUITE] = session->suite;
+    out[TW_LAB_RECORD_PORT] = session->port;
     tw_store_u64(out + TW_LAB_RECORD_ACCOUNT, session->account);
     memcpy(out + TW_LAB_RECORD_ADDRESS, session->address.ip, sizeof(session->address.ip));
     tw_store_u16(out + TW_LAB_RECORD_ADDRESS + 16u, session->address.port);
@@ -123,8 +124,9 @@ static bool session_in_range(const struct tw_lab_session *session)
 {
     bool one_suite =
         session->suite == TW_SUITE_CHACHA20_POLY1305 || session->suite == TW_SUITE_AES256_GCM;
-    return one_suite && tw_connection_generation(session->connection_id) != 0 &&
-           session->world != 0 && session->account != 0 && session->address.port != 0 &&
+    return one_suite && session->port < TW_PORTS_MAX &&
+           tw_connection_generation(session->connection_id) != 0 && session->world != 0 &&
+           session->account != 0 && session->address.port != 0 &&
            !all_zero(session->address.ip, sizeof(session->address.ip)) &&
            session->first_sequence >= TW_SEQUENCE_FIRST &&
            session->first_sequence <= TW_SEALED_MAX &&
@@ -142,13 +144,14 @@ enum tw_lab_result tw_lab_session_read(struct tw_lab_session *session,
         .index = tw_load_u32(record + TW_LAB_RECORD_INDEX),
         .world = tw_load_u32(record + TW_LAB_RECORD_WORLD),
         .suite = record[TW_LAB_RECORD_SUITE],
+        .port = record[TW_LAB_RECORD_PORT],
         .account = tw_load_u64(record + TW_LAB_RECORD_ACCOUNT),
         .address = {.port = tw_load_u16(record + TW_LAB_RECORD_ADDRESS + 16u)},
         .first_sequence = tw_load_u64(record + TW_LAB_RECORD_FIRST_SEQUENCE),
         .packets = tw_load_u32(record + TW_LAB_RECORD_PACKETS),
     };
     memcpy(session->address.ip, record + TW_LAB_RECORD_ADDRESS, sizeof(session->address.ip));
-    if (!session_in_range(session) || !all_zero(record + TW_LAB_RECORD_RESERVED, 3) ||
+    if (!session_in_range(session) || !all_zero(record + TW_LAB_RECORD_RESERVED, 2) ||
         !all_zero(record + TW_LAB_RECORD_RESERVED_2, 6))
         return TW_LAB_RANGE;
     return TW_LAB_OK;

@@ -16,6 +16,7 @@
 
 #include "dataplane/wire/crc32c.h"
 #include "tickwire/address.h"
+#include "tickwire/config.h"
 #include "tickwire/ids.h"
 #include "tickwire/wire.h"
 
@@ -57,7 +58,8 @@ static_assert(TW_LAB_IN_CRC + TW_CRC_SIZE == TW_LAB_HEADER_SIZE, "header layout"
 #define TW_LAB_RECORD_INDEX          4u  /* u32, into the key derivation */
 #define TW_LAB_RECORD_WORLD          8u  /* u32, not 0 */
 #define TW_LAB_RECORD_SUITE          12u /* u8, exactly one enum tw_suite */
-#define TW_LAB_RECORD_RESERVED       13u /* 3 bytes, 0 */
+#define TW_LAB_RECORD_PORT           13u /* u8, of the engine's, from 0 */
+#define TW_LAB_RECORD_RESERVED       14u /* 2 bytes, 0 */
 #define TW_LAB_RECORD_ACCOUNT        16u /* u64, not 0 */
 #define TW_LAB_RECORD_ADDRESS        24u /* 16 bytes IPv6 or v4-mapped, u16 port, not 0 */
 #define TW_LAB_RECORD_RESERVED_2     42u /* 6 bytes, 0 */
@@ -78,6 +80,7 @@ struct tw_lab_session {
     uint32_t index;
     uint32_t world;
     uint8_t suite;
+    uint8_t port; /* by which its packets come */
     uint64_t account;
     struct tw_address address;
     uint64_t first_sequence;

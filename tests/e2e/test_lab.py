@@ -3,6 +3,7 @@
 net_pcap. Every count is exact: what the replay sent is what the engine took, packet by packet.
 
 TICKWIRE_CAPTURE=FILE.pcap replays that capture, too; any capture of Ethernet frames will do."""
+import concurrent.futures
 import hashlib
 import json
 import os
@@ -23,8 +24,8 @@ COPIES = test_hostile.COPIES
 PATIENT = {"limits.session_pps": 100000, **scene.PATIENT}
 
 
-def start_lab(options, **settings):
-    return scene.start(options, port="memif", huge=False,
+def start_lab(options, port="memif", **settings):
+    return scene.start(options, port=port, huge=False,
                        settings={"engine.lab": "true", **PATIENT, **settings})
 
 
@@ -38,19 +39,19 @@ def capture_of(host, name, *words, clients=CLIENTS, seed=7):
     return capture, sessions, json.loads(output)["frames"]
 
 
-def replay(host, capture, *words):
+def replay(host, capture, *words, device=None):
     """The report of a replay that went well."""
     command = [host.executable("load"), "replay", "--capture", capture, "--device",
-               host.port.other_end, "--json", "--nap", *words]
+               device or host.port.other_end, "--json", "--nap", *words]
     status, output = shell.run(command, timeout_s=120)
     scene.expect_equal(f"replay\n{output}\nstatus", status, 0)
     return json.loads(output.strip().splitlines()[-1])
 
 
-def import_sessions(host, sessions, count=CLIENTS):
+def import_sessions(host, sessions, count=CLIENTS, total=None):
     result = host.cli("lab", "import", sessions)
     scene.expect_equal("sessions installed", result["installed"], count)
-    scene.wait_for("they are live", lambda: host.stats()["sessions_live"] == count)
+    scene.wait_for("they are live", lambda: host.stats()["sessions_live"] == (total or count))
 
 
 def _outcomes(host, before):
@@ -98,6 +99,33 @@ def test_replay_keeps_times_and_the_ledger_balances(options):
         after = host.stats()
         scene.expect(after["shard_inputs"]["applied"] > 0, "no input was applied")
         scene.expect_equal("sessions live", after["sessions_live"], CLIENTS)
+
+
+def test_replays_by_two_ports_at_once(options):
+    """Two captures, each with the sessions and the address of its port."""
+    with start_lab(options, port="two_memif") as host:
+        first = capture_of(host, "first")
+        second = capture_of(host, "second", "--port", 2, "--first-slot", CLIENTS,
+                            "--engine-address", host.port.engine_address, "--engine-mac",
+                            "02:74:77:00:00:03", "--client-address", "198.18.1.16", seed=8)
+        import_sessions(host, first[1])
+        import_sessions(host, second[1], total=2 * CLIENTS)
+        before = host.settled_stats()
+        devices = (host.port.other_end, host.port.other_end2)
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            reports = list(pool.map(
+                lambda capture, device: replay(host, capture[0], "--sessions", capture[1],
+                                               device=device), (first, second), devices))
+        moved, _ = _outcomes(host, before)
+        sent = [report["sent"]["packets"] for report in reports]
+        scene.expect_equal("packets sent", sent, [first[2], second[2]])
+        scene.expect_equal("accepted", moved.pop("accepted"), sum(sent))
+        scene.expect_equal("other outcomes", set(moved), {"arp_handled"})
+        for report in reports:
+            scene.expect(report["received"]["pongs"] > 0, f"no pong came back: {report}")
+        third = capture_of(host, "third", "--port", 3, "--first-slot", 2 * CLIENTS)
+        status, output = host.cli_status("lab", "import", third[1])
+        scene.expect(status == 1 and "port 3 of 2" in output, output)
 
 
 def test_replay_goes_on_and_flat_out(options):

@@ -95,7 +95,8 @@ static uint32_t connection_id_of(const struct tw_capture_config *config, uint32_
 {
     uint32_t per_worker = clients_per_worker(config);
     uint32_t generation = 1u + tw_load_random_below(random, (1u << TW_GENERATION_BITS) - 1u);
-    return tw_connection_id(client / per_worker, client % per_worker, generation);
+    return tw_connection_id(client / per_worker, config->first_slot + client % per_worker,
+                            generation);
 }
 
 static uint8_t suite_of(uint8_t suites, uint32_t client)
@@ -122,6 +123,7 @@ struct tw_lab_session tw_capture_session(const struct tw_capture *capture, uint3
         .index = client,
         .world = capture->config.world,
         .suite = who->suite,
+        .port = capture->config.port,
         .account =
             ACCOUNT_BASE | (tw_load_u64(capture->seed) & UINT64_C(0x3ffffffffff)) << 20 | client,
         .address = tw_capture_address(&capture->config, client),
@@ -373,7 +375,8 @@ static void derive_seed(struct tw_capture *capture)
 struct tw_capture *tw_capture_create(const struct tw_capture_config *config)
 {
     if (config->clients == 0 || config->workers == 0 || config->workers > TW_WORKERS_MAX ||
-        clients_per_worker(config) > TW_SESSIONS_PER_WORKER)
+        config->first_slot >= TW_SESSIONS_PER_WORKER || config->port >= TW_PORTS_MAX ||
+        clients_per_worker(config) > TW_SESSIONS_PER_WORKER - config->first_slot)
         return NULL;
     struct tw_capture *capture = calloc(1, sizeof(*capture));
     if (!capture)

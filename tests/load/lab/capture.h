@@ -24,7 +24,9 @@ struct tw_capture_config {
     uint8_t suites; /* enum tw_suite bits: one, or both in turn */
     uint32_t tick_hz, snapshot_hz;
     uint32_t world;
-    uint32_t workers; /* clients are spread over so many, evenly */
+    uint32_t workers;    /* clients are spread over so many, evenly */
+    uint32_t first_slot; /* of each worker: captures for one engine must not share any */
+    uint8_t port;        /* of the engine's, from 0: its sessions come by it */
     uint32_t engine_address;
     uint16_t engine_port;
     uint8_t engine_mac[6];

@@ -32,6 +32,8 @@ static const char help_text[] =
     "  --seed K                default 1\n"
     "  --suite NAME            chacha20_poly1305, aes256_gcm or mixed (default)\n"
     "  --workers N             of the engine: clients are spread evenly (default 1)\n"
+    "  --port N                of the engine, 1 to 4: the sessions come by it (default 1)\n"
+    "  --first-slot N          of each worker; captures for one engine share none (default 0)\n"
     "  --world N               of the engine (default 1)\n"
     "  --tick-hz N             of the engine (default 60)\n"
     "  --snapshot-hz N         of the engine (default 20)\n"
@@ -53,6 +55,8 @@ enum {
     OPTION_SEED,
     OPTION_SUITE,
     OPTION_WORKERS,
+    OPTION_PORT,
+    OPTION_FIRST_SLOT,
     OPTION_WORLD,
     OPTION_TICK_HZ,
     OPTION_SNAPSHOT_HZ,
@@ -74,6 +78,8 @@ static const struct option long_options[] = {
     {"seed", required_argument, NULL, OPTION_SEED},
     {"suite", required_argument, NULL, OPTION_SUITE},
     {"workers", required_argument, NULL, OPTION_WORKERS},
+    {"port", required_argument, NULL, OPTION_PORT},
+    {"first-slot", required_argument, NULL, OPTION_FIRST_SLOT},
     {"world", required_argument, NULL, OPTION_WORLD},
     {"tick-hz", required_argument, NULL, OPTION_TICK_HZ},
     {"snapshot-hz", required_argument, NULL, OPTION_SNAPSHOT_HZ},
@@ -87,6 +93,16 @@ static const struct option long_options[] = {
     {"help", no_argument, NULL, OPTION_HELP},
     {NULL, 0, NULL, 0},
 };
+
+/* Counted from 1 on the command line, as the configuration does. */
+static bool parse_engine_port(const struct tw_argument *argument, uint8_t *port)
+{
+    uint32_t number = 0;
+    if (!tw_argument_number32(argument, 1, TW_PORTS_MAX, &number))
+        return false;
+    *port = (uint8_t)(number - 1u);
+    return true;
+}
 
 static bool parse_suite(const char *text, uint8_t *suites)
 {
@@ -142,6 +158,10 @@ static bool apply(struct tw_capture_options *options, int option,
         return parse_suite(optarg, &capture->suites);
     case OPTION_WORKERS:
         return tw_argument_number32(argument, 1, TW_WORKERS_MAX, &capture->workers);
+    case OPTION_PORT:
+        return parse_engine_port(argument, &capture->port);
+    case OPTION_FIRST_SLOT:
+        return tw_argument_number32(argument, 0, TW_SESSIONS_PER_WORKER - 1u, &capture->first_slot);
     case OPTION_WORLD:
         return tw_argument_number32(argument, 1, UINT32_MAX, &capture->world);
     case OPTION_TICK_HZ:
@@ -180,9 +200,10 @@ static bool is_consistent(const struct tw_capture_options *options)
         fputs(PROGRAM ": --out and --sessions are wanted; see --help\n", stderr);
         return false;
     }
-    if (capture->clients > capture->workers * TW_SESSIONS_PER_WORKER) {
+    uint32_t slots = capture->workers * (TW_SESSIONS_PER_WORKER - capture->first_slot);
+    if (capture->clients > slots) {
         fprintf(stderr, PROGRAM ": %u workers have slots for %u clients\n", capture->workers,
-                capture->workers * TW_SESSIONS_PER_WORKER);
+                slots);
         return false;
     }
     if (capture->clients / capture->client_hosts >= CLIENTS_PER_HOST_MAX) {

@@ -22,6 +22,7 @@ static int setup(void **state)
 {
     (void)state;
     config = (struct tw_lab_import_config){.lab = true,
+                                           .ports = 2,
                                            .workers = WORKERS,
                                            .sessions_max = SLOTS,
                                            .world = 1,
@@ -236,10 +237,10 @@ static void odd_files_are_refused(void **state)
     begin(1, WORKERS * SLOTS + 1);
     expect_refused("257 sessions do not fit");
 
-    static const char *const texts[] = {"not behind",   "worker 2 of 2", "slot 128",
-                                        "world 2",      "cipher suite",  "generation",
-                                        "out of place", "out of place",  "out of place"};
-    for (uint32_t i = 0; i < 9; i++) {
+    static const char *const texts[] = {
+        "not behind", "worker 2 of 2", "slot 128",     "world 2",      "cipher suite",
+        "generation", "out of place",  "out of place", "out of place", "port 3 of 2"};
+    for (uint32_t i = 0; i < 10; i++) {
         struct tw_lab_session bad = make_session(0, 4);
         uint32_t first = 1, count = 1;
         if (i == 0)
@@ -258,6 +259,8 @@ static void odd_files_are_refused(void **state)
             first = 2;
         else if (i == 7)
             count = 0;
+        else if (i == 9)
+            bad.port = 2;
         else
             count = TW_AGENT_LAB_RECORDS + 1u;
         begin(2, 2);

@@ -103,6 +103,38 @@ static void imported_session_plays(void **state)
     rig_stop(&rig);
 }
 
+/* A session of the second port: by the first its packets would come from elsewhere. */
+static void imported_session_has_its_port(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct rig_client client;
+    rig_make(&rig, 1);
+    rig.ports = 2;
+    rig.config.engine.lab = TW_LAB_MODE_ON;
+    rig_start(&rig);
+    struct tw_worker_command know = {
+        .type = TW_COMMAND_NEIGHBOUR_SET,
+        .neighbour = {.address = tw_address_from_ipv4(TEST_SERVER_ADDRESS2 + 1, 0),
+                      .interface = 1}};
+    memcpy(know.neighbour.mac, test_client_mac, 6);
+    rig_command(&rig, 0, &know);
+    struct tw_worker_command install = make_install(SLOT);
+    install.lab_install.interface = 1;
+    install.lab_install.address = tw_address_from_ipv4(TEST_SERVER_ADDRESS2 + 1, 6000);
+    make_client(&client, &install.lab_install);
+    client.ip = TEST_SERVER_ADDRESS2 + 1;
+    client.interface = 1;
+    rig_command(&rig, 0, &install);
+    assert_int_equal(ask_report(&rig).lab.installed, 1);
+    rig_client_send_ping(&rig, &client, 99);
+    rig_turn(&rig, RIG_MS);
+    rig_client_receive(&rig, &client, 1);
+    assert_int_equal(client.pongs, 1);
+    assert_int_equal(client.challenges, 0);
+    rig_stop(&rig);
+}
+
 /* Recorded clients follow nobody. */
 static void a_lab_stays_in_phase_0(void **state)
 {
@@ -227,9 +259,13 @@ int main(int argc, char **argv)
     if (!rig_init_eal(argv[0]))
         return 1;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(imported_session_plays),    cmocka_unit_test(a_lab_stays_in_phase_0),
-        cmocka_unit_test(taken_slots_are_told),      cmocka_unit_test(imported_session_times_out),
-        cmocka_unit_test(no_player_gets_into_a_lab), cmocka_unit_test(a_full_ring_keeps_the_report),
+        cmocka_unit_test(imported_session_plays),
+        cmocka_unit_test(imported_session_has_its_port),
+        cmocka_unit_test(a_lab_stays_in_phase_0),
+        cmocka_unit_test(taken_slots_are_told),
+        cmocka_unit_test(imported_session_times_out),
+        cmocka_unit_test(no_player_gets_into_a_lab),
+        cmocka_unit_test(a_full_ring_keeps_the_report),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

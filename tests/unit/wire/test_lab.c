@@ -24,6 +24,7 @@ static struct tw_lab_session make_session(uint32_t number)
         .index = 100u + number,
         .world = 1,
         .suite = number % 2u ? TW_SUITE_AES256_GCM : TW_SUITE_CHACHA20_POLY1305,
+        .port = (uint8_t)(number % TW_PORTS_MAX),
         .account = 77u + number,
         .address = tw_address_from_ipv4(0xc6120010u + number, 20000),
         .first_sequence = 1u + number,
@@ -76,6 +77,7 @@ static void reads_what_it_wrote(void **state)
         assert_int_equal(session.index, wanted.index);
         assert_int_equal(session.world, wanted.world);
         assert_int_equal(session.suite, wanted.suite);
+        assert_int_equal(session.port, wanted.port);
         assert_int_equal(session.account, wanted.account);
         assert_true(tw_address_equal(&session.address, &wanted.address));
         assert_int_equal(session.first_sequence, wanted.first_sequence);
@@ -149,7 +151,8 @@ static void refuses_values_out_of_range(void **state)
           {TW_LAB_RECORD_SUITE, 1, 0},
           {TW_LAB_RECORD_SUITE, 1, 3},
           {TW_LAB_RECORD_SUITE, 1, 4},
-          {TW_LAB_RECORD_RESERVED + 2, 1, 1},
+          {TW_LAB_RECORD_PORT, 1, 4},
+          {TW_LAB_RECORD_RESERVED + 1, 1, 1},
           {TW_LAB_RECORD_ACCOUNT, 8, 0},
           {TW_LAB_RECORD_ADDRESS + 16, 2, 0},
           {TW_LAB_RECORD_RESERVED_2 + 5, 1, 1},

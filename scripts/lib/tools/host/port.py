@@ -122,8 +122,10 @@ class MemifPort:
     def __init__(self, directory):
         self.socket = f"{directory}/memif.sock"
 
-    def _device(self, role, more=""):
-        return f"net_memif0,role={role},id=0,socket={self.socket},socket-abstract=no{more}"
+    def _device(self, role, more="", number=0):
+        # The other end is a process of its own, whose first port it is.
+        name = f"net_memif{number if role == 'server' else 0}"
+        return f"{name},role={role},id={number},socket={self.socket},socket-abstract=no{more}"
 
     @property
     def device(self):
@@ -140,4 +142,22 @@ class MemifPort:
         """The socket goes with its directory."""
 
 
-PORTS = {"memif": MemifPort, "af_xdp": AfXdpPort, "tap": TapPort, "two": TwoPorts}
+class TwoMemifPorts(MemifPort):
+    """A second one beside the first: engine 198.18.1.1."""
+
+    title = "two memif"
+    engine_address = "198.18.1.1"
+
+    @property
+    def settings(self):
+        return {"port2.device": self._device("server", ",mac=02:74:77:00:00:03", 1),
+                "port2.address": self.engine_address, "port2.prefix_length": PREFIX_LENGTH,
+                "port2.udp_port": 40000}
+
+    @property
+    def other_end2(self):
+        return self._device("client", number=1)
+
+
+PORTS = {"memif": MemifPort, "two_memif": TwoMemifPorts, "af_xdp": AfXdpPort, "tap": TapPort,
+         "two": TwoPorts}
