@@ -318,7 +318,8 @@ void sim_players_print(const struct sim_players *players)
                 i, (int)tw_client_get_state(player->client), player->connects, player->closes,
                 (int)player->end, player->end_code, is.rtt_smoothed_us, is.loss_permille,
                 (unsigned long long)is.hashes_wrong, (unsigned long long)is.hashes_checked);
-        print_unheard(players, player);
+        if (!players->gaps_allowed)
+            print_unheard(players, player);
     }
 }
 

@@ -30,7 +30,6 @@ static void run(const struct scenario *scenario, uint64_t first_seed, uint32_t s
     if (scenario->report)
         scenario->report(scenario->name);
     printf("ok: %s, %u seeds, %.1f s\n", scenario->name, seeds, cpu_seconds() - begun);
-    fflush(stdout);
 }
 
 int scenario_main(int argc, char **argv, const struct scenario *scenarios, uint32_t count)
@@ -53,6 +52,8 @@ int scenario_main(int argc, char **argv, const struct scenario *scenarios, uint3
                            argv[0]),
                    2;
     }
+    /* What was found is read even if the next scenario aborts. */
+    (void)setvbuf(stdout, NULL, _IOLBF, 0);
     if (!sim_server_init(argv[0]))
         return 1;
     for (uint32_t i = 0; i < count; i++) {

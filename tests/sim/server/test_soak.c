@@ -263,11 +263,12 @@ static void print_figures(const char *name, uint64_t virtual_us, double cpu_s)
            (unsigned long long)sim_server_roaming(server, TW_ROAMING_TAKEN),
            (unsigned long long)sim_server_rekey(server, TW_REKEY_STARTED));
     printf(
-        "%s: %llu messages heard, %llu views compared, none wrong; %llu of %llu inputs too late, "
-        "%llu KB resident\n",
+        "%s: %llu messages heard, %llu views compared, none wrong; %llu of %llu inputs too late; "
+        "%llu frames lost at the port of a host that stood still; %llu KB resident\n",
         name, (unsigned long long)heard, (unsigned long long)hashes,
         (unsigned long long)tw_counter_get(&server->shard_counters->inputs[TW_SHARD_INPUT_SKIPPED]),
-        (unsigned long long)sim_players_inputs(&whole->players), (unsigned long long)resident_kb());
+        (unsigned long long)sim_players_inputs(&whole->players),
+        (unsigned long long)server->port_full, (unsigned long long)resident_kb());
 }
 
 static void soak_run(const char *name, uint64_t seed)
@@ -287,6 +288,7 @@ static void soak_run(const char *name, uint64_t seed)
     clock_t begun = clock();
     soak.whole = whole_create(name, &options, seed);
     soak.whole->players.gaps_allowed = true;
+    soak.whole->may_overflow = true;
     uint64_t from_us = soak.whole->now_us, resident_early_kb = 0;
     whole_join(soak.whole);
     for (uint32_t minute = 0; minute < minutes; minute++) {

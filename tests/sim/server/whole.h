@@ -47,6 +47,7 @@ struct whole {
     whole_tap *tap;
     void *tap_context;
     uint64_t nobody, nobody_bytes; /* from the server to where no client is */
+    bool may_overflow;             /* whoever stands still loses what the port has no room for */
     const char *name;
 };
 
