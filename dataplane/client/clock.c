@@ -166,8 +166,8 @@ static void steer(struct tw_client_clock *clock, const struct tw_client_clock_sa
     uint64_t shown_us = tw_client_clock_time_us(clock, now_us);
     int64_t shown_offset_us = smooth_offset(clock, now_us);
     /* The newest against the clock as it is: a pong that cannot be that wrong tells of a jump. */
-    int64_t off_us = sample->offset_us - shown_offset_us;
-    uint64_t off_by_us = (uint64_t)(off_us < 0 ? -off_us : off_us);
+    int64_t off_us = (int64_t)((uint64_t)sample->offset_us - (uint64_t)shown_offset_us);
+    uint64_t off_by_us = off_us < 0 ? 0u - (uint64_t)off_us : (uint64_t)off_us;
     if (clock->sample_count > TW_CLIENT_CLOCK_FIRST &&
         off_by_us > TW_CLIENT_CLOCK_STEP_US + sample->rtt_us / 2u) {
         clock->samples[0] = *sample;
@@ -178,7 +178,8 @@ static void steer(struct tw_client_clock *clock, const struct tw_client_clock_sa
     note_stretch(clock, sample);
     clock->anchor_us = now_us;
     clock->offset_us = shown_offset_us;
-    clock->correction_us = best_offset(clock, now_us) - shown_offset_us;
+    clock->correction_us =
+        (int64_t)((uint64_t)best_offset(clock, now_us) - (uint64_t)shown_offset_us);
     if (clock->sample_count <= TW_CLIENT_CLOCK_FIRST)
         step(clock, shown_us);
 }
