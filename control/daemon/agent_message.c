@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "control/daemon/agent_message.h"
 
+#include "dataplane/wire/congestion.h"
 #include "dataplane/wire/life.h"
 
 #include <string.h>
@@ -27,7 +28,8 @@ static bool engine_hello_ok(const union tw_agent_message *message)
 static bool session_ok(const struct tw_agent_session *session)
 {
     return tw_connection_generation(session->connection_id) != 0 &&
-           session->reason < TW_CLOSE_COUNT && session->life < TW_LIFE_STATES;
+           session->reason < TW_CLOSE_COUNT && session->life < TW_LIFE_STATES &&
+           session->link <= TW_LINK_EMERGENCY;
 }
 
 static bool resync_session_ok(const union tw_agent_message *message)

@@ -4,6 +4,7 @@
 #include "control/daemon/clock.h"
 #include "control/daemon/commands.h"
 #include "control/daemon/log.h"
+#include "dataplane/wire/congestion.h"
 #include "dataplane/wire/life.h"
 
 #include <stdio.h>
@@ -25,6 +26,8 @@ static const char *reason_name(uint32_t reason)
         [TW_CLOSE_REPLACED] = "replaced",
         [TW_CLOSE_BACKLOG] = "backlog",
         [TW_CLOSE_STALLED] = "stalled",
+        [TW_CLOSE_RESUMED] = "resumed",
+        [TW_CLOSE_GONE] = "gone",
     };
     return reason < TW_CLOSE_COUNT ? names[reason] : "unknown";
 }
@@ -109,6 +112,15 @@ static void show_ended(struct tw_call *call, uint32_t connection_id)
     }
 }
 
+static const char *const link_names[] = {"normal", "conservative", "emergency"};
+
+/* What its path does shows as well, where it was asked for. */
+static enum tw_life_state life_of(const struct tw_agent_session *session)
+{
+    bool suffers = session->life == TW_LIFE_CONNECTED && session->link != TW_LINK_NORMAL;
+    return suffers ? TW_LIFE_DEGRADED : (enum tw_life_state)session->life;
+}
+
 void tw_command_session_answer(struct tw_call *call, uint32_t connection_id,
                                const struct tw_agent_session *session)
 {
@@ -123,10 +135,11 @@ void tw_command_session_answer(struct tw_call *call, uint32_t connection_id,
     if (session) {
         (void)json_object_update_new(
             call->result,
-            json_pack("{s:I, s:o, s:I, s:I, s:s, s:I}", "age_s", (json_int_t)session->age_s,
+            json_pack("{s:I, s:o, s:I, s:I, s:s, s:s, s:I}", "age_s", (json_int_t)session->age_s,
                       "address", tw_call_address(&session->address), "received_packets",
                       (json_int_t)session->received_packets, "sent_packets",
-                      (json_int_t)session->sent_packets, "life", tw_life_state_names[session->life],
+                      (json_int_t)session->sent_packets, "life",
+                      tw_life_state_names[life_of(session)], "link", link_names[session->link],
                       "silent_ms", (json_int_t)session->silent_ms));
     }
 }

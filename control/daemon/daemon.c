@@ -120,6 +120,13 @@ static bool open_all(struct tw_daemon *daemon, char *error)
     return open_store_and_keys(daemon, error) && open_sockets(daemon, error);
 }
 
+static uint32_t find_resumable(void *context, uint64_t account,
+                               const uint8_t token_id[TW_TOKEN_ID_SIZE])
+{
+    const struct tw_live_session *session = tw_live_find_resumable(context, account, token_id);
+    return session ? session->connection_id : 0;
+}
+
 bool tw_daemon_init(struct tw_daemon *daemon, const struct tw_config *config,
                     char error[TW_DAEMON_ERROR_SIZE])
 {
@@ -138,6 +145,8 @@ bool tw_daemon_init(struct tw_daemon *daemon, const struct tw_config *config,
         return false;
     }
     daemon->handshakes = (struct tw_handshake_service){
+        .resumable = find_resumable,
+        .context = &daemon->live,
         .store = daemon->store,
         .keys = &daemon->keys,
         .suites = config->control.suites,

@@ -14,6 +14,15 @@ void tw_handshake_attempt_hash(uint8_t out[TW_HASH_SIZE], const uint8_t hello2[T
     (void)crypto_hash_sha256_final(&state, out);
 }
 
+/* Once a resume token was used its session is over, so the token is worth nothing even when the
+ * history has forgotten it: no longer than any other is it remembered. */
+static void shorten(struct tw_token_claim *claim)
+{
+    uint64_t latest_unix_s = claim->now_unix_ms / 1000u + TW_TOKEN_VALIDITY_MAX_S;
+    if (claim->expires_unix_s > latest_unix_s)
+        claim->expires_unix_s = latest_unix_s;
+}
+
 static struct tw_token_claim claim_of(const uint8_t *hello2, const struct tw_token *token,
                                       uint64_t now_unix_ms)
 {
@@ -21,6 +30,7 @@ static struct tw_token_claim claim_of(const uint8_t *hello2, const struct tw_tok
                                    .now_unix_ms = now_unix_ms};
     memcpy(claim.token_id, token->id, TW_TOKEN_ID_SIZE);
     tw_handshake_attempt_hash(claim.hello_hash, hello2);
+    shorten(&claim);
     return claim;
 }
 
@@ -57,8 +67,45 @@ static bool check_ban(struct tw_handshake_service *service, uint64_t id, uint64_
     return result == TW_STORE_OK || result == TW_STORE_NOT_FOUND;
 }
 
+/* The key says what the token is for, and so does its content: both or neither. */
+static enum tw_verdict check_resume(struct tw_handshake_service *service, const uint8_t *hello2,
+                                    const struct tw_token *token, uint32_t *resumes_id)
+{
+    bool resumes = tw_token_key_id(hello2 + TW_HELLO2_TOKEN) == TW_TOKEN_KEY_RESUME;
+    *resumes_id = 0;
+    if (resumes != tw_token_resumes(token))
+        return TW_VERDICT_TOKEN_INVALID;
+    if (!resumes)
+        return TW_VERDICT_WELCOMED;
+    *resumes_id = service->resumable(service->context, token->account, token->resumes);
+    return *resumes_id != 0 ? TW_VERDICT_WELCOMED : TW_VERDICT_RESUME_GONE;
+}
+
+/* For the session that `used` begins. */
+static void issue_resume_token(const struct tw_handshake_service *service,
+                               const struct tw_token *used, const uint8_t psk[TW_KEY_SIZE],
+                               uint64_t now_unix_s, struct tw_agent_handshake_reply *reply)
+{
+    struct tw_token token = *used;
+    struct tw_token_key key;
+    uint8_t nonce[TW_TOKEN_NONCE_SIZE];
+    randombytes_buf(token.id, sizeof(token.id));
+    randombytes_buf(nonce, sizeof(nonce));
+    memcpy(token.psk, psk, TW_KEY_SIZE);
+    memcpy(token.resumes, used->id, TW_TOKEN_ID_SIZE);
+    token.issued_unix_s = now_unix_s;
+    token.expires_unix_s = now_unix_s + TW_RESUME_VALIDITY_S;
+    reply->resume_expires_unix_s = token.expires_unix_s;
+    tw_keys_resume(service->keys, &key);
+    tw_token_seal(reply->resume_token, &token, key.id, key.key, nonce);
+    sodium_memzero(&key, sizeof(key));
+    sodium_memzero(&token, sizeof(token));
+}
+
+/* psk[TW_KEY_SIZE]: of the session's resume token. */
 static enum tw_verdict derive(const struct tw_handshake_server *server, const uint8_t *hello2,
-                              const struct tw_token *token, struct tw_agent_handshake_reply *reply)
+                              const struct tw_token *token, struct tw_agent_handshake_reply *reply,
+                              uint8_t *psk)
 {
     struct tw_session_secrets secrets;
     uint8_t ephemeral_secret[TW_KEY_SIZE];
@@ -72,9 +119,29 @@ static enum tw_verdict derive(const struct tw_handshake_server *server, const ui
         memcpy(reply->confirm_key, secrets.confirm_key, TW_KEY_SIZE);
         memcpy(reply->confirm_iv, secrets.confirm_iv, TW_IV_SIZE);
         memcpy(reply->transcript, secrets.transcript, TW_HASH_SIZE);
+        memcpy(psk, secrets.resume, TW_KEY_SIZE);
     }
     sodium_memzero(&secrets, sizeof(secrets));
     return ok ? TW_VERDICT_WELCOMED : TW_VERDICT_KEY_LOW_ORDER;
+}
+
+/* All that is asked before any public-key work. False: the store failed. */
+static bool judge(struct tw_handshake_service *service, const uint8_t *hello2,
+                  const struct tw_token *token, const struct tw_token_claim *claim,
+                  struct tw_agent_handshake_reply *reply)
+{
+    enum tw_verdict verdict = TW_VERDICT_WELCOMED;
+    if (service->lab)
+        verdict = TW_VERDICT_LAB;
+    else if (!check_history(service, claim, &verdict))
+        return false;
+    if (verdict == TW_VERDICT_WELCOMED)
+        verdict = check_resume(service, hello2, token, &reply->resumes_id);
+    if (verdict == TW_VERDICT_WELCOMED &&
+        !check_ban(service, token->account, claim->now_unix_ms / 1000u, &verdict))
+        return false;
+    reply->verdict = verdict;
+    return true;
 }
 
 /* The token is claimed last: what is refused for any reason changes nothing. False: the store
@@ -83,46 +150,51 @@ static bool decide(struct tw_handshake_service *service,
                    const struct tw_agent_handshake_request *request, uint64_t now_unix_ms,
                    struct tw_token *token, struct tw_agent_handshake_reply *reply)
 {
+    struct tw_token_key token_keys[TW_KEYS_TOKEN_MAX + 1u];
+    size_t count = service->keys->token_key_count;
+    memcpy(token_keys, service->keys->token_keys, count * sizeof(token_keys[0]));
+    tw_keys_resume(service->keys, &token_keys[count]);
     const struct tw_handshake_server server = {
-        .token_keys = service->keys->token_keys,
-        .token_key_count = service->keys->token_key_count,
+        .token_keys = token_keys,
+        .token_key_count = count + 1u,
         .static_secret = service->keys->static_secret,
         .audience = service->audience,
         .suites = service->suites,
         .world = service->world,
     };
+    const uint8_t *hello2 = request->hello2;
     uint64_t now_unix_s = now_unix_ms / 1000u;
-    enum tw_verdict verdict = tw_handshake_check(&server, request->hello2, &request->destination,
-                                                 now_unix_s, token, &reply->suite);
-    if (verdict == TW_VERDICT_WELCOMED && service->lab)
-        verdict = TW_VERDICT_LAB;
-    struct tw_token_claim claim;
-    if (verdict == TW_VERDICT_WELCOMED) {
-        claim = claim_of(request->hello2, token, now_unix_ms);
-        if (!check_history(service, &claim, &verdict))
-            return false;
-    }
-    if (verdict == TW_VERDICT_WELCOMED && !check_ban(service, token->account, now_unix_s, &verdict))
-        return false;
-    if (verdict == TW_VERDICT_WELCOMED)
-        verdict = derive(&server, request->hello2, token, reply);
-    if (verdict == TW_VERDICT_WELCOMED &&
-        tw_store_token_claim(service->store, &claim) != TW_STORE_OK)
-        return false;
-    reply->verdict = verdict;
-    if (verdict == TW_VERDICT_WELCOMED) {
-        reply->world = token->world;
-        reply->account = token->account;
-        memcpy(reply->token_id, token->id, TW_TOKEN_ID_SIZE);
+    reply->verdict = tw_handshake_check(&server, hello2, &request->destination, now_unix_s, token,
+                                        &reply->suite);
+    sodium_memzero(token_keys, sizeof(token_keys));
+    if (reply->verdict != TW_VERDICT_WELCOMED)
         return true;
-    }
+    struct tw_token_claim claim = claim_of(hello2, token, now_unix_ms);
+    if (!judge(service, hello2, token, &claim, reply))
+        return false;
+    uint8_t psk[TW_KEY_SIZE];
+    if (reply->verdict == TW_VERDICT_WELCOMED)
+        reply->verdict = derive(&server, hello2, token, reply, psk);
+    if (reply->verdict != TW_VERDICT_WELCOMED)
+        return true;
+    reply->world = token->world;
+    reply->account = token->account;
+    memcpy(reply->token_id, token->id, TW_TOKEN_ID_SIZE);
+    issue_resume_token(service, token, psk, now_unix_s, reply);
+    sodium_memzero(psk, sizeof(psk));
+    return tw_store_token_claim(service->store, &claim) == TW_STORE_OK;
+}
+
+static void refuse(const struct tw_agent_handshake_request *request, const struct tw_token *token,
+                   struct tw_agent_handshake_reply *reply)
+{
+    enum tw_refusal refusal = tw_refusal_of_verdict((enum tw_verdict)reply->verdict);
     reply->suite = 0;
-    enum tw_refusal refusal = tw_refusal_of_verdict(verdict);
-    if (refusal != TW_REFUSAL_NONE) {
-        tw_refused_write(reply->refused, refusal, request->hello2, token->psk, tw_crc32c_portable);
-        reply->refused_size = TW_REFUSED_SIZE;
-    }
-    return true;
+    reply->resumes_id = 0;
+    if (refusal == TW_REFUSAL_NONE)
+        return;
+    tw_refused_write(reply->refused, refusal, request->hello2, token->psk, tw_crc32c_portable);
+    reply->refused_size = TW_REFUSED_SIZE;
 }
 
 bool tw_handshake_service_answer(struct tw_handshake_service *service,
@@ -136,6 +208,8 @@ bool tw_handshake_service_answer(struct tw_handshake_service *service,
         .type = TW_AGENT_HANDSHAKE_REPLY, .version = TW_AGENT_VERSION, .length = sizeof(*reply)};
     reply->request = request->request;
     bool ok = decide(service, request, now_unix_ms, &token, reply);
+    if (ok && reply->verdict != TW_VERDICT_WELCOMED)
+        refuse(request, &token, reply);
     sodium_memzero(&token, sizeof(token));
     if (ok)
         service->verdicts[reply->verdict]++;

@@ -4,6 +4,10 @@
  *
  *   token and binder (symmetric) → token history → ban → Diffie-Hellman → secrets → token claimed
  *
+ * A welcomed session gets a resume token beside it: sealed here, opened here, bound to account and
+ * session by what stands in it, to its holder by a psk that only both ends of the session know, and
+ * to one use by the token history and by its session, which ends when it is resumed.
+ *
  * The caller has a store transaction open and sends nothing before it is committed, so a token
  * whose welcome went out is never forgotten. Owned by the daemon's thread.
  */
@@ -17,6 +21,10 @@
 struct tw_handshake_service {
     struct tw_store *store;
     const struct tw_keys *keys;
+    /* Connection id of the account's live session that used this token; 0: there is none. */
+    uint32_t (*resumable)(void *context, uint64_t account,
+                          const uint8_t token_id[TW_TOKEN_ID_SIZE]);
+    void *context;
     uint8_t audience[TW_AUDIENCE_SIZE];
     uint8_t suites;
     uint32_t world;

@@ -68,6 +68,18 @@ struct tw_live_session *tw_live_find_token(struct tw_live *live, uint64_t accoun
     return NULL;
 }
 
+struct tw_live_session *tw_live_find_resumable(struct tw_live *live, uint64_t account,
+                                               const uint8_t token_id[TW_TOKEN_ID_SIZE])
+{
+    for (uint32_t at = *head_of(live, account); at; at = live->slots[at - 1].account_next) {
+        struct tw_live_session *slot = &live->slots[at - 1];
+        if (slot->account == account && !slot->condemned &&
+            memcmp(slot->token_id, token_id, TW_TOKEN_ID_SIZE) == 0)
+            return slot;
+    }
+    return NULL;
+}
+
 bool tw_live_is_newer(const struct tw_live_session *session, const struct tw_live_session *than)
 {
     if (session->installed_ns != than->installed_ns)

@@ -47,6 +47,9 @@ struct tw_live_session *tw_live_find_account(struct tw_live *live, uint64_t acco
 struct tw_live_session *tw_live_find_token(struct tw_live *live, uint64_t account,
                                            const uint8_t token_id[TW_TOKEN_ID_SIZE],
                                            uint32_t first_id);
+/* The account's session that used this token and is not condemned, or NULL. */
+struct tw_live_session *tw_live_find_resumable(struct tw_live *live, uint64_t account,
+                                               const uint8_t token_id[TW_TOKEN_ID_SIZE]);
 /* Which of two sessions was begun later: all that are told apart have different ids. */
 bool tw_live_is_newer(const struct tw_live_session *session, const struct tw_live_session *than);
 

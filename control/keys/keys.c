@@ -204,6 +204,12 @@ void tw_keys_expire(struct tw_keys *keys, uint64_t now_unix_s)
     }
 }
 
+void tw_keys_resume(const struct tw_keys *keys, struct tw_token_key *out)
+{
+    out->id = TW_TOKEN_KEY_RESUME;
+    tw_hkdf_expand(out->key, sizeof(out->key), keys->static_secret, TW_LABEL_RESUME_KEY);
+}
+
 void tw_keys_wipe(struct tw_keys *keys)
 {
     sodium_memzero(keys, sizeof(*keys));

@@ -42,6 +42,10 @@ bool tw_keys_open(const char *path, struct tw_keys *keys, char error[TW_KEYS_ERR
 bool tw_keys_rotate(const char *path, struct tw_keys *keys, uint64_t now_unix_s,
                     char error[TW_KEYS_ERROR_SIZE]) __attribute__((warn_unused_result));
 
+/* The key of resume tokens: follows from the static key, so that rotating token keys leaves
+ * sessions that live with what they have, and no issuer of tokens can make one. */
+void tw_keys_resume(const struct tw_keys *keys, struct tw_token_key *out);
+
 /* Forgets previous keys whose tokens have all expired (in memory; the file at next rotation). */
 void tw_keys_expire(struct tw_keys *keys, uint64_t now_unix_s);
 

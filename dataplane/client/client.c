@@ -40,6 +40,7 @@ struct tw_client {
     void *pool_memory;
     struct tw_channels_pool channels; /* of one session */
     void *channels_memory;
+    struct tw_connect_token resume; /* of the present session, or the newest; expiry 0: none */
     struct tw_client_events events;
     struct tw_client_statistics statistics;
     enum tw_client_state state;
@@ -260,6 +261,7 @@ int tw_client_connect(struct tw_client *client, const uint8_t *connect_token, si
         return result;
     }
     memcpy(client->ephemeral, client->connection.handshake.ephemeral, TW_KEY_SIZE);
+    sodium_memzero(&client->resume, sizeof(client->resume));
     client->view = tw_view_init(client->view_memory, client->config.entities_max);
     client->statistics.rtt_us = 0;
     client->statistics.rtt_min_us = 0;
@@ -337,8 +339,19 @@ static void log_keys(const struct tw_client *client)
     sodium_memzero(line, sizeof(line));
 }
 
+/* As the connect token was, but for what the server tells, and a psk of this session. */
+static void prepare_resume(struct tw_client *client)
+{
+    const struct tw_handshake_client *handshake = &client->connection.handshake;
+    client->resume = handshake->connect;
+    client->resume.expires_unix_s = 0;
+    memset(client->resume.token, 0, sizeof(client->resume.token));
+    memcpy(client->resume.psk, handshake->secrets.resume, sizeof(client->resume.psk));
+}
+
 static bool go_live(struct tw_client *client, uint64_t now_us)
 {
+    prepare_resume(client);
     struct tw_client_session_config config = {
         .backend = client->backend,
         .secrets = &client->connection.handshake.secrets,
@@ -348,6 +361,7 @@ static bool go_live(struct tw_client *client, uint64_t now_us)
         .events = &client->events,
         .statistics = &client->statistics,
         .input = client->input,
+        .resume = &client->resume,
         .times = {.degraded_ms = client->config.degraded_ms,
                   .pause_ms = client->config.reconnecting_ms,
                   .park_ms = client->config.timeout_ms,
@@ -475,6 +489,7 @@ void tw_client_close(struct tw_client *client, uint64_t now_us)
         return;
     if (client->state == TW_CLIENT_CONNECTED)
         say_goodbye(client, TW_CLOSE_BY_CLIENT);
+    sodium_memzero(&client->resume, sizeof(client->resume));
     if (client->state == TW_CLIENT_CONNECTING || client->state == TW_CLIENT_CONNECTED)
         finish(client, TW_CLIENT_END_LOCAL, 0);
 }
@@ -501,6 +516,17 @@ int tw_client_token_decode(const char *text, uint8_t *out, size_t out_size)
     return tw_client_base64_decode(out, TW_CONNECT_SIZE, text, strlen(text))
                ? TW_CLIENT_OK
                : TW_CLIENT_ERROR_TOKEN;
+}
+
+int tw_client_get_resume(const struct tw_client *client, uint8_t *out, size_t out_size)
+{
+    static_assert(TW_CLIENT_RESUME_SIZE == TW_CONNECT_SIZE, "a connect token");
+    if (!client || !out || out_size < TW_CONNECT_SIZE)
+        return TW_CLIENT_ERROR_ARGUMENT;
+    if (client->resume.expires_unix_s == 0)
+        return TW_CLIENT_ERROR_STATE;
+    tw_connect_token_write(out, &client->resume);
+    return TW_CLIENT_OK;
 }
 
 /* ---- messages ------------------------------------------------------------------------------ */

@@ -34,6 +34,7 @@ bool tw_client_session_init(struct tw_client_session *session,
     session->heard_us = now_us;
     session->next_ping_us = now_us;
     session->times = config->times;
+    session->resume = config->resume;
     return true;
 }
 
@@ -125,6 +126,16 @@ static void apply_path(struct tw_client_session *session, const struct tw_server
         tw_client_link_rename(&session->link, frames->connection_id, sequence);
 }
 
+static void apply_resume(struct tw_client_session *session, const uint8_t *frame)
+{
+    if (!session->resume || session->resume->expires_unix_s != 0)
+        return;
+    session->resume->expires_unix_s = tw_load_u64(frame + TW_RESUME_EXPIRES);
+    memcpy(session->resume->token, frame + TW_RESUME_TOKEN, TW_TOKEN_SIZE);
+    tw_client_events_push(session->events,
+                          &(struct tw_client_event){.type = TW_CLIENT_EVENT_RESUMABLE});
+}
+
 /* False: acknowledges what was never sent, or messages contradict themselves. */
 static bool receive_messages(struct tw_client_session *session,
                              const struct tw_server_frames *frames, uint64_t sequence,
@@ -175,6 +186,8 @@ bool tw_client_session_receive(struct tw_client_session *session, uint8_t *packe
         apply_pong(session, &frames.pong, now_us);
     if (frames.has_arrivals)
         tw_client_steering_report(&session->steering, &frames.arrivals, now_us);
+    if (frames.has_resume)
+        apply_resume(session, frames.resume);
     apply_path(session, &frames, tw_header_read(packet).sequence);
     if (frames.has_close) {
         session->closed = true;
@@ -188,6 +201,8 @@ static void write_ping(struct tw_client_session *session, struct tw_writer *writ
     if (now_us < session->next_ping_us)
         return;
     tw_frame_write_ping(writer, now_us);
+    if (session->resume && session->resume->expires_unix_s == 0)
+        tw_frame_write_resume_wanted(writer);
     session->pings++;
     session->pings_missed++;
     session->next_ping_us =

@@ -48,8 +48,9 @@ struct tw_client_session {
     struct tw_client_statistics *statistics; /* not owned */
     struct tw_frame_check check;             /* of the view, to be reported */
     uint8_t check_repeats;                   /* so many times more */
-    bool view_full;      /* since the newest baseline, something found no room in it */
-    uint64_t checked_us; /* newest report; 0: none yet */
+    bool view_full;                  /* since the newest baseline, something found no room in it */
+    uint64_t checked_us;             /* newest report; 0: none yet */
+    struct tw_connect_token *resume; /* not owned: its token and expiry are set when they come */
     uint64_t tick_us;
     uint64_t snapshot_tick; /* of the newest snapshot applied */
     uint64_t heard_us;      /* newest authenticated packet */
@@ -75,6 +76,7 @@ struct tw_client_session_config {
     struct tw_client_statistics *statistics;
     struct tw_input input; /* the input until another is set */
     struct tw_life_times times;
+    struct tw_connect_token *resume; /* expires_unix_s 0: its token is asked for; NULL: is not */
 };
 
 /* False: the welcome's fields are of no use (no tick rate, no connection id). */

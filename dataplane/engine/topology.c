@@ -6,6 +6,7 @@
 #include "dataplane/gate/life.h"
 #include "dataplane/gate/mailbox.h"
 #include "dataplane/gate/move.h"
+#include "dataplane/gate/resume.h"
 #include "dataplane/gate/sessions.h"
 #include "dataplane/gate/talk.h"
 #include "simulation/shard/shard.h"
@@ -321,6 +322,7 @@ static void sum_memory(struct tw_topology *topology, const struct tw_config *con
                               (tw_talk_footprint(config->engine.sessions_max, &config->limits) +
                                tw_sessions_footprint(config->engine.sessions_max) +
                                tw_life_footprint(config->engine.sessions_max) +
+                               tw_resume_footprint(config->engine.sessions_max) +
                                (uint64_t)config->engine.sessions_max * SESSION_LISTS +
                                (uint64_t)config->limits.pending_max * PENDING_BYTES);
     uint64_t bytes =

@@ -165,8 +165,17 @@ void tw_handshake_receive(struct tw_worker *worker, struct tw_packet *packet)
 /* ---- the control plane's reply -----------------------------------------------------------------
  */
 
-static void send_welcome(struct tw_worker *worker, struct tw_pending_entry *entry, uint32_t slot,
-                         const struct tw_agent_handshake_reply *reply)
+/* Where a hello 2 came from, and what it offered. */
+struct arrival {
+    const struct tw_address *source;
+    uint8_t interface;
+    const uint8_t *ephemeral;
+};
+
+static void write_welcome(const struct tw_worker *worker, uint32_t slot,
+                          const struct arrival *arrival,
+                          const struct tw_agent_handshake_reply *reply,
+                          uint8_t out[TW_WELCOME_SIZE])
 {
     const struct tw_config_world *world = &worker->config.config->world;
     struct tw_session_secrets secrets;
@@ -181,29 +190,27 @@ static void send_welcome(struct tw_worker *worker, struct tw_pending_entry *entr
         .server_time_us = tw_worker_server_time_us(worker),
         .tick = worker->tick,
         .mtu = (uint16_t)tw_talk_datagram_max(
-            worker, &(struct tw_path_end){entry->source, entry->interface}),
+            worker, &(struct tw_path_end){*arrival->source, arrival->interface}),
         .suite = reply->suite,
         .tick_hz = (uint8_t)world->tick_hz,
         .snapshot_hz = (uint8_t)world->snapshot_hz,
     };
-    tw_welcome_write(entry->welcome, &welcome, entry->ephemeral, reply->server_ephemeral, &secrets,
+    tw_welcome_write(out, &welcome, arrival->ephemeral, reply->server_ephemeral, &secrets,
                      tw_crc32c_isal);
     sodium_memzero(&secrets, sizeof(secrets));
-    tw_transmit_answer(worker, entry->interface, &entry->source, entry->welcome,
-                       sizeof(entry->welcome));
 }
 
-static void install(struct tw_worker *worker, uint32_t number, uint32_t slot,
-                    const struct tw_agent_handshake_reply *reply)
+/* A pending session; its welcome is sent and stands in `welcome`. */
+static void install(struct tw_worker *worker, uint32_t slot, const struct arrival *arrival,
+                    const struct tw_agent_handshake_reply *reply, uint8_t *welcome)
 {
-    struct tw_pending_entry *entry = &worker->pending.entries[number];
     struct tw_session *session = &worker->sessions.hot[slot];
     struct tw_session_body *body = &worker->sessions.bodies[slot];
-    session->address = entry->source;
-    session->interface = entry->interface;
+    session->address = *arrival->source;
+    session->interface = arrival->interface;
     session->shard = (uint8_t)(reply->world % worker->config.shards);
     session->heard_ns = worker->now_ns;
-    session->handshake = number;
+    session->handshake = TW_PENDING_NONE;
     tw_replay_init(&body->replay);
     body->send_sequence = TW_SEQUENCE_FIRST;
     tw_rekey_install(worker, slot, reply->suite, reply->secret_client_to_server,
@@ -211,9 +218,22 @@ static void install(struct tw_worker *worker, uint32_t number, uint32_t slot,
     body->account = reply->account;
     body->installed_ns = worker->now_ns;
     body->world = reply->world;
+    body->resumes_id = reply->resumes_id;
     memcpy(body->token_id, reply->token_id, sizeof(body->token_id));
-    tw_pending_install(&worker->pending, number, slot);
-    send_welcome(worker, entry, slot, reply);
+    tw_resume_keep(worker, slot, reply);
+    write_welcome(worker, slot, arrival, reply, welcome);
+    tw_transmit_answer(worker, arrival->interface, arrival->source, welcome, TW_WELCOME_SIZE);
+}
+
+bool tw_handshake_install(struct tw_worker *worker, const struct tw_resume_request *request)
+{
+    uint8_t welcome[TW_WELCOME_SIZE];
+    const struct arrival arrival = {&request->source, request->interface, request->ephemeral};
+    uint32_t slot = worker->closing_all ? TW_SESSION_NONE : tw_sessions_take(&worker->sessions);
+    if (slot == TW_SESSION_NONE)
+        return false;
+    install(worker, slot, &arrival, &request->reply, welcome);
+    return true;
 }
 
 static bool suite_is_usable(const struct tw_worker *worker, const struct tw_pending_entry *entry,
@@ -221,6 +241,18 @@ static bool suite_is_usable(const struct tw_worker *worker, const struct tw_pend
 {
     bool one = suite == TW_SUITE_CHACHA20_POLY1305 || suite == TW_SUITE_AES256_GCM;
     return one && (suite & worker->config.aead->suites & entry->suites) != 0;
+}
+
+/* The slot of the new session; NONE: told to try again, or handed to the worker that can. */
+static uint32_t find_slot(struct tw_worker *worker, const struct tw_pending_entry *entry,
+                          const struct tw_agent_handshake_reply *reply, bool *forwarded)
+{
+    bool elsewhere =
+        reply->resumes_id != 0 && tw_connection_worker(reply->resumes_id) != worker->config.index;
+    *forwarded = elsewhere && !worker->closing_all && tw_resume_forward(worker, entry, reply);
+    if (!elsewhere && !worker->closing_all)
+        return tw_sessions_take(&worker->sessions);
+    return TW_SESSION_NONE;
 }
 
 static enum tw_verdict welcome(struct tw_worker *worker, uint32_t number,
@@ -236,13 +268,19 @@ static enum tw_verdict welcome(struct tw_worker *worker, uint32_t number,
         tw_pending_end(&worker->pending, number);
         return TW_VERDICT_SUITE_NONE;
     }
-    uint32_t slot = worker->closing_all ? TW_SESSION_NONE : tw_sessions_take(&worker->sessions);
+    bool forwarded;
+    uint32_t slot = find_slot(worker, entry, reply, &forwarded);
     if (slot == TW_SESSION_NONE) {
-        send_try_again(worker, entry->interface, &entry->source, entry->ephemeral, AGAIN_FULL_MS);
+        if (!forwarded)
+            send_try_again(worker, entry->interface, &entry->source, entry->ephemeral,
+                           AGAIN_FULL_MS);
         tw_pending_end(&worker->pending, number);
-        return TW_VERDICT_SESSIONS_FULL;
+        return forwarded ? TW_VERDICT_WELCOMED : TW_VERDICT_SESSIONS_FULL;
     }
-    install(worker, number, slot, reply);
+    const struct arrival arrival = {&entry->source, entry->interface, entry->ephemeral};
+    tw_pending_install(&worker->pending, number, slot);
+    install(worker, slot, &arrival, reply, entry->welcome);
+    worker->sessions.hot[slot].handshake = number;
     return TW_VERDICT_WELCOMED;
 }
 

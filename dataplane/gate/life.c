@@ -42,6 +42,18 @@ static void show(struct tw_worker *worker, struct tw_life_session *life)
     life->state = (uint8_t)state;
 }
 
+void tw_life_inherit(struct tw_worker *worker, uint32_t slot, uint32_t from)
+{
+    const struct tw_life_session *other = &worker->lives.sessions[from];
+    tw_life_begin(worker, slot);
+    worker->lives.sessions[slot].tier = other->tier;
+    worker->lives.sessions[slot].presence = other->presence;
+    show(worker, &worker->lives.sessions[slot]);
+    /* The packet that brought it here ends it. */
+    if (other->tier != TW_TIER_HEARD)
+        worker->sessions.hot[slot].roam |= TW_ROAM_SILENT;
+}
+
 static enum tw_presence presence_of(enum tw_life_tier tier)
 {
     switch (tier) {

@@ -43,6 +43,9 @@ void tw_life_init(struct tw_lives *lives, void *memory, const struct tw_life_tim
 void tw_life_begin(struct tw_worker *worker, uint32_t slot);
 void tw_life_end(struct tw_worker *worker, uint32_t slot);
 
+/* It goes on with another session of this worker, whatever that one's silence had come to. */
+void tw_life_inherit(struct tw_worker *worker, uint32_t slot, uint32_t from);
+
 /* A live session that was not heard for so long, at least times.degraded_ms. */
 void tw_life_silent(struct tw_worker *worker, uint32_t slot, uint64_t silent_ms);
 /* A packet of a session with TW_ROAM_SILENT authenticated, and was not applied yet. */

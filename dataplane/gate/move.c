@@ -42,6 +42,13 @@ static void end_send(struct tw_worker *worker, uint32_t to)
     rte_ring_enqueue_zc_elem_finish(worker->config.move_out[to], 1);
 }
 
+/* Room for what must always find some is kept. */
+static bool has_room(const struct tw_worker *worker, uint32_t to)
+{
+    uint32_t used = TW_MOVE_RING_DEPTH - 1u - rte_ring_free_count(worker->config.move_out[to]);
+    return used < TW_MOVE_RING_DEPTH - 1u - TW_MOVE_RING_KEPT;
+}
+
 static bool send_small(struct tw_worker *worker, uint32_t to, const struct tw_move *small)
 {
     struct tw_move *move = begin_send(worker, to, small->type);
@@ -159,7 +166,7 @@ static bool give(struct tw_worker *worker, uint32_t slot)
     struct tw_landing *landing = &worker->sessions.bodies[slot].landing;
     uint32_t target = worker_of(landing->target_id);
     if (!tw_owed_nothing(worker, slot) || !tw_talk_may_move(worker, slot) ||
-        !tw_route_move(worker, slot))
+        !tw_route_move(worker, slot, false))
         return false;
     /* In this order: what was sealed or routed here lies in its ring before the keys leave. */
     tw_transmit_flush(worker);
@@ -172,6 +179,8 @@ static bool give(struct tw_worker *worker, uint32_t slot)
     memcpy(&move->body, &worker->sessions.bodies[slot], sizeof(move->body));
     tw_talk_leave(worker, slot, &move->transport);
     tw_life_end(worker, slot);
+    move->grant = worker->grants[slot];
+    tw_resume_forget(worker, slot);
     bury(worker, slot);
     end_send(worker, target);
     count(worker, TW_ROAMING_GIVEN);
@@ -303,6 +312,7 @@ static void take_session(struct tw_worker *worker, const struct tw_move *move)
     not_later(&body->phase.followed_ns, worker->now_ns);
     tw_talk_arrive(worker, slot, &move->transport);
     tw_life_begin(worker, slot);
+    worker->grants[slot] = move->grant;
     body->path = (struct tw_path){0};
     body->landing = (struct tw_landing){.moves = body->landing.moves + 1u};
     if ((session->due & TW_DUE_PONG) != 0)
@@ -327,6 +337,25 @@ static void take_close(struct tw_worker *worker, const struct tw_move *move)
         tw_owed_close(worker, slot, (uint16_t)move->reason, true);
 }
 
+bool tw_move_resume(struct tw_worker *worker, uint32_t to, const struct tw_resume_request *request)
+{
+    struct rte_ring *ring = worker->config.move_out[to];
+    if (!ring || !has_room(worker, to))
+        return false;
+    struct tw_move *move = begin_send(worker, to, TW_MOVE_RESUME);
+    TW_ASSERT(move != NULL);
+    memcpy(&move->resume, request, sizeof(move->resume));
+    end_send(worker, to);
+    return true;
+}
+
+static void take_resume(struct tw_worker *worker, const struct tw_move *move)
+{
+    /* The client repeats its hello 2, and is relayed again. */
+    if (!tw_handshake_install(worker, &move->resume))
+        tw_counter_add(&worker->config.counters->life[TW_LIFE_EVENT_RESUME_FULL], 1);
+}
+
 static void take(struct tw_worker *worker, uint32_t from, const struct tw_move *move)
 {
     switch ((enum tw_move_type)move->type) {
@@ -347,6 +376,9 @@ static void take(struct tw_worker *worker, uint32_t from, const struct tw_move *
         break;
     case TW_MOVE_CLOSE:
         take_close(worker, move);
+        break;
+    case TW_MOVE_RESUME:
+        take_resume(worker, move);
         break;
     }
 }
@@ -389,8 +421,7 @@ void tw_move_close(struct tw_worker *worker, uint32_t slot, uint16_t reason)
     struct tw_session *session = &worker->sessions.hot[slot];
     uint32_t to = worker_of(session->moved_to);
     struct tw_move move = {.type = TW_MOVE_CLOSE, .new_id = session->moved_to, .reason = reason};
-    uint32_t used = TW_MOVE_RING_DEPTH - 1u - rte_ring_free_count(worker->config.move_out[to]);
-    bool sent = used < TW_MOVE_RING_DEPTH - 1u - TW_MOVE_RING_KEPT && send_small(worker, to, &move);
+    bool sent = has_room(worker, to) && send_small(worker, to, &move);
     /* Told again when the tombstone is looked at next. */
     session->close_reason = sent ? TW_CLOSE_NONE : reason;
 }

@@ -25,13 +25,14 @@
  *
  * Of the moves that a worker wants of another, eight are under way at most. So in one direction
  * there are never more than eight ASKs, eight SESSIONs or CANCELs that were not read yet, and eight
- * answers; a CLOSE is written when there is room for those besides.
+ * answers; a CLOSE or a RESUME is written when there is room for those besides.
  *
  * Run by the worker that owns the tables; rings are SP/SC with one worker at each end.
  */
 #ifndef TICKWIRE_DATAPLANE_GATE_MOVE_H
 #define TICKWIRE_DATAPLANE_GATE_MOVE_H
 
+#include "dataplane/gate/resume.h"
 #include "dataplane/gate/session.h"
 #include "dataplane/wire/transport.h"
 
@@ -56,9 +57,10 @@ enum tw_move_type {
     TW_MOVE_SESSION,
     TW_MOVE_CANCEL,
     TW_MOVE_CLOSE,
+    TW_MOVE_RESUME, /* a handshake's reply for the worker of the session to be resumed */
 };
 
-/* A ring's element; the last three in SESSION alone. */
+/* A ring's element; the last ones in SESSION, or in RESUME, alone. */
 struct tw_move {
     uint32_t type;        /* enum tw_move_type */
     uint32_t old_id;      /* at the owner */
@@ -68,6 +70,10 @@ struct tw_move {
     struct tw_session session;
     struct tw_session_body body;
     struct tw_transport transport;
+    union {
+        struct tw_resume_grant grant;
+        struct tw_resume_request resume;
+    };
 };
 static_assert(sizeof(struct tw_move) % 4 == 0, "ring elements are multiples of 4 bytes");
 static_assert(TW_MOVE_RING_DEPTH - 1u > TW_MOVE_RING_KEPT, "a CLOSE finds room in the end");

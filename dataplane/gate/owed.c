@@ -48,7 +48,9 @@ bool tw_owed_session_event(struct tw_worker *worker, enum tw_event_type type, ui
     out->age_s = (uint32_t)((worker->now_ns - body->installed_ns) / 1000000000u);
     out->received_packets = body->received_packets;
     out->sent_packets = body->sent_packets;
-    out->life = worker->lives.sessions[slot].state;
+    out->life =
+        (uint32_t)tw_life_state((enum tw_life_tier)worker->lives.sessions[slot].tier, false);
+    out->link = worker->talk.transports[slot].congestion.state;
     out->silent_ms = (uint32_t)((worker->now_ns - session->heard_ns) / 1000000u);
     return tw_owed_event(worker, type);
 }
@@ -114,19 +116,10 @@ void tw_owed_settle(struct tw_worker *worker, uint32_t slot)
         list_session(worker, slot);
 }
 
-void tw_owed_close(struct tw_worker *worker, uint32_t slot, uint16_t reason, bool tell)
+/* What of the session's end others have to hear stands in its `due`. */
+static void begin_closing(struct tw_worker *worker, uint32_t slot, uint16_t reason, bool tell)
 {
     struct tw_session *session = &worker->sessions.hot[slot];
-    TW_ASSERT(session->state != TW_SESSION_FREE);
-    if (session->state == TW_SESSION_CLOSING)
-        return;
-    if (session->state == TW_SESSION_LIVE) {
-        /* A join that never left needs no leave; whoever came from another worker is in. */
-        bool is_in =
-            worker->sessions.bodies[slot].landing.moves > 0 || (session->due & TW_DUE_JOIN) == 0;
-        unsigned int kept = session->due & ~(is_in ? 0u : (unsigned int)TW_DUE_JOIN);
-        session->due = (uint8_t)(kept | TW_DUE_CLOSED | (is_in ? TW_DUE_LEAVE : 0u));
-    }
     session->due &= (uint8_t) ~(TW_DUE_PONG | TW_DUE_LIFE);
     tw_life_end(worker, slot);
     session->close_reason = reason;
@@ -136,11 +129,38 @@ void tw_owed_close(struct tw_worker *worker, uint32_t slot, uint16_t reason, boo
     tw_owed_settle(worker, slot);
 }
 
+void tw_owed_fence(struct tw_worker *worker, uint32_t slot, uint32_t new_id)
+{
+    struct tw_session *session = &worker->sessions.hot[slot];
+    TW_ASSERT(session->state == TW_SESSION_LIVE && (session->due & TW_DUE_JOIN) == 0);
+    session->due |= TW_DUE_CLOSED;
+    session->moved_to = new_id;
+    begin_closing(worker, slot, TW_CLOSE_RESUMED, true);
+}
+
+void tw_owed_close(struct tw_worker *worker, uint32_t slot, uint16_t reason, bool tell)
+{
+    struct tw_session *session = &worker->sessions.hot[slot];
+    TW_ASSERT(session->state != TW_SESSION_FREE);
+    if (session->state == TW_SESSION_CLOSING)
+        return;
+    if (session->state == TW_SESSION_LIVE) {
+        /* A join that never left needs no leave; whoever came from another worker is in. */
+        const struct tw_session_body *body = &worker->sessions.bodies[slot];
+        bool is_in =
+            body->landing.moves > 0 || body->resumes_id != 0 || (session->due & TW_DUE_JOIN) == 0;
+        unsigned int kept = session->due & ~(is_in ? 0u : (unsigned int)TW_DUE_JOIN);
+        session->due = (uint8_t)(kept | TW_DUE_CLOSED | (is_in ? TW_DUE_LEAVE : 0u));
+    }
+    begin_closing(worker, slot, reason, tell);
+}
+
 void tw_owed_release(struct tw_worker *worker, uint32_t slot)
 {
     if (worker->sessions.hot[slot].handshake != TW_PENDING_NONE)
         tw_pending_end(&worker->pending, worker->sessions.hot[slot].handshake);
     tw_talk_end(worker, slot);
+    tw_resume_forget(worker, slot);
     tw_sessions_release(&worker->sessions, slot);
 }
 

@@ -92,7 +92,8 @@ static struct tw_record *take_record(struct tw_worker *worker, uint32_t slot,
 
 bool tw_route_join(struct tw_worker *worker, uint32_t slot)
 {
-    bool moved = worker->sessions.bodies[slot].landing.moves > 0;
+    const struct tw_session_body *body = &worker->sessions.bodies[slot];
+    bool moved = body->landing.moves > 0 || body->resumes_id != 0;
     struct tw_record *record = take_record(worker, slot, moved ? TW_RECORD_ARRIVE : TW_RECORD_JOIN);
     if (record)
         record->join.account = worker->sessions.bodies[slot].account;
@@ -107,7 +108,7 @@ bool tw_route_leave(struct tw_worker *worker, uint32_t slot)
     return record != NULL;
 }
 
-bool tw_route_move(struct tw_worker *worker, uint32_t slot)
+bool tw_route_move(struct tw_worker *worker, uint32_t slot, bool fresh)
 {
     const struct tw_landing *landing = &worker->sessions.bodies[slot].landing;
     struct tw_record *record = take_record(worker, slot, TW_RECORD_MOVE);
@@ -116,6 +117,7 @@ bool tw_route_move(struct tw_worker *worker, uint32_t slot)
     record->move.worker = tw_connection_worker(landing->target_id);
     record->move.slot = tw_connection_slot(landing->target_id);
     record->move.route_epoch = landing->target_epoch;
+    record->move.fresh = fresh;
     return true;
 }
 
@@ -255,15 +257,27 @@ static void route_frames(struct tw_worker *worker, uint32_t slot,
         route_check(worker, slot, &frames->check);
     if (frames->has_ping)
         note_ping(worker, slot, frames->ping_time_us);
+    if (frames->has_resume_wanted)
+        tw_resume_answer(worker, slot);
     if (frames->has_close)
         tw_owed_close(worker, slot, TW_CLOSE_BY_CLIENT, false);
+}
+
+/* The first packet of a pending session. False: it is not live; the packet counts for nothing. */
+static bool confirm(struct tw_worker *worker, uint32_t slot)
+{
+    if (worker->sessions.bodies[slot].resumes_id != 0)
+        return tw_resume_take_over(worker, slot);
+    tw_route_make_live(worker, slot);
+    return true;
 }
 
 static void accept(struct tw_worker *worker, struct tw_packet *packet,
                    const struct tw_client_frames *frames)
 {
-    if (worker->sessions.hot[packet->slot].state == TW_SESSION_PENDING)
-        tw_route_make_live(worker, packet->slot);
+    if (worker->sessions.hot[packet->slot].state == TW_SESSION_PENDING &&
+        !confirm(worker, packet->slot))
+        return;
     if (!tw_talk_receive(worker, packet->slot, packet->header.sequence, frames)) {
         packet->outcome = TW_OUTCOME_FRAME_RANGE;
         worker->sessions.hot[packet->slot].malformed++;

@@ -75,7 +75,8 @@ struct tw_session {
     uint32_t route_epoch; /* one more per install of this slot */
     union {
         uint32_t malformed; /* authenticated malformed packets */
-        uint32_t moved_to;  /* MOVED: connection id at the new owner */
+        uint32_t moved_to;  /* MOVED: connection id at the new owner; CLOSING for TW_CLOSE_RESUMED:
+                               of the session that goes on with this one */
     };
     struct tw_budget budget;
     uint64_t heard_ns;  /* newest authenticated packet; pending: installed at */
@@ -117,9 +118,10 @@ struct tw_session_body {
     uint64_t ping_time_us;
     uint64_t ping_received_us;
     uint8_t token_id[TW_TOKEN_ID_SIZE];
-    uint32_t sent_id;  /* connection id in the header: as the client knows it */
-    uint32_t first_id; /* the one it was welcomed with */
-    uint8_t send_flag; /* key phase bit of what is sealed, as in `phase` */
+    uint32_t sent_id;    /* connection id in the header: as the client knows it */
+    uint32_t first_id;   /* the one it was welcomed with */
+    uint8_t send_flag;   /* key phase bit of what is sealed, as in `phase` */
+    uint32_t resumes_id; /* connection id of the session that it goes on with; 0: it began anew */
     /* Rare. */
     struct tw_phase_server phase;
     struct tw_path path;

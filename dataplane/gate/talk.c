@@ -161,6 +161,14 @@ static void list(struct tw_talk *talk, uint32_t slot, uint64_t due_us)
     talk->busy[talk->busy_count++] = slot;
 }
 
+void tw_talk_inherit(struct tw_worker *worker, uint32_t slot, uint32_t from)
+{
+    struct tw_talk *talk = &worker->talk;
+    tw_transport_inherit(&talk->transports[slot], &talk->transports[from], now_us(worker));
+    if (talk->transports[slot].channels)
+        list(talk, slot, 0);
+}
+
 void tw_talk_wake(struct tw_worker *worker, uint32_t slot)
 {
     list(&worker->talk, slot, 0);
@@ -279,6 +287,22 @@ static void queue(struct tw_worker *worker, uint32_t slot, uint8_t channel, cons
     tw_owed_close(worker, slot, TW_CLOSE_BACKLOG, true);
 }
 
+/* Whose the message is: the slot it was written for, or the one that goes on with its session. */
+static uint32_t receiver_of(const struct tw_worker *worker, const struct tw_out_buffer *buffer)
+{
+    const struct tw_session *session = &worker->sessions.hot[buffer->slot];
+    uint32_t slot;
+    if (session->route_epoch != buffer->route_epoch)
+        return TW_SESSION_NONE;
+    if (session->state == TW_SESSION_LIVE)
+        return buffer->slot;
+    bool goes_on =
+        session->state == TW_SESSION_CLOSING && session->close_reason == TW_CLOSE_RESUMED &&
+        tw_sessions_find(&worker->sessions, session->moved_to, &slot) == TW_SESSIONS_FOUND &&
+        worker->sessions.hot[slot].state == TW_SESSION_LIVE;
+    return goes_on ? slot : TW_SESSION_NONE;
+}
+
 void tw_talk_take_part(struct tw_worker *worker, uint32_t shard, const struct tw_out_buffer *buffer)
 {
     struct tw_talk_assembly *assembly = &worker->talk.assemblies[shard];
@@ -294,10 +318,9 @@ void tw_talk_take_part(struct tw_worker *worker, uint32_t shard, const struct tw
               assembly->route_epoch == buffer->route_epoch);
     memcpy(assembly->bytes + offset, buffer->bytes, buffer->length);
     assembly->filled += buffer->length;
-    const struct tw_session *session = &worker->sessions.hot[buffer->slot];
-    if (assembly->filled == size && session->state == TW_SESSION_LIVE &&
-        session->route_epoch == buffer->route_epoch)
-        queue(worker, buffer->slot, (uint8_t)buffer->channel, assembly->bytes, size);
+    uint32_t slot = assembly->filled == size ? receiver_of(worker, buffer) : TW_SESSION_NONE;
+    if (slot != TW_SESSION_NONE)
+        queue(worker, slot, (uint8_t)buffer->channel, assembly->bytes, size);
 }
 
 void tw_talk_write(struct tw_worker *worker, uint32_t slot, struct tw_writer *writer)

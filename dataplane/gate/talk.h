@@ -69,6 +69,8 @@ void tw_talk_init(struct tw_talk *talk, void *memory, uint32_t sessions,
 
 void tw_talk_begin(struct tw_worker *worker, uint32_t slot);
 void tw_talk_end(struct tw_worker *worker, uint32_t slot);
+/* Just begun, it goes on with the messages of another session of this worker. */
+void tw_talk_inherit(struct tw_worker *worker, uint32_t slot, uint32_t from);
 /* It is heard again: what waits for it goes on now. */
 void tw_talk_wake(struct tw_worker *worker, uint32_t slot);
 /* The session has another address: what was measured of the old path is forgotten. */

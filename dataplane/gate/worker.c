@@ -91,8 +91,11 @@ static bool init_tables(struct tw_worker *worker)
         "messages", tw_talk_footprint(sessions, &config->config->limits), 64, config->socket);
     worker->life_memory =
         rte_zmalloc_socket("lives", tw_life_footprint(sessions), 64, config->socket);
-    if (!worker->session_memory || !worker->pending_memory || !worker->filter_memory ||
-        !worker->owed.slots || !worker->pongs || !worker->talk_memory || !worker->life_memory)
+    worker->grants =
+        rte_zmalloc_socket("resume tokens", tw_resume_footprint(sessions), 64, config->socket);
+    if (!worker->grants || !worker->session_memory || !worker->pending_memory ||
+        !worker->filter_memory || !worker->owed.slots || !worker->pongs || !worker->talk_memory ||
+        !worker->life_memory)
         return false;
     tw_sessions_init(&worker->sessions, worker->session_memory, sessions, config->index,
                      config->seed);
@@ -162,6 +165,7 @@ void tw_worker_destroy(struct tw_worker *worker)
     rte_free(worker->pongs);
     rte_free(worker->talk_memory);
     rte_free(worker->life_memory);
+    rte_free(worker->grants);
     rte_free(worker);
 }
 

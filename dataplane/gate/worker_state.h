@@ -10,7 +10,7 @@
  *   filter_stage.c  packets as views for filters
  *   roam.c       sessions that change address      move.c       sessions that change worker
  *   lab.c        sessions of a lab, imported       rekey.c      key phases of sessions
- *   life.c       sessions that are silent
+ *   life.c       sessions that are silent          resume.c     sessions that go on elsewhere
  *
  * Written by its lcore alone, but for `drained`. Ledger: over all workers, the sum of outcomes
  * equals the sum of rx_packets, less what lies in hand-over rings at that moment: a packet handed
@@ -30,6 +30,7 @@
 #include "dataplane/gate/packet.h"
 #include "dataplane/gate/parse.h"
 #include "dataplane/gate/pending.h"
+#include "dataplane/gate/resume.h"
 #include "dataplane/gate/sessions.h"
 #include "dataplane/gate/stage_cycles.h"
 #include "dataplane/gate/talk.h"
@@ -175,7 +176,8 @@ struct tw_worker {
     void *talk_memory;
     struct tw_lives lives;
     void *life_memory;
-    _Atomic bool drained; /* worker: w, any: r */
+    struct tw_resume_grant *grants; /* [sessions] */
+    _Atomic bool drained;           /* worker: w, any: r */
 } __attribute__((aligned(64)));
 
 /* µs since tick 0 */
@@ -212,6 +214,9 @@ void tw_filter_stage_report(struct tw_worker *worker);
  */
 /* Decides the packet, whose connection id is 0. */
 void tw_handshake_receive(struct tw_worker *worker, struct tw_packet *packet);
+/* A pending session of a reply that another worker got: see resume.h. False: no slot is free. */
+bool tw_handshake_install(struct tw_worker *worker, const struct tw_resume_request *request)
+    __attribute__((warn_unused_result));
 void tw_handshake_reply(struct tw_worker *worker, const struct tw_agent_handshake_reply *reply);
 void tw_handshake_expire(struct tw_worker *worker);
 
@@ -227,8 +232,10 @@ void tw_route_burst(struct tw_worker *worker, struct tw_burst *burst);
 /* Single records, told apart by whether there was room; in their rings by tw_route_flush. */
 bool tw_route_join(struct tw_worker *worker, uint32_t slot) __attribute__((warn_unused_result));
 bool tw_route_leave(struct tw_worker *worker, uint32_t slot) __attribute__((warn_unused_result));
-/* The slot's last record: names where its session goes. */
-bool tw_route_move(struct tw_worker *worker, uint32_t slot) __attribute__((warn_unused_result));
+/* The slot's last record: names where its session goes. `fresh`: to a client that has nothing of
+ * the world. */
+bool tw_route_move(struct tw_worker *worker, uint32_t slot, bool fresh)
+    __attribute__((warn_unused_result));
 /* Not when the shard's ring is full. */
 bool tw_route_message(struct tw_worker *worker, uint32_t slot, struct tw_message *message)
     __attribute__((warn_unused_result));
@@ -255,6 +262,9 @@ void tw_move_take_turn(struct tw_worker *worker);
 void tw_move_give_turn(struct tw_worker *worker);
 /* A tombstone's session is to be closed where it is now. */
 void tw_move_close(struct tw_worker *worker, uint32_t slot, uint16_t reason);
+/* False: no room in that worker's ring. */
+bool tw_move_resume(struct tw_worker *worker, uint32_t to, const struct tw_resume_request *request)
+    __attribute__((warn_unused_result));
 void tw_move_check_tombstone(struct tw_worker *worker, uint32_t slot);
 
 /* ---- owed.c -----------------------------------------------------------------------------------
@@ -269,6 +279,8 @@ bool tw_owed_session_event(struct tw_worker *worker, enum tw_event_type type, ui
 void tw_owed_settle(struct tw_worker *worker, uint32_t slot);
 /* Ends a pending or live session; with `tell`, the client gets three close frames. */
 void tw_owed_close(struct tw_worker *worker, uint32_t slot, uint16_t reason, bool tell);
+/* Ends a live session whose player and messages are those of `new_id` now. */
+void tw_owed_fence(struct tw_worker *worker, uint32_t slot, uint32_t new_id);
 void tw_owed_release(struct tw_worker *worker, uint32_t slot);
 void tw_owed_turn(struct tw_worker *worker);
 

@@ -176,6 +176,9 @@ static enum tw_frames_result client_frame_decode(void *out, const struct frame *
         return frame->size > 0 ? TW_FRAMES_OK : TW_FRAMES_MALFORMED;
     case TW_FRAME_PADDING:
         return TW_FRAMES_OK;
+    case TW_FRAME_RESUME_WANTED:
+        frames->has_resume_wanted = true;
+        return frame->size == 0 ? TW_FRAMES_OK : TW_FRAMES_MALFORMED;
     default:
         return TW_FRAMES_MALFORMED;
     }
@@ -210,6 +213,10 @@ static enum tw_frames_result server_frame_decode(void *out, const struct frame *
         return rename_decode(frames, frame);
     case TW_FRAME_ARRIVALS:
         return arrivals_decode(frames, frame);
+    case TW_FRAME_RESUME:
+        frames->has_resume = true;
+        frames->resume = frame->body;
+        return frame->size == TW_RESUME_SIZE ? TW_FRAMES_OK : TW_FRAMES_MALFORMED;
     case TW_FRAME_MESSAGES:
         frames->has_messages = true;
         frames->messages = frame->body;
@@ -382,4 +389,19 @@ void tw_frame_write_rename(struct tw_writer *writer, uint32_t connection_id)
     uint8_t *body = frame_start(writer, TW_FRAME_RENAME, TW_RENAME_SIZE);
     if (body != NULL)
         tw_store_u32(body + TW_RENAME_CONNECTION_ID, connection_id);
+}
+
+void tw_frame_write_resume_wanted(struct tw_writer *writer)
+{
+    (void)frame_start(writer, TW_FRAME_RESUME_WANTED, 0);
+}
+
+void tw_frame_write_resume(struct tw_writer *writer, uint64_t expires_unix_s,
+                           const uint8_t token[TW_TOKEN_SIZE])
+{
+    uint8_t *body = frame_start(writer, TW_FRAME_RESUME, TW_RESUME_SIZE);
+    if (body == NULL)
+        return;
+    tw_store_u64(body + TW_RESUME_EXPIRES, expires_unix_s);
+    memcpy(body + TW_RESUME_TOKEN, token, TW_TOKEN_SIZE);
 }

@@ -51,6 +51,7 @@ struct tw_frame_arrivals {
 struct tw_client_frames { /* client → server */
     bool has_inputs, has_snapshot_ack, has_ping, has_close, has_ack, has_response, has_messages;
     bool has_check;
+    bool has_resume_wanted;
     uint8_t input_count; /* inputs[0] is the newest, for newest_tick; then one tick less each */
     uint32_t newest_tick;
     struct tw_input inputs[TW_INPUTS_MAX];
@@ -67,6 +68,7 @@ struct tw_client_frames { /* client → server */
 struct tw_server_frames { /* server → client */
     bool has_snapshot, has_pong, has_close, has_ack, has_challenge, has_rename, has_messages;
     bool has_arrivals;
+    bool has_resume;
     const uint8_t *snapshot; /* body, inside the packet */
     uint16_t snapshot_size;
     struct tw_frame_pong pong;
@@ -74,6 +76,7 @@ struct tw_server_frames { /* server → client */
     struct tw_frame_ack ack;
     uint8_t challenge[TW_CHALLENGE_SIZE];
     uint32_t connection_id;  /* of a rename */
+    const uint8_t *resume;   /* TW_RESUME_SIZE bytes, inside the packet */
     const uint8_t *messages; /* body, inside the packet */
     uint16_t messages_size;
     struct tw_frame_arrivals arrivals;
@@ -100,6 +103,9 @@ void tw_frame_write_challenge(struct tw_writer *writer, const uint8_t bytes[TW_C
 void tw_frame_write_response(struct tw_writer *writer, const uint8_t bytes[TW_CHALLENGE_SIZE]);
 /* `size` bytes, the frame's header included, at least that. */
 void tw_frame_write_padding(struct tw_writer *writer, size_t size);
+void tw_frame_write_resume_wanted(struct tw_writer *writer);
+void tw_frame_write_resume(struct tw_writer *writer, uint64_t expires_unix_s,
+                           const uint8_t token[TW_TOKEN_SIZE]);
 void tw_frame_write_rename(struct tw_writer *writer, uint32_t connection_id);
 
 #endif

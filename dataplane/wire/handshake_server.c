@@ -135,6 +135,8 @@ enum tw_refusal tw_refusal_of_verdict(enum tw_verdict verdict)
         return TW_REFUSAL_LOW_ORDER;
     case TW_VERDICT_LAB:
         return TW_REFUSAL_LAB;
+    case TW_VERDICT_RESUME_GONE:
+        return TW_REFUSAL_RESUME;
     case TW_VERDICT_WELCOMED:
     case TW_VERDICT_TOKEN_INVALID:
     case TW_VERDICT_TOKEN_MISMATCH:

@@ -66,6 +66,7 @@ void tw_session_secrets_derive(struct tw_session_secrets *secrets,
     tw_hkdf_expand(secrets->client_to_server, TW_KEY_SIZE, prk, TW_LABEL_CLIENT_TO_SERVER);
     tw_hkdf_expand(secrets->server_to_client, TW_KEY_SIZE, prk, TW_LABEL_SERVER_TO_CLIENT);
     tw_hkdf_expand(confirm, sizeof(confirm), prk, TW_LABEL_CONFIRM);
+    tw_hkdf_expand(secrets->resume, TW_KEY_SIZE, prk, TW_LABEL_RESUME);
     memcpy(secrets->confirm_key, confirm, TW_KEY_SIZE);
     memcpy(secrets->confirm_iv, confirm + TW_KEY_SIZE, TW_IV_SIZE);
     memcpy(secrets->transcript, transcript, TW_HASH_SIZE);

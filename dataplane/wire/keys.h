@@ -20,6 +20,7 @@ struct tw_session_secrets {
     uint8_t server_to_client[TW_KEY_SIZE];
     uint8_t confirm_key[TW_KEY_SIZE];
     uint8_t confirm_iv[TW_IV_SIZE];
+    uint8_t resume[TW_KEY_SIZE];      /* psk of the resume token */
     uint8_t transcript[TW_HASH_SIZE]; /* SHA-256(hello 2 ‖ clear part of welcome) */
 };
 

@@ -14,11 +14,8 @@ void tw_receiver_init(struct tw_receiver *receiver, struct tw_block_pool *pool,
     receiver->compressed_allowed = compressed_allowed;
 }
 
-void tw_receiver_fini(struct tw_receiver *receiver)
+static void drop_windows(struct tw_receiver *receiver)
 {
-    struct tw_message *message;
-    while ((message = tw_receiver_take(receiver)) != NULL)
-        tw_message_free(receiver->pool, message);
     for (uint32_t channel = 0; channel < TW_CHANNEL_COUNT; channel++) {
         uint16_t *window = receiver->channels[channel].window;
         for (uint32_t i = 0; i < TW_MESSAGE_WINDOW; i++) {
@@ -27,6 +24,24 @@ void tw_receiver_fini(struct tw_receiver *receiver)
             window[i] = 0;
         }
     }
+}
+
+void tw_receiver_fini(struct tw_receiver *receiver)
+{
+    struct tw_message *message;
+    while ((message = tw_receiver_take(receiver)) != NULL)
+        tw_message_free(receiver->pool, message);
+    drop_windows(receiver);
+}
+
+void tw_receiver_begin_again(struct tw_receiver *receiver, uint64_t now_us)
+{
+    drop_windows(receiver);
+    memset(receiver->channels, 0, sizeof(receiver->channels));
+    receiver->unfinished = 0;
+    receiver->latest_seen = false;
+    receiver->heard_us = now_us;
+    receiver->resumed_us = now_us;
 }
 
 void tw_receiver_resume(struct tw_receiver *receiver, const struct tw_receiver_numbers *numbers,

@@ -64,6 +64,9 @@ void tw_receiver_fini(struct tw_receiver *receiver);
 void tw_receiver_resume(struct tw_receiver *receiver, const struct tw_receiver_numbers *numbers,
                         uint64_t now_us);
 struct tw_receiver_numbers tw_receiver_pause(const struct tw_receiver *receiver);
+/* The other end is another process: what it had not finished never comes. Messages that wait to be
+ * taken stay. */
+void tw_receiver_begin_again(struct tw_receiver *receiver, uint64_t now_us);
 /* No message is here, whole or in part. */
 bool tw_receiver_empty(const struct tw_receiver *receiver);
 

@@ -148,6 +148,50 @@ static void settle(struct tw_sender *sender, struct tw_message *message)
     admit(sender, channel);
 }
 
+/* Under way before, in the order of their numbers, then those that waited. */
+static void line_up(struct tw_sender *sender, struct tw_sender_channel *channel)
+{
+    struct tw_message_list waiting = channel->waiting;
+    struct tw_message_list all = {0};
+    struct tw_message *message;
+    for (uint16_t number = channel->base; number != channel->next; number++) {
+        uint16_t index = channel->window[number % TW_MESSAGE_WINDOW];
+        if (index == 0)
+            continue;
+        message = tw_message_at(sender->pool, index);
+        if (message->size == 0)
+            drop(sender, message); /* it was given up */
+        else
+            tw_message_list_append(&all, sender->pool, message);
+    }
+    while ((message = tw_message_list_take(&waiting, sender->pool)) != NULL)
+        tw_message_list_append(&all, sender->pool, message);
+    *channel = (struct tw_sender_channel){.waiting = all};
+}
+
+static void forget_progress(const struct tw_sender *sender, const struct tw_message_list *list)
+{
+    for (uint16_t index = list->first, left = (uint16_t)list->count; left > 0; left--) {
+        struct tw_message *message = tw_message_at(sender->pool, index);
+        memset(message->done, 0, sizeof(message->done));
+        memset(message->queued, 0, sizeof(message->queued));
+        message->sent_end = 0;
+        message->opened_end = 0;
+        index = message->next;
+    }
+}
+
+void tw_sender_begin_again(struct tw_sender *sender)
+{
+    sender->queued = sender->latest != 0 ? 1u : 0u;
+    for (uint32_t i = TW_CHANNEL_ORDERED; i < TW_CHANNEL_COUNT; i++) {
+        struct tw_sender_channel *channel = &sender->channels[i];
+        line_up(sender, channel);
+        forget_progress(sender, &channel->waiting);
+        admit(sender, channel);
+    }
+}
+
 /* ---- queueing ----------------------------------------------------------------------------------
  */
 

@@ -67,6 +67,10 @@ void tw_sender_fini(struct tw_sender *sender);
 void tw_sender_resume(struct tw_sender *sender, const struct tw_sender_numbers *numbers);
 struct tw_sender_numbers tw_sender_pause(const struct tw_sender *sender);
 
+/* The other end is another process, which has nothing: whatever was not acknowledged goes to it
+ * whole, in order, numbered from 0. */
+void tw_sender_begin_again(struct tw_sender *sender);
+
 struct tw_outgoing {
     uint8_t channel;
     uint8_t flags; /* TW_ENTRY_COMPRESSED */

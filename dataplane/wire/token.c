@@ -62,6 +62,7 @@ void tw_token_seal(uint8_t out[TW_TOKEN_SIZE], const struct tw_token *token, uin
     tw_store_u64(in + TW_TOKEN_IN_EXPIRES, token->expires_unix_s);
     tw_store_u64(in + TW_TOKEN_IN_ISSUED, token->issued_unix_s);
     addresses_write(in + TW_TOKEN_IN_ADDRESS_LIST, token->addresses, token->address_count);
+    memcpy(in + TW_TOKEN_IN_RESUMES, token->resumes, TW_TOKEN_ID_SIZE);
 
     uint8_t data[TOKEN_DATA_SIZE];
     token_data(data, key_id);
@@ -70,6 +71,11 @@ void tw_token_seal(uint8_t out[TW_TOKEN_SIZE], const struct tw_token *token, uin
     crypto_aead_xchacha20poly1305_ietf_encrypt(out + TW_TOKEN_SEALED, NULL, in, sizeof(in), data,
                                                sizeof(data), NULL, nonce, key);
     sodium_memzero(in, sizeof(in));
+}
+
+bool tw_token_resumes(const struct tw_token *token)
+{
+    return !sodium_is_zero(token->resumes, sizeof(token->resumes));
 }
 
 uint32_t tw_token_key_id(const uint8_t sealed[TW_TOKEN_SIZE])
@@ -89,6 +95,7 @@ static bool token_decode(struct tw_token *token, const uint8_t in[TW_TOKEN_IN_SI
     token->address_count = in[TW_TOKEN_IN_ADDRESS_COUNT];
     token->expires_unix_s = tw_load_u64(in + TW_TOKEN_IN_EXPIRES);
     token->issued_unix_s = tw_load_u64(in + TW_TOKEN_IN_ISSUED);
+    memcpy(token->resumes, in + TW_TOKEN_IN_RESUMES, TW_TOKEN_ID_SIZE);
     return addresses_read(token->addresses, token->address_count, in + TW_TOKEN_IN_ADDRESS_LIST) &&
            sodium_is_zero(in + TW_TOKEN_IN_PADDING, TW_TOKEN_IN_SIZE - TW_TOKEN_IN_PADDING);
 }

@@ -28,6 +28,7 @@ struct tw_token {
     uint64_t expires_unix_s;
     uint64_t issued_unix_s;
     struct tw_address addresses[TW_TOKEN_ADDRESSES]; /* of the engine */
+    uint8_t resumes[TW_TOKEN_ID_SIZE]; /* token id of the session to be resumed; zero: none */
 };
 
 struct tw_connect_token {
@@ -46,6 +47,9 @@ void tw_token_audience(uint8_t audience[TW_AUDIENCE_SIZE], const char *engine_na
 
 void tw_token_seal(uint8_t out[TW_TOKEN_SIZE], const struct tw_token *token, uint32_t key_id,
                    const uint8_t key[TW_KEY_SIZE], const uint8_t nonce[TW_TOKEN_NONCE_SIZE]);
+
+/* Zero: it begins a new session. */
+bool tw_token_resumes(const struct tw_token *token);
 
 /* Key id in clear, to find the key. */
 uint32_t tw_token_key_id(const uint8_t sealed[TW_TOKEN_SIZE]);

@@ -96,6 +96,25 @@ void tw_transport_path_changed(struct tw_transport *transport, uint32_t datagram
     transport->reorder_us = 0;
 }
 
+void tw_transport_inherit(struct tw_transport *to, struct tw_transport *from, uint64_t now_us)
+{
+    struct tw_channels *channels = from->channels;
+    TW_ASSERT(to->channels == NULL && to->channels_pool == from->channels_pool);
+    if (!channels)
+        return;
+    TW_ASSERT(channels->run_count == 0);
+    forget_runs(from);
+    from->channels = NULL;
+    to->channels = channels;
+    channels->probes = 0;
+    channels->probe_backoff = 0;
+    channels->flight_at_us = now_us;
+    memset(channels->channel_at_us, 0, sizeof(channels->channel_at_us));
+    tw_flight_init(&channels->flight);
+    tw_sender_begin_again(&channels->sender);
+    tw_receiver_begin_again(&channels->receiver, now_us);
+}
+
 static uint64_t earlier(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;

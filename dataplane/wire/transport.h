@@ -100,6 +100,11 @@ static inline uint32_t tw_transport_plaintext_max(const struct tw_transport *tra
     return transport->datagram_bytes - TW_PACKET_MIN;
 }
 
+/* `to`, just begun, goes on with the messages of `from` towards a process that has nothing: what
+ * was not acknowledged is sent from the beginning, what has arrived whole stays to be taken. `from`
+ * has none then. Both of one worker. */
+void tw_transport_inherit(struct tw_transport *to, struct tw_transport *from, uint64_t now_us);
+
 /* What a packet said to the transport. */
 struct tw_transport_packet {
     uint64_t sequence;

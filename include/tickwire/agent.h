@@ -23,7 +23,7 @@
 
 #include <stdint.h>
 
-#define TW_AGENT_VERSION 8u
+#define TW_AGENT_VERSION 9u
 
 enum tw_agent_type {
     /* engine → control */
@@ -85,9 +85,9 @@ struct tw_agent_session {
     uint64_t sent_packets;
     uint32_t first_id; /* connection id that used the token: a session keeps it for life */
     uint32_t moves;    /* times that the connection id changed: the larger, the newer the message */
-    uint32_t life;     /* how it did when this was written: connected 0, degraded 1,
-                          reconnecting 2, disconnected 3 */
+    uint32_t life;     /* by silence alone: connected 0, degraded 1, reconnecting 2 */
     uint32_t silent_ms; /* nothing was heard of it for so long then */
+    uint32_t link;      /* its path: normal 0, conservative 1, emergency 2 */
 };
 /* SESSION, SESSION_CONFIRMED, SESSION_MOVED, SESSION_CLOSED and SESSION_LIFE share one shape. */
 
@@ -120,6 +120,9 @@ struct tw_agent_handshake_reply {
     uint8_t confirm_key[TW_KEY_SIZE];
     uint8_t confirm_iv[TW_IV_SIZE];
     uint8_t transcript[TW_HASH_SIZE];
+    uint32_t resumes_id; /* connection id of the session that this one goes on with; 0: none */
+    uint64_t resume_expires_unix_s;
+    uint8_t resume_token[TW_TOKEN_SIZE]; /* for the client, to go on with this session later */
     uint16_t refused_size;
     uint8_t refused[TW_REFUSED_SIZE];
 };

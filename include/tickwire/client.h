@@ -77,13 +77,14 @@ enum tw_client_event_type {
     TW_CLIENT_EVENT_CONNECTED = 1,
     TW_CLIENT_EVENT_TRY_AGAIN = 2, /* server busy; the library retries; code = after ms */
     TW_CLIENT_EVENT_CLOSED = 3,
-    TW_CLIENT_EVENT_ENTER = 4,    /* entity became visible */
-    TW_CLIENT_EVENT_EXIT = 5,     /* entity left the view */
-    TW_CLIENT_EVENT_DESYNC = 6,   /* view differs from what the server says it should be */
-    TW_CLIENT_EVENT_LOST = 7,     /* events were dropped: queue full; code = how many */
-    TW_CLIENT_EVENT_HEALTH = 8,   /* while connected; code = enum tw_client_health */
-    TW_CLIENT_EVENT_REPAIRED = 9, /* after DESYNC: EXIT of all there was came before, all that is
-                                     enters anew */
+    TW_CLIENT_EVENT_ENTER = 4,      /* entity became visible */
+    TW_CLIENT_EVENT_EXIT = 5,       /* entity left the view */
+    TW_CLIENT_EVENT_DESYNC = 6,     /* view differs from what the server says it should be */
+    TW_CLIENT_EVENT_LOST = 7,       /* events were dropped: queue full; code = how many */
+    TW_CLIENT_EVENT_HEALTH = 8,     /* while connected; code = enum tw_client_health */
+    TW_CLIENT_EVENT_REPAIRED = 9,   /* after DESYNC: EXIT of all there was came before, all that is
+                                       enters anew */
+    TW_CLIENT_EVENT_RESUMABLE = 10, /* tw_client_get_resume has something to keep */
 };
 
 struct tw_client_event {
@@ -264,6 +265,16 @@ TW_CLIENT_API int tw_client_take_message(struct tw_client *client,
  * With a caller's transport, which has its own sockets to change, only the latter. The descriptor
  * changes. ERROR_SOCKET: the old socket stays. ERROR_STATE: neither connecting nor connected. */
 TW_CLIENT_API int tw_client_rebind(struct tw_client *client, uint64_t now_us);
+
+#define TW_CLIENT_RESUME_SIZE 388u
+/* What another process needs to go on with this session: secret, good for one use, worthless once
+ * the session has ended. A game that wants to survive its own crash writes it to a file of its
+ * player's own at each RESUMABLE, and after a start hands it to tw_client_connect in place of a
+ * connect token: the same entity, and the messages that had not arrived. The process that had the
+ * session is out then. Refused with reason 11 (no such session any more) or 2 (used): log in anew.
+ * ERROR_STATE: nothing was told yet. */
+TW_CLIENT_API int tw_client_get_resume(const struct tw_client *client, uint8_t *out,
+                                       size_t out_size);
 
 /* Says goodbye to the server (three datagrams) and closes. */
 TW_CLIENT_API void tw_client_close(struct tw_client *client, uint64_t now_us);

@@ -145,7 +145,8 @@ static const struct tw_outcome_info tw_outcome_info[TW_OUTCOME_COUNT] __attribut
     X(HISTORY_FULL,     "history_full",     "token history full: refused, never evicted")   \
     X(CONTROL_GONE,     "control_gone",     "the control plane left before it answered")    \
     X(REPLY_LATE,       "reply_late",       "the answer came after the request had expired")   \
-    X(LAB,              "lab",              "a lab takes imported sessions only")
+    X(LAB,              "lab",              "a lab takes imported sessions only")          \
+    X(RESUME_GONE,      "resume_gone",      "the session to be resumed is not live, or another account's")
 /* Every packet the shards or the worker wanted to send ends in exactly one of these. */
 #define TW_SEND_OUTCOMES(X)                                                                 \
     X(SENT,          "sent",          "accepted by the port")                               \
@@ -180,7 +181,11 @@ static const struct tw_outcome_info tw_outcome_info[TW_OUTCOME_COUNT] __attribut
     X(PARKED,        "parked",        "nor for life.park_ms: its entity left the world")    \
     X(RETURNED,      "returned",      "a paused session was heard again, with its keys")    \
     X(UNPARKED,      "unparked",      "a parked session was heard again, with its keys")    \
-    X(EXPIRED,       "expired",       "nothing was heard for life.grace_ms: closed")
+    X(EXPIRED,       "expired",       "nothing was heard for life.grace_ms: closed")        \
+    X(TOKEN_SENT,    "token_sent",    "a resume token was sent to a client that asked")     \
+    X(RESUMED,       "resumed",       "a new process went on with a session; the old one was fenced") \
+    X(RESUME_GONE,   "resume_gone",   "a session ended between the welcome and its resumption") \
+    X(RESUME_FULL,   "resume_full",   "no room to resume a session just then: the client tries again")
 /* clang-format on */
 
 #define TW_X(suffix, name, meaning) TW_INPUT_##suffix,

@@ -83,6 +83,8 @@ enum tw_suite {
 #define TW_LABEL_KEY              "key"
 #define TW_LABEL_IV               "iv"
 #define TW_LABEL_NEXT_PHASE       "phase"
+#define TW_LABEL_RESUME           "tickwire v1 resume"
+#define TW_LABEL_RESUME_KEY       "tickwire v1 resume key" /* the control plane's own */
 
 /* ---- handshake packets --------------------------------------------------------------------- */
 enum tw_handshake_type {
@@ -177,7 +179,8 @@ enum tw_refusal {
     TW_REFUSAL_FULL = 8,      /* no free session */
     TW_REFUSAL_LOW_ORDER = 9, /* Diffie-Hellman result is all zero */
     TW_REFUSAL_LAB = 10,      /* a lab: takes imported sessions only */
-    TW_REFUSAL_COUNT = 11,
+    TW_REFUSAL_RESUME = 11,   /* the session to be resumed is gone */
+    TW_REFUSAL_COUNT = 12,
 };
 
 /* ---- token --------------------------------------------------------------------------------- */
@@ -197,19 +200,25 @@ enum tw_refusal {
 #define TW_TOKEN_IN_PSK           16u
 #define TW_TOKEN_IN_ACCOUNT       48u /* u64 */
 #define TW_TOKEN_IN_AUDIENCE      56u
-#define TW_TOKEN_IN_WORLD         72u /* u32 */
-#define TW_TOKEN_IN_VERSION       76u /* u16 */
-#define TW_TOKEN_IN_SUITES        78u /* u8 */
-#define TW_TOKEN_IN_ADDRESS_COUNT 79u /* u8, 1..4 */
-#define TW_TOKEN_IN_EXPIRES       80u /* u64, Unix seconds */
-#define TW_TOKEN_IN_ISSUED        88u /* u64, Unix seconds */
-#define TW_TOKEN_IN_ADDRESS_LIST  96u /* 4 x 18; unused ones zero */
-#define TW_TOKEN_IN_PADDING       168u
+#define TW_TOKEN_IN_WORLD         72u  /* u32 */
+#define TW_TOKEN_IN_VERSION       76u  /* u16 */
+#define TW_TOKEN_IN_SUITES        78u  /* u8 */
+#define TW_TOKEN_IN_ADDRESS_COUNT 79u  /* u8, 1..4 */
+#define TW_TOKEN_IN_EXPIRES       80u  /* u64, Unix seconds */
+#define TW_TOKEN_IN_ISSUED        88u  /* u64, Unix seconds */
+#define TW_TOKEN_IN_ADDRESS_LIST  96u  /* 4 x 18; unused ones zero */
+#define TW_TOKEN_IN_RESUMES       168u /* 16: token id of the session to be resumed; zero: none */
+#define TW_TOKEN_IN_PADDING       184u
 static_assert(TW_TOKEN_SEALED + TW_TOKEN_IN_SIZE + TW_TAG_SIZE == TW_TOKEN_SIZE, "token layout");
 static_assert(TW_HELLO2_TOKEN + TW_TOKEN_SIZE == TW_HELLO2_BINDER, "token fits hello 2");
 static_assert(TW_TOKEN_IN_ADDRESS_LIST + TW_TOKEN_ADDRESSES * TW_ADDRESS_SIZE ==
-                  TW_TOKEN_IN_PADDING,
+                  TW_TOKEN_IN_RESUMES,
               "token layout");
+static_assert(TW_TOKEN_IN_RESUMES + TW_TOKEN_ID_SIZE == TW_TOKEN_IN_PADDING, "token layout");
+/* Resume tokens have a key of their own, under this id. */
+#define TW_TOKEN_KEY_RESUME UINT32_MAX
+/* A resume token is worth something while its session lives; for that long at most. */
+#define TW_RESUME_VALIDITY_S 604800u
 
 /* Connect token: what an issuer hands to a client over a trusted channel. */
 #define TW_CONNECT_MAGIC         0x31435754u /* "TWC1" */
@@ -228,21 +237,23 @@ static_assert(TW_CONNECT_PSK + TW_KEY_SIZE == TW_CONNECT_SIZE, "connect token la
 /* ---- frames: u8 type, u16 length, body ------------------------------------------------------- */
 #define TW_FRAME_HEADER_SIZE 3u
 enum tw_frame_type {
-    TW_FRAME_INPUTS = 1,       /* c→s */
-    TW_FRAME_SNAPSHOT_ACK = 2, /* c→s */
-    TW_FRAME_PING = 3,         /* c→s */
-    TW_FRAME_PONG = 4,         /* s→c */
-    TW_FRAME_CLOSE = 5,        /* both */
-    TW_FRAME_ACK = 6,          /* both */
-    TW_FRAME_SNAPSHOT = 7,     /* s→c */
-    TW_FRAME_CHALLENGE = 8,    /* s→c, to a candidate path and nowhere else */
-    TW_FRAME_RESPONSE = 9,     /* c→s, over the path on which the challenge came */
-    TW_FRAME_RENAME = 10,      /* s→c, another connection id from now on */
-    TW_FRAME_MESSAGES = 11,    /* both */
-    TW_FRAME_ARRIVALS = 12,    /* s→c, how early inputs arrive */
-    TW_FRAME_CHECK = 13,       /* c→s, what the client's view comes to */
-    TW_FRAME_PADDING = 14,     /* both: what it holds means nothing */
-    TW_FRAME_TYPE_END = 15,
+    TW_FRAME_INPUTS = 1,         /* c→s */
+    TW_FRAME_SNAPSHOT_ACK = 2,   /* c→s */
+    TW_FRAME_PING = 3,           /* c→s */
+    TW_FRAME_PONG = 4,           /* s→c */
+    TW_FRAME_CLOSE = 5,          /* both */
+    TW_FRAME_ACK = 6,            /* both */
+    TW_FRAME_SNAPSHOT = 7,       /* s→c */
+    TW_FRAME_CHALLENGE = 8,      /* s→c, to a candidate path and nowhere else */
+    TW_FRAME_RESPONSE = 9,       /* c→s, over the path on which the challenge came */
+    TW_FRAME_RENAME = 10,        /* s→c, another connection id from now on */
+    TW_FRAME_MESSAGES = 11,      /* both */
+    TW_FRAME_ARRIVALS = 12,      /* s→c, how early inputs arrive */
+    TW_FRAME_CHECK = 13,         /* c→s, what the client's view comes to */
+    TW_FRAME_PADDING = 14,       /* both: what it holds means nothing */
+    TW_FRAME_RESUME_WANTED = 15, /* c→s, empty: until a resume token has come */
+    TW_FRAME_RESUME = 16,        /* s→c */
+    TW_FRAME_TYPE_END = 17,
 };
 
 /* inputs: u32 newest tick, u8 count, count x input, newest first, ticks descending by 1 */
@@ -268,6 +279,11 @@ enum tw_frame_type {
 #define TW_PONG_RECEIVED 8u  /* u64, µs since tick 0 */
 #define TW_PONG_SENT     16u /* u64, µs since tick 0 */
 #define TW_PONG_SIZE     24u
+
+#define TW_RESUME_EXPIRES 0u /* u64, Unix seconds */
+#define TW_RESUME_TOKEN   8u /* 236 */
+#define TW_RESUME_SIZE    244u
+static_assert(TW_RESUME_TOKEN + TW_TOKEN_SIZE == TW_RESUME_SIZE, "frame layout");
 
 #define TW_CLOSE_REASON 0u /* u16 */
 #define TW_CLOSE_SIZE   2u
@@ -343,7 +359,9 @@ enum tw_close_reason {
     TW_CLOSE_REPLACED = 9,   /* same account joined again */
     TW_CLOSE_BACKLOG = 10,   /* messages wait for it faster than it takes them */
     TW_CLOSE_STALLED = 11,   /* it began a message and did not go on with it */
-    TW_CLOSE_COUNT = 12,
+    TW_CLOSE_RESUMED = 12,   /* a newer process of the same player went on with it */
+    TW_CLOSE_GONE = 13,      /* what was to be resumed ended meanwhile */
+    TW_CLOSE_COUNT = 14,
 };
 
 /* ---- snapshot frame body -------------------------------------------------------------------- */

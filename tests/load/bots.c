@@ -168,6 +168,7 @@ static void take_events(struct tw_load_bots *bots, struct tw_load_bot *bot)
         case TW_CLIENT_EVENT_LOST:
         case TW_CLIENT_EVENT_REPAIRED:
         case TW_CLIENT_EVENT_HEALTH:
+        case TW_CLIENT_EVENT_RESUMABLE:
             break;
         }
     }

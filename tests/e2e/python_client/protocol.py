@@ -24,7 +24,7 @@ MASK64 = (1 << 64) - 1
 
 HELLO, COOKIE, HELLO2, WELCOME, TRY_AGAIN, WRONG_VERSION, REFUSED = range(1, 8)
 (INPUTS, SNAPSHOT_ACK, PING, PONG, CLOSE, ACK, SNAPSHOT, CHALLENGE, RESPONSE,
- RENAME, MESSAGES, ARRIVALS, CHECK, PADDING) = range(1, 15)
+ RENAME, MESSAGES, ARRIVALS, CHECK, PADDING, RESUME_WANTED, RESUME) = range(1, 17)
 
 
 class Malformed(Exception):
@@ -164,6 +164,12 @@ class ConnectToken:
         self.token = data[88:324]
         self.server_key = data[324:356]
         self.psk = data[356:388]
+        self.data = data
+
+    def resuming(self, expires, token, psk):
+        """As text: the same, but that it goes on with a session of that resume token."""
+        return base64.b64encode(self.data[:8] + struct.pack("<Q", expires) + self.data[16:88]
+                                + token + self.server_key + psk).decode()
 
     @classmethod
     def from_text(cls, text):
@@ -200,6 +206,7 @@ class Keys:
         prk = hkdf_extract(transcript, dh_ephemeral + dh_static + psk)
         self.client_to_server = hkdf_expand(prk, "tickwire v1 c2s", 32)
         self.server_to_client = hkdf_expand(prk, "tickwire v1 s2c", 32)
+        self.resume_psk = hkdf_expand(prk, "tickwire v1 resume", 32)
         confirm = hkdf_expand(prk, "tickwire v1 confirm", 44)
         self.confirm_key, self.confirm_nonce = confirm[:32], confirm[32:]
 
@@ -303,12 +310,21 @@ def frame_padding(size):
     return frame(PADDING, bytes(size))
 
 
+def frame_resume_wanted():
+    return frame(RESUME_WANTED, b"")
+
+
+def frame_resume(expires, token):
+    return frame(RESUME, struct.pack("<Q236s", expires, token))
+
+
 def frame_messages(*entries):
     return frame(MESSAGES, b"".join(entries))
 
 
 SERVER_FRAMES = {PONG: "<QQQ", CLOSE: "<H", ACK: "<QQH", SNAPSHOT: None, CHALLENGE: "<8s",
-                 RENAME: "<I", MESSAGES: None, ARRIVALS: "<IhhBB", PADDING: None}
+                 RENAME: "<I", MESSAGES: None, ARRIVALS: "<IhhBB", PADDING: None,
+                 RESUME: "<Q236s"}
 
 
 def parse_server_frames(plaintext):

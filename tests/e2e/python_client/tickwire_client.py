@@ -3,6 +3,7 @@
 """An independent Tickwire client: Python's standard library and libsodium.
 
   tickwire_client.py --token FILE|- [--seconds S] [--stand]   connects, walks, checks, closes
+                     [--resume FILE]                          keeps there what resumes the session
   tickwire_client.py --vectors docs/protocol.md               checks the document's test vectors
 
 Prints a JSON summary. Exit status: 0 all is well, 1 something is wrong, 2 usage.
@@ -10,6 +11,7 @@ Prints a JSON summary. Exit status: 0 all is well, 1 something is wrong, 2 usage
 import argparse
 import hmac
 import json
+import os
 import select
 import socket
 import sys
@@ -197,6 +199,9 @@ class Session:
         self.next_check_us = 0
         self.close_reason = None
         self.path_m = 0.0
+        self.resume_psk = keys.resume_psk
+        self.resume = None  # (expiry, token)
+        self.on_resume = lambda: None
 
     def send(self, *frames):
         self.sequence += 1
@@ -242,6 +247,9 @@ class Session:
             self.clock.pong(*frames[protocol.PONG])
         if protocol.ARRIVALS in frames:
             self.clock.arrivals(*frames[protocol.ARRIVALS])
+        if protocol.RESUME in frames and self.resume is None:
+            self.resume = frames[protocol.RESUME]
+            self.on_resume()
         if protocol.CLOSE in frames:
             self.close_reason = frames[protocol.CLOSE][0]
 
@@ -289,6 +297,8 @@ class Session:
             frames.append(protocol.frame_check(*self.view.check))
             self.view.check = None
             self.next_check_us = now_us() + 1_000_000
+        if ping and self.resume is None:
+            frames.append(protocol.frame_resume_wanted())
         if frames:
             self.send(*frames)
         self.send_messages()
@@ -316,6 +326,10 @@ class Session:
             if packet is not None:
                 self.receive(packet)
             self.answer_challenge()
+
+    def resume_text(self, connect):
+        """A connect token that goes on with this session, once; None until it was told."""
+        return self.resume and connect.resuming(*self.resume, self.resume_psk)
 
     def close(self):
         for _ in range(3):
@@ -371,6 +385,16 @@ def faults_of(summary, seconds, walking):
     return faults
 
 
+def keep_resume(path, text):
+    """Whole or not at all, and for its owner's eyes."""
+    if path is None:
+        return
+    with open(os.open(path + ".new", os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w",
+              encoding="ascii") as file:
+        file.write(text + "\n")
+    os.replace(path + ".new", path)
+
+
 def play(arguments):
     if arguments.token == "-":
         text = sys.stdin.readline()
@@ -382,6 +406,7 @@ def play(arguments):
     try:
         welcome, keys = Handshake(connect, endpoint, arguments.connect_timeout).run()
         session = Session(endpoint, welcome, keys, not arguments.stand)
+        session.on_resume = lambda: keep_resume(arguments.resume, session.resume_text(connect))
         session.run(arguments.seconds)
         session.close()
         summary = summary_of(session, welcome)
@@ -399,6 +424,7 @@ def main():
     what.add_argument("--vectors", metavar="DOCUMENT", help="check the document's test vectors")
     parser.add_argument("--seconds", type=float, default=5.0, help="time connected (default 5)")
     parser.add_argument("--connect-timeout", type=float, default=15.0, metavar="S")
+    parser.add_argument("--resume", metavar="FILE", help="keep there what resumes the session")
     parser.add_argument("--stand", action="store_true", help="do not walk")
     arguments = parser.parse_args()
     try:

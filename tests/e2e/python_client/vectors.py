@@ -114,6 +114,7 @@ def _check_keys(c):
     c.same("c2s", keys.client_to_server)
     c.same("s2c", keys.server_to_client)
     c.same("confirm", keys.confirm_key + keys.confirm_nonce)
+    c.same("resume psk", keys.resume_psk)
     for direction in ("c2s", "s2c"):
         key = protocol.PacketKey(c.get(direction), protocol.SUITE_CHACHA)
         c.same(f"{direction} packet key", key.key)
@@ -210,6 +211,13 @@ def _check_integrity(c):
     c.true("baseline body", view.check[:3] == (2, 4, 9))
 
 
+def _check_resume(c):
+    c.same("resume wanted plaintext", protocol.frame_resume_wanted())
+    expires, token = protocol.parse_server_frames(c.get("resume plaintext"))[protocol.RESUME]
+    c.true("resume plaintext", token == c.get("token"))
+    c.same("resume plaintext", protocol.frame_resume(expires, token))
+
+
 def _check_messages(c):
     body = protocol.parse_server_frames(c.get("messages plaintext"))[protocol.MESSAGES]
     entries = messages.parse(body)
@@ -277,6 +285,7 @@ def check(path):
         _check_snapshot(c)
         _check_paths(c)
         _check_messages(c)
+        _check_resume(c)
         _check_phases(c)
         _check_time(c)
         _check_integrity(c)

@@ -134,6 +134,183 @@ static void test_copied_token_is_refused_and_the_owner_joins(void **state)
     json_decref(list);
 }
 
+/* What a client keeps of its session to go on with it in another process. */
+static struct tw_connect_token resume_of(const struct tw_handshake_client *client,
+                                         const struct tw_agent_handshake_reply *reply)
+{
+    struct tw_connect_token resume = client->connect;
+    assert_int_equal(tw_token_key_id(reply->resume_token), TW_TOKEN_KEY_RESUME);
+    resume.expires_unix_s = reply->resume_expires_unix_s;
+    memcpy(resume.token, reply->resume_token, TW_TOKEN_SIZE);
+    memcpy(resume.psk, client->secrets.resume, TW_KEY_SIZE);
+    return resume;
+}
+
+/* A session of that account that the engine has; *resume goes on with it. */
+static struct tw_agent_session begin(struct fixture *fixture, const char *account, uint32_t id,
+                                     struct tw_connect_token *resume)
+{
+    static uint64_t event;
+    struct tw_connect_token token = fixture_token(fixture, account);
+    struct tw_handshake_client client = fixture_client(&token);
+    struct tw_agent_handshake_reply reply = fixture_shake(fixture, &client);
+    assert_int_equal(reply.verdict, TW_VERDICT_WELCOMED);
+    assert_int_equal(reply.resumes_id, 0);
+    struct tw_agent_session session = fixture_session(&reply, id, ++event);
+    fixture_event(fixture, TW_AGENT_SESSION_CONFIRMED, &session);
+    *resume = resume_of(&client, &reply);
+    return session;
+}
+
+static void test_a_resume_token_finds_its_session_once(void **state)
+{
+    struct fixture *fixture = *state;
+    struct tw_connect_token resume;
+    fixture_link(fixture, NULL, 0);
+    struct tw_agent_session session = begin(fixture, "anna", ID_1, &resume);
+    struct tw_handshake_client client = fixture_client(&resume);
+    struct tw_agent_handshake_reply reply = fixture_shake(fixture, &client);
+    assert_int_equal(reply.verdict, TW_VERDICT_WELCOMED);
+    assert_int_equal(reply.resumes_id, ID_1);
+    assert_true(reply.account == session.account);
+    /* Another key with the same token: somebody copied both its halves, and came second. */
+    struct tw_handshake_client thief = fixture_client(&resume);
+    assert_int_equal(fixture_shake(fixture, &thief).verdict, TW_VERDICT_TOKEN_USED);
+    assert_int_equal(thief.reason, TW_REFUSAL_USED);
+    /* The engine: the old one was fenced, the new one is live. */
+    struct tw_agent_session resumed = fixture_session(&reply, ID_2, 100);
+    session.reason = TW_CLOSE_RESUMED;
+    session.event = 99;
+    fixture_event(fixture, TW_AGENT_SESSION_CLOSED, &session);
+    fixture_event(fixture, TW_AGENT_SESSION_CONFIRMED, &resumed);
+    json_t *list = fixture_result(fixture, "session.list", NULL);
+    assert_int_equal(json_array_size(json_object_get(list, "sessions")), 1);
+    json_decref(list);
+    assert_true(fixture_is_silent(fixture->engine)); /* nobody is kicked */
+    /* Played again, it is used; so is its hello 2. */
+    thief = fixture_client(&resume);
+    assert_int_equal(fixture_shake(fixture, &thief).verdict, TW_VERDICT_TOKEN_USED);
+    client.step = TW_STEP_HELLO2;
+    assert_int_equal(fixture_shake(fixture, &client).verdict, TW_VERDICT_TOKEN_USED);
+    /* The new session has a token of its own. */
+    client.step = TW_STEP_WELCOMED;
+    struct tw_connect_token next = resume_of(&client, &reply);
+    struct tw_handshake_client third = fixture_client(&next);
+    reply = fixture_shake(fixture, &third);
+    assert_int_equal(reply.verdict, TW_VERDICT_WELCOMED);
+    assert_int_equal(reply.resumes_id, ID_2);
+}
+
+/* The token alone is worth nothing, nor with the psk of another session of the thief's own. */
+static void test_a_stolen_resume_token_gets_silence(void **state)
+{
+    struct fixture *fixture = *state;
+    struct tw_connect_token resume, other;
+    fixture_link(fixture, NULL, 0);
+    begin(fixture, "anna", ID_1, &resume);
+    begin(fixture, "bert", ID_2, &other);
+    struct tw_connect_token stolen = resume;
+    memset(stolen.psk, 0, sizeof(stolen.psk));
+    for (uint32_t i = 0; i < 2; i++) {
+        struct tw_handshake_client thief = fixture_client(&stolen);
+        struct tw_agent_handshake_reply reply = fixture_shake(fixture, &thief);
+        assert_int_equal(reply.verdict, TW_VERDICT_BINDER_WRONG);
+        assert_int_equal(reply.refused_size, 0);
+        memcpy(stolen.psk, other.psk, sizeof(stolen.psk));
+    }
+    struct tw_handshake_client owner = fixture_client(&resume);
+    assert_int_equal(fixture_shake(fixture, &owner).resumes_id, ID_1);
+}
+
+static void test_a_session_that_ended_is_not_resumed(void **state)
+{
+    struct fixture *fixture = *state;
+    struct tw_connect_token resume;
+    fixture_link(fixture, NULL, 0);
+    struct tw_agent_session session = begin(fixture, "anna", ID_1, &resume);
+    session.reason = TW_CLOSE_TIMEOUT;
+    session.event = 200;
+    fixture_event(fixture, TW_AGENT_SESSION_CLOSED, &session);
+    struct tw_handshake_client client = fixture_client(&resume);
+    struct tw_agent_handshake_reply reply = fixture_shake(fixture, &client);
+    assert_int_equal(reply.verdict, TW_VERDICT_RESUME_GONE);
+    assert_int_equal(reply.resumes_id, 0);
+    assert_int_equal(client.reason, TW_REFUSAL_RESUME);
+}
+
+static void test_banned_accounts_resume_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    struct tw_connect_token resume;
+    fixture_link(fixture, NULL, 0);
+    begin(fixture, "anna", ID_1, &resume);
+    json_decref(fixture_result(fixture, "account.ban", json_pack("{s:s}", "name", "anna")));
+    (void)fixture_receive(fixture->engine, TW_AGENT_SESSION_KICK);
+    struct tw_handshake_client client = fixture_client(&resume);
+    enum tw_verdict verdict = fixture_shake(fixture, &client).verdict;
+    assert_true(verdict == TW_VERDICT_ACCOUNT_BANNED || verdict == TW_VERDICT_RESUME_GONE);
+}
+
+static uint8_t session_to_steal[TW_TOKEN_ID_SIZE];
+static uint64_t account_of_thief;
+
+static void resume_anothers(struct tw_token *token)
+{
+    memcpy(token->resumes, session_to_steal, TW_TOKEN_ID_SIZE);
+    token->account = account_of_thief;
+}
+
+/* Whoever has a token key (an issuer) can make tokens, but none that resumes: those have a key of
+ * their own. And with that one, only what names a session of its own account. */
+static void test_tokens_made_to_steal_a_session(void **state)
+{
+    struct fixture *fixture = *state;
+    struct tw_connect_token resume;
+    fixture_link(fixture, NULL, 0);
+    struct tw_agent_session session = begin(fixture, "anna", ID_1, &resume);
+    memcpy(session_to_steal, session.token_id, TW_TOKEN_ID_SIZE);
+    account_of_thief = session.account;
+    struct tw_connect_token forged = fixture_forge(fixture, resume_anothers);
+    struct tw_handshake_client thief = fixture_client(&forged);
+    assert_int_equal(fixture_shake(fixture, &thief).verdict, TW_VERDICT_TOKEN_INVALID);
+
+    struct tw_keys keys;
+    struct tw_token_key key;
+    struct tw_token token;
+    char error[TW_KEYS_ERROR_SIZE];
+    uint8_t nonce[TW_TOKEN_NONCE_SIZE] = {7};
+    assert_true(tw_keys_open(fixture->keys, &keys, error));
+    tw_keys_resume(&keys, &key);
+    assert_true(tw_token_open(&token, resume.token, key.key));
+    assert_memory_equal(token.resumes, session.token_id, TW_TOKEN_ID_SIZE);
+    assert_true(token.account == session.account);
+    token.account++;
+    token.id[0] ^= 1;
+    tw_token_seal(forged.token, &token, key.id, key.key, nonce);
+    memcpy(forged.psk, token.psk, TW_KEY_SIZE);
+    thief = fixture_client(&forged);
+    assert_int_equal(fixture_shake(fixture, &thief).verdict, TW_VERDICT_RESUME_GONE);
+    /* Under that key, but for no session at all. */
+    memset(token.resumes, 0, sizeof(token.resumes));
+    token.id[0] ^= 2;
+    tw_token_seal(forged.token, &token, key.id, key.key, nonce);
+    thief = fixture_client(&forged);
+    assert_int_equal(fixture_shake(fixture, &thief).verdict, TW_VERDICT_TOKEN_INVALID);
+    tw_keys_wipe(&keys);
+}
+
+/* Rotating token keys leaves players who are in with what they have. */
+static void test_resume_tokens_outlive_rotations(void **state)
+{
+    struct fixture *fixture = *state;
+    struct tw_connect_token resume;
+    fixture_link(fixture, NULL, 0);
+    begin(fixture, "anna", ID_1, &resume);
+    json_decref(fixture_result(fixture, "keys.rotate", NULL));
+    struct tw_handshake_client client = fixture_client(&resume);
+    assert_int_equal(fixture_shake(fixture, &client).resumes_id, ID_1);
+}
+
 static void expire(struct tw_token *token)
 {
     token->expires_unix_s -= 120;
@@ -393,6 +570,12 @@ int main(void)
         TEST(test_forged_tokens_get_silence),
         TEST(test_banned_account),
         TEST(test_rotated_keys_accept_older_tokens),
+        TEST(test_a_resume_token_finds_its_session_once),
+        TEST(test_a_stolen_resume_token_gets_silence),
+        TEST(test_a_session_that_ended_is_not_resumed),
+        TEST(test_banned_accounts_resume_nothing),
+        TEST(test_tokens_made_to_steal_a_session),
+        TEST(test_resume_tokens_outlive_rotations),
         TEST(test_full_history),
         TEST(test_kill_9_between_use_and_reuse),
         TEST(test_two_confirmations_of_one_token),

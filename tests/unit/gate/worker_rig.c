@@ -392,6 +392,9 @@ struct tw_worker_command rig_answer(struct rig *rig, const struct tw_worker_even
     memcpy(reply->confirm_key, secrets.confirm_key, TW_KEY_SIZE);
     memcpy(reply->confirm_iv, secrets.confirm_iv, TW_IV_SIZE);
     memcpy(reply->transcript, secrets.transcript, TW_HASH_SIZE);
+    reply->resumes_id = rig->resumes_id;
+    reply->resume_expires_unix_s = 5000;
+    memset(reply->resume_token, token.id[0], sizeof(reply->resume_token));
     return command;
 }
 
@@ -433,7 +436,7 @@ void rig_client_make(struct rig *rig, struct rig_client *client, uint32_t ip, ui
     client->ip = ip;
     client->port = port;
     client->sequence = TW_SEQUENCE_FIRST;
-    struct tw_token token = {.account = 4711,
+    struct tw_token token = {.account = rig->account != 0 ? rig->account : 4711,
                              .world = 1,
                              .version = TW_PROTOCOL_VERSION,
                              .suites = TW_SUITE_CHACHA20_POLY1305,
@@ -588,18 +591,20 @@ void rig_client_receive(struct rig *rig, struct rig_client *clients, uint32_t co
 
 void rig_client_join(struct rig *rig, struct rig_client *client)
 {
-    rig_client_hello(rig, client, 0);
+    rig_client_hello(rig, client, client->queue);
     rig_turn(rig, RIG_MS);
     rig_client_receive(rig, client, 1);
     assert_int_equal(client->news, TW_NEWS_COOKIE);
     uint32_t before = rig->handshake_count;
-    rig_client_hello(rig, client, 0);
+    rig_client_hello(rig, client, client->queue);
     rig_turn(rig, RIG_MS);
     assert_int_equal(rig->handshake_count, before + 1);
     struct tw_worker_command reply = rig_answer(rig, &rig->handshake);
     assert_int_equal(reply.reply.verdict, TW_VERDICT_WELCOMED);
     rig_command(rig, rig->handshake.worker, &reply);
-    rig_turn(rig, RIG_MS);
+    /* Twice: what one worker hands to another is read in the next turn. */
+    for (uint32_t i = 0; i < rig->workers; i++)
+        rig_turn(rig, RIG_MS);
     rig_client_receive(rig, client, 1);
     assert_int_equal(client->news, TW_NEWS_WELCOME);
 }

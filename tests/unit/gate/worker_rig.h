@@ -40,7 +40,9 @@ struct rig {
     uint32_t handshake_count;
     uint8_t static_secret[TW_KEY_SIZE], static_public[TW_KEY_SIZE];
     struct tw_token_key token_key;
-    bool tokens_used; /* the control plane refuses every token as used */
+    bool tokens_used;    /* the control plane refuses every token as used */
+    uint32_t resumes_id; /* it takes every token for one that resumes this session; 0: for none */
+    uint64_t account;    /* of tokens; 0: 4711 */
 };
 
 struct rig_client {

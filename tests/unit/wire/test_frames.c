@@ -174,10 +174,11 @@ static void wrong_lengths(void **state)
         {TW_FRAME_CHALLENGE, TW_CHALLENGE_SIZE, false, true},
         {TW_FRAME_RESPONSE, TW_CHALLENGE_SIZE, true, false},
         {TW_FRAME_RENAME, TW_RENAME_SIZE, false, true},
+        {TW_FRAME_RESUME, TW_RESUME_SIZE, false, true},
     };
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         for (int change = -1; change <= 1; change++) {
-            uint8_t bytes[64] = {kinds[i].type, (uint8_t)(kinds[i].size + change), 0, 1};
+            uint8_t bytes[256] = {kinds[i].type, (uint8_t)(kinds[i].size + change), 0, 1};
             size_t size = 3 + (size_t)(kinds[i].size + change);
             enum tw_frames_result expected = change == 0 ? TW_FRAMES_OK : TW_FRAMES_MALFORMED;
             if (kinds[i].from_client)
@@ -257,15 +258,41 @@ static void input_fields(void **state)
     }
 }
 
+static void resume_frames(void **state)
+{
+    (void)state;
+    uint8_t token[TW_TOKEN_SIZE], bytes[TW_PLAINTEXT_MAX];
+    for (size_t i = 0; i < sizeof(token); i++)
+        token[i] = (uint8_t)i;
+    struct tw_writer writer = tw_writer_make(bytes, sizeof(bytes));
+    tw_frame_write_resume(&writer, UINT64_C(0x1122334455667788), token);
+    struct tw_server_frames frames;
+    assert_int_equal(tw_server_frames_decode(&frames, bytes, (size_t)(writer.next - bytes)),
+                     TW_FRAMES_OK);
+    assert_true(frames.has_resume && !frames.has_rename);
+    assert_int_equal(tw_load_u64(frames.resume + TW_RESUME_EXPIRES), UINT64_C(0x1122334455667788));
+    assert_memory_equal(frames.resume + TW_RESUME_TOKEN, token, sizeof(token));
+    writer = tw_writer_make(bytes, sizeof(bytes));
+    tw_frame_write_resume_wanted(&writer);
+    struct tw_client_frames asked;
+    assert_int_equal(tw_client_frames_decode(&asked, bytes, (size_t)(writer.next - bytes)),
+                     TW_FRAMES_OK);
+    assert_true(asked.has_resume_wanted && !asked.has_ping);
+    assert_int_equal(CLIENT(TW_FRAME_RESUME_WANTED, 1, 0, 0), TW_FRAMES_MALFORMED);
+    assert_int_equal(SERVER(TW_FRAME_RESUME_WANTED, 0, 0), TW_FRAMES_MALFORMED);
+    assert_int_equal(CLIENT(TW_FRAME_RESUME_WANTED, 0, 0, TW_FRAME_RESUME_WANTED, 0, 0),
+                     TW_FRAMES_MALFORMED);
+}
+
 static void other_ranges(void **state)
 {
     (void)state;
     assert_int_equal(CLIENT(2, 8, 0, 0, 0, 0, 0, 1, 0, 0, 0), TW_FRAMES_RANGE); /* snapshot 0 */
     assert_int_equal(CLIENT(5, 2, 0, 0, 0), TW_FRAMES_RANGE);                   /* no reason */
-    assert_int_equal(CLIENT(5, 2, 0, 11, 0), TW_FRAMES_OK);
-    assert_int_equal(CLIENT(5, 2, 0, 12, 0), TW_FRAMES_RANGE);
+    assert_int_equal(CLIENT(5, 2, 0, 13, 0), TW_FRAMES_OK);
+    assert_int_equal(CLIENT(5, 2, 0, 14, 0), TW_FRAMES_RANGE);
     assert_int_equal(CLIENT(5, 2, 0, 1, 1), TW_FRAMES_RANGE);
-    assert_int_equal(SERVER(5, 2, 0, 12, 0), TW_FRAMES_RANGE);
+    assert_int_equal(SERVER(5, 2, 0, 14, 0), TW_FRAMES_RANGE);
     uint8_t ack[21] = {TW_FRAME_ACK, 18, 0, [11] = 1};
     assert_int_equal(client_decode(ack, sizeof(ack)), TW_FRAMES_RANGE); /* number 0 */
     assert_int_equal(server_decode(ack, sizeof(ack)), TW_FRAMES_RANGE);
@@ -374,6 +401,7 @@ int main(void)
         cmocka_unit_test(input_ticks),       cmocka_unit_test(input_fields),
         cmocka_unit_test(other_ranges),      cmocka_unit_test(exact_fill),
         cmocka_unit_test(arrivals_ranges),   cmocka_unit_test(check_ranges),
+        cmocka_unit_test(resume_frames),
     };
     return cmocka_run_group_tests(tests, testing_setup, NULL);
 }

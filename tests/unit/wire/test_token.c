@@ -102,8 +102,11 @@ static void bad_contents_fail(void **state)
     assert_false(opens_with_byte(TW_TOKEN_IN_ADDRESS_COUNT, 1)); /* entry 1 is not zero */
     assert_false(opens_with_byte(TW_TOKEN_IN_ADDRESS_COUNT, 5));
     assert_false(opens_with_byte(TW_TOKEN_IN_ADDRESS_COUNT, 255));
-    for (size_t at = TW_TOKEN_IN_ADDRESS_LIST + 2 * TW_ADDRESS_SIZE; at < TW_TOKEN_IN_SIZE; at++)
-        assert_false(opens_with_byte(at, 1)); /* unused addresses and padding */
+    for (size_t at = TW_TOKEN_IN_ADDRESS_LIST + 2 * TW_ADDRESS_SIZE; at < TW_TOKEN_IN_SIZE; at++) {
+        /* Unused addresses and padding; between them stands what it resumes, if anything. */
+        bool resumes = at >= TW_TOKEN_IN_RESUMES && at < TW_TOKEN_IN_PADDING;
+        assert_int_equal(opens_with_byte(at, 1), resumes);
+    }
 }
 
 /* No address at all, and none listed: still out of range. */

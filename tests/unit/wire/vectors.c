@@ -217,6 +217,7 @@ static void add_key_schedule(struct vectors *vectors)
     tw_hkdf_expand(vector_new(vectors, group, "c2s iv", 12), 12, c2s, "iv");
     tw_hkdf_expand(vector_new(vectors, group, "s2c packet key", 32), 32, s2c, "key");
     tw_hkdf_expand(vector_new(vectors, group, "s2c iv", 12), 12, s2c, "iv");
+    tw_hkdf_expand(vector_new(vectors, group, "resume psk", 32), 32, prk, "tickwire v1 resume");
 }
 
 static void add_answers(struct vectors *vectors)
@@ -315,6 +316,20 @@ static void add_time_frames(struct vectors *vectors)
     writer = tw_writer_make(plain, sizeof(plain));
     tw_frame_write_check(&writer, &check);
     vector_add(vectors, "integrity", "check plaintext", plain, (size_t)(writer.next - plain));
+}
+
+/* The token of 7.2 stands for a resume token: it is opaque here. */
+static void add_resume_frames(struct vectors *vectors)
+{
+    const char *group = "resume";
+    uint8_t plain[TW_PLAINTEXT_MAX];
+    struct tw_writer writer = tw_writer_make(plain, sizeof(plain));
+    tw_frame_write_resume_wanted(&writer);
+    vector_add(vectors, group, "resume wanted plaintext", plain, (size_t)(writer.next - plain));
+
+    writer = tw_writer_make(plain, sizeof(plain));
+    tw_frame_write_resume(&writer, 1800604800, bytes_of(vectors, "token"));
+    vector_add(vectors, group, "resume plaintext", plain, (size_t)(writer.next - plain));
 }
 
 static void add_entry(struct tw_writer *writer, const struct tw_entry *entry, uint8_t first)
@@ -560,6 +575,7 @@ void vectors_build(struct vectors *vectors)
     add_hashes(vectors);
     add_snapshot(vectors);
     add_path_frames(vectors);
+    add_resume_frames(vectors);
     add_messages(vectors);
     add_phases(vectors);
     add_time_frames(vectors);
