@@ -324,9 +324,9 @@ bool tw_port_reset(struct tw_port *port, struct tw_port_error *error)
         rte_eal_alarm_cancel(on_hang, port);
     if (good && read_driver_stats(port, &now))
         port->reset_by = difference(&now, &port->kept);
-    else if (port->started)
+    if (!good && port->started)
         rte_eth_dev_stop(port->id);
-    port->started = port->started && good;
+    port->started = good;
     return good;
 }
 

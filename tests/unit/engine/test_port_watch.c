@@ -37,12 +37,19 @@ static uint64_t now_ns;
 static struct {
     int result; /* of the next reset; -ENOTSUP: has none, as is */
     uint32_t resets, groups;
-    bool configured_again;
+    bool is_mute; /* tells no counters */
     rte_eth_dev_cb_fn listener;
     void *listener_argument;
 } driver;
 
 int __wrap_rte_eth_dev_reset(uint16_t id);
+int __wrap_rte_eth_stats_get(uint16_t id, struct rte_eth_stats *stats);
+int __real_rte_eth_stats_get(uint16_t id, struct rte_eth_stats *stats);
+int __wrap_rte_eth_stats_get(uint16_t id, struct rte_eth_stats *stats)
+{
+    return driver.is_mute ? -EIO : __real_rte_eth_stats_get(id, stats);
+}
+
 int __wrap_rte_eth_dev_set_mc_addr_list(uint16_t id, struct rte_ether_addr *list, uint32_t count);
 int __wrap_rte_eth_dev_callback_register(uint16_t id, enum rte_eth_event_type event,
                                          rte_eth_dev_cb_fn function, void *argument);
@@ -261,6 +268,22 @@ static void a_card_that_is_not_ready_is_tried_again(void **state)
     assert_int_equal(engine.ports[0].life.resets, 1);
 }
 
+/* Counters are no reason to give up a port. */
+static void a_mute_card_is_served(void **state)
+{
+    (void)state;
+    receive(5);
+    assert_int_equal(received(), 5 * BURST);
+    driver.is_mute = true;
+    reset_by("net_null0");
+    assert_true(turn());
+    assert_int_equal(engine.ports[0].life.resets, 1);
+    assert_int_equal(received(), 5 * BURST); /* as they were told last */
+    assert_true(turn());
+    expect_order(TW_PORT_SERVE);
+    receive(2); /* it runs */
+}
+
 static void a_card_that_stays_away_is_given_up(void **state)
 {
     (void)state;
@@ -339,6 +362,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(a_card_that_asks_is_reset, setup, teardown),
         cmocka_unit_test_setup_teardown(operators_reset_a_port_that_cannot, setup, teardown),
         cmocka_unit_test_setup_teardown(a_card_that_is_not_ready_is_tried_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_mute_card_is_served, setup, teardown),
         cmocka_unit_test_setup_teardown(a_card_that_stays_away_is_given_up, setup, teardown),
         cmocka_unit_test_setup_teardown(a_removed_card_is_given_up, setup, teardown),
         cmocka_unit_test_setup_teardown(links_are_followed, setup, teardown),
