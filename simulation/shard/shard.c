@@ -199,6 +199,15 @@ static void consume_check(struct tw_shard *shard, uint32_t player, const struct 
     }
 }
 
+/* No path takes less than every path does. */
+static uint16_t snapshot_capacity(const struct tw_record *record)
+{
+    uint32_t capacity = record->link.capacity;
+    if (capacity < TW_SHARD_BASE_CAPACITY)
+        return TW_SHARD_BASE_CAPACITY;
+    return capacity < TW_PLAINTEXT_MAX ? (uint16_t)capacity : TW_PLAINTEXT_MAX;
+}
+
 /* False: stale. */
 static bool consume_other(struct tw_shard *shard, struct tw_route *route,
                           const struct tw_record *record)
@@ -236,7 +245,7 @@ static bool consume_other(struct tw_shard *shard, struct tw_route *route,
             return false;
         shard->link_states[route->player] =
             (uint8_t)(record->link.state < TW_SHED_STATES ? record->link.state : 0);
-        shard->capacities[route->player] = (uint16_t)record->link.capacity;
+        shard->capacities[route->player] = snapshot_capacity(record);
         return true;
     default:
         return false;
@@ -422,13 +431,11 @@ static uint32_t state_of(const struct tw_shard *shard, uint32_t player, uint64_t
     return step % snapshot_hz == player % snapshot_hz ? 0 : shard->link_states[player];
 }
 
-/* What the buffer holds, the player's path takes, and a snapshot needs at least. */
+/* What both the buffer and the player's path take. */
 static size_t capacity_of(const struct tw_shard *shard, uint32_t player,
                           const struct tw_out_buffer *buffer)
 {
     size_t capacity = shard->capacities[player];
-    if (capacity < TW_SNAPSHOT_FRAME_MIN)
-        capacity = TW_SNAPSHOT_FRAME_MIN;
     return capacity < buffer->capacity ? capacity : buffer->capacity;
 }
 
