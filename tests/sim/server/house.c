@@ -109,6 +109,22 @@ static void confirm(struct sim_house *house, const struct tw_agent_session *sess
                                                          session->connection_id, TOKEN_EXPIRES_S);
     /* Nobody gets in twice by one token. */
     TW_ASSERT(result == TW_STORE_OK);
+    /* Of an account's sessions the newest stays. */
+    uint32_t *live = &house->live[session->account % SIM_HOUSE_ACCOUNTS];
+    if (*live != 0) {
+        house->replaced++;
+        sim_house_kick(house, *live, TW_CLOSE_REPLACED);
+    }
+    *live = session->connection_id;
+}
+
+static void follow(struct sim_house *house, const struct tw_agent_session *session, bool closed)
+{
+    uint32_t *live = &house->live[session->account % SIM_HOUSE_ACCOUNTS];
+    if (closed && *live == session->connection_id)
+        *live = 0;
+    if (!closed)
+        *live = session->connection_id;
 }
 
 static void take_events(struct sim_house *house, uint32_t worker, uint64_t now_us)
@@ -124,9 +140,11 @@ static void take_events(struct sim_house *house, uint32_t worker, uint64_t now_u
             break;
         case TW_EVENT_CLOSED:
             house->closed[event.session.reason % 16u]++;
+            follow(house, &event.session, true);
             break;
         case TW_EVENT_MOVED:
             house->moved++;
+            follow(house, &event.session, false);
             break;
         default:
             house->other++;

@@ -21,6 +21,7 @@
 struct rte_ring;
 
 #define SIM_HOUSE_REQUESTS 1024u
+#define SIM_HOUSE_ACCOUNTS 4096u /* numbered from 1 */
 /* The wall clock of the simulated server when its time is 0. */
 #define SIM_UNIX_S UINT64_C(1700000000)
 
@@ -43,7 +44,8 @@ struct sim_house {
     uint64_t cookie_due_us;
     uint32_t cookie_slot;
     bool linked;
-    uint64_t confirmed, moved, other;
+    uint32_t live[SIM_HOUSE_ACCOUNTS]; /* connection id of an account's session; 0: none */
+    uint64_t confirmed, moved, replaced, other;
     uint64_t closed[16]; /* by enum tw_close_reason */
 };
 

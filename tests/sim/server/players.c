@@ -18,6 +18,8 @@
 /* 60 frames a second, and the packets of a game's own pace between them. */
 #define UPDATE_US 8333u
 #define STEER_US  500000u
+/* Silence after which they connect anew: a server keeps their session for longer. */
+#define PATIENCE_MS 10000u
 
 static void *take(size_t size)
 {
@@ -59,6 +61,7 @@ void sim_players_init(struct sim_players *players, uint32_t count, uint32_t spea
         struct sim_player *player = &players->players[i];
         struct tw_client_config config = tw_client_config_default();
         config.suites = TW_SUITE_CHACHA20_POLY1305;
+        config.timeout_ms = PATIENCE_MS;
         config.transport.context = player;
         config.transport.send = send_packet;
         player->client = tw_client_create(&config);
