@@ -57,28 +57,64 @@ SHA_NI static inline __m128i next_words(const __m128i words[4])
     return _mm_sha256msg2_epu32(sum, words[3]);
 }
 
+struct running {
+    __m128i feba, hgdc, words[4];
+};
+
+SHA_NI static inline void begin_block(struct running *run, const struct state *state,
+                                      const uint8_t block[BLOCK_SIZE])
+{
+    run->feba = load(state->feba);
+    run->hgdc = load(state->hgdc);
+    for (int i = 0; i < 4; i++)
+        run->words[i] = swap_words(_mm_loadu_si128((const void *)(block + 16 * i)));
+}
+
+SHA_NI static inline void four_rounds(struct running *run, __m128i constants)
+{
+    __m128i sum = _mm_add_epi32(run->words[0], constants);
+    run->hgdc = _mm_sha256rnds2_epu32(run->hgdc, run->feba, sum);
+    run->feba = _mm_sha256rnds2_epu32(run->feba, run->hgdc, _mm_shuffle_epi32(sum, 0x0e));
+    __m128i next = next_words(run->words);
+    run->words[0] = run->words[1];
+    run->words[1] = run->words[2];
+    run->words[2] = run->words[3];
+    run->words[3] = next;
+}
+
+SHA_NI static inline struct state end_block(const struct running *run, const struct state *before)
+{
+    struct state after;
+    _mm_store_si128((void *)after.feba, _mm_add_epi32(run->feba, load(before->feba)));
+    _mm_store_si128((void *)after.hgdc, _mm_add_epi32(run->hgdc, load(before->hgdc)));
+    return after;
+}
+
 SHA_NI static struct state compress(const struct state *state, const uint8_t block[BLOCK_SIZE])
 {
-    __m128i before_feba = load(state->feba), before_hgdc = load(state->hgdc);
-    __m128i feba = before_feba, hgdc = before_hgdc;
-    __m128i words[4];
-    for (int i = 0; i < 4; i++)
-        words[i] = swap_words(_mm_loadu_si128((const void *)(block + 16 * i)));
+    struct running run;
+    begin_block(&run, state, block);
+#pragma GCC unroll 16
+    for (int i = 0; i < 16; i++)
+        four_rounds(&run, load(round_constants + 4 * i));
+    return end_block(&run, state);
+}
+
+/* Each round waits for the one before it: two hashes side by side fill the time. */
+SHA_NI static void compress_pair(struct state after[2], const struct state before[2],
+                                 const uint8_t blocks[2][BLOCK_SIZE])
+{
+    struct running first, second;
+    begin_block(&first, &before[0], blocks[0]);
+    begin_block(&second, &before[1], blocks[1]);
 #pragma GCC unroll 16
     for (int i = 0; i < 16; i++) {
-        __m128i sum = _mm_add_epi32(words[0], load(round_constants + 4 * i));
-        hgdc = _mm_sha256rnds2_epu32(hgdc, feba, sum);
-        feba = _mm_sha256rnds2_epu32(feba, hgdc, _mm_shuffle_epi32(sum, 0x0e));
-        __m128i next = next_words(words);
-        words[0] = words[1];
-        words[1] = words[2];
-        words[2] = words[3];
-        words[3] = next;
+        __m128i constants = load(round_constants + 4 * i);
+        four_rounds(&first, constants);
+        four_rounds(&second, constants);
     }
-    struct state after;
-    _mm_store_si128((void *)after.feba, _mm_add_epi32(feba, before_feba));
-    _mm_store_si128((void *)after.hgdc, _mm_add_epi32(hgdc, before_hgdc));
-    return after;
+    after[0] = end_block(&first, &before[0]);
+    after[1] = end_block(&second, &before[1]);
 }
 
 SHA_NI static void write_hash(uint8_t hash[TW_HASH_SIZE], const struct state *state)
@@ -131,7 +167,29 @@ static void mac(uint8_t out[TW_HASH_SIZE], const uint8_t prepared[TW_COOKIE_PREP
     write_hash(out, &state);
 }
 
-static const struct tw_cookie_hash sha_ni = {.name = "sha-ni", .prepare = prepare, .mac = mac};
+static void mac_pair(uint8_t out[2][TW_HASH_SIZE], const uint8_t prepared[TW_COOKIE_PREPARED_SIZE],
+                     const uint8_t inputs[2][TW_COOKIE_INPUT])
+{
+    const struct prepared *key = (const void *)prepared;
+    uint8_t blocks[2][BLOCK_SIZE];
+    struct state before[2] = {key->inner, key->inner}, after[2];
+    for (int i = 0; i < 2; i++) {
+        memcpy(blocks[i], inputs[i], TW_COOKIE_INPUT);
+        pad(blocks[i], TW_COOKIE_INPUT);
+    }
+    compress_pair(after, before, (const uint8_t(*)[BLOCK_SIZE])blocks);
+    for (int i = 0; i < 2; i++) {
+        write_hash(blocks[i], &after[i]);
+        pad(blocks[i], TW_HASH_SIZE);
+        before[i] = key->outer;
+    }
+    compress_pair(after, before, (const uint8_t(*)[BLOCK_SIZE])blocks);
+    for (int i = 0; i < 2; i++)
+        write_hash(out[i], &after[i]);
+}
+
+static const struct tw_cookie_hash sha_ni = {
+    .name = "sha-ni", .prepare = prepare, .mac = mac, .mac_pair = mac_pair};
 
 static bool cpu_can(void)
 {
@@ -152,6 +210,14 @@ static bool equals_sodium(void)
         mac(got, prepared, input);
         crypto_auth_hmacsha256(want, input, sizeof(input), key);
         if (memcmp(got, want, sizeof(want)) != 0)
+            return false;
+        uint8_t inputs[2][TW_COOKIE_INPUT], pair[2][TW_HASH_SIZE];
+        memcpy(inputs[i % 2], input, sizeof(input));
+        randombytes_buf(inputs[1 - i % 2], sizeof(inputs[0]));
+        mac_pair(pair, prepared, (const uint8_t(*)[TW_COOKIE_INPUT])inputs);
+        mac(got, prepared, inputs[1 - i % 2]);
+        if (memcmp(pair[i % 2], want, sizeof(want)) != 0 ||
+            memcmp(pair[1 - i % 2], got, sizeof(got)) != 0)
             return false;
     }
     return true;

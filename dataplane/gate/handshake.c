@@ -34,6 +34,44 @@ static enum tw_outcome try_again(struct tw_worker *worker, const struct tw_packe
     return TW_OUTCOME_TRY_AGAIN_SENT;
 }
 
+static void send_cookie(struct tw_worker *worker, const struct tw_packet *packet,
+                        const uint8_t cookie[TW_COOKIE_SIZE])
+{
+    uint8_t answer[TW_COOKIE_PACKET];
+    tw_cookie_packet_write(answer, packet->payload + TW_HELLO_EPHEMERAL, cookie, tw_crc32c_isal);
+    tw_transmit_answer(worker, packet->interface, &packet->source, answer, sizeof(answer));
+}
+
+/* Cookies are made in pairs, which are answered when the second hello of a burst is there. */
+static void answer_in_pairs(struct tw_worker *worker, const struct tw_packet *packet)
+{
+    const struct tw_packet *packets[2] = {worker->waiting_hello, packet};
+    if (!packets[0]) {
+        worker->waiting_hello = packet;
+        return;
+    }
+    struct tw_cookie_client clients[2];
+    uint8_t cookies[2][TW_COOKIE_SIZE];
+    for (uint32_t i = 0; i < 2; i++)
+        clients[i] = (struct tw_cookie_client){
+            .source = &packets[i]->source, .ephemeral = packets[i]->payload + TW_HELLO_EPHEMERAL};
+    worker->waiting_hello = NULL;
+    tw_cookie_make_pair(cookies, &worker->cookies, clients);
+    for (uint32_t i = 0; i < 2; i++)
+        send_cookie(worker, packets[i], cookies[i]);
+}
+
+void tw_handshake_flush(struct tw_worker *worker)
+{
+    const struct tw_packet *packet = worker->waiting_hello;
+    uint8_t cookie[TW_COOKIE_SIZE];
+    if (!packet)
+        return;
+    worker->waiting_hello = NULL;
+    tw_cookie_make(cookie, &worker->cookies, &packet->source, packet->payload + TW_HELLO_EPHEMERAL);
+    send_cookie(worker, packet, cookie);
+}
+
 static enum tw_outcome answer_hello(struct tw_worker *worker, const struct tw_packet *packet)
 {
     struct tw_hello hello;
@@ -42,11 +80,7 @@ static enum tw_outcome answer_hello(struct tw_worker *worker, const struct tw_pa
         /* The main thread's first cookie key is still on its way. */
         if (!worker->cookies.keys[0].valid)
             return try_again(worker, packet, &hello, AGAIN_BUSY_MS);
-        uint8_t cookie[TW_COOKIE_SIZE];
-        uint8_t answer[TW_COOKIE_PACKET];
-        tw_cookie_make(cookie, &worker->cookies, &packet->source, hello.ephemeral);
-        tw_cookie_packet_write(answer, hello.ephemeral, cookie, tw_crc32c_isal);
-        tw_transmit_answer(worker, packet->interface, &packet->source, answer, sizeof(answer));
+        answer_in_pairs(worker, packet);
         return TW_OUTCOME_COOKIE_SENT;
     }
     case TW_HELLO_OTHER_VERSION: {

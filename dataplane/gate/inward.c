@@ -159,6 +159,7 @@ static void answer_stage(struct tw_worker *worker)
         kept = tw_burst_pass(burst, kept, i);
     }
     burst->going_count = kept;
+    tw_handshake_flush(worker);
     tw_transmit_unreserve(worker);
 }
 

@@ -131,7 +131,7 @@ void tw_live_test(const struct tw_live *live, struct tw_burst *burst, uint64_t n
 static void reject_forged(const struct tw_live *live, struct tw_packet *packet)
 {
     packet->outcome = TW_OUTCOME_TAG_WRONG;
-    live->sessions->bodies[packet->slot].phase.forged++;
+    live->sessions->bodies[packet->slot].forged++;
     if (packet->path != TW_PATH_FRESH)
         tw_budget_return(&live->sessions->hot[packet->slot].budget, live->session_rate);
 }

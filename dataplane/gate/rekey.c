@@ -61,7 +61,7 @@ static bool look(struct tw_worker *worker, uint32_t slot, bool may_start)
     if (tw_phase_server_forget(&body->phase, body->receive_keys, worker->now_ns))
         count(worker, TW_REKEY_FORGOTTEN);
     bool ignored = tw_phase_server_is_ignored(&body->phase, limits, &use);
-    if (ignored || body->phase.forged >= TW_FORGED_MAX) {
+    if (ignored || body->forged >= TW_FORGED_MAX) {
         count(worker, ignored ? TW_REKEY_IGNORED : TW_REKEY_EXHAUSTED);
         tw_owed_close(worker, slot, TW_CLOSE_EXHAUSTED, true);
         return false;

@@ -105,7 +105,7 @@ struct tw_session_body {
     struct tw_budget input_budget;
     uint64_t installed_ns;
     uint64_t received_packets;
-    uint64_t account;
+    uint64_t forged; /* packets that did not open, over all key phases */
     uint32_t world;
     uint8_t receive_flag; /* key phase bit of the newest phase received, as in `phase` */
     struct tw_replay
@@ -123,6 +123,7 @@ struct tw_session_body {
     uint8_t send_flag;   /* key phase bit of what is sealed, as in `phase` */
     uint32_t resumes_id; /* connection id of the session that it goes on with; 0: it began anew */
     /* Rare. */
+    uint64_t account;
     struct tw_phase_server phase;
     struct tw_path path;
     struct tw_landing landing;

@@ -106,11 +106,14 @@ static inline void tw_talk_prefetch(const struct tw_talk *talk, uint32_t slot)
     tw_prefetch_to_write(&talk->transports[slot]);
 }
 
-/* The line where a packet that is sent is noted, once the first one is there. */
+/* Once the first line is there: the one where a packet that is sent is noted; and where a client
+ * acknowledges nothing, the one that counts the packet given up for it. */
 static inline void tw_talk_prefetch_sent(const struct tw_talk *talk, uint32_t slot)
 {
     const struct tw_transport *transport = &talk->transports[slot];
     tw_prefetch_to_write(&transport->log[transport->sent.next % TW_SENT_PACKETS]);
+    if (tw_sent_full(&transport->sent))
+        tw_prefetch_to_write(transport->sent.settled);
 }
 
 /* Returned messages, timers, packets of messages. */

@@ -140,6 +140,7 @@ struct tw_worker {
     struct tw_filter filter;
     struct tw_budgets budgets;
     struct tw_cookie_keys cookies;
+    const struct tw_packet *waiting_hello; /* of this burst; NULL: none */
     uint64_t now_ns;
     uint32_t tick;            /* that runs now */
     uint64_t back_ns;         /* when it last came back after being held up for a second or more */
@@ -212,8 +213,10 @@ void tw_filter_stage_report(struct tw_worker *worker);
 
 /* ---- handshake.c ------------------------------------------------------------------------------
  */
-/* Decides the packet, whose connection id is 0. */
+/* Decides the packet, whose connection id is 0. It stays as it is until tw_handshake_flush: a
+ * cookie may be made together with that of another hello of the burst. */
 void tw_handshake_receive(struct tw_worker *worker, struct tw_packet *packet);
+void tw_handshake_flush(struct tw_worker *worker);
 /* A pending session of a reply that another worker got: see resume.h. False: no slot is free. */
 bool tw_handshake_install(struct tw_worker *worker, const struct tw_resume_request *request)
     __attribute__((warn_unused_result));

@@ -48,16 +48,22 @@ void tw_cookie_rotate(struct tw_cookie_keys *keys, const uint8_t key[TW_KEY_SIZE
     keys->keys[0].valid = true;
 }
 
+static void write_input(uint8_t input[TW_COOKIE_INPUT], const struct tw_address *source,
+                        const uint8_t ephemeral[TW_KEY_SIZE], uint32_t slot)
+{
+    memcpy(input, source->ip, 16);
+    tw_store_u16(input + 16, source->port);
+    memcpy(input + 18, ephemeral, TW_KEY_SIZE);
+    tw_store_u32(input + 50, slot);
+}
+
 static void cookie_hash(uint8_t cookie[TW_COOKIE_SIZE], const struct tw_cookie_keys *keys,
                         int which, const struct tw_address *source,
                         const uint8_t ephemeral[TW_KEY_SIZE])
 {
     uint8_t input[TW_COOKIE_INPUT];
-    memcpy(input, source->ip, 16);
-    tw_store_u16(input + 16, source->port);
-    memcpy(input + 18, ephemeral, TW_KEY_SIZE);
-    tw_store_u32(input + 50, keys->keys[which].slot);
     uint8_t hash[TW_HASH_SIZE];
+    write_input(input, source, ephemeral, keys->keys[which].slot);
     hash_of(keys)->mac(hash, keys->keys[which].prepared, input);
     memcpy(cookie, hash, TW_COOKIE_SIZE);
 }
@@ -67,6 +73,24 @@ void tw_cookie_make(uint8_t cookie[TW_COOKIE_SIZE], const struct tw_cookie_keys 
 {
     TW_ASSERT(keys->keys[0].valid);
     cookie_hash(cookie, keys, 0, source, ephemeral);
+}
+
+void tw_cookie_make_pair(uint8_t cookies[2][TW_COOKIE_SIZE], const struct tw_cookie_keys *keys,
+                         const struct tw_cookie_client clients[2])
+{
+    const struct tw_cookie_hash *hash = hash_of(keys);
+    uint8_t inputs[2][TW_COOKIE_INPUT], macs[2][TW_HASH_SIZE];
+    TW_ASSERT(keys->keys[0].valid);
+    for (uint32_t i = 0; i < 2; i++)
+        write_input(inputs[i], clients[i].source, clients[i].ephemeral, keys->keys[0].slot);
+    if (hash->mac_pair != NULL) {
+        hash->mac_pair(macs, keys->keys[0].prepared, (const uint8_t(*)[TW_COOKIE_INPUT])inputs);
+    } else {
+        for (uint32_t i = 0; i < 2; i++)
+            hash->mac(macs[i], keys->keys[0].prepared, inputs[i]);
+    }
+    for (uint32_t i = 0; i < 2; i++)
+        memcpy(cookies[i], macs[i], TW_COOKIE_SIZE);
 }
 
 bool tw_cookie_check(const uint8_t cookie[TW_COOKIE_SIZE], const struct tw_cookie_keys *keys,

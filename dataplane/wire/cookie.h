@@ -32,6 +32,9 @@ struct tw_cookie_hash {
     void (*prepare)(uint8_t prepared[TW_COOKIE_PREPARED_SIZE], const uint8_t key[TW_KEY_SIZE]);
     void (*mac)(uint8_t mac[TW_HASH_SIZE], const uint8_t prepared[TW_COOKIE_PREPARED_SIZE],
                 const uint8_t input[TW_COOKIE_INPUT]);
+    /* Two at once, for less than twice the time; NULL: one after the other. */
+    void (*mac_pair)(uint8_t macs[2][TW_HASH_SIZE], const uint8_t prepared[TW_COOKIE_PREPARED_SIZE],
+                     const uint8_t inputs[2][TW_COOKIE_INPUT]);
 };
 
 /* The reference, always there. */
@@ -52,6 +55,14 @@ void tw_cookie_rotate(struct tw_cookie_keys *keys, const uint8_t key[TW_KEY_SIZE
 
 void tw_cookie_make(uint8_t cookie[TW_COOKIE_SIZE], const struct tw_cookie_keys *keys,
                     const struct tw_address *source, const uint8_t ephemeral[TW_KEY_SIZE]);
+
+/* Whom a cookie is for. */
+struct tw_cookie_client {
+    const struct tw_address *source;
+    const uint8_t *ephemeral; /* TW_KEY_SIZE */
+};
+void tw_cookie_make_pair(uint8_t cookies[2][TW_COOKIE_SIZE], const struct tw_cookie_keys *keys,
+                         const struct tw_cookie_client clients[2]);
 
 /* Constant time in the cookie's bytes. */
 bool tw_cookie_check(const uint8_t cookie[TW_COOKIE_SIZE], const struct tw_cookie_keys *keys,

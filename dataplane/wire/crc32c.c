@@ -51,8 +51,7 @@ uint32_t tw_crc32c_portable(uint32_t previous, const uint8_t *bytes, size_t leng
 
 static uint32_t packet_crc(tw_crc32c_function crc, const uint8_t *packet, size_t length)
 {
-    uint32_t seed = crc(0, (const uint8_t *)TW_PROTOCOL_ID, TW_PROTOCOL_ID_SIZE);
-    return crc(seed, packet, length - TW_CRC_SIZE);
+    return crc(TW_CRC_OF_PROTOCOL_ID, packet, length - TW_CRC_SIZE);
 }
 
 void tw_crc32c_seal(tw_crc32c_function crc, uint8_t *packet, size_t length)

@@ -16,6 +16,9 @@
  * (0 to start): f(f(0, a), b) = f(0, a ‖ b). */
 typedef uint32_t (*tw_crc32c_function)(uint32_t previous, const uint8_t *bytes, size_t length);
 
+/* Of TW_PROTOCOL_ID, with which every packet's begins. */
+#define TW_CRC_OF_PROTOCOL_ID UINT32_C(0x7dcd11c3)
+
 /* Portable, 1 KB table; the client library's. */
 uint32_t tw_crc32c_portable(uint32_t previous, const uint8_t *bytes, size_t length);
 

@@ -31,7 +31,6 @@ struct tw_phase_server {
     uint64_t followed_ns;    /* by the client */
     uint64_t sent_start;     /* next number to send when the newest phase started */
     uint64_t received_start; /* newest number received then */
-    uint64_t forged;         /* packets that did not open, over all phases */
     uint32_t number;         /* newest phase: the one that seals */
     uint8_t other;           /* enum tw_phase_other */
     uint8_t receive_secret[TW_KEY_SIZE]; /* of phase `number` */

@@ -62,12 +62,38 @@ static void cookies_are_the_same(void **state)
     assert_false(tw_cookie_check(cookie, &fast, &source, ephemeral));
 }
 
+/* Two made together are those made one by one, with either function and in either place. */
+static void pairs_are_two_cookies(void **state)
+{
+    (void)state;
+    struct tw_cookie_keys fast = {.hash = tw_cookie_hash_sha_ni()}, reference = {0};
+    const uint8_t key[TW_KEY_SIZE] = {7};
+    const uint8_t ephemerals[2][TW_KEY_SIZE] = {{9}, {10, 11}};
+    struct tw_address sources[2] = {tw_address_from_ipv4(0xc6120001u, 4000),
+                                    tw_address_from_ipv4(0xc6120002u, 65535)};
+    tw_cookie_rotate(&fast, key, 3);
+    tw_cookie_rotate(&reference, key, 3);
+    for (uint32_t first = 0; first < 2; first++) {
+        struct tw_cookie_client clients[2] = {{&sources[first], ephemerals[first]},
+                                              {&sources[1 - first], ephemerals[1 - first]}};
+        uint8_t pair[2][TW_COOKIE_SIZE], slow_pair[2][TW_COOKIE_SIZE], one[TW_COOKIE_SIZE];
+        tw_cookie_make_pair(pair, &fast, clients);
+        tw_cookie_make_pair(slow_pair, &reference, clients);
+        for (uint32_t i = 0; i < 2; i++) {
+            tw_cookie_make(one, &reference, clients[i].source, clients[i].ephemeral);
+            assert_memory_equal(pair[i], one, TW_COOKIE_SIZE);
+            assert_memory_equal(slow_pair[i], one, TW_COOKIE_SIZE);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equals_libsodium),
         cmocka_unit_test(equals_libsodium_at_the_edges),
         cmocka_unit_test(cookies_are_the_same),
+        cmocka_unit_test(pairs_are_two_cookies),
     };
     return cmocka_run_group_tests(tests, testing_setup, NULL);
 }

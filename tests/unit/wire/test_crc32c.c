@@ -2,6 +2,7 @@
 #include "dataplane/wire/crc32c.h"
 
 #include "tests/unit/wire/testing.h"
+#include "tickwire/wire.h"
 
 /* Bit by bit, from the definition. */
 static uint32_t crc_by_bits(const uint8_t *bytes, size_t length)
@@ -44,6 +45,13 @@ static void every_byte_and_split(void **state)
     }
 }
 
+static void first_part_is_the_protocols(void **state)
+{
+    (void)state;
+    assert_int_equal(tw_crc32c_portable(0, (const uint8_t *)TW_PROTOCOL_ID, TW_PROTOCOL_ID_SIZE),
+                     TW_CRC_OF_PROTOCOL_ID);
+}
+
 static void trailer_round_trip(void **state)
 {
     (void)state;
@@ -71,6 +79,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(published_values),
         cmocka_unit_test(every_byte_and_split),
+        cmocka_unit_test(first_part_is_the_protocols),
         cmocka_unit_test(trailer_round_trip),
     };
     return cmocka_run_group_tests(tests, testing_setup, NULL);
