@@ -19,6 +19,17 @@ static void write_messages(struct tw_writer *writer, const uint8_t *bytes, uint1
     tw_write_bytes(writer, bytes, size);
 }
 
+/* Padding leaves no trace in what was decoded: as much as there was. */
+static void write_padding(struct tw_writer *writer, const uint8_t *plain, size_t size)
+{
+    for (size_t at = 0; at < size;) {
+        size_t frame = TW_FRAME_HEADER_SIZE + (size_t)tw_load_u16(plain + at + 1);
+        if (plain[at] == TW_FRAME_PADDING)
+            tw_frame_write_padding(writer, frame);
+        at += frame;
+    }
+}
+
 static void client(const uint8_t *plain, size_t size)
 {
     struct tw_client_frames frames = {0}, again = {0};
@@ -58,6 +69,9 @@ static void client(const uint8_t *plain, size_t size)
     }
     if (frames.has_messages)
         write_messages(&writer, frames.messages, frames.messages_size);
+    if (frames.has_resume_wanted)
+        tw_frame_write_resume_wanted(&writer);
+    write_padding(&writer, plain, size);
     TW_ASSERT(!writer.failed && (size_t)(writer.next - bytes) == size);
     TW_ASSERT(tw_client_frames_decode(&again, bytes, size) == TW_FRAMES_OK);
     if (frames.has_messages)
@@ -103,12 +117,18 @@ static void server(const uint8_t *plain, size_t size)
     }
     if (frames.has_messages)
         write_messages(&writer, frames.messages, frames.messages_size);
+    if (frames.has_resume)
+        tw_frame_write_resume(&writer, tw_load_u64(frames.resume + TW_RESUME_EXPIRES),
+                              frames.resume + TW_RESUME_TOKEN);
+    write_padding(&writer, plain, size);
     TW_ASSERT(!writer.failed && writer.next == writer.end);
     TW_ASSERT(tw_server_frames_decode(&again, bytes, size) == TW_FRAMES_OK);
     TW_ASSERT(frames.has_snapshot == again.has_snapshot);
     if (frames.has_snapshot)
         TW_ASSERT(memcmp(frames.snapshot, again.snapshot, frames.snapshot_size) == 0);
     again.snapshot = frames.snapshot;
+    TW_ASSERT(!frames.has_resume || memcmp(frames.resume, again.resume, TW_RESUME_SIZE) == 0);
+    again.resume = frames.resume;
     TW_ASSERT(!frames.has_messages ||
               memcmp(frames.messages, again.messages, frames.messages_size) == 0);
     again.messages = frames.messages;

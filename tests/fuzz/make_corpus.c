@@ -130,6 +130,8 @@ int main(int argc, char **argv)
     write_vector(&vectors, "fuzz_frames", "response", 0, "response plaintext");
     write_vector(&vectors, "fuzz_frames", "rename", 1, "rename plaintext");
     write_vector(&vectors, "fuzz_frames", "arrivals", 1, "arrivals plaintext");
+    write_vector(&vectors, "fuzz_frames", "resume_wanted", 0, "resume wanted plaintext");
+    write_vector(&vectors, "fuzz_frames", "resume", 1, "resume plaintext");
     const struct vector *body = vector_get(&vectors, "snapshot body");
     uint8_t frame[256] = {TW_FRAME_SNAPSHOT, (uint8_t)body->size, (uint8_t)(body->size >> 8)};
     TW_ASSERT(body->size <= sizeof(frame) - 3);

@@ -607,6 +607,101 @@ static void case_17_refused_frames(void **state)
     teardown(&fixture);
 }
 
+/* The next packet's messages frame; entries of it in `entries`; how many. */
+static uint32_t send_entries(struct fixture *fixture, struct tw_transport *transport,
+                             struct tw_entry *entries, uint32_t max)
+{
+    uint8_t packet[TW_PLAINTEXT_MAX];
+    struct tw_writer writer = tw_writer_make(packet, sizeof(packet));
+    uint32_t count = 0;
+    if (!tw_transport_write(transport, &writer, fixture->now_us))
+        return 0;
+    size_t size = (size_t)(writer.next - packet);
+    tw_transport_sent(transport, (uint32_t)size + TW_PACKET_MIN, fixture->now_us);
+    const uint8_t *frame = packet;
+    while (frame[0] != TW_FRAME_MESSAGES)
+        frame += TW_FRAME_HEADER_SIZE + tw_load_u16(frame + 1);
+    struct tw_reader reader = tw_reader_make(frame + TW_FRAME_HEADER_SIZE, tw_load_u16(frame + 1));
+    while (tw_reader_left(&reader) > 0 && count < max)
+        assert_int_equal(tw_entry_read(&reader, &entries[count++]), TW_FRAMES_OK);
+    return count;
+}
+
+/* 18: the peer's process is another one. What was not acknowledged goes to it whole, from number 0,
+ * in its order; what was given up does not; what had come in stays to be taken, what was half here
+ * does not. */
+static void case_18_another_process(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct tw_transport next;
+    setup(&fixture, BLOCKS);
+    for (uint32_t size = 10; size <= 13; size++)
+        queue(&fixture, TW_CHANNEL_ORDERED, size);
+    queue(&fixture, TW_CHANNEL_BULK, 5000);
+    struct tw_outgoing hasty = {.channel = TW_CHANNEL_UNORDERED,
+                                .bytes = (const uint8_t *)"hasty",
+                                .size = 5,
+                                .deadline_us = fixture.now_us + 1000u};
+    assert_int_equal(tw_transport_send(&fixture.transport, &hasty, fixture.now_us),
+                     TW_SENDER_QUEUED);
+    uint32_t packets = 0;
+    while (send_packet(&fixture) > 0 && packets < 16) {
+        packets++;
+        fixture.now_us += 20000;
+    }
+    assert_true(packets > 2);
+    /* The first packet arrived: all four small ones and a part of the large one. */
+    assert_int_equal(acknowledge(&fixture, 1, 0), TW_TRANSPORT_OK);
+    for (uint32_t size = 20; size <= 22; size++)
+        queue(&fixture, TW_CHANNEL_ORDERED, size);
+    (void)send_packet(&fixture);
+    fixture.now_us += SECOND;
+    tw_transport_update(&fixture.transport, fixture.now_us); /* the hasty one is given up */
+    struct tw_entry whole_one = whole(TW_CHANNEL_UNORDERED, 0, 30);
+    struct tw_entry half = part(TW_CHANNEL_BULK, 0, 0, TW_GRANULE_BYTES);
+    assert_int_equal(receive_entry(&fixture, &whole_one), TW_TRANSPORT_OK);
+    assert_int_equal(receive_entry(&fixture, &half), TW_TRANSPORT_OK);
+
+    struct tw_transport_config config = {.channels = &fixture.channels, .first_sequence = 1};
+    tw_transport_init(&next, &config, fixture.now_us);
+    tw_transport_inherit(&next, &fixture.transport, fixture.now_us);
+    tw_transport_fini(&fixture.transport);
+    struct tw_message *came = tw_transport_take(&next);
+    assert_non_null(came);
+    assert_int_equal(came->size, 30);
+    tw_message_free(&fixture.pool, came);
+    assert_null(tw_transport_take(&next));
+
+    uint32_t ordered = 0, bulk = 0;
+    for (uint32_t packet = 0; packet < 16; packet++) {
+        struct tw_entry entries[16];
+        uint32_t count = send_entries(&fixture, &next, entries, 16);
+        fixture.now_us += 20000;
+        for (uint32_t i = 0; i < count; i++) {
+            assert_int_not_equal(entries[i].channel, TW_CHANNEL_UNORDERED);
+            if (entries[i].channel == TW_CHANNEL_BULK) {
+                assert_int_equal(entries[i].number, 0);
+                assert_int_equal(entries[i].first * TW_GRANULE_BYTES, bulk);
+                bulk += entries[i].length;
+                continue;
+            }
+            assert_int_equal(entries[i].number, ordered);
+            assert_int_equal(entries[i].size, 20u + ordered);
+            ordered++;
+        }
+    }
+    assert_int_equal(ordered, 3);
+    assert_int_equal(bulk, 5000);
+    /* Its acknowledgements are of its own packets. */
+    fixture.transport = next;
+    assert_int_equal(acknowledge(&fixture, 1, 0), TW_TRANSPORT_OK);
+    assert_int_equal(acknowledge(&fixture, 200, 0), TW_TRANSPORT_RANGE);
+    /* The new peer begins with number 0, too. */
+    assert_int_equal(receive_entry(&fixture, &half), TW_TRANSPORT_OK);
+    teardown(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -627,6 +722,7 @@ int main(void)
         cmocka_unit_test(case_15_channels_rest),
         cmocka_unit_test(case_16_no_channels),
         cmocka_unit_test(case_17_refused_frames),
+        cmocka_unit_test(case_18_another_process),
     };
     return cmocka_run_group_tests(tests, testing_setup, NULL);
 }
