@@ -165,6 +165,7 @@ void tw_print_drops(const struct tw_cli *cli, const json_t *result)
     print_ledger(cli, "SENT PACKETS", json_object_get(ledgers, "sends"));
     print_ledger(cli, "ROAMING", json_object_get(ledgers, "roaming"));
     print_ledger(cli, "KEY PHASES", json_object_get(ledgers, "rekeys"));
+    print_ledger(cli, "CONDUCT", json_object_get(ledgers, "conduct"));
     print_ledger(cli, "SILENCE", json_object_get(ledgers, "life"));
     print_section("PORT", result);
 }

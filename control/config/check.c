@@ -192,6 +192,17 @@ static bool check_ports(const struct tw_config_port ports[TW_PORTS_MAX],
     return true;
 }
 
+static bool check_conduct(const struct tw_config_conduct *conduct, struct tw_check_fault *fault)
+{
+    if (conduct->throttle_score <= conduct->warn_score)
+        return fail(fault, "conduct", "throttle_score", "warn_score",
+                    "is not above warn_score, %u, expected more", conduct->warn_score);
+    if (conduct->disconnect_score <= conduct->throttle_score)
+        return fail(fault, "conduct", "disconnect_score", "throttle_score",
+                    "is not above throttle_score, %u, expected more", conduct->throttle_score);
+    return true;
+}
+
 static bool check_control(const struct tw_config_control *control, struct tw_check_fault *fault)
 {
     if (strcmp(control->agent_socket, control->cli_socket) == 0)
@@ -207,5 +218,5 @@ bool tw_config_check(const struct tw_config *config, struct tw_check_fault *faul
 {
     return check_engine(&config->engine, fault) && check_ports(config->ports, fault) &&
            check_life(&config->life, fault) && check_world(&config->world, fault) &&
-           check_control(&config->control, fault);
+           check_conduct(&config->conduct, fault) && check_control(&config->control, fault);
 }

@@ -38,6 +38,7 @@ const struct tw_schema_section tw_schema_sections[] = {
     {"port4", "a fourth port"},
     {"limits", "budgets of the packet path; packets per second, burst of the same size"},
     {"life", "what becomes of a session from which nothing is heard, by the length of the silence"},
+    {"conduct", "what clients may do, and what becomes of those who do more; scores in points"},
     {"world", "the one world this engine simulates"},
     {"control", "the control plane: sockets, store, keys, tokens"},
 };
@@ -196,6 +197,16 @@ const struct tw_schema_key tw_schema_keys[] = {
            "its entity leaves the world and is kept beside it"),
     NUMBER(life, grace_ms, 1000, 3600000, "60000", "ms",
            "it is closed; until then it goes on with the first packet that comes"),
+
+    /* A person presses a button five times a second; above 1,000 there is a press in every tick. */
+    NUMBER(conduct, actions_per_s, 1, 1000, "5", "1/s",
+           "presses of one button that do something; as many at once"),
+    NUMBER(conduct, warn_score, 1, 1000000, "100", "points", "a session at this score is warned"),
+    NUMBER(conduct, throttle_score, 1, 1000000, "200", "points",
+           "half of its inputs count and no action; above warn_score"),
+    NUMBER(conduct, disconnect_score, 1, 1000000, "400", "points",
+           "it is closed; above throttle_score"),
+    NUMBER(conduct, decay_per_s, 1, 100000, "10", "points/s", "what a score loses"),
 
     NUMBER(world, id, 1, UINT32_MAX, "1", "", "world number; stands in tokens"),
     NUMBER(world, seed, 0, UINT64_MAX, "1", "", "seed of everything random in the world"),

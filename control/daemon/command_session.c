@@ -32,6 +32,16 @@ static const char *reason_name(uint32_t reason)
     return reason < TW_CLOSE_COUNT ? names[reason] : "unknown";
 }
 
+static const char *conduct_name(uint32_t stage)
+{
+    static const char *const names[TW_CONDUCT_STAGES] = {
+        [TW_CONDUCT_GOOD] = "good",
+        [TW_CONDUCT_WARNED_STAGE] = "warned",
+        [TW_CONDUCT_THROTTLED_STAGE] = "throttled",
+    };
+    return stage < TW_CONDUCT_STAGES ? names[stage] : "unknown";
+}
+
 static json_t *id_json(uint32_t connection_id)
 {
     char text[9];
@@ -135,12 +145,14 @@ void tw_command_session_answer(struct tw_call *call, uint32_t connection_id,
     if (session) {
         (void)json_object_update_new(
             call->result,
-            json_pack("{s:I, s:o, s:I, s:I, s:s, s:s, s:I}", "age_s", (json_int_t)session->age_s,
-                      "address", tw_call_address(&session->address), "received_packets",
-                      (json_int_t)session->received_packets, "sent_packets",
+            json_pack("{s:I, s:o, s:I, s:I, s:s, s:s, s:I, s:s, s:I}", "age_s",
+                      (json_int_t)session->age_s, "address", tw_call_address(&session->address),
+                      "received_packets", (json_int_t)session->received_packets, "sent_packets",
                       (json_int_t)session->sent_packets, "life",
                       tw_life_state_names[life_of(session)], "link", link_names[session->link],
-                      "silent_ms", (json_int_t)session->silent_ms));
+                      "silent_ms", (json_int_t)session->silent_ms, "conduct",
+                      conduct_name(session->conduct_stage), "conduct_score",
+                      (json_int_t)session->conduct_score));
     }
 }
 

@@ -20,6 +20,7 @@ static const struct row shard_input_rows[] = {TW_SHARD_INPUT_OUTCOMES(TW_X)};
 static const struct row verdict_rows[] = {TW_VERDICTS(TW_X)};
 static const struct row send_rows[] = {TW_SEND_OUTCOMES(TW_X)};
 static const struct row roaming_rows[] = {TW_ROAMING(TW_X)};
+static const struct row conduct_rows[] = {TW_CONDUCT_EVENTS(TW_X)};
 static const struct row rekey_rows[] = {TW_REKEYS(TW_X)};
 static const struct row life_rows[] = {TW_LIFE_EVENTS(TW_X)};
 #undef TW_X
@@ -183,6 +184,8 @@ static json_t *stats_json(const struct tw_daemon *daemon)
     (void)json_object_set_new(object, "roaming",
                               ledger(roaming_rows, stats->roaming, TW_ROAMING_COUNT));
     (void)json_object_set_new(object, "rekeys", ledger(rekey_rows, stats->rekeys, TW_REKEY_COUNT));
+    (void)json_object_set_new(object, "conduct",
+                              ledger(conduct_rows, stats->conduct, TW_CONDUCT_COUNT));
     (void)json_object_set_new(object, "life", ledger(life_rows, stats->life, TW_LIFE_EVENT_COUNT));
     return object;
 }
@@ -289,6 +292,9 @@ void tw_command_drops(struct tw_call *call)
                   rows_json(life_rows, stats->life, TW_LIFE_EVENT_COUNT));
     /* Events of all sorts have no sum. */
     (void)json_object_del(json_object_get(ledgers, "roaming"), "sum");
+    (void)json_object_set_new(ledgers, "conduct",
+                              rows_json(conduct_rows, stats->conduct, TW_CONDUCT_COUNT));
+    (void)json_object_del(json_object_get(ledgers, "conduct"), "sum");
     (void)json_object_del(json_object_get(ledgers, "rekeys"), "sum");
     (void)json_object_del(json_object_get(ledgers, "life"), "sum");
     call->result = json_pack("{s:o}", "ledgers", ledgers);

@@ -184,6 +184,11 @@ bool tw_client_session_receive(struct tw_client_session *session, uint8_t *packe
     }
     if (frames.has_pong)
         apply_pong(session, &frames.pong, now_us);
+    if (frames.has_notice)
+        tw_client_events_push(session->events,
+                              &(struct tw_client_event){.type = TW_CLIENT_EVENT_WARNED,
+                                                        .code = frames.notice.stage |
+                                                                (uint32_t)frames.notice.kind << 8});
     if (frames.has_arrivals)
         tw_client_steering_report(&session->steering, &frames.arrivals, now_us);
     if (frames.has_resume)

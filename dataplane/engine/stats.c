@@ -24,6 +24,7 @@ static void add_worker(struct tw_agent_stats *out, struct tw_agent_worker *row,
     add_all(out->verdicts, counters->verdicts, TW_VERDICT_COUNT);
     add_all(out->roaming, counters->roaming, TW_ROAMING_COUNT);
     add_all(out->rekeys, counters->rekeys, TW_REKEY_COUNT);
+    add_all(out->conduct, counters->conduct, TW_CONDUCT_COUNT);
     add_all(out->life, counters->life, TW_LIFE_EVENT_COUNT);
     out->rx_packets += row->rx_packets;
     out->rx_bytes += tw_counter_get(&counters->rx_bytes);
@@ -184,6 +185,7 @@ void tw_stats_print(FILE *out, const char *event, const struct tw_agent_stats *s
     print_ledger(out, "verdicts", stats->verdicts, tw_verdict_name, TW_VERDICT_COUNT);
     print_ledger(out, "roaming", stats->roaming, tw_roaming_name, TW_ROAMING_COUNT);
     print_ledger(out, "rekeys", stats->rekeys, tw_rekey_name, TW_REKEY_COUNT);
+    print_ledger(out, "conduct", stats->conduct, tw_conduct_event_name, TW_CONDUCT_COUNT);
     print_ledger(out, "life", stats->life, tw_life_event_name, TW_LIFE_EVENT_COUNT);
     fprintf(out, "%s}\n", extra);
     fflush(out);

@@ -71,6 +71,7 @@ static int fill_drops(struct rte_tel_data *out, const struct tw_agent_stats *sta
         {"sends", stats->sends, tw_send_outcome_name, TW_SEND_COUNT},
         {"roaming", stats->roaming, tw_roaming_name, TW_ROAMING_COUNT},
         {"rekeys", stats->rekeys, tw_rekey_name, TW_REKEY_COUNT},
+        {"conduct", stats->conduct, tw_conduct_event_name, TW_CONDUCT_COUNT},
         {"life", stats->life, tw_life_event_name, TW_LIFE_EVENT_COUNT},
         {"verdicts", stats->verdicts, tw_verdict_name, TW_VERDICT_COUNT},
     };

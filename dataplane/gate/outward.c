@@ -261,6 +261,24 @@ void tw_outward_close_frame(struct tw_worker *worker, uint32_t slot)
     tw_transmit_sealed(worker, slot, mbuf);
 }
 
+void tw_outward_notice(struct tw_worker *worker, uint32_t slot)
+{
+    const struct tw_conduct *conduct = &worker->sessions.bodies[slot].conduct;
+    uint32_t score = tw_conduct_score(conduct, &worker->conduct, worker->now_ns);
+    struct tw_frame_notice notice = {.stage = conduct->stage,
+                                     .kind = conduct->kind,
+                                     .score = (uint16_t)(score < UINT16_MAX ? score : UINT16_MAX)};
+    struct rte_mbuf *mbuf =
+        tw_outward_numbers_left(worker, slot) ? tw_transmit_buffer(worker) : NULL;
+    if (!mbuf)
+        return;
+    struct tw_writer writer = tw_writer_make(rte_pktmbuf_mtod(mbuf, uint8_t *), TW_PLAINTEXT_MAX);
+    tw_frame_write_notice(&writer, &notice);
+    mbuf->data_len = (uint16_t)(writer.next - rte_pktmbuf_mtod(mbuf, uint8_t *));
+    mbuf->pkt_len = mbuf->data_len;
+    (void)tw_transmit_sealed(worker, slot, mbuf);
+}
+
 static void refill_ring(struct tw_worker *worker, struct rte_ring *empty)
 {
     struct rte_mbuf *mbufs[BUFFERS_PER_BURST];

@@ -48,6 +48,8 @@ bool tw_owed_session_event(struct tw_worker *worker, enum tw_event_type type, ui
     out->age_s = (uint32_t)((worker->now_ns - body->installed_ns) / 1000000000u);
     out->received_packets = body->received_packets;
     out->sent_packets = body->sent_packets;
+    out->conduct_stage = body->conduct.stage;
+    out->conduct_score = tw_conduct_score(&body->conduct, &worker->conduct, worker->now_ns);
     out->life =
         (uint32_t)tw_life_state((enum tw_life_tier)worker->lives.sessions[slot].tier, false);
     out->link = worker->talk.transports[slot].congestion.state;

@@ -272,8 +272,37 @@ static bool confirm(struct tw_worker *worker, uint32_t slot)
     return true;
 }
 
+/* Its inputs are accounted for as well. */
+static void count_refused(struct tw_worker *worker, const struct tw_client_frames *frames)
+{
+    if (frames->has_inputs)
+        tw_counter_add(&worker->config.counters->inputs[TW_INPUT_CONDUCT], frames->input_count);
+}
+
+/* False: the session is closed for it. */
+static bool judge(struct tw_worker *worker, const struct tw_packet *packet,
+                  struct tw_client_frames *frames)
+{
+    struct tw_conduct_verdict verdict = {0};
+    struct tw_worker_counters *counters = worker->config.counters;
+    struct tw_conduct_packet judged = {
+        .sequence = packet->header.sequence, .now_ns = worker->now_ns, .now_tick = worker->tick};
+    tw_conduct_judge(&worker->sessions.bodies[packet->slot].conduct, &worker->conduct, &judged,
+                     frames, &verdict);
+    tw_counter_add(&counters->inputs[TW_INPUT_CONDUCT], verdict.inputs_dropped);
+    for (uint32_t i = 0; i < TW_CONDUCT_COUNT; i++) {
+        if (verdict.charged[i] != 0)
+            tw_counter_add(&counters->conduct[i], verdict.charged[i]);
+    }
+    if (verdict.notice)
+        tw_outward_notice(worker, packet->slot);
+    if (verdict.close)
+        tw_owed_close(worker, packet->slot, TW_CLOSE_MISBEHAVED, true);
+    return !verdict.close;
+}
+
 static void accept(struct tw_worker *worker, struct tw_packet *packet,
-                   const struct tw_client_frames *frames)
+                   struct tw_client_frames *frames)
 {
     if (worker->sessions.hot[packet->slot].state == TW_SESSION_PENDING &&
         !confirm(worker, packet->slot))
@@ -285,6 +314,10 @@ static void accept(struct tw_worker *worker, struct tw_packet *packet,
     }
     if ((worker->sessions.hot[packet->slot].roam & TW_ROAM_SILENT) != 0)
         tw_life_heard(worker, packet->slot);
+    if (!judge(worker, packet, frames)) {
+        count_refused(worker, frames);
+        return;
+    }
     route_frames(worker, packet->slot, frames);
     if (packet->path != TW_PATH_CURRENT)
         tw_roam_packet(worker, packet, frames);
@@ -295,6 +328,9 @@ static void accept(struct tw_worker *worker, struct tw_packet *packet,
 void tw_route_burst(struct tw_worker *worker, struct tw_burst *burst)
 {
     uint32_t malformed_max = worker->config.config->limits.malformed_max;
+    for (uint32_t n = 0; n < burst->going_count; n++)
+        __builtin_prefetch(&worker->sessions.bodies[burst->packets[burst->going[n]].slot].conduct,
+                           1);
     for (uint32_t n = 0; n < burst->going_count; n++) {
         struct tw_packet *packet = &burst->packets[burst->going[n]];
         const struct tw_session *session = &worker->sessions.hot[packet->slot];

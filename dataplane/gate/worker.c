@@ -136,6 +136,7 @@ struct tw_worker *tw_worker_create(const struct tw_worker_config *config)
     worker->cookies.hash = config->cookie_hash;
     init_interfaces(worker);
     init_budgets(worker, config->config);
+    tw_conduct_rules_make(&worker->conduct, config->config);
     worker->phase_limits = phase_limits(config->config);
     if (!init_tables(worker)) {
         tw_worker_destroy(worker);

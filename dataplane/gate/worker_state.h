@@ -139,6 +139,7 @@ struct tw_worker {
     struct tw_live live;
     struct tw_filter filter;
     struct tw_budgets budgets;
+    struct tw_conduct_rules conduct;
     struct tw_cookie_keys cookies;
     const struct tw_packet *waiting_hello; /* of this burst; NULL: none */
     uint64_t now_ns;
@@ -315,6 +316,8 @@ void tw_outward_probe(struct tw_worker *worker, uint32_t slot);
 /* A packet of what the session has to say: acks, messages, a pong. False: nothing, or no buffer. */
 bool tw_outward_packet(struct tw_worker *worker, uint32_t slot);
 void tw_outward_close_frame(struct tw_worker *worker, uint32_t slot);
+/* Tells the client how its conduct is taken. */
+void tw_outward_notice(struct tw_worker *worker, uint32_t slot);
 void tw_outward_refill(struct tw_worker *worker);
 
 /* ---- transmit.c -------------------------------------------------------------------------------

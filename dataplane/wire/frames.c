@@ -147,6 +147,20 @@ static enum tw_frames_result check_decode(struct tw_client_frames *frames,
     return inside ? TW_FRAMES_OK : TW_FRAMES_RANGE;
 }
 
+static enum tw_frames_result notice_decode(struct tw_server_frames *frames,
+                                           const struct frame *frame)
+{
+    if (frame->size != TW_NOTICE_SIZE)
+        return TW_FRAMES_MALFORMED;
+    struct tw_frame_notice *notice = &frames->notice;
+    frames->has_notice = true;
+    notice->stage = frame->body[TW_NOTICE_STAGE];
+    notice->kind = frame->body[TW_NOTICE_KIND];
+    notice->score = tw_load_u16(frame->body + TW_NOTICE_SCORE);
+    bool inside = notice->stage < TW_CONDUCT_STAGES && notice->kind < TW_NOTICE_KINDS;
+    return inside ? TW_FRAMES_OK : TW_FRAMES_RANGE;
+}
+
 static enum tw_frames_result client_frame_decode(void *out, const struct frame *frame)
 {
     struct tw_client_frames *frames = out;
@@ -211,6 +225,8 @@ static enum tw_frames_result server_frame_decode(void *out, const struct frame *
         return challenge_decode(frames->challenge, &frames->has_challenge, frame);
     case TW_FRAME_RENAME:
         return rename_decode(frames, frame);
+    case TW_FRAME_NOTICE:
+        return notice_decode(frames, frame);
     case TW_FRAME_ARRIVALS:
         return arrivals_decode(frames, frame);
     case TW_FRAME_RESUME:
@@ -317,6 +333,16 @@ void tw_frame_write_pong(struct tw_writer *writer, const struct tw_frame_pong *p
     tw_store_u64(body + TW_PONG_ECHO, pong->echo_us);
     tw_store_u64(body + TW_PONG_RECEIVED, pong->received_us);
     tw_store_u64(body + TW_PONG_SENT, pong->sent_us);
+}
+
+void tw_frame_write_notice(struct tw_writer *writer, const struct tw_frame_notice *notice)
+{
+    uint8_t *body = frame_start(writer, TW_FRAME_NOTICE, TW_NOTICE_SIZE);
+    if (body == NULL)
+        return;
+    body[TW_NOTICE_STAGE] = notice->stage;
+    body[TW_NOTICE_KIND] = notice->kind;
+    tw_store_u16(body + TW_NOTICE_SCORE, notice->score);
 }
 
 void tw_frame_write_check(struct tw_writer *writer, const struct tw_frame_check *check)

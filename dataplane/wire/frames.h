@@ -35,6 +35,11 @@ struct tw_frame_pong {
     uint64_t sent_us;
 };
 
+struct tw_frame_notice {
+    uint8_t stage, kind;
+    uint16_t score;
+};
+
 struct tw_frame_check {
     uint32_t number, sum;
     uint8_t bits, group;
@@ -68,7 +73,7 @@ struct tw_client_frames { /* client → server */
 struct tw_server_frames { /* server → client */
     bool has_snapshot, has_pong, has_close, has_ack, has_challenge, has_rename, has_messages;
     bool has_arrivals;
-    bool has_resume;
+    bool has_resume, has_notice;
     const uint8_t *snapshot; /* body, inside the packet */
     uint16_t snapshot_size;
     struct tw_frame_pong pong;
@@ -80,6 +85,7 @@ struct tw_server_frames { /* server → client */
     const uint8_t *messages; /* body, inside the packet */
     uint16_t messages_size;
     struct tw_frame_arrivals arrivals;
+    struct tw_frame_notice notice;
 };
 
 /* plaintext[length]: the packet between header and tag. */
@@ -95,6 +101,7 @@ void tw_frame_write_inputs(struct tw_writer *writer, uint32_t newest_tick,
 void tw_frame_write_snapshot_ack(struct tw_writer *writer, uint32_t newest, uint32_t bitmap);
 void tw_frame_write_ping(struct tw_writer *writer, uint64_t time_us);
 void tw_frame_write_pong(struct tw_writer *writer, const struct tw_frame_pong *pong);
+void tw_frame_write_notice(struct tw_writer *writer, const struct tw_frame_notice *notice);
 void tw_frame_write_check(struct tw_writer *writer, const struct tw_frame_check *check);
 void tw_frame_write_arrivals(struct tw_writer *writer, const struct tw_frame_arrivals *arrivals);
 void tw_frame_write_close(struct tw_writer *writer, uint16_t reason);

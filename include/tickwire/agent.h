@@ -86,8 +86,10 @@ struct tw_agent_session {
     uint32_t first_id; /* connection id that used the token: a session keeps it for life */
     uint32_t moves;    /* times that the connection id changed: the larger, the newer the message */
     uint32_t life;     /* by silence alone: connected 0, degraded 1, reconnecting 2 */
-    uint32_t silent_ms; /* nothing was heard of it for so long then */
-    uint32_t link;      /* its path: normal 0, conservative 1, emergency 2 */
+    uint32_t silent_ms;     /* nothing was heard of it for so long then */
+    uint32_t link;          /* its path: normal 0, conservative 1, emergency 2 */
+    uint32_t conduct_stage; /* enum tw_conduct_stage */
+    uint32_t conduct_score; /* points */
 };
 /* SESSION, SESSION_CONFIRMED, SESSION_MOVED, SESSION_CLOSED and SESSION_LIFE share one shape. */
 
@@ -322,6 +324,7 @@ struct tw_agent_stats {
     uint64_t verdicts[TW_VERDICT_COUNT];
     uint64_t roaming[TW_ROAMING_COUNT];
     uint64_t rekeys[TW_REKEY_COUNT];
+    uint64_t conduct[TW_CONDUCT_COUNT];
     uint64_t life[TW_LIFE_EVENT_COUNT];
     uint64_t rx_packets, rx_bytes, tx_bytes;
     /* The ports' own view, summed; rx_packets + port_missed + port_errors must equal what they saw.

@@ -85,6 +85,16 @@ enum tw_client_event_type {
     TW_CLIENT_EVENT_REPAIRED = 9,   /* after DESYNC: EXIT of all there was came before, all that is
                                        enters anew */
     TW_CLIENT_EVENT_RESUMABLE = 10, /* tw_client_get_resume has something to keep */
+    TW_CLIENT_EVENT_WARNED = 11,    /* the server takes what we send for misbehaviour; code = enum
+                                       tw_client_conduct, with its reason in bits 8..15 */
+};
+
+/* How the server takes what a client sends; a client that is ours and runs by its clock is never
+ * warned. Going on ends in a close, code 6. */
+enum tw_client_conduct {
+    TW_CLIENT_CONDUCT_GOOD = 0,      /* forgiven */
+    TW_CLIENT_CONDUCT_WARNED = 1,    /* nothing changes yet */
+    TW_CLIENT_CONDUCT_THROTTLED = 2, /* half of the inputs count, and no buttons */
 };
 
 struct tw_client_event {

@@ -121,6 +121,15 @@ struct tw_config_life {
     uint32_t grace_ms;    /* it is closed */
 };
 
+/* Points: see dataplane/gate/conduct.h. */
+struct tw_config_conduct {
+    uint32_t actions_per_s;  /* presses of one button */
+    uint32_t warn_score;     /* the client is told */
+    uint32_t throttle_score; /* half of its inputs count, and no actions */
+    uint32_t disconnect_score;
+    uint32_t decay_per_s;
+};
+
 struct tw_config_world {
     uint32_t id;
     uint64_t seed;
@@ -155,6 +164,7 @@ struct tw_config {
     struct tw_config_port ports[TW_PORTS_MAX];
     struct tw_config_limits limits;
     struct tw_config_life life;
+    struct tw_config_conduct conduct;
     struct tw_config_world world;
     struct tw_config_control control;
 };

@@ -105,6 +105,7 @@ struct tw_worker_counters {
     tw_counter sends[TW_SEND_COUNT];       /* per packet to be sent */
     tw_counter verdicts[TW_VERDICT_COUNT]; /* per relayed hello 2 */
     tw_counter roaming[TW_ROAMING_COUNT];  /* events */
+    tw_counter conduct[TW_CONDUCT_COUNT];  /* events */
     tw_counter rekeys[TW_REKEY_COUNT];     /* events */
     tw_counter life[TW_LIFE_EVENT_COUNT];  /* events */
     tw_counter rx_packets;                 /* taken from the port */

@@ -119,7 +119,8 @@ static const struct tw_outcome_info tw_outcome_info[TW_OUTCOME_COUNT] __attribut
     X(OLD,       "old",       "older than the deduplication window")                        \
     X(AHEAD,     "ahead",     "tick too far in the future")                                 \
     X(RATE,      "rate",      "above one input per tick plus tolerance")                    \
-    X(RING_FULL, "ring_full", "the shard's ring was full")
+    X(RING_FULL, "ring_full", "the shard's ring was full")                                  \
+    X(CONDUCT,   "conduct",   "of a packet too many, or of a throttled session")
 /* What the shard did with a routed input. */
 #define TW_SHARD_INPUT_OUTCOMES(X)                                                          \
     X(APPLIED,   "applied",   "consumed by the tick it was meant for")                      \
@@ -156,6 +157,15 @@ static const struct tw_outcome_info tw_outcome_info[TW_OUTCOME_COUNT] __attribut
     X(LINK_DOWN,     "link_down",     "the port had no link")                               \
     X(PORT_AWAY,     "port_away",     "the port was being reset, or is given up")           \
     X(SESSION_GONE,  "session_gone",  "session ended while the packet was on its way")
+/* What clients did that ours never do, and what became of it: no ledger, each counts on its own. */
+#define TW_CONDUCT_EVENTS(X)                                                                \
+    X(INPUT_PACKETS, "input_packets", "packets with inputs beyond half as many again as there are ticks") \
+    X(INPUT_AHEAD,   "input_ahead",   "packets with inputs for ticks too far in the future") \
+    X(TIME_BACK,     "time_back",     "newer packets of an earlier time than older ones")   \
+    X(ACTIONS,       "actions",       "presses above the rate of actions: they do nothing") \
+    X(WARNED,        "warned",        "sessions that were warned")                          \
+    X(THROTTLED,     "throttled",     "sessions that were throttled")                       \
+    X(DISCONNECTED,  "disconnected",  "sessions that were closed for it")
 /* What happened to sessions whose packets came from elsewhere: no ledger, each counts on its own. */
 #define TW_ROAMING(X)                                                                       \
     X(OPENED,        "opened",        "a candidate path was opened")                        \
@@ -200,6 +210,9 @@ enum tw_verdict { TW_VERDICTS(TW_X) TW_VERDICT_COUNT };
 #define TW_X(suffix, name, meaning) TW_SEND_##suffix,
 enum tw_send_outcome { TW_SEND_OUTCOMES(TW_X) TW_SEND_COUNT };
 #undef TW_X
+#define TW_X(suffix, name, meaning) TW_CONDUCT_##suffix,
+enum tw_conduct_event { TW_CONDUCT_EVENTS(TW_X) TW_CONDUCT_COUNT };
+#undef TW_X
 #define TW_X(suffix, name, meaning) TW_ROAMING_##suffix,
 enum tw_roaming { TW_ROAMING(TW_X) TW_ROAMING_COUNT };
 #undef TW_X
@@ -217,6 +230,8 @@ static const char *const tw_shard_input_outcome_name[]
     __attribute__((unused)) = {TW_SHARD_INPUT_OUTCOMES(TW_X)};
 static const char *const tw_verdict_name[] __attribute__((unused)) = {TW_VERDICTS(TW_X)};
 static const char *const tw_send_outcome_name[] __attribute__((unused)) = {TW_SEND_OUTCOMES(TW_X)};
+static const char *const tw_conduct_event_name[]
+    __attribute__((unused)) = {TW_CONDUCT_EVENTS(TW_X)};
 static const char *const tw_roaming_name[] __attribute__((unused)) = {TW_ROAMING(TW_X)};
 static const char *const tw_rekey_name[] __attribute__((unused)) = {TW_REKEYS(TW_X)};
 static const char *const tw_life_event_name[] __attribute__((unused)) = {TW_LIFE_EVENTS(TW_X)};

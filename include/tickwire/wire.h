@@ -253,7 +253,8 @@ enum tw_frame_type {
     TW_FRAME_PADDING = 14,       /* both: what it holds means nothing */
     TW_FRAME_RESUME_WANTED = 15, /* c→s, empty: until a resume token has come */
     TW_FRAME_RESUME = 16,        /* s→c */
-    TW_FRAME_TYPE_END = 17,
+    TW_FRAME_NOTICE = 17,        /* s→c, the client misbehaves, or is forgiven */
+    TW_FRAME_TYPE_END = 18,
 };
 
 /* inputs: u32 newest tick, u8 count, count x input, newest first, ticks descending by 1 */
@@ -312,6 +313,20 @@ static_assert(TW_RESUME_TOKEN + TW_TOKEN_SIZE == TW_RESUME_SIZE, "frame layout")
 /* An input that came with this many newer ones in its packet was lost before that: no way of
  * sending earlier that is worth its delay would have helped. Not measured. */
 #define TW_ARRIVALS_NEWER_MAX 2u
+
+/* notice: how the server takes what the client does */
+#define TW_NOTICE_STAGE 0u /* u8, enum tw_conduct_stage */
+#define TW_NOTICE_KIND                                                                             \
+    1u /* u8, what was charged last: 0 packets, 1 ticks ahead, 2 time, 3 actions */
+#define TW_NOTICE_SCORE 2u /* u16 points, saturating */
+#define TW_NOTICE_SIZE  4u
+enum tw_conduct_stage {
+    TW_CONDUCT_GOOD = 0,
+    TW_CONDUCT_WARNED_STAGE = 1,
+    TW_CONDUCT_THROTTLED_STAGE = 2, /* half of the inputs count, and no actions */
+    TW_CONDUCT_STAGES = 3,
+};
+#define TW_NOTICE_KINDS 4u
 
 /* check: after which snapshot, which class of entities, and the low half of their hashes' sum */
 #define TW_CHECK_NUMBER   0u /* u32, not 0 */

@@ -154,6 +154,11 @@ static void make_config(struct gate_rig *rig, uint32_t sessions)
                                                .park_ms = UINT32_MAX,
                                                .grace_ms = UINT32_MAX};
     rig->config.limits.malformed_max = UINT32_MAX;
+    rig->config.conduct = (struct tw_config_conduct){.actions_per_s = 5,
+                                                     .warn_score = 1000000,
+                                                     .throttle_score = 1000001,
+                                                     .disconnect_score = 1000002,
+                                                     .decay_per_s = 1000};
 }
 
 static void make_worker(struct gate_rig *rig, const struct gate_ciphers *ciphers)

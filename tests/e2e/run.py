@@ -27,6 +27,7 @@ import scene  # noqa: E402
 import test_budgets  # noqa: E402
 import test_cli  # noqa: E402
 import test_clients  # noqa: E402
+import test_conduct  # noqa: E402
 import test_configuration  # noqa: E402
 import test_filters  # noqa: E402
 import test_floods  # noqa: E402
@@ -55,7 +56,7 @@ IN_PAIRS = [test_configuration, test_cli, test_python_client, test_handshake, te
             test_hostile, test_impair, test_ipv6, test_life, test_ports, test_privileges,
             test_rekey, test_roaming, test_handover, test_port_life, test_wireshark]
 ALONE = [test_filters, test_telemetry, test_budgets, test_lab, test_floods, test_loss,
-         test_timing, test_messages, test_clients, test_fresh_machine]
+         test_timing, test_conduct, test_messages, test_clients, test_fresh_machine]
 
 
 def tests(modules, names):

@@ -103,6 +103,8 @@ static void server(const uint8_t *plain, size_t size)
         TW_ASSERT(frames.connection_id != 0);
         tw_frame_write_rename(&writer, frames.connection_id);
     }
+    if (frames.has_notice)
+        tw_frame_write_notice(&writer, &frames.notice);
     if (frames.has_arrivals) {
         TW_ASSERT(frames.arrivals.lowest <= frames.arrivals.mean &&
                   frames.arrivals.late <= frames.arrivals.count);

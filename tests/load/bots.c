@@ -167,6 +167,9 @@ static void take_events(struct tw_load_bots *bots, struct tw_load_bot *bot)
         case TW_CLIENT_EVENT_DESYNC:
         case TW_CLIENT_EVENT_LOST:
         case TW_CLIENT_EVENT_REPAIRED:
+            break;
+        case TW_CLIENT_EVENT_WARNED:
+            bots->warnings++;
         case TW_CLIENT_EVENT_HEALTH:
         case TW_CLIENT_EVENT_RESUMABLE:
             break;

@@ -119,6 +119,13 @@ struct field *field_create(const struct tw_shard_config *config, uint32_t count,
     field->shard = tw_shard_init(take(tw_shard_footprint(config)), config, &field->counters);
     field->records = take(FIELD_RECORDS * sizeof(*field->records));
     field->players = take(count * sizeof(*field->players));
+    struct tw_config defaults = {.world.tick_hz = config->tick_hz,
+                                 .conduct = {.actions_per_s = 5,
+                                             .warn_score = 100,
+                                             .throttle_score = 200,
+                                             .disconnect_score = 400,
+                                             .decay_per_s = 10}};
+    tw_conduct_rules_make(&field->conduct, &defaults);
     for (uint32_t i = 0; i < count; i++)
         init_player(field, i);
     return field;
@@ -174,6 +181,21 @@ static void route_inputs(struct field *field, uint32_t index, const struct tw_cl
     }
 }
 
+static void judge(struct field *field, uint32_t index, uint64_t sequence,
+                  struct tw_client_frames *frames)
+{
+    struct player *player = &field->players[index];
+    struct tw_conduct_verdict verdict = {0};
+    struct tw_conduct_packet packet = {
+        .sequence = sequence,
+        .now_ns = field->now_us * 1000u,
+        .now_tick = (uint32_t)(field_server_us(field) * field->config.tick_hz / 1000000u)};
+    tw_conduct_judge(&player->conduct, &field->conduct, &packet, frames, &verdict);
+    for (uint32_t i = 0; i < TW_CONDUCT_COUNT; i++)
+        player->charged[i] += verdict.charged[i];
+    player->closes += verdict.close;
+}
+
 static void server_receives(struct field *field, uint32_t index, uint8_t *bytes, size_t size)
 {
     struct player *player = &field->players[index];
@@ -191,6 +213,7 @@ static void server_receives(struct field *field, uint32_t index, uint8_t *bytes,
     if (!player->joined)
         record_of(field, index, TW_RECORD_JOIN)->join.account = index + 1u;
     player->joined = true;
+    judge(field, index, packet.sequence, &frames);
     if (frames.has_inputs)
         route_inputs(field, index, &frames);
     if (frames.has_snapshot_ack) {

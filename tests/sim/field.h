@@ -11,6 +11,7 @@
 #define TICKWIRE_TESTS_SIM_FIELD_H
 
 #include "dataplane/client/session.h"
+#include "dataplane/gate/conduct.h"
 #include "dataplane/gate/inputs.h"
 #include "simulation/shard/internal.h"
 #include "tests/sim/network.h"
@@ -51,6 +52,9 @@ struct player {
     struct tw_transport transport;
     struct field_channels server_channels;
     struct tw_input_window inputs;
+    struct tw_conduct conduct;
+    uint32_t charged[TW_CONDUCT_COUNT];
+    uint64_t closes; /* verdicts that the session is to end */
     bool joined, pong_due;
     struct tw_frame_pong pong;
     uint32_t link_state;
@@ -61,6 +65,7 @@ struct field {
     struct tw_shard_config config;
     struct tw_shard *shard;
     struct tw_shard_counters counters;
+    struct tw_conduct_rules conduct; /* of the default configuration */
     struct net *net;
     struct tw_rng rng;
     uint64_t seed;

@@ -40,7 +40,7 @@ def sections(cli=None):
         ("outcomes", "TW_OUTCOMES"), ("inputs", "TW_INPUT_OUTCOMES"),
         ("shard inputs", "TW_SHARD_INPUT_OUTCOMES"), ("verdicts", "TW_VERDICTS"),
         ("sends", "TW_SEND_OUTCOMES"), ("roaming", "TW_ROAMING"),
-        ("rekeys", "TW_REKEYS"), ("life", "TW_LIFE_EVENTS"),
+        ("rekeys", "TW_REKEYS"), ("conduct", "TW_CONDUCT_EVENTS"), ("life", "TW_LIFE_EVENTS"),
         ("port states", "TW_PORT_STATES"), ("port features", "TW_PORT_FEATURES"),
         ("port hashes", "TW_PORT_HASHES"))}
     if cli is not None:

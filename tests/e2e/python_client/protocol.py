@@ -24,7 +24,8 @@ MASK64 = (1 << 64) - 1
 
 HELLO, COOKIE, HELLO2, WELCOME, TRY_AGAIN, WRONG_VERSION, REFUSED = range(1, 8)
 (INPUTS, SNAPSHOT_ACK, PING, PONG, CLOSE, ACK, SNAPSHOT, CHALLENGE, RESPONSE,
- RENAME, MESSAGES, ARRIVALS, CHECK, PADDING, RESUME_WANTED, RESUME) = range(1, 17)
+ RENAME, MESSAGES, ARRIVALS, CHECK, PADDING, RESUME_WANTED, RESUME,
+ NOTICE) = range(1, 18)
 
 
 class Malformed(Exception):
@@ -298,6 +299,10 @@ def frame_rename(connection_id):
     return frame(RENAME, struct.pack("<I", connection_id))
 
 
+def frame_notice(stage, kind, score):
+    return frame(NOTICE, struct.pack("<BBH", stage, kind, score))
+
+
 def frame_check(number, bits, group, total):
     return frame(CHECK, struct.pack("<IBBI", number, bits, group, total))
 
@@ -324,7 +329,7 @@ def frame_messages(*entries):
 
 SERVER_FRAMES = {PONG: "<QQQ", CLOSE: "<H", ACK: "<QQH", SNAPSHOT: None, CHALLENGE: "<8s",
                  RENAME: "<I", MESSAGES: None, ARRIVALS: "<IhhBB", PADDING: None,
-                 RESUME: "<Q236s"}
+                 RESUME: "<Q236s", NOTICE: "<BBH"}
 
 
 def parse_server_frames(plaintext):
@@ -349,6 +354,8 @@ def parse_server_frames(plaintext):
         raise Malformed("ack of packet 0")
     if RENAME in frames and frames[RENAME][0] == 0:
         raise Malformed("connection id 0")
+    if NOTICE in frames and (frames[NOTICE][0] > 2 or frames[NOTICE][1] > 3):
+        raise Malformed("notice out of range")
     if ARRIVALS in frames:
         newest, mean, lowest, count, late = frames[ARRIVALS]
         if newest == 0 or not -10000 <= lowest <= mean <= 10000 or count == 0 or late > count:

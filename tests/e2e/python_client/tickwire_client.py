@@ -197,6 +197,7 @@ class Session:
         self.heard = time.monotonic()
         self.snapshots = self.rejected = 0
         self.next_check_us = 0
+        self.notices = []  # (stage, kind, score)
         self.close_reason = None
         self.path_m = 0.0
         self.resume_psk = keys.resume_psk
@@ -245,6 +246,8 @@ class Session:
                 self.path_m += (dx * dx + dy * dy) ** 0.5 / 1024
         if protocol.PONG in frames:
             self.clock.pong(*frames[protocol.PONG])
+        if protocol.NOTICE in frames:
+            self.notices.append(frames[protocol.NOTICE])
         if protocol.ARRIVALS in frames:
             self.clock.arrivals(*frames[protocol.ARRIVALS])
         if protocol.RESUME in frames and self.resume is None:

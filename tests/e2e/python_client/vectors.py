@@ -203,6 +203,9 @@ def _check_time(c):
 
 def _check_integrity(c):
     c.same("check plaintext", protocol.frame_check(7, 4, 9, 0x12345678))
+    notice = protocol.parse_server_frames(c.get("notice plaintext"))[protocol.NOTICE]
+    c.true("notice plaintext", notice == (1, 3, 104))
+    c.same("notice plaintext", protocol.frame_notice(*notice))
     view = replicated.View()
     c.true("baseline body", view.apply(replicated.parse_snapshot(c.get("snapshot body"))))
     c.true("baseline body", view.apply(replicated.parse_snapshot(c.get("baseline body"))))

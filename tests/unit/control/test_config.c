@@ -22,7 +22,7 @@ struct fault_case {
 static const struct fault_case fault_cases[] = {
     /* 1 unknown section */
     {"\nenginee:\n  name: a\n", "f.yaml:2: key `enginee`: unknown section, expected one of engine, "
-                                "port2, port3, port4, limits, life, "
+                                "port2, port3, port4, limits, life, conduct, "
                                 "world, control"},
     /* 2 unknown key: lists what there is */
     {"limits:\n  arp_pps: 5\n  arp_ppm: 5\n",
@@ -108,6 +108,12 @@ static const struct fault_case fault_cases[] = {
      "f.yaml:3: key `world.aoi_exit_m`: 99 is below aoi_enter_m, expected at least 100"},
     {"world:\n  aoi_enter_m: 100\n",
      "f.yaml:2: key `world.aoi_exit_m`: 72 is below aoi_enter_m, expected at least 100"},
+    {"conduct:\n  throttle_score: 100\n",
+     "f.yaml:2: key `conduct.throttle_score`: is not above warn_score, 100, expected more"},
+    {"conduct:\n  disconnect_score: 150\n",
+     "f.yaml:2: key `conduct.disconnect_score`: is not above throttle_score, 200, expected more"},
+    {"conduct:\n  actions_per_s: 0\n",
+     "f.yaml:2: key `conduct.actions_per_s`: found 0, expected an integer from 1 to 1000"},
     {"life:\n  pause_ms: 999\n",
      "f.yaml:2: key `life.pause_ms`: 999 is below degraded_ms, expected at least 1000"},
     {"life:\n  pause_ms: 6000\n  park_ms: 5999\n",

@@ -84,6 +84,11 @@ void rig_make(struct rig *rig, uint32_t workers)
                                                .messages_per_s = 60,
                                                .message_backlog_kb = 192,
                                                .message_memory_kb = 8192};
+    rig->config.conduct = (struct tw_config_conduct){.actions_per_s = 5,
+                                                     .warn_score = 100,
+                                                     .throttle_score = 200,
+                                                     .disconnect_score = 400,
+                                                     .decay_per_s = 10};
     config->life = (struct tw_config_life){
         .degraded_ms = 1000, .pause_ms = 3000, .park_ms = 6000, .grace_ms = 10000};
     config->world.id = 1;

@@ -363,6 +363,18 @@ static void check_ranges(void **state)
     assert_int_equal(server_decode(whole, sizeof(whole)), TW_FRAMES_MALFORMED);
 }
 
+static void notice_ranges(void **state)
+{
+    (void)state;
+    assert_int_equal(SERVER(17, 4, 0, 2, 3, 0xff, 0xff), TW_FRAMES_OK);
+    assert_int_equal(SERVER(17, 4, 0, 0, 0, 0, 0), TW_FRAMES_OK);
+    assert_int_equal(SERVER(17, 4, 0, 3, 0, 0, 0), TW_FRAMES_RANGE);
+    assert_int_equal(SERVER(17, 4, 0, 1, 4, 0, 0), TW_FRAMES_RANGE);
+    assert_int_equal(SERVER(17, 3, 0, 1, 0, 0), TW_FRAMES_MALFORMED);
+    assert_int_equal(SERVER(17, 5, 0, 1, 0, 0, 0, 0), TW_FRAMES_MALFORMED);
+    assert_int_equal(CLIENT(17, 4, 0, 1, 0, 0, 0), TW_FRAMES_MALFORMED);
+}
+
 /* A writer takes a frame that fits exactly, and nothing of one that does not. */
 static void exact_fill(void **state)
 {
@@ -401,7 +413,7 @@ int main(void)
         cmocka_unit_test(input_ticks),       cmocka_unit_test(input_fields),
         cmocka_unit_test(other_ranges),      cmocka_unit_test(exact_fill),
         cmocka_unit_test(arrivals_ranges),   cmocka_unit_test(check_ranges),
-        cmocka_unit_test(resume_frames),
+        cmocka_unit_test(resume_frames),     cmocka_unit_test(notice_ranges),
     };
     return cmocka_run_group_tests(tests, testing_setup, NULL);
 }

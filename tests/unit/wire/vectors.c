@@ -316,6 +316,11 @@ static void add_time_frames(struct vectors *vectors)
     writer = tw_writer_make(plain, sizeof(plain));
     tw_frame_write_check(&writer, &check);
     vector_add(vectors, "integrity", "check plaintext", plain, (size_t)(writer.next - plain));
+
+    const struct tw_frame_notice notice = {.stage = 1, .kind = 3, .score = 104};
+    writer = tw_writer_make(plain, sizeof(plain));
+    tw_frame_write_notice(&writer, &notice);
+    vector_add(vectors, "conduct", "notice plaintext", plain, (size_t)(writer.next - plain));
 }
 
 /* The token of 7.2 stands for a resume token: it is opaque here. */

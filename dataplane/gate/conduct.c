@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/gate/conduct.h"
+
+#include "dataplane/gate/inputs.h"
+
+#include <string.h>
+
+#define NS_PER_MS UINT64_C(1000000)
+#define THOUSAND  1000u
+#define SCORE_MAX (UINT32_MAX / 2u)
+#define FORGIVEN  2u /* below this part of the warning's score */
+/* Input packets: one a tick, and half as many more for clocks that are steered. */
+#define RATE_PERCENT 150u
+/* A throttled session's inputs: half. */
+#define THROTTLED_PART  2u
+#define THROTTLED_BURST 4u
+
+/* What each costs. Packets too many are weighed by their number alone. */
+static const uint8_t points_of[TW_CONDUCT_COUNT] = {
+    [TW_CONDUCT_INPUT_PACKETS] = 1,
+    [TW_CONDUCT_INPUT_AHEAD] = 2,
+    [TW_CONDUCT_TIME_BACK] = 5,
+    [TW_CONDUCT_ACTIONS] = 2,
+};
+
+void tw_conduct_rules_make(struct tw_conduct_rules *rules, const struct tw_config *config)
+{
+    const struct tw_config_conduct *conduct = &config->conduct;
+    uint64_t hz = config->world.tick_hz;
+    *rules = (struct tw_conduct_rules){
+        .packet_rate = tw_budget_rate_make(hz * RATE_PERCENT / 100u, hz * TW_CONDUCT_QUEUED_S),
+        .throttled_rate = tw_budget_rate_make(hz / THROTTLED_PART, THROTTLED_BURST),
+        .action_interval = (uint32_t)(hz * TW_CONDUCT_TICK_PARTS / conduct->actions_per_s),
+        .warn = conduct->warn_score * THOUSAND,
+        .throttle = conduct->throttle_score * THOUSAND,
+        .disconnect = conduct->disconnect_score * THOUSAND,
+        .decay_per_s = conduct->decay_per_s,
+    };
+    rules->action_burst = rules->action_interval * conduct->actions_per_s;
+}
+
+static uint32_t score_now(const struct tw_conduct *conduct, const struct tw_conduct_rules *rules,
+                          uint64_t now_ns)
+{
+    uint64_t elapsed_ms =
+        now_ns > conduct->scored_ns ? (now_ns - conduct->scored_ns) / NS_PER_MS : 0;
+    uint64_t decayed = elapsed_ms * rules->decay_per_s;
+    return decayed < conduct->score ? conduct->score - (uint32_t)decayed : 0;
+}
+
+uint32_t tw_conduct_score(const struct tw_conduct *conduct, const struct tw_conduct_rules *rules,
+                          uint64_t now_ns)
+{
+    return score_now(conduct, rules, now_ns) / THOUSAND;
+}
+
+struct judging {
+    struct tw_conduct *conduct;
+    const struct tw_conduct_rules *rules;
+    const struct tw_conduct_packet *packet;
+    struct tw_conduct_verdict *verdict;
+};
+
+static void charge(const struct judging *judging, enum tw_conduct_event event)
+{
+    struct tw_conduct *conduct = judging->conduct;
+    uint32_t score = score_now(conduct, judging->rules, judging->packet->now_ns);
+    judging->verdict->charged[event]++;
+    conduct->kind = (uint8_t)event;
+    conduct->scored_ns = judging->packet->now_ns;
+    conduct->score = score < SCORE_MAX ? score + points_of[event] * THOUSAND : score;
+}
+
+/* ---- actions ----------------------------------------------------------------------------------
+ */
+
+/* One press of a button, in the time of input ticks: a burst of late packets is no burst of
+ * presses. */
+static bool take_action(const struct judging *judging, uint32_t button, uint32_t tick)
+{
+    const struct tw_conduct_rules *rules = judging->rules;
+    uint32_t *full_at = &judging->conduct->actions_full_at[button];
+    uint32_t now = tick * TW_CONDUCT_TICK_PARTS;
+    /* Never further ahead than a burst: what is, is long past, and wrapped. */
+    uint32_t ahead = *full_at != 0 ? *full_at - now : 0;
+    if (ahead > rules->action_burst)
+        ahead = 0;
+    if (ahead + rules->action_interval > rules->action_burst)
+        return false;
+    *full_at = now + ahead + rules->action_interval;
+    return true;
+}
+
+static void judge_presses(const struct judging *judging, uint32_t tick, struct tw_input *input)
+{
+    struct tw_conduct *conduct = judging->conduct;
+    uint32_t buttons = input->buttons;
+    uint32_t fresh = buttons & ~(uint32_t)conduct->pressed;
+    uint32_t denied = conduct->denied & buttons;
+    for (uint32_t button = 0; fresh >> button != 0; button++) {
+        if ((fresh >> button & 1u) == 0 || take_action(judging, button, tick))
+            continue;
+        denied |= 1u << button;
+        charge(judging, TW_CONDUCT_ACTIONS);
+    }
+    conduct->pressed = (uint16_t)buttons;
+    conduct->denied = (uint16_t)denied;
+    input->buttons = (uint16_t)(buttons & ~denied);
+}
+
+static void judge_actions(const struct judging *judging, struct tw_client_frames *frames)
+{
+    struct tw_conduct *conduct = judging->conduct;
+    for (uint32_t newer = frames->input_count; newer-- > 0;) {
+        struct tw_input *input = &frames->inputs[newer];
+        uint32_t tick = frames->newest_tick - newer;
+        if (conduct->newest_tick != 0 && tick <= conduct->newest_tick) {
+            /* Most are repeats, and go no further. What is not comes out of turn. */
+            input->buttons = 0;
+        } else if ((input->buttons | conduct->pressed) != 0) {
+            judge_presses(judging, tick, input);
+        }
+    }
+    if (frames->newest_tick > conduct->newest_tick)
+        conduct->newest_tick = frames->newest_tick;
+}
+
+/* ---- time and rates ---------------------------------------------------------------------------
+ */
+
+static void drop_inputs(const struct judging *judging, struct tw_client_frames *frames)
+{
+    judging->verdict->inputs_dropped = frames->input_count;
+    frames->has_inputs = false;
+}
+
+static void clear_buttons(struct tw_client_frames *frames)
+{
+    for (uint32_t i = 0; i < frames->input_count; i++)
+        frames->inputs[i].buttons = 0;
+}
+
+static void judge_inputs(const struct judging *judging, struct tw_client_frames *frames,
+                         bool newest)
+{
+    struct tw_conduct *conduct = judging->conduct;
+    const struct tw_conduct_packet *packet = judging->packet;
+    if (!tw_budget_take(&conduct->packets, judging->rules->packet_rate, packet->now_ns)) {
+        charge(judging, TW_CONDUCT_INPUT_PACKETS);
+        drop_inputs(judging, frames);
+        return;
+    }
+    if (frames->newest_tick > packet->now_tick &&
+        frames->newest_tick - packet->now_tick > TW_INPUT_AHEAD_MAX) {
+        /* Counted one by one where they are routed; its ticks are no measure of anything. */
+        charge(judging, TW_CONDUCT_INPUT_AHEAD);
+        clear_buttons(frames);
+        return;
+    }
+    if (newest && frames->newest_tick < conduct->newest_tick)
+        charge(judging, TW_CONDUCT_TIME_BACK);
+    judge_actions(judging, frames);
+    if (conduct->stage < TW_CONDUCT_THROTTLED_STAGE)
+        return;
+    clear_buttons(frames);
+    if (!tw_budget_take(&conduct->throttled, judging->rules->throttled_rate, packet->now_ns))
+        drop_inputs(judging, frames);
+}
+
+static void judge_ping(const struct judging *judging, const struct tw_client_frames *frames)
+{
+    struct tw_conduct *conduct = judging->conduct;
+    if (frames->ping_time_us < conduct->ping_us)
+        charge(judging, TW_CONDUCT_TIME_BACK);
+    conduct->ping_us = frames->ping_time_us;
+}
+
+/* ---- stages -----------------------------------------------------------------------------------
+ */
+
+static uint8_t stage_of(const struct tw_conduct *conduct, const struct tw_conduct_rules *rules,
+                        uint32_t score)
+{
+    uint8_t stage = conduct->stage;
+    if (score >= rules->throttle)
+        stage = TW_CONDUCT_THROTTLED_STAGE;
+    else if (score >= rules->warn && stage == TW_CONDUCT_GOOD)
+        stage = TW_CONDUCT_WARNED_STAGE;
+    else if (score < rules->warn / FORGIVEN)
+        stage = TW_CONDUCT_GOOD;
+    return stage;
+}
+
+static void advance(const struct judging *judging, bool charged)
+{
+    struct tw_conduct *conduct = judging->conduct;
+    struct tw_conduct_verdict *verdict = judging->verdict;
+    uint64_t now_ns = judging->packet->now_ns;
+    uint32_t score = score_now(conduct, judging->rules, now_ns);
+    uint8_t before = conduct->stage;
+    conduct->stage = stage_of(conduct, judging->rules, score);
+    if (before == TW_CONDUCT_GOOD && conduct->stage != TW_CONDUCT_GOOD)
+        verdict->charged[TW_CONDUCT_WARNED]++;
+    if (before < TW_CONDUCT_THROTTLED_STAGE && conduct->stage == TW_CONDUCT_THROTTLED_STAGE)
+        verdict->charged[TW_CONDUCT_THROTTLED]++;
+    verdict->close = charged && score >= judging->rules->disconnect;
+    if (verdict->close)
+        verdict->charged[TW_CONDUCT_DISCONNECTED]++;
+    bool again = charged && conduct->stage != TW_CONDUCT_GOOD &&
+                 now_ns - conduct->noticed_ns >= TW_CONDUCT_NOTICE_NS;
+    verdict->notice = !verdict->close && (conduct->stage != before || again);
+    if (verdict->notice)
+        conduct->noticed_ns = now_ns;
+}
+
+void tw_conduct_judge(struct tw_conduct *conduct, const struct tw_conduct_rules *rules,
+                      const struct tw_conduct_packet *packet, struct tw_client_frames *frames,
+                      struct tw_conduct_verdict *verdict)
+{
+    struct judging judging = {
+        .conduct = conduct, .rules = rules, .packet = packet, .verdict = verdict};
+    uint64_t scored_ns = conduct->scored_ns;
+    uint32_t score = conduct->score;
+    bool newest = packet->sequence > conduct->sequence;
+    if (newest)
+        conduct->sequence = packet->sequence;
+    if (frames->has_inputs)
+        judge_inputs(&judging, frames, newest);
+    if (frames->has_ping && newest)
+        judge_ping(&judging, frames);
+    bool charged = conduct->scored_ns != scored_ns || conduct->score != score;
+    if (charged || conduct->stage != TW_CONDUCT_GOOD)
+        advance(&judging, charged);
+}

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What is charged, what is not, and what becomes of a session: every kind of misbehaviour. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "dataplane/gate/conduct.h"
+#include "tickwire/wire.h"
+
+#define MS     UINT64_C(1000000)
+#define SECOND (1000u * MS)
+
+static struct tw_conduct_rules rules;
+static struct tw_conduct conduct;
+static struct tw_conduct_verdict verdict; /* of the newest packet */
+static struct tw_client_frames frames;
+static uint32_t charged[TW_CONDUCT_COUNT]; /* ever */
+static uint64_t now_ns;
+static uint64_t sequence;
+
+static int setup(void **state)
+{
+    (void)state; /* also called within a test */
+    const struct tw_config config = {.world.tick_hz = 60,
+                                     .conduct = {.actions_per_s = 5,
+                                                 .warn_score = 10,
+                                                 .throttle_score = 20,
+                                                 .disconnect_score = 40,
+                                                 .decay_per_s = 2}};
+    tw_conduct_rules_make(&rules, &config);
+    memset(&conduct, 0, sizeof(conduct));
+    memset(charged, 0, sizeof(charged));
+    now_ns = 100 * SECOND;
+    sequence = 1;
+    return 0;
+}
+
+static uint32_t tick_now(void)
+{
+    return (uint32_t)(now_ns * 60u / SECOND);
+}
+
+static void judge(uint64_t number)
+{
+    struct tw_conduct_packet packet = {
+        .sequence = number, .now_ns = now_ns, .now_tick = tick_now()};
+    memset(&verdict, 0, sizeof(verdict));
+    tw_conduct_judge(&conduct, &rules, &packet, &frames, &verdict);
+    for (uint32_t i = 0; i < TW_CONDUCT_COUNT; i++)
+        charged[i] += verdict.charged[i];
+}
+
+/* One input for `tick`. */
+static void send(uint32_t tick, uint16_t buttons)
+{
+    frames = (struct tw_client_frames){.has_inputs = true, .input_count = 1, .newest_tick = tick};
+    frames.inputs[0].buttons = buttons;
+    judge(sequence++);
+}
+
+/* A tick of playing, with a button as told. */
+static void play(uint16_t buttons)
+{
+    now_ns += SECOND / 60u;
+    send(tick_now() + 2u, buttons);
+}
+
+static uint32_t score(void)
+{
+    return tw_conduct_score(&conduct, &rules, now_ns);
+}
+
+static void test_playing_costs_nothing(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < 6000; i++)
+        play(i % 20u < 5u ? 1u : 0u);
+    assert_int_equal(score(), 0);
+    for (uint32_t i = 0; i < TW_CONDUCT_COUNT; i++)
+        assert_int_equal(charged[i], 0);
+    assert_int_equal(conduct.stage, TW_CONDUCT_GOOD);
+}
+
+/* What waited for three seconds in a queue comes at once, pressed buttons and all. */
+static void test_a_queue_that_empties(void **state)
+{
+    (void)state;
+    uint32_t first = tick_now();
+    now_ns += 3 * SECOND;
+    for (uint32_t i = 0; i < 180; i++) {
+        send(first + i, i % 20u < 5u ? 1u : 0u);
+        assert_true(frames.has_inputs);
+    }
+    assert_int_equal(score(), 0);
+}
+
+static void test_too_many_packets(void **state)
+{
+    (void)state;
+    uint32_t dropped = 0;
+    bool closed = false;
+    for (uint32_t i = 0; i < 250 * 8 && !closed; i++) {
+        now_ns += SECOND / 250u;
+        send(tick_now() + 2u, 0);
+        dropped += verdict.inputs_dropped;
+        closed = verdict.close;
+    }
+    assert_true(closed);
+    assert_true(dropped >= 40);
+    assert_int_equal(charged[TW_CONDUCT_WARNED], 1);
+    assert_int_equal(charged[TW_CONDUCT_THROTTLED], 1);
+    assert_int_equal(charged[TW_CONDUCT_DISCONNECTED], 1);
+    assert_int_equal(charged[TW_CONDUCT_INPUT_AHEAD] + charged[TW_CONDUCT_TIME_BACK], 0);
+}
+
+static void test_ticks_ahead(void **state)
+{
+    (void)state;
+    now_ns += SECOND;
+    send(tick_now() + 60u, 0);
+    assert_int_equal(score(), 0);
+    send(tick_now() + 61u, 1);
+    assert_int_equal(score(), 2);
+    assert_int_equal(conduct.kind, TW_CONDUCT_INPUT_AHEAD);
+    assert_int_equal(frames.inputs[0].buttons, 0);
+    send(UINT32_MAX, 0);
+    assert_int_equal(score(), 4);
+    assert_int_equal(conduct.newest_tick, tick_now() + 60u);
+}
+
+static void test_time_goes_back(void **state)
+{
+    (void)state;
+    now_ns += SECOND;
+    uint32_t tick = tick_now();
+    send(tick, 0);
+    send(tick, 0); /* repeated: the server has not said that it has it */
+    assert_int_equal(score(), 0);
+    frames.newest_tick = tick - 5u;
+    frames.has_inputs = true;
+    judge(1); /* an older packet, late */
+    assert_int_equal(score(), 0);
+    send(tick - 1u, 0);
+    assert_int_equal(score(), 5);
+    assert_int_equal(conduct.kind, TW_CONDUCT_TIME_BACK);
+
+    frames = (struct tw_client_frames){.has_ping = true, .ping_time_us = 1000};
+    judge(sequence++);
+    frames.ping_time_us = 900;
+    judge(sequence - 2u); /* late */
+    assert_int_equal(score(), 5);
+    judge(sequence++);
+    assert_int_equal(score(), 10);
+    assert_int_equal(conduct.stage, TW_CONDUCT_WARNED_STAGE);
+}
+
+static void test_presses_too_many(void **state)
+{
+    (void)state;
+    rules.warn = rules.throttle = rules.disconnect = UINT32_MAX; /* nothing else interferes */
+    uint32_t pressed = 0;
+    for (uint32_t i = 0; i < 60; i++) {
+        play(i % 2u);
+        pressed += frames.inputs[0].buttons != 0;
+    }
+    /* Five at once and five in the second, of thirty. */
+    assert_in_range(pressed, 9, 10);
+    assert_in_range(charged[TW_CONDUCT_ACTIONS], 20, 21);
+    /* Held on, a press that did nothing goes on doing nothing; released, it may be anew. */
+    setup(NULL);
+    for (uint32_t i = 0; i < 10; i++)
+        play(i % 2u);
+    play(0);
+    play(1);
+    assert_int_equal(frames.inputs[0].buttons, 0);
+    play(1);
+    assert_int_equal(frames.inputs[0].buttons, 0);
+    for (uint32_t i = 0; i < 60; i++)
+        play(0);
+    play(1);
+    assert_int_equal(frames.inputs[0].buttons, 1);
+    play(1);
+    assert_int_equal(frames.inputs[0].buttons, 1);
+}
+
+/* Buttons have a rate each; presses of ticks that come out of turn do nothing. */
+static void test_buttons_apart_and_out_of_turn(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < 10; i++)
+        play(i % 2u ? 0xffu : 0u);
+    assert_int_equal(charged[TW_CONDUCT_ACTIONS], 0);
+    uint32_t newest = conduct.newest_tick;
+    frames =
+        (struct tw_client_frames){.has_inputs = true, .input_count = 8, .newest_tick = newest + 1u};
+    for (uint32_t i = 0; i < 8; i++)
+        frames.inputs[i].buttons = i % 2u ? 2u : 0u;
+    judge(sequence++);
+    for (uint32_t i = 1; i < 8; i++)
+        assert_int_equal(frames.inputs[i].buttons, 0);
+}
+
+static void test_ticks_wrap_the_rate_of_presses(void **state)
+{
+    (void)state;
+    static const uint32_t ticks[] = {1, 1u << 27, (1u << 27) + 5u, 1u << 28, UINT32_MAX - 40u};
+    for (size_t i = 0; i < sizeof(ticks) / sizeof(ticks[0]); i++) {
+        memset(&conduct, 0, sizeof(conduct));
+        now_ns = (uint64_t)ticks[i] * SECOND / 60u;
+        for (uint32_t k = 0; k < 10; k++)
+            send(ticks[i] + k, (uint16_t)(k % 2u));
+        assert_int_equal(score(), 0);
+    }
+}
+
+static void test_stages(void **state)
+{
+    (void)state;
+    now_ns += SECOND;
+    for (uint32_t i = 0; i < 5; i++) {
+        send(UINT32_MAX, 0);
+        assert_int_equal(verdict.notice, i == 4u);
+    }
+    assert_int_equal(conduct.stage, TW_CONDUCT_WARNED_STAGE);
+    send(UINT32_MAX, 0);
+    assert_false(verdict.notice); /* told just now */
+    now_ns += SECOND;
+    send(UINT32_MAX, 0);
+    assert_true(verdict.notice); /* it goes on: told again */
+    for (uint32_t i = 0; i < 4; i++)
+        send(UINT32_MAX, 0);
+    assert_int_equal(conduct.stage, TW_CONDUCT_THROTTLED_STAGE);
+    assert_true(verdict.notice);
+    /* Half of the inputs, no buttons. */
+    uint32_t in = 0;
+    for (uint32_t i = 0; i < 120; i++) {
+        play(1);
+        in += frames.has_inputs;
+        assert_int_equal(frames.inputs[0].buttons, 0);
+    }
+    assert_in_range(in, 55, 66);
+    assert_int_equal(conduct.stage, TW_CONDUCT_THROTTLED_STAGE);
+    /* 20 points decay at 2 a second: below 5 all is forgiven, and the client hears of it. */
+    bool told = false;
+    for (uint32_t i = 0; i < 600; i++) {
+        play(0);
+        told |= verdict.notice && conduct.stage == TW_CONDUCT_GOOD;
+    }
+    assert_true(told);
+    assert_int_equal(conduct.stage, TW_CONDUCT_GOOD);
+    play(1);
+    assert_int_equal(frames.inputs[0].buttons, 1);
+    /* And again, to the end. */
+    bool closed = false;
+    for (uint32_t i = 0; i < 20 && !closed; i++) {
+        send(UINT32_MAX, 0);
+        closed = verdict.close;
+    }
+    assert_true(closed);
+    assert_false(verdict.notice);
+    assert_int_equal(charged[TW_CONDUCT_WARNED], 2);
+    assert_int_equal(charged[TW_CONDUCT_DISCONNECTED], 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_playing_costs_nothing, setup),
+        cmocka_unit_test_setup(test_a_queue_that_empties, setup),
+        cmocka_unit_test_setup(test_too_many_packets, setup),
+        cmocka_unit_test_setup(test_ticks_ahead, setup),
+        cmocka_unit_test_setup(test_time_goes_back, setup),
+        cmocka_unit_test_setup(test_presses_too_many, setup),
+        cmocka_unit_test_setup(test_buttons_apart_and_out_of_turn, setup),
+        cmocka_unit_test_setup(test_ticks_wrap_the_rate_of_presses, setup),
+        cmocka_unit_test_setup(test_stages, setup),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
