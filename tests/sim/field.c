@@ -8,8 +8,8 @@
 #define VIEW_CAPACITY 1024u
 #define BLOCKS        64u
 #define SUITE         TW_SUITE_CHACHA20_POLY1305
-/* As a worker leaves to a shard: the rest is ack, pong and envelope. */
-#define CAPACITY (TW_PLAINTEXT_MAX - 48u)
+/* As a worker leaves to a shard on a path of which nothing is known. */
+#define CAPACITY TW_SHARD_BASE_CAPACITY
 #define SENDS    16u
 
 struct tw_shard_config field_config_default(void)
@@ -280,8 +280,11 @@ static void step_server(struct field *field)
         if (field->now_us >= tw_transport_due_us(&player->transport, field->now_us))
             tw_transport_update(&player->transport, field->now_us);
         uint32_t state = tw_transport_state(&player->transport);
-        if (state != player->link_state)
-            record_of(field, i, TW_RECORD_LINK)->link.state = state;
+        if (state != player->link_state) {
+            struct tw_record *record = record_of(field, i, TW_RECORD_LINK);
+            record->link.state = state;
+            record->link.capacity = TW_SHARD_BASE_CAPACITY;
+        }
         player->link_state = state;
         if (player->pong_due || tw_transport_wants_packet(&player->transport, field->now_us))
             server_sends(field, i, NULL, 0);
