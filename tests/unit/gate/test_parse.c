@@ -41,7 +41,7 @@ static uint16_t outcome_of(const uint8_t *frame, size_t length)
 
 static size_t good_udp(uint8_t *frame, size_t payload_length)
 {
-    static uint8_t payload[1400];
+    static uint8_t payload[TW_DATAGRAM_MAX + 1];
     for (size_t i = 0; i < sizeof(payload); i++)
         payload[i] = (uint8_t)(i * 7);
     return test_udp_frame(frame, TEST_CLIENT_ADDRESS, TEST_CLIENT_PORT, payload, payload_length);

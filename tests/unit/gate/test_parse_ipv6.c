@@ -46,7 +46,7 @@ static uint16_t outcome(void)
 
 static void good_udp(size_t length)
 {
-    static uint8_t payload[1400];
+    static uint8_t payload[TW_DATAGRAM_MAX + 1];
     for (size_t i = 0; i < sizeof(payload); i++)
         payload[i] = (uint8_t)(i * 7);
     size = test_udp6_frame(frame, test_client_ip6, TEST_CLIENT_PORT, payload, length);
