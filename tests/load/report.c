@@ -3,6 +3,7 @@
 
 #include "tickwire/wire.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -154,19 +155,20 @@ static void add_reason(struct reasons *reasons, uint32_t bots, const char *forma
 
 static const char *close_name(uint32_t code)
 {
-    static const char *const names[TW_CLOSE_COUNT] = {
-        "none",       "by_client", "shutdown",  "kicked",   "banned",  "timeout",
-        "misbehaved", "refused",   "exhausted", "replaced", "backlog", "stalled"};
+    static const char *const names[] = {
+        "none",    "by_client", "shutdown", "kicked",  "banned",  "timeout", "misbehaved",
+        "refused", "exhausted", "replaced", "backlog", "stalled", "resumed", "gone"};
+    static_assert(sizeof(names) / sizeof(names[0]) == TW_CLOSE_COUNT, "a name for each");
     return code < TW_CLOSE_COUNT ? names[code] : "unknown";
 }
 
 static const char *refusal_name(uint32_t code)
 {
-    static const char *const names[TW_REFUSAL_COUNT] = {
-        "no usable token", "token expired", "token used",
-        "other engine",    "other address", "no common suite",
-        "banned",          "no such world", "full",
-        "low-order key",   "a lab"};
+    static const char *const names[] = {"no usable token", "token expired", "token used",
+                                        "other engine",    "other address", "no common suite",
+                                        "banned",          "no such world", "full",
+                                        "low-order key",   "a lab",         "nothing to resume"};
+    static_assert(sizeof(names) / sizeof(names[0]) == TW_REFUSAL_COUNT, "a name for each");
     return code < TW_REFUSAL_COUNT ? names[code] : "unknown reason";
 }
 

@@ -76,7 +76,7 @@ static struct rte_ring *make_ring(struct sim_server *server, const char *kind, u
                                   uint32_t depth)
 {
     char name[RTE_RING_NAMESIZE];
-    snprintf(name, sizeof(name), "%s.%u", kind, server->number);
+    snprintf(name, sizeof(name), "%.16s.%u", kind, server->number);
     struct rte_ring *ring =
         rte_ring_create_elem(name, size, depth, 0, RING_F_SP_ENQ | RING_F_SC_DEQ);
     TW_ASSERT(ring != NULL);
@@ -87,7 +87,7 @@ static struct rte_mempool *make_pool(struct sim_server *server, const char *kind
                                      uint16_t room)
 {
     char name[RTE_RING_NAMESIZE];
-    snprintf(name, sizeof(name), "%s.%u", kind, server->number);
+    snprintf(name, sizeof(name), "%.16s.%u", kind, server->number);
     struct rte_mempool *pool = rte_pktmbuf_pool_create(name, buffers, 0, 0, room, 0);
     TW_ASSERT(pool != NULL);
     return pool;
