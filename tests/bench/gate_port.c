@@ -19,7 +19,7 @@
 #define RX_BUFFER_SIZE 2176u
 #define TX_BUFFER_SIZE 1664u
 #define PORT_DEPTH     8192u /* a round fits */
-#define MEMORY_MB      512u  /* 65,536 sessions are 190 MB */
+#define MEMORY_MB      640u  /* 65,536 sessions are 370 MB, and there are buffers and rings */
 
 static uint32_t ring_number; /* names of rings must differ */
 
