@@ -129,7 +129,7 @@ def test_floods_beside_honest_clients(options):
                                     "--sessions", sessions, "--clients", CLIENTS, "--seconds",
                                     int(SECONDS), "--seed", 11], timeout_s=60)
         scene.expect_equal(f"capture\n{output}\nstatus", status, 0)
-        test_lab._import(host, sessions, CLIENTS)  # pylint: disable=protected-access
+        test_lab.import_sessions(host, sessions, CLIENTS)
         stats = host.settled_stats()
         for number, kind in enumerate(KINDS):
             stats = _one(host, (capture, sessions), stats, kind, number * loops, loops, count)

@@ -81,7 +81,8 @@ def _session(wire, player, captured):
     stale = session.connection_id ^ 0x00100000 or 0x00200000
     yield "generation_stale", frame_of(packets.header(stale, 0, 0, 9) + bytes(40))
     yield "path_unknown", python_frames(wire, player.local_port ^ 1)(captured)
-    yield "header_flags", frame_of(packets.header(session.connection_id, 0, 1, 1 << 20) + bytes(40))
+    yield "phase_unknown", frame_of(
+        packets.header(session.connection_id, 0, 1, 1 << 20) + bytes(40))
     yield "header_flags", frame_of(packets.header(session.connection_id, 2, 0, 1 << 20) + bytes(40))
     yield "sequence_invalid", frame_of(packets.header(session.connection_id, 0, 0, 0) + bytes(40))
     yield "sequence_invalid", frame_of(

@@ -21,7 +21,8 @@ CLIENTS = 20
 SECONDS = 1
 COPIES = test_hostile.COPIES
 # Whatever a capture's speed and a machine's load: no client is cut off.
-PATIENT = {"limits.session_pps": 100000, **scene.PATIENT}
+PATIENT = {"limits.session_pps": 100000, "conduct.warn_score": 999998,
+           "conduct.throttle_score": 999999, "conduct.disconnect_score": 1000000, **scene.PATIENT}
 
 
 def start_lab(options, port="memif", **settings):
