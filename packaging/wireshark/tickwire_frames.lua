@@ -11,7 +11,8 @@ local reasons = {
     [1] = "client left", [2] = "server stops", [3] = "kicked", [4] = "banned", [5] = "timeout",
     [6] = "misbehaviour", [7] = "join refused by the world", [8] = "packet numbers used up",
     [9] = "replaced by a newer login", [10] = "messages waited faster than it took them",
-    [11] = "it began a message and did not go on"}
+    [11] = "it began a message and did not go on",
+    [12] = "a newer process went on with it", [13] = "what was to be resumed has ended"}
 local kinds = {[0] = "whole", [1] = "part", [2] = "abandoned"}
 local channels = {[0] = "latest", [1] = "ordered", [2] = "unordered", [3] = "bulk"}
 local types = {[0] = "none", [1] = "player", [2] = "wanderer", [3] = "obstacle"}
@@ -29,8 +30,8 @@ local function add(name, kind, text, ...)
 end
 
 local names = {"inputs", "snapshot ack", "ping", "pong", "close", "ack", "snapshot", "challenge",
-    "response", "rename", "messages", "arrivals", "check",
-    "padding"}
+    "response", "rename", "messages", "arrivals", "check", "padding", "resume wanted", "resume",
+    "notice"}
 add("frame", ProtoField.none, "Frame")
 add("frame.type", u8, "Type", DEC, names)
 add("frame.length", u16, "Length", DEC)
@@ -74,6 +75,11 @@ add("check.bits", u8, "Bits", DEC)
 add("check.class", u8, "Class", DEC)
 add("check.sum", u32, "Sum", HEX)
 add("frame.padding", bytes, "Padding")
+add("resume.expires", u64, "Valid until (Unix time)", DEC)
+add("resume.token", bytes, "Resume token")
+add("notice.stage", u8, "Stage", DEC, {[0] = "good", "warned", "throttled"})
+add("notice.kind", u8, "Charged last", DEC)
+add("notice.score", u16, "Score", DEC)
 add("snapshot.baseline", u32, "Forget all before snapshot", DEC)
 add("snapshot.hash", u64, "View hash", HEX)
 add("snapshot.self", ProtoField.none, "Self")
@@ -249,6 +255,19 @@ local function padding(c, tree)
     if c:left() > 0 then tree:add(f["frame.padding"], c:take(c:left(), "padding")) end
 end
 
+local function resume_wanted() end
+
+local function resume(c, tree)
+    c:field(tree, "resume.expires", 8)
+    tree:add(f["resume.token"], c:take(236, "resume token"))
+end
+
+local function notice(c, tree)
+    need(c:field(tree, "notice.stage", 1) <= 2, "no such stage")
+    need(c:field(tree, "notice.kind", 1) <= 3, "no such charge")
+    c:field(tree, "notice.score", 2)
+end
+
 -- ---- messages ----------------------------------------------------------------------------------
 
 local function message(c, tree, seen)
@@ -405,7 +424,8 @@ end
 local known = {
     {"c", inputs}, {"c", snapshot_ack}, {"c", ping}, {"s", pong}, {"cs", close}, {"cs", ack},
     {"s", snapshot}, {"s", challenge}, {"c", response}, {"s", rename}, {"cs", messages},
-    {"s", arrivals}, {"c", check}, {"cs", padding}}
+    {"s", arrivals}, {"c", check}, {"cs", padding}, {"c", resume_wanted}, {"s", resume},
+    {"s", notice}}
 
 local function one_frame(c, tree, direction, told)
     local start = c.at
