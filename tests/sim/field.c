@@ -2,6 +2,7 @@
 #include "tests/sim/field.h"
 
 #include "dataplane/wire/header.h"
+#include "tests/sim/memory.h"
 
 #include <string.h>
 
@@ -32,16 +33,6 @@ struct tw_shard_config field_config_default(void)
                                     .slots_per_worker = FIELD_MAX};
 }
 
-static void *take(size_t size)
-{
-    size_t rounded = (size + 63u) / 64u * 64u;
-    void *memory = aligned_alloc(64, rounded);
-    if (!memory)
-        abort();
-    memset(memory, 0, rounded);
-    return memory;
-}
-
 uint64_t player_local_us(const struct field *field, const struct player *player)
 {
     int64_t elapsed_us = (int64_t)(field->now_us - FIELD_START_US);
@@ -56,8 +47,8 @@ uint64_t field_server_us(const struct field *field)
 
 static void init_channels(struct field_channels *channels)
 {
-    channels->blocks_memory = take(tw_block_pool_footprint(BLOCKS));
-    channels->pool_memory = take(tw_channels_pool_footprint(1));
+    channels->blocks_memory = sim_take(tw_block_pool_footprint(BLOCKS));
+    channels->pool_memory = sim_take(tw_channels_pool_footprint(1));
     tw_block_pool_init(&channels->blocks, channels->blocks_memory, BLOCKS);
     struct tw_channels_config config = {.blocks = &channels->blocks,
                                         .send_blocks_max = BLOCKS / 2u};
@@ -92,7 +83,7 @@ static void init_player(struct field *field, uint32_t index)
     player->clock_origin_us = tw_rng_below(&field->rng, 1000000000u);
     player->frame_us = 4000;
     player->next_update_us = field->now_us + tw_rng_below(&field->rng, 16000u);
-    player->view = tw_view_init(take(tw_view_footprint(VIEW_CAPACITY)), VIEW_CAPACITY);
+    player->view = tw_view_init(sim_take(tw_view_footprint(VIEW_CAPACITY)), VIEW_CAPACITY);
     init_channels(&player->channels);
     tw_client_events_init(&player->events, player->event_queue, FIELD_EVENTS);
     struct tw_client_session_config config = {.backend = tw_aead_sodium(),
@@ -109,16 +100,16 @@ static void init_player(struct field *field, uint32_t index)
 struct field *field_create(const struct tw_shard_config *config, uint32_t count,
                            const struct impair_profile *profile, uint64_t seed)
 {
-    struct field *field = take(sizeof(*field));
+    struct field *field = sim_take(sizeof(*field));
     field->config = *config;
     field->seed = seed;
     field->count = count;
     field->now_us = FIELD_START_US;
     tw_rng_seed(&field->rng, seed ^ 0x70617965);
     field->net = net_create(2u * count, profile, seed);
-    field->shard = tw_shard_init(take(tw_shard_footprint(config)), config, &field->counters);
-    field->records = take(FIELD_RECORDS * sizeof(*field->records));
-    field->players = take(count * sizeof(*field->players));
+    field->shard = tw_shard_init(sim_take(tw_shard_footprint(config)), config, &field->counters);
+    field->records = sim_take(FIELD_RECORDS * sizeof(*field->records));
+    field->players = sim_take(count * sizeof(*field->players));
     struct tw_config defaults = {.world.tick_hz = config->tick_hz,
                                  .conduct = {.actions_per_s = 5,
                                              .warn_score = 100,

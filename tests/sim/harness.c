@@ -2,6 +2,7 @@
 #include "tests/sim/harness.h"
 
 #include "simulation/core/hash.h"
+#include "tests/sim/memory.h"
 #include "tickwire/ids.h"
 #include "tickwire/wire.h"
 
@@ -31,19 +32,9 @@ struct tw_shard_config sim_config_default(void)
                                     .slots_per_worker = 128};
 }
 
-static void *take(size_t size)
-{
-    size_t rounded = (size + 63u) / 64u * 64u;
-    void *memory = aligned_alloc(64, rounded);
-    if (!memory)
-        abort();
-    memset(memory, 0, rounded);
-    return memory;
-}
-
 struct sim *sim_create(const struct tw_shard_config *config, uint32_t clients, uint64_t seed)
 {
-    struct sim *sim = take(sizeof(*sim));
+    struct sim *sim = sim_take(sizeof(*sim));
     sim->config = *config;
     sim->seed = seed;
     sim->capacity = 1120;
@@ -53,14 +44,15 @@ struct sim *sim_create(const struct tw_shard_config *config, uint32_t clients, u
     SIM_CHECK(sim, clients <= SIM_CLIENTS_MAX && config->entities_max <= SIM_ENTITIES_MAX);
     size_t footprint = tw_shard_footprint(config);
     SIM_CHECK(sim, footprint != 0);
-    sim->shard = tw_shard_init(take(footprint), config, &sim->counters);
-    sim->clients = take(clients * sizeof(*sim->clients));
-    sim->packets = take(SIM_PACKETS_MAX * sizeof(*sim->packets));
-    sim->acks = take(SIM_PACKETS_MAX * sizeof(*sim->acks));
-    sim->buffers = take(config->workers * SIM_CLIENTS_MAX * sizeof(*sim->buffers));
-    sim->buffer_bytes = take((size_t)config->workers * SIM_CLIENTS_MAX * 1200u);
+    sim->shard = tw_shard_init(sim_take(footprint), config, &sim->counters);
+    sim->clients = sim_take(clients * sizeof(*sim->clients));
+    sim->packets = sim_take(SIM_PACKETS_MAX * sizeof(*sim->packets));
+    sim->acks = sim_take(SIM_PACKETS_MAX * sizeof(*sim->acks));
+    sim->buffers = sim_take(config->workers * SIM_CLIENTS_MAX * sizeof(*sim->buffers));
+    sim->buffer_bytes = sim_take((size_t)config->workers * SIM_CLIENTS_MAX * 1200u);
     for (uint32_t i = 0; i < clients; i++)
-        sim->clients[i].view = tw_view_init(take(tw_view_footprint(VIEW_CAPACITY)), VIEW_CAPACITY);
+        sim->clients[i].view =
+            tw_view_init(sim_take(tw_view_footprint(VIEW_CAPACITY)), VIEW_CAPACITY);
     return sim;
 }
 

@@ -1,21 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tests/sim/peers.h"
 
+#include "tests/sim/memory.h"
+
 #include <string.h>
 
 /* In front of the frames: what the header and the tag take. */
 #define ENVELOPE     TW_PACKET_MIN
 #define PACKETS_STEP 16u /* of messages in one millisecond: more than any pace here */
-
-static void *take(size_t size)
-{
-    size_t rounded = (size + 63u) / 64u * 64u;
-    void *memory = aligned_alloc(64, rounded);
-    if (!memory)
-        abort();
-    memset(memory, 0, rounded);
-    return memory;
-}
 
 static void set_numbers(struct tw_transport *transport, uint16_t number)
 {
@@ -34,7 +26,7 @@ struct peers *peers_create(const struct impair_profile *profile, uint64_t seed,
     static const struct peers_options defaults;
     if (!options)
         options = &defaults;
-    struct peers *peers = take(sizeof(*peers));
+    struct peers *peers = sim_take(sizeof(*peers));
     uint32_t blocks = options->blocks ? options->blocks : 1024u;
     peers->seed = seed;
     peers->now_us = 1000000u;
@@ -42,13 +34,13 @@ struct peers *peers_create(const struct impair_profile *profile, uint64_t seed,
     peers->net = net_create(2, profile, seed);
     for (uint32_t i = 0; i < 2; i++) {
         struct peers_end *end = &peers->ends[i];
-        end->pool_memory = take(tw_block_pool_footprint(blocks));
+        end->pool_memory = sim_take(tw_block_pool_footprint(blocks));
         tw_block_pool_init(&end->pool, end->pool_memory, blocks);
         end->sequence = options->first_sequence ? options->first_sequence : TW_SEQUENCE_FIRST;
         end->tick_us = i == PEERS_CLIENT ? 16667u : 50000u;
         end->tick_bytes = i == PEERS_CLIENT ? 48u : 300u;
         end->next_tick_us = peers->now_us + tw_rng_below(&peers->rng, end->tick_us);
-        end->channels_memory = take(tw_channels_pool_footprint(1));
+        end->channels_memory = sim_take(tw_channels_pool_footprint(1));
         struct tw_channels_config channels = {.blocks = &end->pool,
                                               .send_blocks_max = PEERS_SEND_BLOCKS,
                                               .kept = options->keeps_channels};

@@ -7,6 +7,7 @@
 #include "dataplane/gate/network_bytes.h"
 #include "dataplane/gate/udp_frame.h"
 #include "dataplane/gate/worker_state.h"
+#include "tests/unit/gate/drain.h"
 #include "tickwire/assert.h"
 
 #include <rte_eal.h>
@@ -253,20 +254,6 @@ void sim_server_start(struct sim_server *server, uint64_t now_us)
 
 /* ---- stop ------------------------------------------------------------------------------------ */
 
-static void drain_mbufs(struct rte_ring *ring)
-{
-    void *mbuf;
-    while (rte_ring_sc_dequeue(ring, &mbuf) == 0)
-        rte_pktmbuf_free(mbuf);
-}
-
-static void drain_buffers(struct rte_ring *ring)
-{
-    struct tw_out_buffer buffer;
-    while (rte_ring_sc_dequeue_elem(ring, &buffer, sizeof(buffer)) == 0)
-        rte_pktmbuf_free(buffer.owner);
-}
-
 static void check_ledger(const struct sim_server *server)
 {
     uint64_t outcomes = 0;
@@ -292,9 +279,9 @@ void sim_server_stop(struct sim_server *server, uint64_t now_us)
     for (uint32_t i = 0; i < server->config.engine.workers; i++) {
         struct tw_worker_shard_rings rings = shard_rings(server, i);
         tw_worker_destroy(server->workers[i]);
-        drain_mbufs(server->tx[i]);
-        drain_buffers(rings.empty);
-        drain_buffers(rings.full);
+        rig_drain_mbufs(server->tx[i]);
+        rig_drain_buffers(rings.empty);
+        rig_drain_buffers(rings.full);
         rte_free(server->counters[i]);
     }
     check_pools(server, tw_shard_loop_buffers(server->shard));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tests/unit/gate/worker_rig.h"
 
+#include "tests/unit/gate/drain.h"
 #include "tests/unit/gate/frame_builder_ipv6.h"
 
 #include "dataplane/gate/move.h"
@@ -191,20 +192,6 @@ void rig_start(struct rig *rig)
     rig->dpdk_blocks = allocations_dpdk_blocks();
 }
 
-static void drain_mbufs(struct rte_ring *ring)
-{
-    void *mbuf;
-    while (rte_ring_sc_dequeue(ring, &mbuf) == 0)
-        rte_pktmbuf_free(mbuf);
-}
-
-static void drain_buffers(struct rte_ring *ring)
-{
-    struct tw_out_buffer buffer;
-    while (rte_ring_sc_dequeue_elem(ring, &buffer, sizeof(buffer)) == 0)
-        rte_pktmbuf_free(buffer.owner);
-}
-
 static void check_ledger(const struct rig *rig)
 {
     uint64_t outcomes = 0, received = 0;
@@ -227,9 +214,9 @@ void rig_stop(struct rig *rig)
         struct tw_worker_config *config = &rig->worker_config[i];
         tw_worker_destroy(rig->worker[i]);
         for (uint32_t port = 0; port < rig->ports; port++)
-            drain_mbufs(rig->port_tx[port][i]);
-        drain_buffers(config->shard_rings[0].empty);
-        drain_buffers(config->shard_rings[0].full);
+            rig_drain_mbufs(rig->port_tx[port][i]);
+        rig_drain_buffers(config->shard_rings[0].empty);
+        rig_drain_buffers(config->shard_rings[0].full);
         rte_ring_free(config->shard_rings[0].records);
         rte_ring_free(config->shard_rings[0].empty);
         rte_ring_free(config->shard_rings[0].full);
