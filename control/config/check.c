@@ -47,6 +47,11 @@ static bool check_world(const struct tw_config_world *world, struct tw_check_fau
         return fail(fault, "world", "spawn_radius_m", "size_m",
                     "%u reaches beyond the world, expected at most half of size_m = %u",
                     world->spawn_radius_m, world->size_m / 2);
+    /* Else a cell whose entities come and go would be split and merged for ever. */
+    if (world->merge_below > world->split_above / 2)
+        return fail(fault, "world", "merge_below", "split_above",
+                    "%u is too near to split_above, expected at most half of it = %u",
+                    world->merge_below, world->split_above / 2);
     return true;
 }
 

@@ -230,6 +230,12 @@ const struct tw_schema_key tw_schema_keys[] = {
            "snapshots per client and second; divides tick_hz"),
     CHOICE(world, index, index_choices, "grid",
            "how places are found; octree for worlds that are high and mostly empty"),
+    /* One entity is never worth a split; a search looks through a whole cell, and beyond 4,096 that
+     * is the crowd that cells are there to divide. */
+    NUMBER(world, split_above, 2, 4096, "32", "entities",
+           "a cell of the index that holds more is split in eight"),
+    NUMBER(world, merge_below, 1, 2048, "8", "entities",
+           "one that was split and holds fewer is merged again; at most half of split_above"),
     NUMBER(world, spawn_radius_m, 0, 32768, "0", "m",
            "players appear this near to the centre; 0 = anywhere"),
     NUMBER(world, parking_max, 0, 65536, "1000", "players",

@@ -36,6 +36,8 @@ static inline struct tw_shard_config tw_shard_config_from(const struct tw_config
         .parking_max =
             world->parking_max < world->players_max ? world->parking_max : world->players_max,
         .octree = world->index == TW_INDEX_CHOICE_OCTREE,
+        .split_above = world->split_above,
+        .merge_below = world->merge_below,
         .kernels = tw_space_simd_select((enum tw_space_simd)config->engine.simd),
         .workers = config->engine.workers,
         .slots_per_worker = config->engine.sessions_max,

@@ -145,6 +145,8 @@ struct tw_config_world {
     uint32_t tick_hz;
     uint32_t snapshot_hz;
     enum tw_index_choice index;
+    uint32_t split_above; /* entities of a cell of the index */
+    uint32_t merge_below;
     uint32_t spawn_radius_m; /* players appear this near to the centre; 0 = anywhere */
     uint32_t parking_max;    /* players of silent sessions out of the world; more stay in it */
 };

@@ -21,6 +21,7 @@
 
 static bool config_is_valid(const struct tw_shard_config *config)
 {
+    const struct tw_index_config index = tw_world_index_config(config);
     return config->size_m >= SIZE_MIN_M && config->size_m <= SIZE_MAX_M &&
            config->entities_max >= 1u && config->entities_max <= ENTITIES_LIMIT &&
            config->players_max >= 1u && config->players_max <= config->entities_max &&
@@ -32,7 +33,8 @@ static bool config_is_valid(const struct tw_shard_config *config)
            config->snapshot_hz >= 1u && config->snapshot_hz <= config->tick_hz &&
            config->parking_max <= config->players_max && config->spawn_radius_m <= config->size_m &&
            config->workers >= 1u && config->workers <= TW_WORKERS_MAX &&
-           config->slots_per_worker >= 1u && config->slots_per_worker <= TW_SESSIONS_PER_WORKER;
+           config->slots_per_worker >= 1u && config->slots_per_worker <= TW_SESSIONS_PER_WORKER &&
+           tw_index_config_is_valid(&index);
 }
 
 /* One code path for counting and for carving, so that the two cannot differ. */

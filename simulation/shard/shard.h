@@ -40,6 +40,8 @@ struct tw_shard_config {
     uint32_t spawn_radius_m;
     uint32_t parking_max;                   /* players of silent sessions out of the world */
     bool octree;                            /* the spatial index: an octree instead of the grid */
+    uint32_t split_above;                   /* entities of a cell of it; 0: its default */
+    uint32_t merge_below;                   /* at most half of split_above; 0: its default */
     const struct tw_space_kernels *kernels; /* its inner loops; NULL: scalar */
     uint32_t workers;                       /* workers that feed this shard, <= TW_WORKERS_MAX */
     uint32_t slots_per_worker;              /* session slots each may use */

@@ -23,11 +23,13 @@
 #define HEALTH_FULL 100u
 #define TEAMS       2u
 
-static struct tw_index_config index_config(const struct tw_shard_config *config)
+struct tw_index_config tw_world_index_config(const struct tw_shard_config *config)
 {
     return (struct tw_index_config){.size_m = config->size_m,
                                     .entities_max = config->entities_max,
                                     .octree = config->octree,
+                                    .split_above = config->split_above,
+                                    .merge_below = config->merge_below,
                                     .kernels = config->kernels};
 }
 
@@ -43,7 +45,7 @@ void tw_world_carve(struct tw_world *world, struct tw_arena *arena,
     tw_parking_carve(&world->parking, arena, config->parking_max);
     world->state_bytes = arena->base ? arena->base + start : NULL;
     world->state_size = arena->used - start;
-    struct tw_index_config index_choices = index_config(config);
+    struct tw_index_config index_choices = tw_world_index_config(config);
     tw_index_carve(&world->index, arena, &index_choices);
 }
 
@@ -128,7 +130,7 @@ void tw_world_init(struct tw_world *world)
     uint32_t whole = config->size_m * TW_UNITS_PER_METRE;
     struct place place;
     tw_rng_seed(rng, config->seed);
-    struct tw_index_config index_choices = index_config(config);
+    struct tw_index_config index_choices = tw_world_index_config(config);
     tw_entities_init(&world->entities);
     tw_parking_init(&world->parking);
     tw_index_init(&world->index, &index_choices);

@@ -62,6 +62,8 @@ struct tw_world {
     const struct tw_shard_config *config;
 };
 
+struct tw_index_config tw_world_index_config(const struct tw_shard_config *config);
+
 void tw_world_carve(struct tw_world *world, struct tw_arena *arena,
                     const struct tw_shard_config *config);
 /* After carving zeroed memory: seeds the rng, places obstacles and wanderers. */

@@ -20,7 +20,15 @@ static struct tw_space_config space_config(const struct tw_index_config *config)
     int32_t size = (int32_t)(config->size_m * TW_UNITS_PER_METRE);
     return (struct tw_space_config){.kind = config->octree ? TW_SPACE_OCTREE : TW_SPACE_GRID,
                                     .size = {size, size, 0},
-                                    .entities_max = config->entities_max};
+                                    .entities_max = config->entities_max,
+                                    .split_above = config->split_above,
+                                    .merge_below = config->merge_below};
+}
+
+bool tw_index_config_is_valid(const struct tw_index_config *config)
+{
+    struct tw_space_config space = space_config(config);
+    return tw_space_footprint(&space) != 0;
 }
 
 void tw_index_carve(struct tw_index *index, struct tw_arena *arena,

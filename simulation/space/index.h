@@ -19,6 +19,7 @@ struct tw_index_config {
     uint32_t size_m; /* of the square world */
     uint32_t entities_max;
     bool octree;
+    uint32_t split_above, merge_below;      /* entities of a cell; 0: as space.h says */
     const struct tw_space_kernels *kernels; /* NULL: scalar */
 };
 
@@ -28,6 +29,8 @@ struct tw_index {
     struct tw_space_audit audit;
     uint32_t *nearby; /* answers: room for all entities */
 };
+
+bool tw_index_config_is_valid(const struct tw_index_config *config);
 
 void tw_index_carve(struct tw_index *index, struct tw_arena *arena,
                     const struct tw_index_config *config);

@@ -18,7 +18,8 @@
 #define MERGE_BELOW 8u
 #define SPLIT_LIMIT 4096u
 /* Leaves that split just now hold 8 on a plain, 4 in open space; cells of all ages hold 15 and 10
- * on average. One node per six entities, inner ones included, leaves most splits possible. */
+ * on average. One node per six entities, inner ones included, leaves most splits possible; cells
+ * that split earlier are more. */
 #define ENTITIES_PER_NODE 6u
 /* At least so many cells below roots for the smallest of indexes. */
 #define NODES_SPARE 64u
@@ -81,6 +82,14 @@ static uint32_t smaller(uint64_t a, uint64_t b)
     return (uint32_t)(a < b ? a : b);
 }
 
+static uint32_t nodes_for_splits(const struct tw_space_config *config)
+{
+    uint32_t entities_per_node = ENTITIES_PER_NODE;
+    if (config->split_above < SPLIT_ABOVE)
+        entities_per_node = ENTITIES_PER_NODE * config->split_above / SPLIT_ABOVE;
+    return config->entities_max / (entities_per_node > 0 ? entities_per_node : 1u);
+}
+
 /* Everything but the arrays; the configuration is complete. */
 static void plan(struct tw_space *space)
 {
@@ -96,8 +105,8 @@ static void plan(struct tw_space *space)
         table *= 2u;
     space->roots_mask = table - 1u;
     uint32_t nodes = space->roots_limit + entities / (2u * ROOT_ENTITIES);
-    if (nodes < entities / ENTITIES_PER_NODE)
-        nodes = entities / ENTITIES_PER_NODE;
+    if (nodes < nodes_for_splits(config))
+        nodes = nodes_for_splits(config);
     space->nodes_max = nodes + NODES_SPARE;
     /* Full ones, one that is not full per leaf, and one while a leaf is poured into others. */
     space->blocks_max = entities / TW_SPACE_LANES + space->nodes_max + 1u;

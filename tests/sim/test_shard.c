@@ -425,6 +425,9 @@ static void test_configurations_out_of_range_have_no_footprint(void **state)
     BAD(tick_hz, 241);
     BAD(snapshot_hz, 0);
     BAD(snapshot_hz, good.tick_hz + 1u);
+    BAD(split_above, 1);
+    BAD(split_above, 4097);
+    BAD(merge_below, 17); /* split_above is 32 */
     BAD(workers, 0);
     BAD(workers, 17);
     BAD(slots_per_worker, 0);

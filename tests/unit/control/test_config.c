@@ -130,6 +130,14 @@ static const struct fault_case fault_cases[] = {
     {"world:\n  spawn_radius_m: 600\n",
      "f.yaml:2: key `world.spawn_radius_m`: 600 reaches beyond the world, expected at most half "
      "of size_m = 512"},
+    {"world:\n  merge_below: 17\n",
+     "f.yaml:2: key `world.merge_below`: 17 is too near to split_above, expected at most half of "
+     "it = 16"},
+    {"world:\n  split_above: 15\n",
+     "f.yaml:2: key `world.merge_below`: 8 is too near to split_above, expected at most half of "
+     "it = 7"},
+    {"world:\n  split_above: 1\n",
+     "f.yaml:2: key `world.split_above`: found 1, expected an integer from 2 to 4096"},
     {"engine:\n  workers: 2\n  worker_cores: [1]\n",
      "f.yaml:3: key `engine.worker_cores`: 1 cores for 2 workers, expected one core per worker, or "
      "an empty list"},

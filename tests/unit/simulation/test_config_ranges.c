@@ -37,6 +37,8 @@ static struct tw_config extreme(bool most)
     TAKE(world, view_max);
     TAKE(world, tick_hz);
     TAKE(world, snapshot_hz);
+    TAKE(world, split_above);
+    TAKE(world, merge_below);
     TAKE(world, spawn_radius_m);
     TAKE(engine, workers);
     TAKE(engine, sessions_max);
@@ -51,6 +53,8 @@ static void expect_accepted(const struct tw_config *config)
     struct tw_shard_config shard = tw_shard_config_from(config);
     assert_true(tw_config_check(config, &fault));
     assert_int_not_equal(tw_shard_footprint(&shard), 0);
+    assert_int_equal(shard.split_above, config->world.split_above);
+    assert_int_equal(shard.merge_below, config->world.merge_below);
 }
 
 static void test_all_at_their_least(void **state)

@@ -388,14 +388,16 @@ static void test_a_full_world_refuses(void **state)
 static void test_index_does_not_decide(void **state)
 {
     (void)state;
-    struct fixture fixtures[3];
+    struct fixture fixtures[4];
     struct tw_shard_config config = config_of(60, 300, 20);
-    for (uint32_t i = 0; i < 3; i++) {
+    for (uint32_t i = 0; i < 4; i++) {
         config.octree = i == 2;
+        config.split_above = i == 3 ? 4 : 0;
+        config.merge_below = i == 3 ? 2 : 0;
         set_up(&fixtures[i], &config);
     }
     for (uint32_t tick = 1; tick < 600; tick++) {
-        for (uint32_t i = 0; i < 3; i++) {
+        for (uint32_t i = 0; i < 4; i++) {
             tw_movement_step(&fixtures[i].world, tick);
             if (i == 1 && tick % 7u == 0)
                 tw_index_rebuild(&fixtures[i].world.index, &fixtures[i].world.entities);
@@ -403,8 +405,46 @@ static void test_index_does_not_decide(void **state)
                 assert_true(tw_world_hash(&fixtures[i].world) == tw_world_hash(&fixtures[0].world));
         }
     }
-    for (uint32_t i = 0; i < 3; i++)
+    for (uint32_t i = 0; i < 4; i++)
         free(fixtures[i].memory);
+}
+
+static struct tw_space_figures figures_of(const struct fixture *fixture)
+{
+    struct tw_space_figures figures;
+    assert_int_equal(tw_space_validate(fixture->world.index.space, &figures).faults, 0);
+    return figures;
+}
+
+/* In a crowd no cell holds more than `split_above`; when it thins out, none is merged before it
+ * holds fewer than `merge_below`. */
+static void test_cells_split_and_merge_as_configured(void **state)
+{
+    (void)state;
+    static const uint32_t bounds[][2] = {{4, 2}, {8, 2}, {32, 16}, {200, 1}};
+    uint32_t leaves = UINT32_MAX;
+    for (uint32_t i = 0; i < sizeof(bounds) / sizeof(bounds[0]); i++) {
+        struct tw_shard_config config = config_of(60, 500, 0);
+        config.octree = true; /* one root: all other cells come by splits */
+        config.split_above = bounds[i][0];
+        config.merge_below = bounds[i][1];
+        struct fixture fixture;
+        set_up(&fixture, &config);
+        struct tw_entities *entities = &fixture.world.entities;
+        struct tw_space_figures crowd = figures_of(&fixture);
+        assert_true(crowd.entities > 400);
+        assert_true(crowd.fullest <= bounds[i][0]);
+        assert_true(crowd.leaves < leaves);
+        leaves = crowd.leaves;
+        for (uint32_t entity = 0; entities->state->live > bounds[i][1]; entity++) {
+            tw_index_remove(&fixture.world.index, entities, entity);
+            tw_entities_destroy(entities, tw_entities_handle(entities, entity));
+        }
+        assert_int_not_equal(figures_of(&fixture).inner, 0);
+        tw_index_remove(&fixture.world.index, entities, entities->state->end - 1u);
+        assert_int_equal(figures_of(&fixture).inner, 0);
+        free(fixture.memory);
+    }
 }
 
 int main(void)
@@ -422,6 +462,7 @@ int main(void)
         cmocka_unit_test(test_spawns_near_the_centre_then_further),
         cmocka_unit_test(test_a_full_world_refuses),
         cmocka_unit_test(test_index_does_not_decide),
+        cmocka_unit_test(test_cells_split_and_merge_as_configured),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
