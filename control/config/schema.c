@@ -182,6 +182,10 @@ const struct tw_schema_key tw_schema_keys[] = {
            "messages that wait for one session; more closes it (reason 10)"),
     NUMBER(limits, message_memory_kb, 512, 65535, "8192", "KB",
            "of each worker for messages, in and out; a quarter is never used for those going out"),
+    /* What one packet holds gains nothing; 65536 switches it off. */
+    NUMBER(limits, compress_above_bytes, TW_COMPRESS_ABOVE, TW_MESSAGE_MAX, "1024", "bytes",
+           "bulk messages to clients that are larger are sent compressed, if that makes them an "
+           "eighth smaller; 65536 = never"),
     /* An hour bounds what a key that leaked tells. Fewer packets than 64 would start phases faster
      * than some clients' round trips. */
     NUMBER(limits, rekey_s, 10, 3600, "600", "s", "a session's keys are changed after so long"),

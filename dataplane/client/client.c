@@ -4,6 +4,7 @@
 
 #include "dataplane/client/base64.h"
 #include "dataplane/client/connection.h"
+#include "dataplane/client/messages.h"
 #include "dataplane/client/session.h"
 #include "dataplane/client/socket.h"
 #include "dataplane/wire/header.h"
@@ -40,6 +41,7 @@ struct tw_client {
     void *pool_memory;
     struct tw_channels_pool channels; /* of one session */
     void *channels_memory;
+    struct tw_client_messages *messages;
     struct tw_connect_token resume; /* of the present session, or the newest; expiry 0: none */
     struct tw_client_events events;
     struct tw_client_statistics statistics;
@@ -99,8 +101,9 @@ struct tw_client *tw_client_create(const struct tw_client_config *config)
     client->queue = take_memory(config->events_max * sizeof(*client->queue));
     client->pool_memory = take_memory(tw_block_pool_footprint(MESSAGE_BLOCKS));
     client->channels_memory = take_memory(tw_channels_pool_footprint(1));
+    client->messages = take_memory(sizeof(*client->messages));
     if (!client->view_memory || !client->scratch || !client->queue || !client->pool_memory ||
-        !client->channels_memory) {
+        !client->channels_memory || !client->messages) {
         tw_client_destroy(client);
         return NULL;
     }
@@ -110,6 +113,7 @@ struct tw_client *tw_client_create(const struct tw_client_config *config)
     struct tw_channels_config channels = {
         .blocks = &client->pool, .send_blocks_max = TW_CLIENT_SEND_BLOCKS, .kept = true};
     tw_channels_pool_init(&client->channels, &channels, client->channels_memory, 1);
+    tw_client_messages_init(client->messages);
     return client;
 }
 
@@ -123,6 +127,7 @@ void tw_client_destroy(struct tw_client *client)
     free(client->queue);
     free(client->pool_memory);
     free(client->channels_memory);
+    free(client->messages);
     sodium_memzero(client, sizeof(*client));
     free(client);
 }
@@ -544,7 +549,8 @@ int tw_client_send(struct tw_client *client, enum tw_client_channel channel, con
         .size = (uint32_t)size,
         .deadline_us = deadline_ms > 0 ? client->now_us + deadline_ms * UINT64_C(1000) : 0,
     };
-    switch (tw_transport_send(&client->session.transport, &message, client->now_us)) {
+    switch (tw_client_messages_send(client->messages, &client->session.transport, &message,
+                                    client->now_us, &client->statistics)) {
     case TW_SENDER_QUEUED:
         return TW_CLIENT_OK;
     case TW_SENDER_SIZE:
@@ -561,18 +567,11 @@ int tw_client_take_message(struct tw_client *client, struct tw_client_message *m
 {
     if (!client || !message || (!bytes && capacity > 0))
         return TW_CLIENT_ERROR_ARGUMENT;
-    const struct tw_message *next =
-        client->state == TW_CLIENT_CONNECTED ? tw_transport_peek(&client->session.transport) : NULL;
-    if (!next)
+    if (client->state != TW_CLIENT_CONNECTED)
         return 0;
-    message->channel = (enum tw_client_channel)next->channel;
-    message->size = next->size;
-    if (next->size > capacity)
-        return TW_CLIENT_ERROR_ARGUMENT;
-    struct tw_message *taken = tw_transport_take(&client->session.transport);
-    tw_message_copy(taken, client->pool.blocks, bytes);
-    tw_message_free(&client->pool, taken);
-    return 1;
+    struct tw_client_messages_room room = {message, bytes, capacity};
+    return tw_client_messages_take(client->messages, &client->session.transport, &client->pool,
+                                   &room, &client->statistics);
 }
 
 enum tw_client_state tw_client_get_state(const struct tw_client *client)

@@ -36,6 +36,13 @@ static void add_worker(struct tw_agent_stats *out, struct tw_agent_worker *row,
     out->messages_backlog += tw_counter_get(&counters->messages_backlog);
     out->messages_no_channels += tw_counter_get(&counters->messages_no_channels);
     out->messages_stalled += tw_counter_get(&counters->messages_stalled);
+    out->messages_damaged += tw_counter_get(&counters->messages_damaged);
+    out->messages_decompressed += tw_counter_get(&counters->messages_decompressed);
+    out->messages_compressed += tw_counter_get(&counters->messages_compressed);
+    out->compressed_from_bytes += tw_counter_get(&counters->compressed_from_bytes);
+    out->compressed_to_bytes += tw_counter_get(&counters->compressed_to_bytes);
+    out->messages_incompressible += tw_counter_get(&counters->messages_incompressible);
+    out->messages_compress_busy += tw_counter_get(&counters->messages_compress_busy);
     out->sessions_live += row->sessions_live;
     out->sessions_pending += tw_counter_get(&counters->sessions_pending);
     out->sessions_degraded += tw_counter_get(&counters->sessions_degraded);

@@ -27,6 +27,13 @@ struct tw_budget_rate {
 /* `burst` packets at once, `per_second` in the long run; either 0 permits nothing. */
 struct tw_budget_rate tw_budget_rate_make(uint64_t per_second, uint64_t burst);
 
+/* For what costs as much as `count` packets, and not more than the burst. */
+static inline struct tw_budget_rate tw_budget_rate_times(struct tw_budget_rate rate, uint32_t count)
+{
+    rate.interval_ns *= count;
+    return rate;
+}
+
 /* True if there is at least one packet's worth. */
 static inline bool tw_budget_has(const struct tw_budget *budget, struct tw_budget_rate rate,
                                  uint64_t now_ns)

@@ -121,13 +121,14 @@ bool tw_route_move(struct tw_worker *worker, uint32_t slot, bool fresh)
     return true;
 }
 
-bool tw_route_message(struct tw_worker *worker, uint32_t slot, struct tw_message *message)
+bool tw_route_message(struct tw_worker *worker, uint32_t slot, struct tw_message *message,
+                      const struct tw_block *blocks)
 {
     struct tw_record *record = take_record(worker, slot, TW_RECORD_MESSAGE);
     if (!record)
         return false;
     record->message.message = message;
-    record->message.blocks = worker->talk.pool.blocks;
+    record->message.blocks = blocks;
     return true;
 }
 

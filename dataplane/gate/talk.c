@@ -48,7 +48,7 @@ static uint32_t channels_for(uint32_t sessions, const struct tw_config_limits *l
 
 size_t tw_talk_footprint(uint32_t sessions, const struct tw_config_limits *limits)
 {
-    return aligned(tw_block_pool_footprint(blocks_for(limits))) +
+    return aligned(tw_block_pool_footprint(blocks_for(limits))) + aligned(sizeof(struct tw_bulk)) +
            aligned(tw_channels_pool_footprint(channels_for(sessions, limits))) +
            aligned(sessions * sizeof(struct tw_transport)) +
            aligned(sessions * sizeof(struct tw_talk_session)) +
@@ -66,6 +66,9 @@ void tw_talk_init(struct tw_talk *talk, void *memory, uint32_t sessions,
                                               limits->message_backlog_kb * 1024u / TW_BLOCK_BYTES};
     tw_channels_pool_init(&talk->channels, &channels, at, channels_for(sessions, limits));
     at += aligned(tw_channels_pool_footprint(channels_for(sessions, limits)));
+    talk->bulk = (void *)at;
+    tw_bulk_init(talk->bulk, limits->compress_above_bytes);
+    at += aligned(sizeof(struct tw_bulk));
     talk->transports = (void *)at;
     at += aligned(sessions * sizeof(struct tw_transport));
     talk->sessions = (void *)at;
@@ -232,25 +235,73 @@ bool tw_talk_receive(struct tw_worker *worker, uint32_t slot, uint64_t sequence,
     return true;
 }
 
+/* A message costs its session one, and what a compressed one did not bring as bytes as well: nobody
+ * makes work for others, or fills their queues, by saying little. At most a window of them. */
+static struct tw_budget_rate price(const struct tw_talk *talk, const struct tw_message *message)
+{
+    uint32_t full = tw_message_blocks(tw_message_full_size(message, talk->pool.blocks));
+    uint32_t came = tw_message_blocks(message->size);
+    return tw_budget_rate_times(talk->message_rate, full > came ? 1u + full - came : 1u);
+}
+static_assert(TW_MESSAGE_BLOCKS_MAX <= TW_TALK_MESSAGES_BURST, "the largest can be paid for");
+
+/* The finished message to the shard, if the ring has room. One that was compressed is done with
+ * then; others are the shard's. */
+static bool lend(struct tw_worker *worker, uint32_t slot, struct tw_message *message,
+                 struct tw_message *restored)
+{
+    struct tw_talk *talk = &worker->talk;
+    const struct tw_block *blocks = restored ? tw_bulk_blocks(talk->bulk) : talk->pool.blocks;
+    if (!tw_route_message(worker, slot, restored ? restored : message, blocks))
+        return false;
+    (void)tw_transport_take(&talk->transports[slot]);
+    if (restored)
+        tw_message_free(&talk->pool, message);
+    tw_counter_add(&worker->config.counters->messages_decompressed, restored != NULL);
+    tw_counter_add(&worker->config.counters->messages_in, 1);
+    talk->lent++;
+    return true;
+}
+
+/* False: not now. */
+static bool deliver_next(struct tw_worker *worker, uint32_t slot, const struct tw_message *next)
+{
+    struct tw_talk *talk = &worker->talk;
+    struct tw_budget *budget = &talk->sessions[slot].budget;
+    struct tw_budget_rate rate = price(talk, next);
+    struct tw_message *restored = NULL;
+    enum tw_bulk_result result = TW_BULK_RESTORED;
+    if (!tw_budget_take(budget, rate, worker->now_ns))
+        return false;
+    if (next->flags != 0)
+        result = tw_bulk_restore(talk->bulk, next, talk->pool.blocks, worker->now_ns, &restored);
+    if (result == TW_BULK_DAMAGED) {
+        tw_counter_add(&worker->config.counters->messages_damaged, 1);
+        tw_owed_close(worker, slot, TW_CLOSE_MISBEHAVED, true);
+        return false;
+    }
+    if (result == TW_BULK_RESTORED &&
+        lend(worker, slot, tw_message_at(&talk->pool, next->index), restored))
+        return true;
+    /* It stays the next one: there will be room again. */
+    if (restored)
+        (void)tw_bulk_give_back(talk->bulk, restored);
+    tw_budget_return(budget, rate);
+    return false;
+}
+
 /* Lends finished messages to the shard, as many as the session's budget and the ring let pass. */
 static void deliver(struct tw_worker *worker, uint32_t slot)
 {
     struct tw_talk *talk = &worker->talk;
-    struct tw_transport *transport = &talk->transports[slot];
-    struct tw_budget *budget = &talk->sessions[slot].budget;
+    const struct tw_message *next;
     /* Nothing of a session may overtake its join. */
     if ((worker->sessions.hot[slot].due & TW_DUE_JOIN) != 0)
         return;
-    const struct tw_message *next;
-    while (talk->lent < TW_TALK_LENT_MAX && (next = tw_transport_peek(transport)) != NULL) {
-        if (!tw_budget_take(budget, talk->message_rate, worker->now_ns))
-            return;
-        if (!tw_route_message(worker, slot, tw_message_at(&talk->pool, next->index)))
-            return; /* it stays the next one; its ring will have room again */
-        (void)tw_transport_take(transport);
-        talk->lent++;
-        tw_counter_add(&worker->config.counters->messages_in, 1);
-    }
+    while (talk->lent < TW_TALK_LENT_MAX &&
+           (next = tw_transport_peek(&talk->transports[slot])) != NULL &&
+           deliver_next(worker, slot, next))
+        continue;
 }
 
 static void take_returned(struct tw_worker *worker, struct rte_ring *ring)
@@ -260,8 +311,10 @@ static void take_returned(struct tw_worker *worker, struct rte_ring *ring)
     do {
         count = rte_ring_sc_dequeue_burst_elem(ring, messages, sizeof(messages[0]),
                                                RETURNS_PER_BURST, NULL);
-        for (unsigned int i = 0; i < count; i++)
-            tw_message_free(&worker->talk.pool, messages[i]);
+        for (unsigned int i = 0; i < count; i++) {
+            if (!tw_bulk_give_back(worker->talk.bulk, messages[i]))
+                tw_message_free(&worker->talk.pool, messages[i]);
+        }
         worker->talk.lent -= count;
     } while (count == RETURNS_PER_BURST);
 }
@@ -274,6 +327,7 @@ static void queue(struct tw_worker *worker, uint32_t slot, uint8_t channel, cons
 {
     struct tw_outgoing message = {.channel = channel, .bytes = bytes, .size = size};
     struct tw_transport *transport = &worker->talk.transports[slot];
+    tw_bulk_compress(worker->talk.bulk, &message, worker->now_ns, worker->config.counters);
     enum tw_sender_result result = tw_transport_send(transport, &message, now_us(worker));
     if (result == TW_SENDER_QUEUED) {
         tw_counter_add(&worker->config.counters->messages_out, 1);
@@ -386,6 +440,8 @@ static bool serve(struct tw_worker *worker, uint32_t slot)
         return false;
     }
     deliver(worker, slot);
+    if (worker->sessions.hot[slot].state != TW_SESSION_LIVE)
+        return false;
     bool left = send_packets(worker, slot);
     uint64_t due_us = tw_transport_due_us(transport, now_us(worker));
     uint64_t look_us = now_us(worker) + LOOK_US;

@@ -6,6 +6,8 @@
  *   messages frame → transport → record (the message lent) → shard → returned ring → pool
  *   shard → buffers with parts of a message → transport → messages frames
  *
+ * Large ones are compressed on the way; see bulk.h.
+ *
  * A session's transport begins when it goes live and ends when it is released; messages that a
  * shard still holds come back later. Sessions with something under way stand in a list, each with
  * the time at which it has to be looked at, and only they hold channels. A client that does not
@@ -15,7 +17,7 @@
 #ifndef TICKWIRE_DATAPLANE_GATE_TALK_H
 #define TICKWIRE_DATAPLANE_GATE_TALK_H
 
-#include "dataplane/gate/budget.h"
+#include "dataplane/gate/bulk.h"
 #include "dataplane/gate/path.h"
 #include "dataplane/wire/transport.h"
 #include "tickwire/config.h"
@@ -48,6 +50,7 @@ struct tw_talk_assembly {
 struct tw_talk {
     struct tw_block_pool pool;
     struct tw_channels_pool channels;
+    struct tw_bulk *bulk;
     struct tw_transport *transports;  /* [sessions] */
     struct tw_talk_session *sessions; /* [sessions] */
     uint32_t *busy;                   /* slots */

@@ -241,8 +241,8 @@ bool tw_route_leave(struct tw_worker *worker, uint32_t slot) __attribute__((warn
 bool tw_route_move(struct tw_worker *worker, uint32_t slot, bool fresh)
     __attribute__((warn_unused_result));
 /* Not when the shard's ring is full. */
-bool tw_route_message(struct tw_worker *worker, uint32_t slot, struct tw_message *message)
-    __attribute__((warn_unused_result));
+bool tw_route_message(struct tw_worker *worker, uint32_t slot, struct tw_message *message,
+                      const struct tw_block *blocks) __attribute__((warn_unused_result));
 bool tw_route_link(struct tw_worker *worker, uint32_t slot, uint32_t state)
     __attribute__((warn_unused_result));
 bool tw_route_presence(struct tw_worker *worker, uint32_t slot, enum tw_presence presence)

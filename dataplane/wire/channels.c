@@ -44,7 +44,7 @@ struct tw_channels *tw_channels_take(struct tw_channels_pool *pool,
     memset(channels, 0, offsetof(struct tw_channels, flight));
     tw_sender_init(&channels->sender, pool->config.blocks, pool->config.send_blocks_max);
     tw_sender_resume(&channels->sender, &numbers->sender);
-    tw_receiver_init(&channels->receiver, pool->config.blocks, pool->config.compressed_allowed);
+    tw_receiver_init(&channels->receiver, pool->config.blocks);
     tw_receiver_resume(&channels->receiver, &numbers->receiver, now_us);
     tw_flight_init(&channels->flight);
     return channels;

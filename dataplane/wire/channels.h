@@ -42,7 +42,6 @@ struct tw_channel_numbers {
 struct tw_channels_config {
     struct tw_block_pool *blocks;
     uint32_t send_blocks_max; /* of one session's messages, queued and under way */
-    bool compressed_allowed;  /* accept compressed messages */
     bool kept;                /* once taken, until the session ends: its counts stay readable */
 };
 

@@ -9,9 +9,11 @@ static enum tw_frames_result check_part(const struct tw_entry *entry, uint32_t f
     uint32_t end = first * TW_GRANULE_BYTES + entry->length;
     if (end > entry->size || (end < entry->size && entry->length % TW_GRANULE_BYTES != 0))
         return TW_FRAMES_RANGE;
-    /* Channel 0 has no memory for parts, and is not worth packing. */
+    /* Channel 0 has no memory for parts. */
     if (entry->channel == TW_CHANNEL_STATE &&
-        (entry->kind != TW_ENTRY_WHOLE || entry->flags != 0 || entry->size > TW_UNRELIABLE_MAX))
+        (entry->kind != TW_ENTRY_WHOLE || entry->size > TW_UNRELIABLE_MAX))
+        return TW_FRAMES_RANGE;
+    if (entry->flags != 0 && entry->channel != TW_CHANNEL_BULK)
         return TW_FRAMES_RANGE;
     return TW_FRAMES_OK;
 }

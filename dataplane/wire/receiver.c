@@ -6,12 +6,10 @@
 /* Longer than between two packets of any sender: after that, silence was the network's. */
 #define SILENCE_US 1000000u
 
-void tw_receiver_init(struct tw_receiver *receiver, struct tw_block_pool *pool,
-                      bool compressed_allowed)
+void tw_receiver_init(struct tw_receiver *receiver, struct tw_block_pool *pool)
 {
     memset(receiver, 0, sizeof(*receiver));
     receiver->pool = pool;
-    receiver->compressed_allowed = compressed_allowed;
 }
 
 static void drop_windows(struct tw_receiver *receiver)
@@ -76,11 +74,6 @@ bool tw_receiver_empty(const struct tw_receiver *receiver)
     return held == 0;
 }
 
-static uint32_t blocks_of(uint32_t size)
-{
-    return (size + TW_BLOCK_BYTES - 1u) / TW_BLOCK_BYTES;
-}
-
 /* ---- check -------------------------------------------------------------------------------------
  */
 
@@ -120,10 +113,8 @@ static uint32_t blocks_needed(const struct tw_message *message, const struct tw_
 static enum tw_frames_result check_entry(const struct tw_receiver *receiver,
                                          const struct tw_entry *entry, struct check *check)
 {
-    if (entry->flags != 0 && (!receiver->compressed_allowed || entry->channel != TW_CHANNEL_BULK))
-        return TW_FRAMES_RANGE;
     if (entry->channel == TW_CHANNEL_STATE) {
-        check->blocks += blocks_of(entry->size);
+        check->blocks += tw_message_blocks(entry->size);
         return TW_FRAMES_OK;
     }
     const struct tw_receiver_channel *channel = &receiver->channels[entry->channel];

@@ -35,7 +35,6 @@ struct tw_receiver {
     struct tw_block_pool *pool;
     uint16_t latest_number; /* of channel 0 */
     bool latest_seen;
-    bool compressed_allowed;
     struct tw_receiver_channel channels[TW_CHANNEL_COUNT];
     /* counted */
     uint64_t messages, duplicate_bytes, no_room, abandoned, superseded;
@@ -56,8 +55,7 @@ enum tw_receiver_result {
     TW_RECEIVER_RANGE,     /* nothing was stored */
 };
 
-void tw_receiver_init(struct tw_receiver *receiver, struct tw_block_pool *pool,
-                      bool compressed_allowed);
+void tw_receiver_init(struct tw_receiver *receiver, struct tw_block_pool *pool);
 /* Gives all blocks back. */
 void tw_receiver_fini(struct tw_receiver *receiver);
 /* Numbers to go on with after another init: right after that. */

@@ -230,7 +230,7 @@ enum tw_sender_result tw_sender_queue(struct tw_sender *sender, const struct tw_
     uint32_t limit = outgoing->channel == TW_CHANNEL_STATE ? TW_UNRELIABLE_MAX : TW_MESSAGE_MAX;
     if (outgoing->size == 0 || outgoing->size > limit)
         return TW_SENDER_SIZE;
-    uint32_t blocks = (outgoing->size + TW_BLOCK_BYTES - 1u) / TW_BLOCK_BYTES;
+    uint32_t blocks = tw_message_blocks(outgoing->size);
     if (sender->blocks + blocks > sender->blocks_max)
         return TW_SENDER_FULL;
     /* A quarter of the pool is for what comes in: two ends full of what neither can take would wait

@@ -302,6 +302,13 @@ struct tw_agent_worker {
     X(messages_no_channels)                                                                        \
     X(messages_backlog)                                                                            \
     X(messages_stalled)                                                                            \
+    X(messages_damaged)                                                                            \
+    X(messages_decompressed)                                                                       \
+    X(messages_compressed)                                                                         \
+    X(compressed_from_bytes)                                                                       \
+    X(compressed_to_bytes)                                                                         \
+    X(messages_incompressible)                                                                     \
+    X(messages_compress_busy)                                                                      \
     X(view_full)                                                                                   \
     X(joins_refused)                                                                               \
     X(state_hash_tick)                                                                             \
@@ -343,6 +350,9 @@ struct tw_agent_stats {
     uint64_t input_depths, input_depth_sum;
     uint64_t messages_in, messages_out, messages_no_room, messages_no_channels;
     uint64_t messages_backlog, messages_stalled;
+    uint64_t messages_damaged, messages_decompressed, messages_compressed;
+    uint64_t compressed_from_bytes, compressed_to_bytes;
+    uint64_t messages_incompressible, messages_compress_busy;
     uint64_t state_hash, state_hash_tick;
     uint64_t tick_p50_ns, tick_p99_ns, tick_max_ns;
     uint64_t events_lost; /* agent events that did not fit the queue: must be 0 */

@@ -147,7 +147,7 @@ enum tw_client_channel {
     TW_CLIENT_LATEST = 0,  /* may be lost; an older one never follows a newer; up to 1,000 bytes */
     TW_CLIENT_ORDERED = 1, /* arrives, in order; small ones are never held back */
     TW_CLIENT_UNORDERED = 2, /* arrives, as soon as it can */
-    TW_CLIENT_BULK = 3,      /* arrives, in any order, after everything else */
+    TW_CLIENT_BULK = 3,      /* arrives, in any order, after everything else; compressed */
 };
 #define TW_CLIENT_MESSAGE_MAX 65536u
 
@@ -211,9 +211,12 @@ struct tw_client_statistics {
     uint64_t packets_acked, packets_lost; /* of what we sent */
     uint64_t packets_missed;              /* of what the server sent */
     uint64_t messages_sent, messages_received;
-    uint64_t message_bytes_sent, message_bytes_again; /* again: sent more than once */
-    uint64_t silent_us;    /* since a packet of the server authenticated */
-    uint32_t pings_missed; /* pings in a row that no pong has answered */
+    uint64_t message_bytes_sent, message_bytes_again;  /* again: sent more than once */
+    uint64_t messages_compressed, message_bytes_saved; /* by that; of this client's whole life */
+    uint64_t messages_decompressed;
+    uint64_t messages_damaged; /* by the server, before it sent them; left out */
+    uint64_t silent_us;        /* since a packet of the server authenticated */
+    uint32_t pings_missed;     /* pings in a row that no pong has answered */
 };
 
 /* Time as the client knows it. The server's clock counts from its tick 0; tick n is due at

@@ -104,13 +104,14 @@ struct tw_config_limits {
     uint32_t session_pps;  /* per session */
     uint32_t arp_pps;      /* neighbour discovery has as many */
     uint32_t icmp_pps;
-    uint32_t pending_max;        /* handshakes under way per worker */
-    uint32_t malformed_max;      /* authenticated malformed packets before a session is closed */
-    uint32_t messages_per_s;     /* from one session; a burst of a window more */
-    uint32_t message_backlog_kb; /* of messages that wait for one session, before it is closed */
-    uint32_t message_memory_kb;  /* of a worker, for all of them, both ways */
-    uint32_t rekey_s;            /* a session's keys are changed after so long */
-    uint32_t rekey_packets;      /* or after so many packets in a direction */
+    uint32_t pending_max;          /* handshakes under way per worker */
+    uint32_t malformed_max;        /* authenticated malformed packets before a session is closed */
+    uint32_t messages_per_s;       /* from one session; a burst of a window more */
+    uint32_t message_backlog_kb;   /* of messages that wait for one session, before it is closed */
+    uint32_t message_memory_kb;    /* of a worker, for all of them, both ways */
+    uint32_t compress_above_bytes; /* larger bulk messages, where it helps */
+    uint32_t rekey_s;              /* a session's keys are changed after so long */
+    uint32_t rekey_packets;        /* or after so many packets in a direction */
 };
 
 /* What a silent session becomes, and when; each no sooner than the one before. */

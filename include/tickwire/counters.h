@@ -119,9 +119,16 @@ struct tw_worker_counters {
     tw_counter messages_no_channels; /* the same, and messages not queued: too many sessions talk */
     tw_counter messages_backlog;     /* sessions closed: more waited for them than may */
     tw_counter messages_stalled;     /* sessions closed: a message begun and left */
-    tw_counter sessions_live;        /* gauge */
-    tw_counter sessions_pending;     /* gauge */
-    tw_counter sessions_degraded;    /* gauge, of the live ones: silent a moment, or a bad path */
+    tw_counter messages_damaged;     /* sessions closed: not what a compressed message said */
+    tw_counter messages_decompressed;   /* of those in */
+    tw_counter messages_compressed;     /* of those out, each time */
+    tw_counter compressed_from_bytes;   /* they were so large, */
+    tw_counter compressed_to_bytes;     /* and became so small */
+    tw_counter messages_incompressible; /* tried, and no smaller */
+    tw_counter messages_compress_busy;  /* not tried: it was time for packets */
+    tw_counter sessions_live;           /* gauge */
+    tw_counter sessions_pending;        /* gauge */
+    tw_counter sessions_degraded;     /* gauge, of the live ones: silent a moment, or a bad path */
     tw_counter sessions_reconnecting; /* gauge, of the live ones: silent for longer */
     tw_counter polls_empty;
     tw_counter polls_busy;

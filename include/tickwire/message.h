@@ -50,6 +50,11 @@ static inline uint32_t tw_message_granules(uint32_t size)
     return (size + TW_GRANULE_BYTES - 1u) / TW_GRANULE_BYTES;
 }
 
+static inline uint32_t tw_message_blocks(uint32_t size)
+{
+    return (size + TW_BLOCK_BYTES - 1u) / TW_BLOCK_BYTES;
+}
+
 /* Copies a whole message; blocks is the pool's. */
 static inline void tw_message_copy(const struct tw_message *message, const struct tw_block *blocks,
                                    uint8_t *out)

@@ -340,7 +340,9 @@ enum tw_conduct_stage {
  * u8 head (bits 0-1 channel, bits 2-3 kind, bit 4 compressed, others 0), u16 message number, then
  *   whole:     varint size, size bytes
  *   part:      varint message size, varint first granule, varint count of bytes, bytes
- *   abandoned: nothing */
+ *   abandoned: nothing
+ * A compressed message, of the bulk channel alone, is varint size before it was compressed (more
+ * than it takes, at most TW_MESSAGE_MAX), LZ4 block. */
 #define TW_ENTRY_CHANNEL     0x03u
 #define TW_ENTRY_KIND_SHIFT  2u
 #define TW_ENTRY_COMPRESSED  0x10u
@@ -354,6 +356,8 @@ enum tw_entry_kind {
 /* The unit of what is acknowledged and sent again. */
 #define TW_GRANULE_BYTES 128u
 #define TW_MESSAGE_MAX   65536u
+/* Bulk messages of more bytes are compressed where that helps: fewer are one packet anyway. */
+#define TW_COMPRESS_ABOVE 1024u
 /* On channel 0 one message is one packet; with every other frame beside it there is room. */
 #define TW_UNRELIABLE_MAX 1000u
 /* Numbers of a channel under way at once, and blocks of 1 KB held by all but the oldest. */

@@ -120,6 +120,8 @@ add("message.size", u32, "Size of the message", DEC)
 add("message.granule", u32, "First granule", DEC)
 add("message.count", u32, "Bytes here", DEC)
 add("message.data", bytes, "Data")
+add("message.full_size", u32, "Size before it was compressed", DEC)
+add("message.text", bytes, "Data before it was compressed")
 
 -- ---- cursor ------------------------------------------------------------------------------------
 
@@ -270,13 +272,56 @@ end
 
 -- ---- messages ----------------------------------------------------------------------------------
 
+-- A length of four bits that goes on in the following bytes if it is 15.
+local function long(block, at, length)
+    if length < 15 then return length, at end
+    repeat
+        need(at <= #block, "a length in an LZ4 block is cut off")
+        length = length + block:byte(at)
+        at = at + 1
+    until block:byte(at - 1) < 255
+    return length, at
+end
+
+-- What an LZ4 block holds, as text. Parts of `out` are whole literals and copies; copies are made
+-- byte by byte, as they may overlap what they make.
+local function decompress(block, size)
+    local out, at = {}, 1
+    while at <= #block do
+        local token, count = block:byte(at), nil
+        count, at = long(block, at + 1, math.floor(token / 16))
+        need(at + count - 1 <= #block and #out + count <= size, "literals of an LZ4 block")
+        for i = at, at + count - 1 do out[#out + 1] = block:sub(i, i) end
+        at = at + count
+        if at > #block then break end
+        need(at + 1 <= #block, "an offset in an LZ4 block is cut off")
+        local offset = block:byte(at) + 256 * block:byte(at + 1)
+        count, at = long(block, at + 2, token % 16)
+        need(offset >= 1 and offset <= #out and #out + count + 4 <= size, "copy in an LZ4 block")
+        for _ = 1, count + 4 do out[#out + 1] = out[#out + 1 - offset] end
+    end
+    need(#out == size, "an LZ4 block of another size than it says")
+    return table.concat(out)
+end
+
+-- Of a message that is whole in this packet.
+local function compressed(c, tree, size)
+    local inner = make_cursor(c.tvb, c.at, c.at + size)
+    local full = inner:varint(tree, "message.full_size")
+    need(full > size and full <= 65536, "size of a compressed message")
+    local text = decompress(inner:take(inner:left(), "LZ4 block"):raw(), full)
+    local shown = ByteArray.new(text, true):tvb("Message before it was compressed")
+    tree:add(f["message.text"], shown())
+end
+
 local function message(c, tree, seen)
     local start = c.at
     local entry = tree:add(f["message"], c.tvb(start, c:left()))
     local head = c:take(1, "message"):uint()
     local channel, kind = head % 4, math.floor(head / 4) % 4
     need(head < 32 and kind < 3, "unknown head of a message")
-    need(head < 16, "compressed, which is reserved")
+    local is_compressed = head >= 16
+    need(not is_compressed or (channel == 3 and kind < 2), "compressed, and not bulk")
     for _, name in ipairs {"message.channel", "message.kind", "message.compressed"} do
         entry:add(f[name], c.tvb(start, 1))
     end
@@ -297,6 +342,10 @@ local function message(c, tree, seen)
         need(channel ~= 0, "a part on channel 0")
         need(count > 0 and stop <= size and (count % GRANULE == 0 or stop == size),
             "a part that is not whole granules of its message")
+    end
+    if is_compressed and kind == 0 then
+        need(c:left() >= count, "message is cut off")
+        compressed(c, entry, count)
     end
     if count > 0 then entry:add(f["message.data"], c:take(count, "message")) end
     entry:set_len(c.at - start)

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Messages between real clients: in order where promised, whole, once, at 5 % loss both ways."""
+from random import Random
+
 import messages
 import protocol
 import scene
+import tickwire_client
 
 CLIENTS = 10
 SECONDS = 14
@@ -25,9 +28,55 @@ def test_messages_reach_all_who_are_near_at_5_percent_loss(options):
         stats = host.settled_stats()
         scene.expect_equal("messages taken", stats["messages_in"], sent)
         scene.expect_equal("messages relayed", stats["messages_relayed"], sent)
-        for counter in ("messages_dropped", "messages_backlog", "messages_stalled"):
+        for counter in ("messages_dropped", "messages_backlog", "messages_stalled",
+                        "messages_damaged"):
             scene.expect_equal(counter, stats[counter], 0)
+        # All large ones come compressed, and go on compressed to all who hear them.
+        scene.expect_equal("messages decompressed", stats["messages_decompressed"],
+                           summary["bulks_sent"])
+        scene.expect(stats["messages_compressed"] > summary["bulks_sent"], f"compressed: {stats}")
+        scene.expect(stats["compressed_to_bytes"] * 4 < stats["compressed_from_bytes"],
+                     f"bytes: {stats}")
         scene.expect_ledger(stats)
+
+
+def test_compressed_messages_both_ways(options):
+    """A block that Python made is read by the server, and one that the server made by Python. One
+    that is damaged ends its sender's session, and nobody hears it."""
+    with scene.start(options, settings=NEAR) as host:
+        speaker = scene.Player(host, host.token("speaker")).join(1)
+        listener = scene.Player(host, host.token("listener")).join(1)
+        large = b"".join(b"item %d of the world, " % i for i in range(1500))
+        block = messages.compress(large)
+        scene.expect(len(block) > 8 * messages.RUN_BYTES, f"one part alone: {len(block)}")
+        speaker.session.outgoing.send_compressed(block)
+        for _ in range(40):
+            speaker.session.run(0.1)
+            listener.session.run(0.1)
+            if speaker.session.incoming.ready and listener.session.incoming.ready:
+                break
+        for player in (speaker, listener):
+            heard = [message[4:] for _, message in player.session.incoming.ready]
+            scene.expect(heard == [large], f"heard: {[len(one) for one in heard]}")
+            scene.expect_equal("compressed", player.session.incoming.compressed, 1)
+            scene.expect_equal("rejected packets", player.session.rejected, 0)
+        stats = host.settled_stats()
+        scene.expect_equal("decompressed", stats["messages_decompressed"], 1)
+        scene.expect_equal("compressed", stats["messages_compressed"], 2)
+        scene.expect(stats["compressed_to_bytes"] < len(large), f"bytes: {stats}")
+
+        speaker.session.outgoing.send_compressed(block[:-1] + bytes([block[-1] ^ 1]) + b"!")
+        try:
+            speaker.session.run(3)
+            raise AssertionError("a damaged message was taken")
+        except tickwire_client.Failed as failed:
+            scene.expect_equal("end", str(failed), "closed by the server: 6")
+        listener.session.run(0.5)
+        scene.expect_equal("heard", len(listener.session.incoming.ready), 1)
+        stats = host.settled_stats()
+        scene.expect_equal("damaged", stats["messages_damaged"], 1)
+        scene.expect_ledger(stats)
+        listener.leave()
 
 
 def test_python_client_talks(options):
@@ -64,7 +113,7 @@ def test_packets_grow_to_what_the_path_takes(options):
         player.session.run(3)
         scene.expect_equal("largest datagram", player.session.endpoint.largest,
                            protocol.DATAGRAM_MAX)
-        large = bytes(i * 7 & 0xFF for i in range(20000))
+        large = Random(1).randbytes(20000)  # nothing makes it smaller
         player.session.outgoing.send(messages.BULK, large)
         before = player.session.endpoint.received
         player.session.endpoint.largest = 0

@@ -95,13 +95,16 @@ def test_dissector_reads_every_test_vector(_options):
         scene.expect_equal("phases", sorted({p for row in rows for p in row["tickwire.phase"]}),
                            ["0", "1"])
         told = ("tickwire.welcome.tick", "tickwire.snapshot.tick", "tickwire.cold.health",
-                "tickwire.message.data", "tickwire.refused.reason", "tickwire.entity.handle")
+                "tickwire.message.data", "tickwire.message.text", "tickwire.refused.reason",
+                "tickwire.entity.handle")
         values = {name: sum((row[name] for row in dissector.read(capture, log, told)), [])
                   for name in told}
         scene.expect_equal("values", values, {
             "tickwire.welcome.tick": ["1000"], "tickwire.snapshot.tick": ["1008", "1011"],
             "tickwire.cold.health": ["90", "50", "40", "40"],
-            "tickwire.message.data": [b"abcde".hex(), bytes(range(128)).hex()],
+            "tickwire.message.data": [vectors["compressed plaintext"][7:].hex(), b"abcde".hex(),
+                                      bytes(range(128)).hex()],
+            "tickwire.message.text": [vectors["message"].hex()],
             "tickwire.refused.reason": ["8"],
             "tickwire.entity.handle": ["0x02000005", "0x02000005", "0x01000009",
                                        "0x01000009"]})

@@ -109,6 +109,18 @@ static void write_messages(void)
     write_seed("fuzz_messages", "part", 0, part, (size_t)(writer.next - part));
 }
 
+/* The body of the vector's frame. */
+static void write_compressed(const struct vectors *vectors)
+{
+    const struct vector *frame = vector_get(vectors, "compressed plaintext");
+    uint8_t seed[96];
+    size_t size = frame->size - TW_FRAME_HEADER_SIZE;
+    TW_ASSERT(size + 2 <= sizeof(seed));
+    tw_store_u16(seed, (uint16_t)size);
+    memcpy(seed + 2, frame->bytes + TW_FRAME_HEADER_SIZE, size);
+    write_seed("fuzz_messages", "compressed", 0, seed, size + 2);
+}
+
 int main(int argc, char **argv)
 {
     static struct vectors vectors;
@@ -139,5 +151,6 @@ int main(int argc, char **argv)
     write_seed("fuzz_frames", "snapshot", 1, frame, 3 + body->size);
     write_packets();
     write_messages();
+    write_compressed(&vectors);
     return 0;
 }

@@ -17,6 +17,7 @@ STANDARD = {"assert.h", "inttypes.h", "limits.h", "stdatomic.h", "stdbool.h", "s
             "stdint.h", "string.h", "stdalign.h"}
 ASSERT_ONLY = {"stdio.h", "stdlib.h"}  # tickwire/assert.h prints and aborts
 SODIUM = {"sodium.h"}
+LZ4 = {"lz4.h"}
 ANY = None
 
 DPDK = (r"\brte_\w+|\bRTE_\w+", "DPDK")
@@ -41,7 +42,7 @@ RULES = {
                                RANDOM]),
     "simulation/client": (["simulation/client/", "simulation/core/", "tickwire/"], STANDARD,
                           [DPDK, SOCKET, CLOCK, THREAD, MEMORY, FLOAT, RANDOM, X86]),
-    "dataplane/wire": (["dataplane/wire/", "tickwire/"], STANDARD | SODIUM,
+    "dataplane/wire": (["dataplane/wire/", "tickwire/"], STANDARD | SODIUM | LZ4,
                        [DPDK, CIPHER_LIBRARIES, SOCKET, CLOCK, THREAD, MEMORY, X86]),
     "dataplane/crypto": (["dataplane/crypto/", "dataplane/wire/", "tickwire/"], ANY,
                          [DPDK, SOCKET, CLOCK]),

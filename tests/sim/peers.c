@@ -31,6 +31,7 @@ struct peers *peers_create(const struct impair_profile *profile, uint64_t seed,
     peers->seed = seed;
     peers->now_us = 1000000u;
     tw_rng_seed(&peers->rng, seed ^ 0x5eed);
+    tw_compressor_init(&peers->compressor);
     peers->net = net_create(2, profile, seed);
     for (uint32_t i = 0; i < 2; i++) {
         struct peers_end *end = &peers->ends[i];
@@ -71,9 +72,28 @@ void peers_destroy(struct peers *peers)
 /* ---- messages ---------------------------------------------------------------------------------
  */
 
-static uint8_t pattern(uint32_t number, uint32_t at)
+static uint8_t pattern(const struct peers *peers, uint32_t number, uint32_t at)
 {
+    uint32_t mixed = (number * 65536u + at + 1u) * 2654435761u;
+    if (peers->noise)
+        return (uint8_t)((mixed ^ mixed >> 15) * 2246822519u >> 24);
     return (uint8_t)(number * 31u + at * 7u + (at >> 8));
+}
+
+/* As worker and client library do with what is large. */
+static void compress(struct peers *peers, struct peers_end *end, struct tw_outgoing *message)
+{
+    if (!peers->compresses || message->channel != TW_CHANNEL_BULK ||
+        message->size <= TW_COMPRESS_ABOVE)
+        return;
+    tw_compress(&peers->compressor, message->bytes, message->size);
+    if (peers->compressor.compressed_size == 0)
+        return;
+    end->compressed++;
+    end->saved_bytes += message->size - peers->compressor.compressed_size;
+    message->flags = TW_ENTRY_COMPRESSED;
+    message->bytes = peers->compressor.compressed;
+    message->size = peers->compressor.compressed_size;
 }
 
 bool peers_send(struct peers *peers, uint32_t from, uint32_t channel, uint32_t size,
@@ -86,9 +106,10 @@ bool peers_send(struct peers *peers, uint32_t from, uint32_t channel, uint32_t s
     tw_store_u32(bytes, sent->sent);
     tw_store_u32(bytes + 4, size);
     for (uint32_t i = 8; i < size; i++)
-        bytes[i] = pattern(sent->sent, i);
+        bytes[i] = pattern(peers, sent->sent, i);
     struct tw_outgoing message = {
         .channel = (uint8_t)channel, .bytes = bytes, .size = size, .deadline_us = deadline_us};
+    compress(peers, end, &message);
     if (tw_transport_send(&end->transport, &message, peers->now_us) != TW_SENDER_QUEUED) {
         end->refused++;
         return false;
@@ -105,7 +126,7 @@ static void check_message(struct peers *peers, uint32_t from, const uint8_t *byt
     uint32_t number = tw_load_u32(bytes);
     PEERS_CHECK(peers, number < sent->sent);
     for (uint32_t i = 8; i < size; i++)
-        PEERS_CHECK(peers, bytes[i] == pattern(number, i));
+        PEERS_CHECK(peers, bytes[i] == pattern(peers, number, i));
     bool seen = ((uint32_t)sent->seen[number / 8u] >> (number % 8u) & 1u) != 0;
     PEERS_CHECK(peers, !seen);
     sent->seen[number / 8u] |= (uint8_t)(1u << (number % 8u));
@@ -120,14 +141,16 @@ static void check_message(struct peers *peers, uint32_t from, const uint8_t *byt
 
 static void take_messages(struct peers *peers, uint32_t to)
 {
-    static uint8_t bytes[TW_MESSAGE_MAX];
+    static uint8_t bytes[TW_MESSAGE_MAX], scratch[TW_MESSAGE_MAX];
     struct peers_end *end = &peers->ends[to];
     struct tw_message *message;
     if (peers->take_every_us != 0 && peers->now_us % peers->take_every_us != 0)
         return;
     while ((message = tw_transport_take(&end->transport)) != NULL) {
-        tw_message_copy(message, end->pool.blocks, bytes);
-        check_message(peers, 1u - to, bytes, message->size, message->channel);
+        uint32_t size = tw_message_full_size(message, end->pool.blocks);
+        bool restored = tw_message_restore(message, end->pool.blocks, scratch, bytes);
+        PEERS_CHECK(peers, size > 0 && restored);
+        check_message(peers, 1u - to, bytes, size, message->channel);
         tw_message_free(&end->pool, message);
     }
 }

@@ -9,6 +9,7 @@
 #ifndef TICKWIRE_TESTS_SIM_PEERS_H
 #define TICKWIRE_TESTS_SIM_PEERS_H
 
+#include "dataplane/wire/compression.h"
 #include "dataplane/wire/transport.h"
 #include "tests/sim/network.h"
 
@@ -46,8 +47,10 @@ struct peers_end {
     uint64_t tick_at_us[PEERS_PACKETS];    /* when each left, by packet number; 0: no tick */
     struct peers_channel channels[TW_CHANNEL_COUNT]; /* sent by this end */
     uint64_t no_room, refused;
-    uint32_t probes;    /* of the path's size */
-    uint32_t burst_max; /* packets of messages in one step */
+    uint32_t compressed;  /* messages … */
+    uint64_t saved_bytes; /* … and what that saved */
+    uint32_t probes;      /* of the path's size */
+    uint32_t burst_max;   /* packets of messages in one step */
 };
 
 struct peers {
@@ -58,6 +61,9 @@ struct peers {
     uint64_t prompt_us;     /* for counting what was on time */
     uint64_t take_every_us; /* 0: messages are taken as soon as they are there */
     bool gaps_allowed;      /* messages with deadlines may be missing */
+    bool compresses;        /* large ones, as worker and client library do */
+    bool noise;             /* what messages hold does not get smaller */
+    struct tw_compressor compressor;
     struct peers_end ends[2];
 };
 

@@ -8,7 +8,8 @@ import shutil
 from . import shell
 
 SYSROOT = shell.ROOT / "build-aarch64-sysroot"
-LIBRARIES = ["libsodium23", "libsodium-dev", "libcmocka0", "libcmocka-dev"]
+LIBRARIES = ["libsodium23", "libsodium-dev", "liblz4-1", "liblz4-dev", "libcmocka0",
+             "libcmocka-dev"]
 TRIPLE = "aarch64-linux-gnu"
 
 

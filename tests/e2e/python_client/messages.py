@@ -4,6 +4,7 @@ order kept, own ones repeated until they are acknowledged. Simple where a game w
 message of a channel at a time."""
 import struct
 
+import lz4_block
 import protocol
 
 GRANULE = 128
@@ -11,6 +12,7 @@ WINDOW = 64
 SIZE_MAX = 65536
 UNRELIABLE_MAX = 1000
 WHOLE, PART, ABANDONED = range(3)
+COMPRESSED = 0x10
 STATE, ORDERED, UNORDERED, BULK = range(4)
 RUN_BYTES = 8 * GRANULE
 REPEAT_S = 0.25
@@ -38,17 +40,32 @@ def read_varint(body, at):
     raise protocol.Malformed("varint")
 
 
-def entry_whole(channel, number, data):
-    return struct.pack("<BH", channel | WHOLE << 2, number) + varint(len(data)) + data
+def entry_whole(channel, number, data, flags=0):
+    return struct.pack("<BH", channel | WHOLE << 2 | flags, number) + varint(len(data)) + data
 
 
-def entry_part(channel, number, size, first, data):
-    return (struct.pack("<BH", channel | PART << 2, number) + varint(size) + varint(first)
+def entry_part(channel, number, size, first, data, flags=0):
+    return (struct.pack("<BH", channel | PART << 2 | flags, number) + varint(size) + varint(first)
             + varint(len(data)) + data)
 
 
+def compress(message):
+    """A message as it travels if that is a compressed one."""
+    return varint(len(message)) + lz4_block.encode(message)
+
+
+def restore(data):
+    size, at = read_varint(data, 0)
+    if not len(data) < size <= SIZE_MAX:
+        raise protocol.Malformed("size of a compressed message")
+    try:
+        return lz4_block.decode(data[at:], size)
+    except lz4_block.Damaged as reason:
+        raise protocol.Malformed(f"compressed message: {reason}") from reason
+
+
 def parse(body):
-    """[(channel, kind, number, size, first, bytes)] of a messages frame."""
+    """[(channel, kind, number, flags, size, first, bytes)] of a messages frame."""
     entries = []
     at = 0
     while at < len(body):
@@ -57,9 +74,11 @@ def parse(body):
         head, number = struct.unpack_from("<BH", body, at)
         channel, kind = head & 3, head >> 2 & 3
         at += 3
-        # Nobody packs for a client that never said it unpacks.
-        if head & 0xF0 or kind > ABANDONED:
+        flags = head & COMPRESSED
+        if head & 0xE0 or kind > ABANDONED:
             raise protocol.Malformed("entry head")
+        if flags and (channel != BULK or kind == ABANDONED):
+            raise protocol.Malformed("compressed, and not bulk")
         size = first = length = 0
         if kind != ABANDONED:
             size, at = read_varint(body, at)
@@ -76,7 +95,7 @@ def parse(body):
             raise protocol.Malformed("entry sizes")
         if channel == STATE and (kind != WHOLE or size > UNRELIABLE_MAX):
             raise protocol.Malformed("entry on channel 0")
-        entries.append((channel, kind, number, size, first, data))
+        entries.append((channel, kind, number, flags, size, first, data))
     return entries
 
 
@@ -87,9 +106,10 @@ class Receiver:
         self.finished = {}  # (channel, number) -> message, or None when abandoned or passed on
         self.latest = None
         self.ready = []  # (channel, message)
+        self.compressed = 0  # of those that came
 
     def frame(self, body):
-        for channel, kind, number, size, first, data in parse(body):
+        for channel, kind, number, flags, size, first, data in parse(body):
             if channel == STATE:
                 if self.latest is None or 0 < (number - self.latest) % 65536 < 32768:
                     self.latest = number
@@ -107,7 +127,9 @@ class Receiver:
             for offset in range(0, len(data), GRANULE):
                 granules[first + offset // GRANULE] = data[offset:offset + GRANULE]
             if len(granules) == (size + GRANULE - 1) // GRANULE:
-                self.finish(channel, number, b"".join(granules[i] for i in sorted(granules)))
+                message = b"".join(granules[i] for i in sorted(granules))
+                self.compressed += flags != 0
+                self.finish(channel, number, restore(message) if flags else message)
 
     def finish(self, channel, number, message):
         self.parts.pop((channel, number), None)
@@ -127,12 +149,16 @@ class Sender:
 
     def __init__(self):
         self.number = {channel: 0 for channel in (ORDERED, UNORDERED, BULK)}
-        self.queue = {channel: [] for channel in self.number}
+        self.queue = {channel: [] for channel in self.number}  # (message, flags)
         self.left = {}  # channel -> {first granule: time it was sent, 0: never}
         self.carried = {}  # packet number -> [(channel, message number, first granule)]
 
     def send(self, channel, message):
-        self.queue[channel].append(message)
+        self.queue[channel].append((message, 0))
+
+    def send_compressed(self, message):
+        """As `compress` made it."""
+        self.queue[BULK].append((message, COMPRESSED))
 
     def entries(self, now):
         """[(channel, number, first, bytes of the entry)] that are due."""
@@ -140,15 +166,16 @@ class Sender:
         for channel, waiting in self.queue.items():
             if not waiting:
                 continue
-            message = waiting[0]
+            message, flags = waiting[0]
             left = self.left.setdefault(
                 channel, {at // GRANULE: 0 for at in range(0, len(message), RUN_BYTES)})
             for first in [first for first, sent in left.items() if now - sent >= REPEAT_S][:4]:
                 left[first] = now
                 data = message[first * GRANULE:first * GRANULE + RUN_BYTES]
                 number = self.number[channel]
-                entry = (entry_whole(channel, number, message) if len(message) <= RUN_BYTES
-                         else entry_part(channel, number, len(message), first, data))
+                entry = (entry_whole(channel, number, message, flags)
+                         if len(message) <= RUN_BYTES else
+                         entry_part(channel, number, len(message), first, data, flags))
                 due.append((channel, number, first, entry))
         return due
 

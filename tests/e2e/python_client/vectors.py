@@ -224,15 +224,24 @@ def _check_resume(c):
 def _check_messages(c):
     body = protocol.parse_server_frames(c.get("messages plaintext"))[protocol.MESSAGES]
     entries = messages.parse(body)
-    expected = [(messages.ORDERED, messages.WHOLE, 7, 5, 0, b"abcde"),
-                (messages.BULK, messages.PART, 65535, 300, 1, bytes(range(128))),
-                (messages.UNORDERED, messages.ABANDONED, 2, 0, 0, b"")]
+    expected = [(messages.ORDERED, messages.WHOLE, 7, 0, 5, 0, b"abcde"),
+                (messages.BULK, messages.PART, 65535, 0, 300, 1, bytes(range(128))),
+                (messages.UNORDERED, messages.ABANDONED, 2, 0, 0, 0, b"")]
     if entries != expected:
         raise protocol.Malformed(f"messages plaintext: {entries}")
     c.same("messages plaintext", protocol.frame_messages(
         messages.entry_whole(messages.ORDERED, 7, b"abcde"),
         messages.entry_part(messages.BULK, 65535, 300, 1, bytes(range(128))),
         struct.pack("<BH", messages.UNORDERED | messages.ABANDONED << 2, 2)))
+
+
+def _check_compression(c):
+    body = protocol.parse_server_frames(c.get("compressed plaintext"))[protocol.MESSAGES]
+    receiver = messages.Receiver()
+    receiver.frame(body)
+    c.true("message", receiver.ready == [(messages.BULK, c.get("message"))])
+    c.same("compressed plaintext", protocol.frame_messages(messages.entry_whole(
+        messages.BULK, 0, messages.compress(c.get("message")), messages.COMPRESSED)))
 
 
 def _check_phases(c):
@@ -288,6 +297,7 @@ def check(path):
         _check_snapshot(c)
         _check_paths(c)
         _check_messages(c)
+        _check_compression(c)
         _check_resume(c)
         _check_phases(c)
         _check_time(c)

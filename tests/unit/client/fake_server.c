@@ -367,8 +367,12 @@ static bool receive_messages(struct fake_server *server, const struct tw_client_
     struct tw_message *message;
     while ((message = tw_transport_take(&server->transport)) != NULL) {
         tw_message_copy(message, server->pool.blocks, bytes);
-        struct tw_outgoing back = {
-            .channel = message->channel, .bytes = bytes, .size = message->size};
+        struct tw_outgoing back = {.channel = message->channel,
+                                   .flags = message->flags,
+                                   .bytes = bytes,
+                                   .size = message->size};
+        if (server->damages && message->flags != 0)
+            bytes[0] ^= 1u; /* it lies about its size then */
         tw_message_free(&server->pool, message);
         TW_ASSERT(tw_transport_send(&server->transport, &back, server->now_us) == TW_SENDER_QUEUED);
     }

@@ -52,6 +52,7 @@ struct fake_server {
     bool wrong_hash;
     uint8_t challenge[TW_CHALLENGE_SIZE]; /* in every snapshot, unless 0 comes first */
     uint32_t rename_to;                   /* in every snapshot, unless 0 */
+    bool damages;                         /* compressed messages */
     bool endless_enters;                  /* every snapshot has FAKE_ENTITIES new entities */
     /* the server */
     struct tw_token_key token_key;

@@ -511,6 +511,41 @@ static void test_messages_go_and_come_at_20_percent_loss(void **state)
     assert_in_range(statistics().loss_permille, 80, 350);
     assert_true(statistics().message_bytes_again > 0);
     assert_int_equal(statistics().packets_rejected, 0);
+    assert_int_equal(statistics().messages_compressed, 2);
+    assert_int_equal(statistics().messages_decompressed, 2);
+    assert_true(statistics().message_bytes_saved > 2 * 15000);
+    assert_true(statistics().message_bytes_sent < 2 * 30000);
+    tw_client_destroy(client);
+}
+
+/* Random bytes leave as they are; what a server damaged is left out, and the rest goes on. */
+static void test_messages_that_do_not_compress(void **state)
+{
+    (void)state;
+    start();
+    uint32_t ordered = 0;
+    randombytes_buf(sent_bytes, sizeof(sent_bytes));
+    assert_int_equal(tw_client_send(client, TW_CLIENT_BULK, sent_bytes, 30000, 0), TW_CLIENT_OK);
+    fake_server_run(&server, client, 2 * SECOND_US);
+    assert_int_equal(take_echoes(&ordered), 1);
+    assert_int_equal(statistics().messages_compressed, 0);
+    server.damages = true;
+    for (uint32_t i = 0; i < sizeof(sent_bytes); i++)
+        sent_bytes[i] = (uint8_t)(i / 100u);
+    uint8_t command[40] = {0};
+    assert_int_equal(tw_client_send(client, TW_CLIENT_BULK, sent_bytes, 30000, 0), TW_CLIENT_OK);
+    assert_int_equal(tw_client_send(client, TW_CLIENT_BULK, sent_bytes, 1024, 0), TW_CLIENT_OK);
+    fake_server_run(&server, client, SECOND_US);
+    assert_int_equal(tw_client_send(client, TW_CLIENT_ORDERED, command, sizeof(command), 0),
+                     TW_CLIENT_OK);
+    fake_server_run(&server, client, SECOND_US);
+    struct tw_client_message message;
+    assert_int_equal(tw_client_take_message(client, &message, got_bytes, sizeof(got_bytes)), 1);
+    assert_int_equal(message.size, 1024); /* not worth it */
+    assert_int_equal(take_echoes(&ordered), 1);
+    assert_int_equal(statistics().messages_compressed, 1);
+    assert_int_equal(statistics().messages_damaged, 1);
+    assert_int_equal(statistics().messages_decompressed, 0);
     tw_client_destroy(client);
 }
 
@@ -520,6 +555,7 @@ static void test_messages_that_cannot_be_sent(void **state)
     start();
     const uint8_t *bytes = sent_bytes;
     struct tw_client_message message;
+    randombytes_buf(sent_bytes, sizeof(sent_bytes)); /* else they are small */
     assert_int_equal(tw_client_send(client, TW_CLIENT_LATEST, bytes, 1001, 0),
                      TW_CLIENT_ERROR_ARGUMENT);
     assert_int_equal(tw_client_send(client, TW_CLIENT_BULK, bytes, 0, 0), TW_CLIENT_ERROR_ARGUMENT);
@@ -566,6 +602,7 @@ int main(void)
         cmocka_unit_test(test_another_connection_id),
         cmocka_unit_test(test_keys_change_while_it_plays),
         cmocka_unit_test(test_messages_go_and_come_at_20_percent_loss),
+        cmocka_unit_test(test_messages_that_do_not_compress),
         cmocka_unit_test(test_messages_that_cannot_be_sent),
     };
     return cmocka_run_group_tests(tests, testing_setup, NULL);

@@ -126,7 +126,19 @@ static void messages_are_lent_and_come_back(void **state)
     stop();
 }
 
-static void give_part(uint32_t size, uint32_t offset)
+/* Bytes that nothing makes fewer; the same at the same place. */
+static uint8_t noise(uint32_t at)
+{
+    uint32_t mixed = (at + 1u) * 2654435761u;
+    return (uint8_t)((mixed ^ mixed >> 15) * 2246822519u >> 24);
+}
+
+static uint8_t plain(uint32_t at)
+{
+    return (uint8_t)(at / 1000u);
+}
+
+static void give_part_of(uint8_t (*byte)(uint32_t), uint32_t size, uint32_t offset)
 {
     struct tw_out_buffer buffer;
     const struct tw_worker_shard_rings *rings = &rig.worker_config[0].shard_rings[0];
@@ -138,8 +150,14 @@ static void give_part(uint32_t size, uint32_t offset)
     buffer.length = (uint16_t)(size - offset < buffer.capacity ? size - offset : buffer.capacity);
     buffer.message.size = size;
     buffer.message.offset = offset;
-    memset(buffer.bytes, 0x42, buffer.length);
+    for (uint32_t i = 0; i < buffer.length; i++)
+        buffer.bytes[i] = byte(offset + i);
     assert_int_equal(rte_ring_sp_enqueue_elem(rings->full, &buffer, sizeof(buffer)), 0);
+}
+
+static void give_part(uint32_t size, uint32_t offset)
+{
+    give_part_of(noise, size, offset);
 }
 
 static void a_shards_message_reaches_the_client_and_is_sent_again(void **state)
@@ -309,6 +327,180 @@ static void channels_run_out_and_come_back(void **state)
     stop();
 }
 
+/* ---- compressed --------------------------------------------------------------------------------
+ */
+
+static uint64_t counted(const tw_counter *counter)
+{
+    return tw_counter_get(counter);
+}
+
+static void give_whole(uint8_t (*byte)(uint32_t), uint32_t size)
+{
+    for (uint32_t offset = 0; offset < size; offset += 1362)
+        give_part_of(byte, size, offset);
+    rig_turn(&rig, RIG_MS);
+    rig_client_receive(&rig, &client, 1);
+    assert_true(client.frames.has_messages);
+}
+
+/* The entry of the newest packet, of a message that one packet holds. */
+static struct tw_entry entry_received(void)
+{
+    struct tw_entry entry;
+    struct tw_reader reader = tw_reader_make(client.frames.messages, client.frames.messages_size);
+    assert_int_equal(tw_entry_read(&reader, &entry), TW_FRAMES_OK);
+    return entry;
+}
+
+static void large_messages_leave_compressed_if_that_helps(void **state)
+{
+    (void)state;
+    static uint8_t whole[5000];
+    start();
+    struct tw_worker_counters *counters = rig.counters[0];
+    struct tw_bulk *bulk = talk()->bulk;
+    give_whole(plain, 5000);
+    struct tw_entry entry = entry_received();
+    assert_int_equal(entry.flags, TW_ENTRY_COMPRESSED);
+    assert_int_equal(entry.kind, TW_ENTRY_WHOLE);
+    assert_int_equal(counted(&counters->messages_compressed), 1);
+    assert_int_equal(counted(&counters->compressed_from_bytes), 5000);
+    assert_int_equal(counted(&counters->compressed_to_bytes), entry.size);
+    struct tw_block block;
+    struct tw_message message = {.size = entry.size, .flags = entry.flags};
+    memcpy(block.bytes, entry.bytes, entry.size);
+    assert_int_equal(tw_message_full_size(&message, &block), 5000);
+    assert_true(tw_message_restore(&message, &block, bulk->scratch, whole));
+    for (uint32_t i = 0; i < 5000; i++)
+        assert_int_equal(whole[i], plain(i));
+    /* To the next one who hears it, nothing is compressed again. */
+    uint64_t spent = bulk->compress_budget.full_at_ns;
+    assert_true(spent > rig.now_ns - RIG_MS);
+    give_whole(plain, 5000);
+    assert_int_equal(bulk->compress_budget.full_at_ns, spent);
+    assert_int_equal(counted(&counters->messages_compressed), 2);
+    give_whole(noise, 1100);
+    assert_int_equal(counted(&counters->messages_incompressible), 1);
+    assert_int_equal(entry_received().flags, 0);
+    give_whole(plain, rig.config.limits.compress_above_bytes);
+    assert_int_equal(entry_received().flags, 0);
+    /* Out of budget it leaves as it is. */
+    bulk->compress_budget.full_at_ns = rig.now_ns + 1000 * RIG_MS;
+    give_whole(plain, 1100);
+    assert_int_equal(counted(&counters->messages_compress_busy), 1);
+    assert_int_equal(entry_received().flags, 0);
+    assert_int_equal(counted(&counters->messages_compressed), 2);
+    assert_int_equal(counted(&counters->messages_out), 5);
+    stop();
+}
+
+/* One of the client's, of `size` bytes before it is compressed. */
+static void send_compressed(uint16_t number, uint32_t size, uint8_t damage)
+{
+    static struct tw_compressor compressor;
+    static uint8_t bytes[TW_MESSAGE_MAX];
+    uint8_t plaintext[TW_PLAINTEXT_MAX];
+    struct tw_writer writer = begin(plaintext);
+    for (uint32_t i = 0; i < size; i++)
+        bytes[i] = plain(i);
+    tw_compressor_init(&compressor);
+    tw_compress(&compressor, bytes, size);
+    assert_in_range(compressor.compressed_size, 1, 1000);
+    compressor.compressed[0] ^= damage;
+    struct tw_entry entry = whole(TW_CHANNEL_BULK, number, compressor.compressed_size);
+    entry.flags = TW_ENTRY_COMPRESSED;
+    memcpy(tw_entry_write(&writer, &entry), compressor.compressed, entry.size);
+    send_entries(&writer, plaintext);
+    rig_turn(&rig, RIG_MS);
+}
+
+static struct tw_message *restored(uint32_t size)
+{
+    static uint8_t bytes[TW_MESSAGE_MAX];
+    struct tw_record record;
+    assert_true(rig_record(&rig, 0, &record));
+    assert_int_equal(record.type, TW_RECORD_MESSAGE);
+    assert_int_equal(record.message.message->size, size);
+    assert_int_equal(record.message.message->channel, TW_CHANNEL_BULK);
+    tw_message_copy(record.message.message, record.message.blocks, bytes);
+    for (uint32_t i = 0; i < size; i++)
+        assert_int_equal(bytes[i], plain(i));
+    return record.message.message;
+}
+
+static void compressed_messages_are_restored_for_the_shard(void **state)
+{
+    (void)state;
+    struct tw_record record;
+    start();
+    struct tw_bulk *bulk = talk()->bulk;
+    send_compressed(0, 5000, 0);
+    send_compressed(1, 10000, 0);
+    struct tw_message *first = restored(5000);
+    struct tw_message *second = restored(10000);
+    assert_int_equal(talk()->pool.free_count, rig.config.limits.message_memory_kb);
+    assert_int_equal(__builtin_popcount(bulk->lent), 2);
+    assert_int_equal(talk()->lent, 2);
+    give_back(second);
+    give_back(first);
+    assert_int_equal(bulk->lent, 0);
+    assert_int_equal(tw_counter_get(&rig.counters[0]->messages_decompressed), 2);
+    assert_int_equal(tw_counter_get(&rig.counters[0]->messages_in), 2);
+    /* While shards hold all places, it waits. */
+    bulk->lent = (1u << TW_BULK_PLACES) - 1u;
+    send_compressed(2, 5000, 0);
+    rig_turn(&rig, 100 * RIG_MS);
+    assert_false(rig_record(&rig, 0, &record));
+    bulk->lent = 0;
+    rig_turn(&rig, 100 * RIG_MS);
+    give_back(restored(5000));
+    assert_int_equal(tw_counter_get(&rig.counters[0]->messages_decompressed), 3);
+    stop();
+}
+
+/* Whoever says much in few bytes waits as if it had sent all of them. */
+static void what_was_left_out_is_paid_for(void **state)
+{
+    (void)state;
+    struct tw_record record;
+    uint32_t turns = 0;
+    start();
+    send_compressed(0, 60000, 0);
+    give_back(restored(60000));
+    send_compressed(1, 60000, 0);
+    while (!rig_record(&rig, 0, &record)) {
+        rig_turn(&rig, RIG_MS);
+        turns++;
+        assert_true(turns < 2000);
+    }
+    /* 59 blocks at 60 a second, less the five that were left of the burst. */
+    assert_in_range(turns, 800, 1000);
+    give_back(record.message.message);
+    stop();
+}
+
+static void a_damaged_message_closes_the_session(void **state)
+{
+    (void)state;
+    struct tw_record record;
+    start();
+    send_compressed(0, 5000, 1); /* the announced size */
+    rig_turn(&rig, RIG_MS);
+    rig_client_receive(&rig, &client, 1);
+    assert_int_equal(client.frames.close_reason, TW_CLOSE_MISBEHAVED);
+    assert_int_equal(tw_counter_get(&rig.counters[0]->messages_damaged), 1);
+    assert_int_equal(tw_counter_get(&rig.counters[0]->messages_in), 0);
+    for (uint32_t i = 0; i < 10; i++) {
+        rig_turn(&rig, 200 * RIG_MS);
+        while (rig_record(&rig, 0, &record))
+            assert_int_not_equal(record.type, TW_RECORD_MESSAGE);
+    }
+    assert_int_equal(talk()->pool.free_count, rig.config.limits.message_memory_kb);
+    assert_int_equal(talk()->bulk->lent, 0);
+    stop();
+}
+
 /* While a port has no link, what a session has to say is tried two hundred times a second at most.
  */
 static void a_dead_link_is_not_tried_all_the_time(void **state)
@@ -347,6 +539,10 @@ int main(int argc, char **argv)
         cmocka_unit_test(whoever_takes_nothing_is_closed),
         cmocka_unit_test(a_flood_of_messages_waits_for_its_budget),
         cmocka_unit_test(channels_run_out_and_come_back),
+        cmocka_unit_test(large_messages_leave_compressed_if_that_helps),
+        cmocka_unit_test(compressed_messages_are_restored_for_the_shard),
+        cmocka_unit_test(what_was_left_out_is_paid_for),
+        cmocka_unit_test(a_damaged_message_closes_the_session),
         cmocka_unit_test(a_dead_link_is_not_tried_all_the_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

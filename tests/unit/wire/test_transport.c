@@ -217,8 +217,13 @@ static void case_5_contradictions(void **state)
     assert_int_equal(receive_entry(&fixture, &entry), TW_TRANSPORT_RANGE);
     entry = whole(TW_CHANNEL_STATE, 0, TW_UNRELIABLE_MAX + 1u);
     assert_int_equal(receive_entry(&fixture, &entry), TW_TRANSPORT_RANGE);
-    entry = whole(TW_CHANNEL_BULK, 1, 10);
-    entry.flags = TW_ENTRY_COMPRESSED; /* nobody said that we unpack */
+    for (uint8_t channel = TW_CHANNEL_STATE; channel < TW_CHANNEL_BULK; channel++) {
+        entry = whole(channel, 1, 10);
+        entry.flags = TW_ENTRY_COMPRESSED; /* bulk alone */
+        assert_int_equal(receive_entry(&fixture, &entry), TW_TRANSPORT_RANGE);
+    }
+    entry = part(TW_CHANNEL_BULK, 0, 1, 128);
+    entry.flags = TW_ENTRY_COMPRESSED; /* of a message that was not */
     assert_int_equal(receive_entry(&fixture, &entry), TW_TRANSPORT_RANGE);
     /* The same message twice in a packet, behind one that would be fine. */
     struct tw_writer writer = tw_writer_make(body, sizeof(body));

@@ -373,6 +373,32 @@ static void add_messages(struct vectors *vectors)
     vector_add(vectors, "messages", "messages plaintext", plain, size);
 }
 
+/* By hand: whatever writes a block, all that it may write has to be read. Four literals, 295 bytes
+ * from four bytes before, five literals. */
+static void add_compressed(struct vectors *vectors)
+{
+    static const uint8_t block[] = {0x4f, 'a',  'b', 'c', 'd', 4,   0,  255,
+                                    21,   0x50, 'e', 'f', 'g', 'h', 'i'};
+    static const char last[] = "efghi";
+    struct tw_entry entry = {
+        .channel = TW_CHANNEL_BULK, .kind = TW_ENTRY_WHOLE, .flags = TW_ENTRY_COMPRESSED};
+    uint8_t message[304], plain[64];
+    for (uint32_t i = 0; i < sizeof(message); i++)
+        message[i] = (uint8_t)(i < 299 ? "abcd"[i % 4u] : last[i - 299]);
+    struct tw_writer writer = tw_writer_make(plain, sizeof(plain));
+    entry.size = (uint32_t)(tw_varint_size(sizeof(message)) + sizeof(block));
+    entry.length = entry.size;
+    tw_write_u8(&writer, TW_FRAME_MESSAGES);
+    tw_write_u16(&writer, (uint16_t)(tw_entry_overhead(&entry) + entry.size));
+    struct tw_writer body = tw_writer_make(tw_entry_write(&writer, &entry), entry.size);
+    tw_write_varint(&body, sizeof(message));
+    tw_write_bytes(&body, block, sizeof(block));
+    TW_ASSERT(!writer.failed && !body.failed);
+    vector_add(vectors, "compression", "message", message, sizeof(message));
+    vector_add(vectors, "compression", "compressed plaintext", plain,
+               (size_t)(writer.next - plain));
+}
+
 static void add_packets(struct vectors *vectors, enum tw_suite suite, const char *const names[3])
 {
     static const struct {
@@ -585,4 +611,5 @@ void vectors_build(struct vectors *vectors)
     add_phases(vectors);
     add_time_frames(vectors);
     add_baseline(vectors);
+    add_compressed(vectors);
 }
