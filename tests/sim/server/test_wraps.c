@@ -47,6 +47,8 @@ static void last_ticks_of_a_world(const char *name, uint64_t seed)
     /* An engine ends a minute before; even one that did not would only stand still. */
     whole_run(whole, 20 * WHOLE_SECOND);
     WHOLE_CHECK(whole, tw_shard_loop_tick(whole->server.shard) == TW_TICK_LAST);
+    /* Three closes in 20 ms can vanish in one burst of loss, which is not what this is about. */
+    net_set_profile(whole->net, impair_profile_find("lan"));
     sim_house_close_all(&whole->server.house);
     whole_run(whole, 2 * WHOLE_SECOND);
     for (uint32_t i = 0; i < CLIENTS; i++) {
