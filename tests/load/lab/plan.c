@@ -63,6 +63,13 @@ static void expand_keys(struct tw_plan_session *session, const struct tw_lab_hea
     sodium_memzero(server_to_client, sizeof(server_to_client));
 }
 
+/* Of a checked file: its records ascend. */
+static uint32_t places_of(const uint8_t *file, uint32_t count)
+{
+    const uint8_t *last = file + TW_LAB_HEADER_SIZE + (size_t)(count - 1u) * TW_LAB_RECORD_SIZE;
+    return tw_lab_place(tw_load_u32(last + TW_LAB_RECORD_CONNECTION_ID)) + 1u;
+}
+
 static bool load_sessions(struct tw_plan *plan, const struct tw_plan_files *files,
                           const struct tw_aead_backend *aead, struct tw_plan_error *error)
 {
@@ -76,7 +83,8 @@ static bool load_sessions(struct tw_plan *plan, const struct tw_plan_files *file
                    : fail(error, "sessions file: record %u: %s", record,
                           tw_lab_result_text(checked));
     plan->sessions = aligned_alloc(64, header.count * sizeof(*plan->sessions));
-    plan->session_of_place = calloc(TW_LAB_SESSIONS_MAX, sizeof(uint32_t));
+    plan->place_count = places_of(files->sessions, header.count);
+    plan->session_of_place = calloc(plan->place_count, sizeof(uint32_t));
     plan->addresses = calloc(header.count, sizeof(uint32_t));
     if (!plan->sessions || !plan->session_of_place || !plan->addresses)
         return fail(error, "no memory for %u sessions", header.count);
@@ -102,9 +110,10 @@ static bool load_sessions(struct tw_plan *plan, const struct tw_plan_files *file
 
 uint32_t tw_plan_find(const struct tw_plan *plan, uint32_t connection_id)
 {
-    if (!plan->session_of_place)
+    uint32_t place = tw_lab_place(connection_id);
+    if (place >= plan->place_count)
         return TW_PLAN_NO_SESSION;
-    uint32_t index = plan->session_of_place[tw_lab_place(connection_id)];
+    uint32_t index = plan->session_of_place[place];
     if (index == 0 || plan->sessions[index - 1u].lab.connection_id != connection_id)
         return TW_PLAN_NO_SESSION;
     return index - 1u;

@@ -41,8 +41,9 @@ struct tw_plan_session {
 struct tw_plan {
     struct tw_plan_packet *packets;
     struct tw_plan_session *sessions;
-    uint32_t *session_of_place; /* by tw_lab_place, + 1 */
-    uint32_t *addresses;        /* of clients: ascending, each once */
+    uint32_t *session_of_place; /* by tw_lab_place, + 1; up to that of the last session */
+    uint32_t place_count;
+    uint32_t *addresses; /* of clients: ascending, each once */
     uint64_t packet_count;
     uint32_t session_count, address_count;
     uint64_t duration_ns; /* of a loop */
