@@ -5,12 +5,14 @@
  *
  * 10,000 sessions have a key each and are visited in random order, so keys come from beyond the
  * second-level cache; a burst has 32 packets, their bytes are in cache, as after a port's copy. The
- * clock runs over what the gate does: load the keys ahead, then one call for the burst. Each
- * back end has a pass to warm up; the figure is the median of the passes after it.
+ * clock, the thread's own, runs over what the gate does, for eight bursts at once: load the keys
+ * ahead, then one call for the burst. Each back end has a pass to warm up; the figure is the median
+ * of the passes after it.
  */
 #include "dataplane/crypto/aead_ipsec_mb.h"
 #include "dataplane/crypto/aead_select.h"
 #include "dataplane/wire/header.h"
+#include "tests/bench/measure.h"
 #include "tests/bench/output.h"
 
 #include <sodium.h>
@@ -18,10 +20,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 
 #define SESSIONS     10000u
 #define BURST        32u
+#define ROUND        (8u * BURST) /* at once under the clock */
+#define STRIDE       1472u        /* a datagram of any size, in whole lines */
 #define BACKENDS_MAX 4u
 #define REPEATS_MAX  15u
 #define HUGE_PAGE    ((size_t)2 << 20)
@@ -41,13 +44,6 @@ static struct {
     uint64_t sequence;
     uint64_t random;
 } bench;
-
-static double now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
-}
 
 /* Huge pages where there are any, as the engine's memory: else address translation is measured. */
 static void *take_memory(size_t size)
@@ -107,13 +103,23 @@ static void prepare(enum tw_suite suite, uint32_t size)
     sodium_memzero(iv, sizeof(iv));
 }
 
-/* One burst; returns the time of keys and cipher. */
-static double run_burst(const struct contender *contender, const uint32_t *sessions, uint32_t size,
-                        bool sealing)
+static void run_burst(const struct tw_aead_backend *backend, struct tw_aead_job *jobs, bool sealing)
 {
-    static uint8_t packets[BURST][2048] __attribute__((aligned(64)));
-    struct tw_aead_job jobs[BURST];
-    for (uint32_t i = 0; i < BURST; i++) {
+    for (uint32_t i = 0; i < BURST; i++)
+        __builtin_prefetch(jobs[i].key);
+    if (sealing)
+        backend->seal(jobs, BURST);
+    else
+        backend->open(jobs, BURST);
+}
+
+/* Some bursts; returns the time of keys and cipher. */
+static uint64_t run_round(const struct contender *contender, const uint32_t *sessions,
+                          uint32_t size, bool sealing)
+{
+    static uint8_t packets[ROUND][STRIDE] __attribute__((aligned(64)));
+    static struct tw_aead_job jobs[ROUND];
+    for (uint32_t i = 0; i < ROUND; i++) {
         jobs[i] = (struct tw_aead_job){
             .key = &contender->keys[sessions[i]],
             .packet = packets[i],
@@ -124,36 +130,26 @@ static double run_burst(const struct contender *contender, const uint32_t *sessi
         else
             memcpy(packets[i], bench.sealed + (size_t)sessions[i] * jobs[i].length, jobs[i].length);
     }
-    double start = now_ns();
-    for (uint32_t i = 0; i < BURST; i++)
-        __builtin_prefetch(jobs[i].key);
-    if (sealing)
-        contender->backend->seal(jobs, BURST);
-    else
-        contender->backend->open(jobs, BURST);
-    double taken = now_ns() - start;
-    for (uint32_t i = 0; i < BURST; i++) {
+    uint64_t start_ns = measure_now_ns();
+    for (uint32_t i = 0; i < ROUND; i += BURST)
+        run_burst(contender->backend, jobs + i, sealing);
+    uint64_t taken_ns = measure_now_ns() - start_ns;
+    for (uint32_t i = 0; i < ROUND; i++) {
         if (!jobs[i].ok) {
             fprintf(stderr, "tickwire-bench-aead: %s failed\n", contender->metric);
             exit(1);
         }
     }
-    return taken;
+    return taken_ns;
 }
 
 static double run_pass(const struct contender *contender, uint32_t size, bool sealing)
 {
-    double taken = 0;
+    uint64_t taken_ns = 0;
     uint32_t done = 0;
-    for (; done + BURST <= SESSIONS; done += BURST)
-        taken += run_burst(contender, bench.order + done, size, sealing);
-    return taken / done;
-}
-
-static int compare_doubles(const void *left, const void *right)
-{
-    double a = *(const double *)left, b = *(const double *)right;
-    return (a > b) - (a < b);
+    for (; done + ROUND <= SESSIONS; done += ROUND)
+        taken_ns += run_round(contender, bench.order + done, size, sealing);
+    return (double)taken_ns / done;
 }
 
 static void measure(enum tw_suite suite, uint32_t size, bool sealing)
@@ -164,8 +160,7 @@ static void measure(enum tw_suite suite, uint32_t size, bool sealing)
         (void)run_pass(contender, size, sealing);
         for (uint32_t repeat = 0; repeat < bench.repeats; repeat++)
             contender->ns[repeat] = run_pass(contender, size, sealing);
-        qsort(contender->ns, bench.repeats, sizeof(double), compare_doubles);
-        double median = contender->ns[bench.repeats / 2];
+        double median = measure_median(contender->ns, bench.repeats);
         if (c == 0)
             reference = median;
         char metric[96], setup[160];

@@ -10,20 +10,19 @@
  */
 #include "dataplane/crypto/chacha_lanes.h"
 #include "dataplane/wire/header.h"
+#include "tests/bench/measure.h"
 #include "tickwire/assert.h"
 
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#define KEYS        10000u
-#define PACKETS     1024u
-#define STRIDE      2048u
-#define ROUNDS      41u
-#define MIXED       0u /* a "size": 64..300 bytes, another for each packet */
-#define HERTZ_NANOS 1000000000u
+#define KEYS    10000u
+#define PACKETS 1024u
+#define STRIDE  2048u
+#define ROUNDS  41u
+#define MIXED   0u /* a "size": 64..300 bytes, another for each packet */
 
 static struct tw_aead_key keys[KEYS];
 static uint8_t packets[PACKETS][STRIDE];
@@ -38,19 +37,6 @@ static uint32_t random_below(uint32_t limit)
     return (uint32_t)((seed >> 32) * limit >> 32);
 }
 
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * HERTZ_NANOS + (uint64_t)now.tv_nsec;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return (x > y) - (x < y);
-}
-
 static void make_packets(uint32_t size)
 {
     for (uint32_t i = 0; i < PACKETS; i++) {
@@ -63,30 +49,29 @@ static void make_packets(uint32_t size)
 }
 
 struct cost {
-    uint64_t seal_ns[ROUNDS], open_ns[ROUNDS];
+    double seal_ns[ROUNDS], open_ns[ROUNDS];
 };
 
 /* One round: all packets sealed, all packets opened. */
 static void run_round(const struct tw_aead_backend *backend, uint32_t burst, struct cost *cost,
                       uint32_t round)
 {
-    uint64_t begin = now_ns();
+    uint64_t begin = measure_now_ns();
     for (uint32_t i = 0; i < PACKETS; i += burst)
         backend->seal(jobs + i, burst < PACKETS - i ? burst : PACKETS - i);
-    uint64_t sealed = now_ns();
+    uint64_t sealed = measure_now_ns();
     for (uint32_t i = 0; i < PACKETS; i += burst)
         backend->open(jobs + i, burst < PACKETS - i ? burst : PACKETS - i);
-    uint64_t opened = now_ns();
-    cost->seal_ns[round] = sealed - begin;
-    cost->open_ns[round] = opened - sealed;
+    uint64_t opened = measure_now_ns();
+    cost->seal_ns[round] = (double)(sealed - begin);
+    cost->open_ns[round] = (double)(opened - sealed);
     for (uint32_t i = 0; i < PACKETS; i++)
         TW_ASSERT(jobs[i].ok);
 }
 
-static double median_a_packet(uint64_t ns[ROUNDS])
+static double median_a_packet(double ns[ROUNDS])
 {
-    qsort(ns, ROUNDS, sizeof(*ns), by_value);
-    return (double)ns[ROUNDS / 2] / PACKETS;
+    return measure_median(ns, ROUNDS) / PACKETS;
 }
 
 static double percent(uint64_t used, uint64_t run)

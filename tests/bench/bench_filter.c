@@ -8,6 +8,7 @@
  * of 15 passes; needs 700 MB for DPDK's tables, and no root.
  */
 #include "dataplane/gate/filter.h"
+#include "tests/bench/measure.h"
 #include "tickwire/address.h"
 
 #include <rte_eal.h>
@@ -18,7 +19,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define RULES   1000u
 #define SOURCES 65536u
@@ -55,13 +55,6 @@ static void require(bool ok, const char *what)
         return;
     fprintf(stderr, "tickwire-bench-filter: %s\n", what);
     exit(1);
-}
-
-static double clock_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
 }
 
 /* ---- rules and sources ----------------------------------------------------------------------- */
@@ -223,10 +216,10 @@ static void measure(const char *name, void (*burst)(uint32_t first), uint32_t so
 {
     double best = 1e18;
     for (uint32_t pass = 0; pass < PASSES; pass++) {
-        double start = clock_ns();
+        uint64_t start = measure_now_ns();
         for (uint32_t n = 0; n < SOURCES; n += BURST)
             burst(n % sources);
-        double each = (clock_ns() - start) / SOURCES;
+        double each = (double)(measure_now_ns() - start) / SOURCES;
         best = each < best ? each : best;
     }
     printf("  %-34s %5.1f ns\n", name, best);
@@ -312,9 +305,9 @@ int main(int argc, char **argv)
     puts("lookup, no rules");
     measure_lookups();
     fill_tables();
-    double start = clock_ns();
+    uint64_t start = measure_now_ns();
     tw_filter_table_build(&bench.table4, bench.rules4, 1);
-    double build_us = (clock_ns() - start) / 1000;
+    double build_us = (double)(measure_now_ns() - start) / 1000;
     tw_filter_table_build(&bench.table6, bench.rules6, 1);
     check_agreement();
     printf("lookup, 1,000 prefixes of each family (built in %.0f us, %zu bytes)\n", build_us,

@@ -6,6 +6,7 @@
 #include "dataplane/wire/keys.h"
 #include "tests/bench/gate_fail.h"
 #include "tests/bench/gate_join.h"
+#include "tests/bench/measure.h"
 #include "tickwire/shard.h"
 
 #include <rte_cycles.h>
@@ -18,7 +19,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* Depths as tw_topology_build gives them for one worker, one shard and
  * 10,000 sessions; all session counts are measured with them. */
@@ -58,14 +58,6 @@ uint64_t gate_rig_turn(struct gate_rig *rig, uint64_t advance_ns)
     uint64_t cycles = rte_rdtsc_precise() - start;
     rig->cycles += cycles;
     return cycles;
-}
-
-/* Time that this thread had a core. */
-static uint64_t thread_ns(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
 
 void gate_rig_command(struct gate_rig *rig, const struct tw_worker_command *command)
@@ -331,10 +323,10 @@ uint64_t gate_rig_receive(struct gate_rig *rig)
     enum tw_outcome outcome = outcome_of(rig, rig->traffic);
     uint64_t before = ended_right(rig, outcome);
     inject_ahead(rig);
-    uint64_t start_ns = thread_ns();
+    uint64_t start_ns = measure_now_ns();
     while (rte_ring_count(rig->port->to_worker) > 0)
         gate_rig_turn(rig, gate_rig_packets_ns(rig, GATE_TURN_PACKETS));
-    uint64_t spent_ns = thread_ns() - start_ns;
+    uint64_t spent_ns = measure_now_ns() - start_ns;
     check_outcome(rig, outcome, before, GATE_ROUND);
     if (rig->traffic == GATE_TRAFFIC_HELLO)
         GATE_CHECK(rte_ring_count(rig->port->from_worker) == GATE_ROUND, "a cookie was not sent");
@@ -394,10 +386,10 @@ uint64_t gate_rig_send(struct gate_rig *rig, uint16_t size)
         GATE_CHECK(rte_ring_sp_enqueue_elem(rings->full, &buffer, sizeof(buffer)) == 0,
                    "the full ring is full");
     }
-    uint64_t start_ns = thread_ns();
+    uint64_t start_ns = measure_now_ns();
     while (rte_ring_count(rings->full) > 0)
         gate_rig_turn(rig, GATE_TICK_NS / 64);
-    uint64_t spent_ns = thread_ns() - start_ns;
+    uint64_t spent_ns = measure_now_ns() - start_ns;
     GATE_CHECK(tw_counter_get(sent) - before == GATE_ROUND, "a snapshot was not sent");
     check_sent(rig);
     discard_sent(rig);
@@ -429,13 +421,13 @@ uint64_t gate_rig_port_receive(struct gate_rig *rig)
 {
     struct rte_mbuf *mbufs[BURST];
     inject_ahead(rig);
-    uint64_t start_ns = thread_ns();
+    uint64_t start_ns = measure_now_ns();
     for (uint16_t count = BURST; count == BURST;) {
         count = rte_eth_rx_burst(rig->port->id, 0, mbufs, BURST);
         for (uint16_t i = 0; i < count; i++)
             rte_pktmbuf_free(mbufs[i]);
     }
-    return thread_ns() - start_ns;
+    return measure_now_ns() - start_ns;
 }
 
 uint64_t gate_rig_port_send(struct gate_rig *rig, uint16_t size)
@@ -447,11 +439,11 @@ uint64_t gate_rig_port_send(struct gate_rig *rig, uint16_t size)
         mbufs[i]->data_len = size;
         mbufs[i]->pkt_len = size;
     }
-    uint64_t start_ns = thread_ns();
+    uint64_t start_ns = measure_now_ns();
     for (uint32_t i = 0; i < GATE_ROUND; i += BURST)
         GATE_CHECK(rte_eth_tx_burst(rig->port->id, 0, mbufs + i, BURST) == BURST,
                    "the port's ring is full");
-    uint64_t spent_ns = thread_ns() - start_ns;
+    uint64_t spent_ns = measure_now_ns() - start_ns;
     discard_sent(rig);
     return spent_ns;
 }

@@ -3,6 +3,7 @@
 
 #include "dataplane/crypto/chacha_lanes.h"
 #include "tests/bench/gate_fail.h"
+#include "tests/bench/measure.h"
 #include "tests/bench/output.h"
 #include "tickwire/counters.h"
 
@@ -77,17 +78,10 @@ static void warm_up(struct gate_rig *rig, struct job job)
         run_block(rig, job, &unused);
 }
 
-static int compare(const void *left, const void *right)
-{
-    double a = *(const double *)left, b = *(const double *)right;
-    return (a > b) - (a < b);
-}
-
 static struct gate_cost cost_of(struct samples *samples)
 {
-    qsort(samples->ns, samples->count, sizeof(samples->ns[0]), compare);
-    return (struct gate_cost){.median_ns = samples->ns[samples->count / 2],
-                              .minimum_ns = samples->ns[0]};
+    double median_ns = measure_median(samples->ns, samples->count);
+    return (struct gate_cost){.median_ns = median_ns, .minimum_ns = samples->ns[0]};
 }
 
 static struct samples shipped_samples, reference_samples;

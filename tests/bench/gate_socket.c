@@ -7,6 +7,7 @@
 #include "dataplane/wire/replay.h"
 #include "tests/bench/gate_crowd.h"
 #include "tests/bench/gate_fail.h"
+#include "tests/bench/measure.h"
 #include "tickwire/ids.h"
 
 #include <arpa/inet.h>
@@ -298,16 +299,9 @@ static void send_round(struct server *server)
 /* ---- figures -----------------------------------------------------------------------------------
  */
 
-static int compare(const void *left, const void *right)
-{
-    double a = *(const double *)left, b = *(const double *)right;
-    return (a > b) - (a < b);
-}
-
 static double median_of(struct samples *samples)
 {
-    qsort(samples->ns, samples->count, sizeof(samples->ns[0]), compare);
-    return samples->ns[samples->count / 2];
+    return measure_median(samples->ns, samples->count);
 }
 
 struct gate_socket_cost gate_socket_measure(enum tw_suite suite, uint32_t sessions,

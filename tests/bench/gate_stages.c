@@ -9,6 +9,7 @@
 #include "dataplane/gate/worker_state.h"
 #include "tests/bench/gate_fail.h"
 #include "tests/bench/gate_rig.h"
+#include "tests/bench/measure.h"
 
 #include <rte_cycles.h>
 #include <sodium.h>
@@ -35,12 +36,6 @@ struct column {
 static double samples[COLUMNS][ROUNDS_MAX];
 static struct column columns[TRAFFICS_MAX];
 static uint32_t column_count;
-
-static int compare(const void *left, const void *right)
-{
-    double a = *(const double *)left, b = *(const double *)right;
-    return (a > b) - (a < b);
-}
 
 /* Stages of a table: [first, end). */
 static uint32_t first_stage(bool is_out)
@@ -81,8 +76,7 @@ static void note(const char *name, bool is_out, uint32_t count)
             stage == REST || (stage >= first_stage(is_out) && stage < end_stage(is_out));
         if (!is_shown)
             continue; /* stays zero */
-        qsort(samples[stage], count, sizeof(samples[stage][0]), compare);
-        column->cycles[stage] = samples[stage][count / 2];
+        column->cycles[stage] = measure_median(samples[stage], count);
     }
 }
 

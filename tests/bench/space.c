@@ -3,6 +3,7 @@
 
 #include "simulation/space/pairs.h"
 #include "simulation/space/simd/select.h"
+#include "tests/bench/measure.h"
 #include "tests/bench/output.h"
 #include "tests/bench/space_rows.h"
 
@@ -98,13 +99,14 @@ static void measure_insert(struct suite *suite, struct scene *scene, const char 
     char metric[64];
     for (uint32_t i = 0; i <= suite->options->repetitions; i++) {
         tw_space_clear(scene->space);
-        uint64_t from = space_now_ns();
+        uint64_t from = measure_now_ns();
         scene_insert_all(scene);
-        times[i] = (double)(space_now_ns() - from) / 1e6;
+        times[i] = (double)(measure_now_ns() - from) / 1e6;
     }
     snprintf(metric, sizeof(metric), "space.insert_100k%s", name);
     double target = scene->plan.kind == TW_SPACE_GRID ? 10.0 : no_target;
-    told(suite, metric, space_median(times + 1, suite->options->repetitions), "ms", target, setup);
+    told(suite, metric, measure_median(times + 1, suite->options->repetitions), "ms", target,
+         setup);
 }
 
 /* There and back again, so that every round starts from the same index. */
@@ -125,11 +127,11 @@ static void measure_move(struct suite *suite, struct scene *scene, const char *n
     }
     struct tw_space_changes before = *tw_space_changes(scene->space);
     for (uint32_t round = 0; round <= rounds; round++) {
-        uint64_t from = space_now_ns();
+        uint64_t from = measure_now_ns();
         for (uint32_t i = 0; i < ENTITIES; i++)
             tw_space_move(scene->space, scene_entity(i),
                           round % 2u ? scene->bodies[i].at : there[i]);
-        times[round] = (double)(space_now_ns() - from) / ENTITIES;
+        times[round] = (double)(measure_now_ns() - from) / ENTITIES;
     }
     struct tw_space_changes after = *tw_space_changes(scene->space);
     double crossing = 100.0 * (double)(after.moves_crossing - before.moves_crossing) /
@@ -139,7 +141,7 @@ static void measure_move(struct suite *suite, struct scene *scene, const char *n
              crossing);
     /* The target is for a fifth of crossings: in a town's small cells there are more. */
     bool plain = scene->plan.kind == TW_SPACE_GRID && scene->plan.spread == SCENE_UNIFORM;
-    told(suite, metric, space_median(times + 1, rounds), "ns", plain ? 40.0 : no_target, text);
+    told(suite, metric, measure_median(times + 1, rounds), "ns", plain ? 40.0 : no_target, text);
 }
 
 static void measure_pairs(struct suite *suite, struct scene *scene, const char *name,
@@ -151,18 +153,18 @@ static void measure_pairs(struct suite *suite, struct scene *scene, const char *
     struct tw_space_pairs query = {.margin = METRE};
     uint32_t found = 0;
     for (uint32_t i = 0; i <= suite->options->repetitions; i++) {
-        uint64_t from = space_now_ns();
+        uint64_t from = measure_now_ns();
         found = tw_space_pairs_find(&scene->reader, &query, scene->hits, ENTITIES);
-        times[i] = (double)(space_now_ns() - from) / 1e6;
+        times[i] = (double)(measure_now_ns() - from) / 1e6;
     }
-    double ms = space_median(times + 1, suite->options->repetitions);
+    double ms = measure_median(times + 1, suite->options->repetitions);
     snprintf(metric, sizeof(metric), "space.pairs_100k%s", name);
     snprintf(text, sizeof(text), "%s; all %u pairs with no more than 1 m between the bodies", setup,
              found);
     tw_bench_print(metric, ms, "ms", text);
     /* Every entity against all others, once: what 64 of them take, and so many times more. */
     struct tw_space_shape shape;
-    uint64_t from = space_now_ns();
+    uint64_t from = measure_now_ns();
     uint64_t sum = 0;
     for (uint32_t i = 0; i < 64u; i++) {
         tw_space_shape_sphere(&shape, scene->bodies[i].at, 2 * METRE);
@@ -171,7 +173,7 @@ static void measure_pairs(struct suite *suite, struct scene *scene, const char *
             sum += tw_space_squared(at, scene->bodies[i].at) <= (uint64_t)4 * METRE * METRE;
         }
     }
-    double brute_ms = (double)(space_now_ns() - from) / 1e6 * ENTITIES / 64.0 / 2.0;
+    double brute_ms = (double)(measure_now_ns() - from) / 1e6 * ENTITIES / 64.0 / 2.0;
     snprintf(metric, sizeof(metric), "space.pairs_100k%s.ratio", name);
     tw_bench_print(metric, sum > 0 ? brute_ms / ms : 0.0, "x",
                    "brute force over all pairs, reckoned from 64 entities against all");
@@ -200,17 +202,17 @@ static void measure_batches(struct suite *suite, struct scene *scene, const char
             .at = scene->places[i], .k = 10, .distance_max = TW_SPACE_ANY_DISTANCE};
     }
     for (uint32_t i = 0; i <= suite->options->repetitions; i++) {
-        uint64_t from = space_now_ns();
+        uint64_t from = measure_now_ns();
         tw_space_batch_visit(&scene->batch, balls, SCENE_PLACES, &taker);
-        spheres[i] = (double)(space_now_ns() - from) / 1e3 / SCENE_PLACES;
-        from = space_now_ns();
+        spheres[i] = (double)(measure_now_ns() - from) / 1e3 / SCENE_PLACES;
+        from = measure_now_ns();
         tw_space_batch_nearest(&scene->batch, queries, SCENE_PLACES, 10, scene->hits, counts);
-        nearest[i] = (double)(space_now_ns() - from) / 1e3 / SCENE_PLACES;
+        nearest[i] = (double)(measure_now_ns() - from) / 1e3 / SCENE_PLACES;
     }
     snprintf(metric, sizeof(metric), "space.batch_radius_100m%s", name);
-    tw_bench_print(metric, space_median(spheres + 1, suite->options->repetitions), "us", setup);
+    tw_bench_print(metric, measure_median(spheres + 1, suite->options->repetitions), "us", setup);
     snprintf(metric, sizeof(metric), "space.batch_knn_10%s", name);
-    tw_bench_print(metric, space_median(nearest + 1, suite->options->repetitions), "us", setup);
+    tw_bench_print(metric, measure_median(nearest + 1, suite->options->repetitions), "us", setup);
 }
 
 static double time_cull(const struct tw_space_kernels *kernels, const struct scene *scene,
@@ -230,12 +232,12 @@ static double time_cull(const struct tw_space_kernels *kernels, const struct sce
     struct tw_space_spheres spheres = {scene->x, scene->y, scene->z, scene->radius, SPHERES};
     tw_space_frustum_from_camera(&frustum, &camera, &world);
     for (uint32_t i = 0; i <= repetitions; i++) {
-        uint64_t from = space_now_ns();
+        uint64_t from = measure_now_ns();
         for (uint32_t call = 0; call < 50u; call++)
             kernels->cull(&frustum, &spheres, visible);
-        times[i] = (double)(space_now_ns() - from) / 50e3;
+        times[i] = (double)(measure_now_ns() - from) / 50e3;
     }
-    return space_median(times + 1, repetitions);
+    return measure_median(times + 1, repetitions);
 }
 
 static void measure_cull(struct suite *suite, const struct scene *scene)

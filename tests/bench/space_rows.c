@@ -3,31 +3,10 @@
 
 #include "simulation/space/order.h"
 
-#include <stdlib.h>
-#include <time.h>
+#include "tests/bench/measure.h"
 
 #define METRE SCENE_METRE
 #define UNIT  TW_SPACE_UNIT
-
-uint64_t space_now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
-static int compare(const void *a, const void *b)
-{
-    double one = *(const double *)a;
-    double two = *(const double *)b;
-    return one < two ? -1 : one > two;
-}
-
-double space_median(double *values, uint32_t count)
-{
-    qsort(values, count, sizeof(*values), compare);
-    return values[count / 2u];
-}
 
 double space_time_ns(struct scene *scene, uint64_t (*ask)(struct scene *, struct tw_space_point),
                      uint32_t count, uint32_t repetitions)
@@ -40,13 +19,13 @@ double space_time_ns(struct scene *scene, uint64_t (*ask)(struct scene *, struct
     /* The first one warms up, and does not count. */
     for (uint32_t i = 0; i <= repetitions; i++) {
         uint64_t sum = 0;
-        uint64_t start = space_now_ns();
+        uint64_t start = measure_now_ns();
         for (uint32_t call = 0; call < count; call++)
             sum += ask(scene, scene->places[at++ % SCENE_PLACES]);
-        times[i] = (double)(space_now_ns() - start) / count;
+        times[i] = (double)(measure_now_ns() - start) / count;
         __asm__ volatile("" : : "r"(sum));
     }
-    return space_median(times + 1, repetitions);
+    return measure_median(times + 1, repetitions);
 }
 
 static uint64_t nearest(struct scene *scene, struct tw_space_point at, uint32_t k,

@@ -33,10 +33,8 @@ enum {
 };
 extern const struct row rows[ROW_COUNT];
 
-uint64_t space_now_ns(void);
 /* Median time of one of `count` calls over the scene's places. */
 double space_time_ns(struct scene *scene, uint64_t (*ask)(struct scene *, struct tw_space_point),
                      uint32_t count, uint32_t repetitions);
-double space_median(double *values, uint32_t count);
 
 #endif
