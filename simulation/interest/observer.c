@@ -2,6 +2,7 @@
 #include "simulation/interest/observer.h"
 
 #include "simulation/core/fixed.h"
+#include "simulation/core/hash.h"
 #include "simulation/interest/snapshot.h"
 #include "tickwire/assert.h"
 
@@ -42,6 +43,22 @@ void tw_observer_acknowledge(struct tw_observer *observer, uint32_t newest, uint
             break;
         observer->acked |= (arrived >> i & 1u) << number % TW_SNAPSHOT_HISTORY;
     }
+}
+
+uint64_t tw_observer_hash(const struct tw_interest *interest, uint32_t player,
+                          const struct tw_check *check)
+{
+    const struct tw_records *records = &interest->records;
+    const struct tw_view_entry *entries = tw_interest_entries(interest, player);
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < interest->observers[player].entry_count; i++) {
+        const struct tw_view_entry *entry = &entries[i];
+        uint32_t index = entry->handle & INDEX_MASK;
+        if (entry->state != TW_ENTRY_EXITING && tw_check_names(check, entry->handle))
+            sum += tw_hash64_entity(entry->handle, records->hot[index].cell,
+                                    records->hot[index].bytes, records->cold[index].bytes);
+    }
+    return sum;
 }
 
 enum tw_check_result tw_observer_compare(const struct tw_observer *observer,

@@ -111,6 +111,11 @@ void tw_observer_reset(struct tw_interest *interest, uint32_t player, uint64_t h
 /* Snapshot ack; numbers never sent are ignored. */
 void tw_observer_acknowledge(struct tw_observer *observer, uint32_t newest, uint32_t bitmap);
 
+/* What the client's view, or the class of it that the check names, has to come to, if it has got
+ * all that is in sight. */
+uint64_t tw_observer_hash(const struct tw_interest *interest, uint32_t player,
+                          const struct tw_check *check);
+
 /* What the client says its view came to, against what it was told it should. */
 enum tw_check_result tw_observer_compare(const struct tw_observer *observer,
                                          const struct tw_check *report);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "simulation/interest/snapshot.h"
 
-#include "simulation/core/hash.h"
 #include "tickwire/assert.h"
 
 #define INDEX_MASK ((1u << TW_ENTITY_INDEX_BITS) - 1u)
@@ -410,22 +409,6 @@ static void make_plan(const struct writing *writing, size_t capacity)
     }
 }
 
-/* Of the class that the plan's check names. */
-static uint64_t view_hash(const struct writing *writing)
-{
-    const struct tw_records *records = &writing->interest->records;
-    uint64_t sum = 0;
-    for (uint32_t i = 0; i < writing->observer->entry_count; i++) {
-        const struct tw_view_entry *entry = &writing->entries[i];
-        uint32_t index = entry->handle & INDEX_MASK;
-        if (entry->state != TW_ENTRY_EXITING &&
-            tw_check_names(&writing->plan->check, entry->handle))
-            sum += tw_hash64_entity(entry->handle, records->hot[index].cell,
-                                    records->hot[index].bytes, records->cold[index].bytes);
-    }
-    return sum;
-}
-
 static void write_self(const struct writing *writing, struct tw_writer *writer)
 {
     const struct tw_entities *entities = writing->interest->entities;
@@ -508,7 +491,9 @@ static void write_body(const struct writing *writing, struct tw_writer *writer)
         (plan->self ? TW_SNAPSHOT_HAS_SELF : 0u) | (plan->hash ? TW_SNAPSHOT_HAS_HASH : 0u) |
         (plan->incomplete ? TW_SNAPSHOT_INCOMPLETE : 0u) | (partial ? TW_SNAPSHOT_HAS_CHECK : 0u) |
         (plan->baseline ? TW_SNAPSHOT_BASELINE : 0u);
-    uint64_t hash = plan->check.number != 0 ? view_hash(writing) : 0;
+    uint32_t player = (uint32_t)(writing->observer - writing->interest->observers);
+    uint64_t hash =
+        plan->check.number != 0 ? tw_observer_hash(writing->interest, player, &plan->check) : 0;
     plan->check.sum = (uint32_t)hash;
     tw_write_u32(writer, writing->observer->number);
     tw_write_u32(writer, (uint32_t)writing->info->tick);
