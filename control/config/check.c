@@ -24,6 +24,24 @@ __attribute__((format(printf, 5, 6))) static bool fail(struct tw_check_fault *fa
     return false;
 }
 
+/* Clients count the width of a world without edges in cells, and nobody is in sight twice. */
+static bool check_edges(const struct tw_config_world *world, struct tw_check_fault *fault)
+{
+    if (world->edges != TW_EDGES_CHOICE_WRAP)
+        return true;
+    if (world->size_m % TW_CELL_M != 0)
+        return fail(fault, "world", "size_m", "edges",
+                    "%u is not a multiple of %u, expected one with edges: wrap, %u or %u",
+                    world->size_m, TW_CELL_M, world->size_m / TW_CELL_M * TW_CELL_M,
+                    (world->size_m / TW_CELL_M + 1) * TW_CELL_M);
+    if (world->size_m <= 2 * world->aoi_exit_m)
+        return fail(fault, "world", "size_m", "edges",
+                    "%u lets players see round the world, expected more than twice aoi_exit_m = "
+                    "%u with edges: wrap",
+                    world->size_m, 2 * world->aoi_exit_m);
+    return true;
+}
+
 static bool check_world(const struct tw_config_world *world, struct tw_check_fault *fault)
 {
     if (world->aoi_exit_m < world->aoi_enter_m)
@@ -223,5 +241,6 @@ bool tw_config_check(const struct tw_config *config, struct tw_check_fault *faul
 {
     return check_engine(&config->engine, fault) && check_ports(config->ports, fault) &&
            check_life(&config->life, fault) && check_world(&config->world, fault) &&
-           check_conduct(&config->conduct, fault) && check_control(&config->control, fault);
+           check_edges(&config->world, fault) && check_conduct(&config->conduct, fault) &&
+           check_control(&config->control, fault);
 }

@@ -24,6 +24,8 @@ static const struct tw_schema_choice simd_choices[] = {{"auto", TW_SIMD_CHOICE_A
                                                        {NULL, 0}};
 static const struct tw_schema_choice index_choices[] = {
     {"grid", TW_INDEX_CHOICE_GRID}, {"octree", TW_INDEX_CHOICE_OCTREE}, {NULL, 0}};
+static const struct tw_schema_choice edges_choices[] = {
+    {"clamp", TW_EDGES_CHOICE_CLAMP}, {"wrap", TW_EDGES_CHOICE_WRAP}, {NULL, 0}};
 static const struct tw_schema_choice lab_choices[] = {
     {"false", TW_LAB_MODE_OFF}, {"true", TW_LAB_MODE_ON}, {NULL, 0}};
 static const struct tw_schema_choice suite_choices[] = {
@@ -217,6 +219,9 @@ const struct tw_schema_key tw_schema_keys[] = {
     /* The simulation's own limits: 16 bits of cells on the wire, squared distances of interest
      * fit 40 bits up to 1,000 m, and at 10 ticks/s a step stays shorter than a body. */
     NUMBER(world, size_m, 64, 65536, "1024", "m", "side of the square world"),
+    CHOICE(world, edges, edges_choices, "clamp",
+           "clamp: walls; wrap: none, x and y go round; then size_m is a multiple of 64 and above "
+           "twice aoi_exit_m"),
     NUMBER(world, players_max, 1, 65536, "1000", "players", "players at once"),
     NUMBER(world, entities_max, 1, (1u << TW_ENTITY_INDEX_BITS) - 1u, "16384", "entities",
            "entities at once, players included"),

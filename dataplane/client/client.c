@@ -45,6 +45,7 @@ struct tw_client {
     struct tw_connect_token resume; /* of the present session, or the newest; expiry 0: none */
     struct tw_client_events events;
     struct tw_client_statistics statistics;
+    struct tw_client_world world;
     enum tw_client_state state;
     struct tw_address server;
     struct tw_input input;
@@ -375,6 +376,8 @@ static bool go_live(struct tw_client *client, uint64_t now_us)
     if (!tw_client_session_init(&client->session, &config, now_us))
         return false;
     client->statistics.suite = config.welcome->suite;
+    client->world = (struct tw_client_world){.id = config.welcome->world,
+                                             .width = config.welcome->width_cells << TW_CELL_SHIFT};
     log_keys(client);
     tw_client_connection_wipe(&client->connection);
     client->state = TW_CLIENT_CONNECTED;
@@ -701,6 +704,12 @@ void tw_client_get_self(const struct tw_client *client, struct tw_client_self *s
         .tick = seen.tick,
         .last_input_tick = seen.last_input_tick,
     };
+}
+
+void tw_client_get_world(const struct tw_client *client, struct tw_client_world *world)
+{
+    if (world)
+        *world = client ? client->world : (struct tw_client_world){0};
 }
 
 void tw_client_get_statistics(const struct tw_client *client,

@@ -22,6 +22,7 @@ static inline struct tw_shard_config tw_shard_config_from(const struct tw_config
         .world_id = world->id,
         .seed = world->seed,
         .size_m = world->size_m,
+        .wraps = world->edges == TW_EDGES_CHOICE_WRAP,
         .players_max = world->players_max,
         .entities_max = world->entities_max,
         .npcs = world->npcs,

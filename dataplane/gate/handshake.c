@@ -228,6 +228,8 @@ static void write_welcome(const struct tw_worker *worker, uint32_t slot,
         .suite = reply->suite,
         .tick_hz = (uint8_t)world->tick_hz,
         .snapshot_hz = (uint8_t)world->snapshot_hz,
+        .width_cells =
+            world->edges == TW_EDGES_CHOICE_WRAP ? (uint16_t)(world->size_m / TW_CELL_M) : 0,
     };
     tw_welcome_write(out, &welcome, arrival->ephemeral, reply->server_ephemeral, &secrets,
                      tw_crc32c_isal);

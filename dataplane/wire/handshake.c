@@ -107,6 +107,7 @@ void tw_welcome_write(uint8_t out[TW_WELCOME_SIZE], const struct tw_welcome *wel
     in[TW_WELCOME_IN_SUITE] = welcome->suite;
     in[TW_WELCOME_IN_TICK_HZ] = welcome->tick_hz;
     in[TW_WELCOME_IN_SNAPSHOT_HZ] = welcome->snapshot_hz;
+    tw_store_u16(in + TW_WELCOME_IN_WIDTH_CELLS, welcome->width_cells);
     crypto_aead_chacha20poly1305_ietf_encrypt(out + TW_WELCOME_SEALED, NULL, in, sizeof(in),
                                               secrets->transcript, TW_HASH_SIZE, NULL,
                                               secrets->confirm_iv, secrets->confirm_key);

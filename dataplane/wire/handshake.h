@@ -67,6 +67,7 @@ struct tw_welcome {
     uint8_t suite;
     uint8_t tick_hz;
     uint8_t snapshot_hz;
+    uint16_t width_cells; /* of a world without edges; 0: it has edges */
 };
 
 /* Writes header, both ephemeral keys, the sealed part and the CRC. */

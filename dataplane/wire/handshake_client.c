@@ -104,6 +104,7 @@ static struct tw_welcome welcome_decode(const uint8_t in[TW_WELCOME_IN_SIZE])
         .suite = in[TW_WELCOME_IN_SUITE],
         .tick_hz = in[TW_WELCOME_IN_TICK_HZ],
         .snapshot_hz = in[TW_WELCOME_IN_SNAPSHOT_HZ],
+        .width_cells = tw_load_u16(in + TW_WELCOME_IN_WIDTH_CELLS),
     };
 }
 
@@ -111,6 +112,7 @@ static bool welcome_in_range(const struct tw_welcome *welcome, const uint8_t in[
 {
     return welcome->connection_id != 0 && welcome->tick_hz != 0 && welcome->snapshot_hz != 0 &&
            welcome->mtu > TW_PACKET_MIN && welcome->mtu <= TW_DATAGRAM_MAX &&
+           welcome->width_cells <= TW_WORLD_CELLS_MAX &&
            sodium_is_zero(in + TW_WELCOME_IN_RESERVED, TW_WELCOME_IN_SIZE - TW_WELCOME_IN_RESERVED);
 }
 

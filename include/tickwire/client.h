@@ -187,6 +187,14 @@ struct tw_client_self {
     uint32_t last_input_tick; /* newest own input the server has applied */
 };
 
+/* The world as the server told with its welcome. Without edges it goes round: x and y are counted
+ * modulo `width`, and two who stand beside each other may have coordinates that lie far apart. So
+ * never subtract coordinates, nor mix them: tw_client_difference and tw_client_between know. */
+struct tw_client_world {
+    uint32_t id;
+    int32_t width; /* 1/1024 m, on both axes; 0: the world has edges */
+};
+
 struct tw_client_statistics {
     uint64_t packets_sent, packets_received; /* datagrams, handshake included */
     uint64_t bytes_sent, bytes_received;
@@ -316,6 +324,16 @@ TW_CLIENT_API size_t tw_client_get_entities(const struct tw_client *client,
 TW_CLIENT_API bool tw_client_get_entity(const struct tw_client *client, uint32_t handle,
                                         struct tw_client_entity *entity);
 TW_CLIENT_API void tw_client_get_self(const struct tw_client *client, struct tw_client_self *self);
+/* Of the present or newest connection; all zero before the first welcome. */
+TW_CLIENT_API void tw_client_get_world(const struct tw_client *client,
+                                       struct tw_client_world *world);
+/* From one place to another along an axis, the shorter way round. */
+TW_CLIENT_API int32_t tw_client_difference(const struct tw_client_world *world, int32_t from,
+                                           int32_t to);
+/* The coordinate at `part` of that way, in 1/65,536: what to show between two snapshots, and with
+ * more than 65,536 after the second (or before the first, below 0). */
+TW_CLIENT_API int32_t tw_client_between(const struct tw_client_world *world, int32_t from,
+                                        int32_t to, int32_t part);
 TW_CLIENT_API void tw_client_get_statistics(const struct tw_client *client,
                                             struct tw_client_statistics *statistics);
 

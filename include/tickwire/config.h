@@ -42,6 +42,11 @@ enum tw_index_choice {
     TW_INDEX_CHOICE_OCTREE,
 };
 
+enum tw_edges_choice {
+    TW_EDGES_CHOICE_CLAMP, /* walls */
+    TW_EDGES_CHOICE_WRAP,  /* none: x and y go round */
+};
+
 enum tw_idle {
     TW_IDLE_BACKOFF, /* sleep after some empty polls: cores are shared */
     TW_IDLE_POLL,    /* never sleep: cores are dedicated */
@@ -135,6 +140,7 @@ struct tw_config_world {
     uint32_t id;
     uint64_t seed;
     uint32_t size_m; /* square world, origin in one corner */
+    enum tw_edges_choice edges;
     uint32_t players_max;
     uint32_t entities_max; /* players included */
     uint32_t npcs;         /* wandering entities at start */

@@ -135,7 +135,8 @@ enum tw_handshake_type {
 #define TW_WELCOME_IN_SUITE         26u /* u8, exactly one enum tw_suite */
 #define TW_WELCOME_IN_TICK_HZ       27u /* u8 */
 #define TW_WELCOME_IN_SNAPSHOT_HZ   28u /* u8 */
-#define TW_WELCOME_IN_RESERVED      29u /* 3 bytes, 0 */
+#define TW_WELCOME_IN_WIDTH_CELLS   29u /* u16, of a world without edges; 0: it has edges */
+#define TW_WELCOME_IN_RESERVED      31u /* 0 */
 #define TW_WELCOME_IN_SIZE          32u
 
 #define TW_TRY_AGAIN_AFTER_MS 46u /* u32 */
@@ -436,6 +437,9 @@ enum tw_action {
 /* ---- world units ---------------------------------------------------------------------------- */
 #define TW_UNITS_PER_METRE 1024 /* position unit 1/1024 m: under a millimetre, ±2,097 km in i32 */
 #define TW_CELL_SHIFT      16 /* replication cell = 2^16 units = 64 m: 16 bits place a point exactly */
+#define TW_CELL_M          64u
+static_assert(TW_CELL_M * TW_UNITS_PER_METRE == 1u << TW_CELL_SHIFT, "a cell is 64 m");
+#define TW_WORLD_CELLS_MAX 1024u /* along an axis: 65,536 m */
 #define TW_SPEED_STEP      64 /* hot speed unit: 64 units/s = 1/16 m/s, up to 15.9 m/s, saturating */
 
 #endif

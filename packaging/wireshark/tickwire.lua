@@ -70,6 +70,7 @@ add("welcome.mtu", u16, "MTU", base.DEC)
 add("welcome.suite", u8, "Suite", base.DEC, suites)
 add("welcome.tick_hz", u8, "Ticks per second", base.DEC)
 add("welcome.snapshot_hz", u8, "Snapshots per second", base.DEC)
+add("welcome.width_cells", u16, "Width without edges (cells of 64 m)", base.DEC)
 add("try_again.after", u32, "After (ms)", base.DEC)
 add("wrong_version.lowest", u16, "Lowest version", base.DEC)
 add("wrong_version.highest", u16, "Highest version", base.DEC)
@@ -267,11 +268,12 @@ end
 local function show_welcome_content(plain, tree)
     local at = 0
     for _, field in ipairs {{"connection_id", 4}, {"world", 4}, {"server_time", 8}, {"tick", 8},
-        {"mtu", 2}, {"suite", 1}, {"tick_hz", 1}, {"snapshot_hz", 1}} do
+        {"mtu", 2}, {"suite", 1}, {"tick_hz", 1}, {"snapshot_hz", 1},
+        {"width_cells", 2}} do
         tree:add_le(f["welcome." .. field[1]], plain(at, field[2]))
         at = at + field[2]
     end
-    tree:add(f["reserved"], plain(at, 3))
+    tree:add(f["reserved"], plain(at, 1))
 end
 
 local function open_welcome(tvb)

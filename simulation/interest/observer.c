@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "simulation/interest/observer.h"
 
-#include "simulation/core/fixed.h"
 #include "simulation/core/hash.h"
 #include "simulation/interest/snapshot.h"
 #include "tickwire/assert.h"
@@ -154,7 +153,8 @@ struct look {
 static uint64_t distance_squared(const struct look *look, uint32_t index)
 {
     const struct tw_entities *entities = look->interest->entities;
-    return tw_fixed_distance_squared(look->x, look->y, entities->x[index], entities->y[index]);
+    return tw_plane_distance_squared(look->interest->config.plane, look->x, look->y,
+                                     entities->x[index], entities->y[index]);
 }
 
 /* The root in whole metres, found from `guess`: between two snapshots a distance changes by a metre

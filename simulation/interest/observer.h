@@ -16,6 +16,7 @@
 #define TICKWIRE_SIMULATION_INTEREST_OBSERVER_H
 
 #include "simulation/core/check.h"
+#include "simulation/core/plane.h"
 #include "simulation/interest/records.h"
 #include "simulation/space/index.h"
 
@@ -79,6 +80,7 @@ struct tw_interest_config {
     uint32_t entities_max;
     uint32_t view_max;
     uint32_t enter, exit; /* radius, 1/1024 m */
+    struct tw_plane plane;
 };
 
 /* Shared by all observers of a world. */

@@ -105,16 +105,18 @@ static int32_t tick_share(int32_t velocity, uint32_t tick, uint32_t tick_hz)
 }
 
 /* What the other is to us, at this distance. */
-static struct contact contact_with(const struct tw_entities *entities, uint32_t index,
-                                   uint32_t other, uint64_t squared)
+static struct contact contact_with(const struct tw_world *world, uint32_t index, uint32_t other,
+                                   uint64_t squared)
 {
+    const struct tw_entities *entities = &world->entities;
     int64_t apart = (int64_t)entities->radius[index] + entities->radius[other];
     int64_t distance = tw_fixed_sqrt(squared);
-    struct contact contact = {.squared = squared,
-                              .handle = tw_entities_handle(entities, other).bits,
-                              .dx = entities->x[index] - entities->x[other],
-                              .dy = entities->y[index] - entities->y[other],
-                              .normal_x = TW_FIXED_ONE};
+    struct contact contact = {
+        .squared = squared,
+        .handle = tw_entities_handle(entities, other).bits,
+        .dx = tw_plane_difference(world->plane, entities->x[other], entities->x[index]),
+        .dy = tw_plane_difference(world->plane, entities->y[other], entities->y[index]),
+        .normal_x = TW_FIXED_ONE};
     if (distance > 0) {
         contact.normal_x = (int32_t)(contact.dx * (int64_t)TW_FIXED_ONE / distance);
         contact.normal_y = (int32_t)(contact.dy * (int64_t)TW_FIXED_ONE / distance);
@@ -157,20 +159,23 @@ static void find_contacts(struct tw_world *world, uint32_t index, struct step st
     for (uint32_t i = 0; i < count; i++) {
         uint32_t other = world->index.nearby[i];
         uint64_t apart = (uint64_t)entities->radius[index] + entities->radius[other];
-        uint64_t squared = tw_fixed_distance_squared(x, y, entities->x[other], entities->y[other]);
+        uint64_t squared =
+            tw_plane_distance_squared(world->plane, x, y, entities->x[other], entities->y[other]);
         if (other == index || squared > (apart + length) * (apart + length))
             continue;
         if (contacts->count == CONTACTS_MAX) {
             contacts->too_many = true;
             return;
         }
-        struct contact contact = contact_with(entities, index, other, squared);
+        struct contact contact = contact_with(world, index, other, squared);
         add_contact(contacts, &contact);
     }
 }
 
 static void clamp_to_world(const struct tw_world *world, uint32_t index, struct step *step)
 {
+    if (world->config->wraps)
+        return;
     const struct tw_entities *entities = &world->entities;
     int32_t low = entities->radius[index];
     int32_t high = (int32_t)(world->config->size_m * TW_UNITS_PER_METRE) - low;
@@ -293,8 +298,8 @@ static bool walk(struct tw_world *world, uint32_t index, uint32_t tick)
         set_hindered_velocity(world, index, step, wanted);
     if (step.dx == 0 && step.dy == 0)
         return false;
-    entities->x[index] += step.dx;
-    entities->y[index] += step.dy;
+    entities->x[index] = tw_plane_place(world->plane, entities->x[index] + step.dx);
+    entities->y[index] = tw_plane_place(world->plane, entities->y[index] + step.dy);
     tw_index_move(&world->index, entities, index);
     return true;
 }

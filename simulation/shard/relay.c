@@ -91,9 +91,9 @@ static bool hears(const struct tw_world *world, uint32_t entity, uint32_t player
     if (world->players[player].entity == 0 || world->players[player].presence == TW_PARKED)
         return false;
     uint32_t own = tw_entity_index((tw_entity){.bits = world->players[player].entity});
-    int64_t dx = (int64_t)world->entities.x[own] - world->entities.x[entity];
-    int64_t dy = (int64_t)world->entities.y[own] - world->entities.y[entity];
-    return (uint64_t)(dx * dx + dy * dy) <= hearing * hearing;
+    const struct tw_entities *entities = &world->entities;
+    return tw_plane_distance_squared(world->plane, entities->x[own], entities->y[own],
+                                     entities->x[entity], entities->y[entity]) <= hearing * hearing;
 }
 
 /* The player index may have another player since the message was begun. */

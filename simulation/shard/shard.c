@@ -19,6 +19,13 @@
 
 #define NS_PER_S UINT64_C(1000000000)
 
+/* Clients count the width in cells, and nobody is in sight twice. */
+static bool edges_are_valid(const struct tw_shard_config *config)
+{
+    return !config->wraps ||
+           (config->size_m % TW_CELL_M == 0 && config->size_m > 2u * config->aoi_exit_m);
+}
+
 static bool config_is_valid(const struct tw_shard_config *config)
 {
     const struct tw_index_config index = tw_world_index_config(config);
@@ -34,7 +41,7 @@ static bool config_is_valid(const struct tw_shard_config *config)
            config->parking_max <= config->players_max && config->spawn_radius_m <= config->size_m &&
            config->workers >= 1u && config->workers <= TW_WORKERS_MAX &&
            config->slots_per_worker >= 1u && config->slots_per_worker <= TW_SESSIONS_PER_WORKER &&
-           tw_index_config_is_valid(&index);
+           edges_are_valid(config) && tw_index_config_is_valid(&index);
 }
 
 /* One code path for counting and for carving, so that the two cannot differ. */
@@ -44,6 +51,7 @@ static void carve(struct tw_shard *shard, struct tw_arena *arena)
     struct tw_interest_config interest = {.players_max = config->players_max,
                                           .entities_max = config->entities_max,
                                           .view_max = config->view_max,
+                                          .plane = tw_world_plane(config),
                                           .enter = config->aoi_enter_m * TW_UNITS_PER_METRE,
                                           .exit = config->aoi_exit_m * TW_UNITS_PER_METRE};
     tw_arena_take(arena, 1, sizeof(*shard));

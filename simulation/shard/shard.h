@@ -27,6 +27,7 @@ struct tw_shard_config {
     uint32_t world_id;
     uint64_t seed;
     uint32_t size_m;
+    bool wraps; /* no edges; size_m is a multiple of TW_CELL_M, above twice aoi_exit_m */
     uint32_t players_max;
     uint32_t entities_max;
     uint32_t npcs;

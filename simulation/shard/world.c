@@ -26,6 +26,7 @@
 struct tw_index_config tw_world_index_config(const struct tw_shard_config *config)
 {
     return (struct tw_index_config){.size_m = config->size_m,
+                                    .wraps = config->wraps,
                                     .entities_max = config->entities_max,
                                     .octree = config->octree,
                                     .split_above = config->split_above,
@@ -38,6 +39,7 @@ void tw_world_carve(struct tw_world *world, struct tw_arena *arena,
 {
     size_t start = arena->used;
     world->config = config;
+    world->plane = tw_world_plane(config);
     world->state = tw_arena_take(arena, 1, sizeof(*world->state));
     tw_entities_carve(&world->entities, arena, config->entities_max);
     world->players = tw_arena_take(arena, config->players_max, sizeof(*world->players));
@@ -58,6 +60,11 @@ struct footing {
     uint32_t radius, air;
 };
 
+static struct place place_at(const struct tw_world *world, int32_t x, int32_t y)
+{
+    return (struct place){tw_plane_place(world->plane, x), tw_plane_place(world->plane, y)};
+}
+
 static const struct footing body_footing = {TW_BODY_RADIUS, PLACE_MARGIN};
 
 static bool is_free(struct tw_world *world, struct place place, struct footing footing)
@@ -67,7 +74,7 @@ static bool is_free(struct tw_world *world, struct place place, struct footing f
     for (uint32_t i = 0; i < count; i++) {
         uint32_t other = world->index.nearby[i];
         uint64_t apart = (uint64_t)footing.radius + world->entities.radius[other] + footing.air;
-        if (tw_fixed_distance_squared(place.x, place.y, world->entities.x[other],
+        if (tw_plane_distance_squared(world->plane, place.x, place.y, world->entities.x[other],
                                       world->entities.y[other]) < apart * apart)
             return false;
     }
@@ -82,12 +89,14 @@ static bool find_place(struct tw_world *world, struct footing footing, uint32_t 
     uint32_t half = world->config->size_m * TW_UNITS_PER_METRE / 2u;
     bool anywhere = within >= half;
     uint32_t reach = anywhere ? half - footing.radius - footing.air : within - footing.radius;
+    if (anywhere && world->config->wraps)
+        reach = half; /* no walls */
     for (uint32_t i = 0; i < PLACE_TRIES; i++) {
         int32_t dx = (int32_t)tw_rng_below(&world->state->rng, 2u * reach + 1u) - (int32_t)reach;
         int32_t dy = (int32_t)tw_rng_below(&world->state->rng, 2u * reach + 1u) - (int32_t)reach;
         if (!anywhere && tw_fixed_distance_squared(dx, dy, 0, 0) > (uint64_t)reach * reach)
             continue;
-        *place = (struct place){.x = (int32_t)half + dx, .y = (int32_t)half + dy};
+        *place = place_at(world, (int32_t)half + dx, (int32_t)half + dy);
         if (is_free(world, *place, footing))
             return true;
     }
@@ -269,6 +278,8 @@ static bool park(struct tw_world *world, uint32_t player, uint32_t tick)
 
 static bool is_inside(const struct tw_world *world, struct place place)
 {
+    if (world->config->wraps)
+        return true;
     int32_t least = (int32_t)(TW_BODY_RADIUS + PLACE_MARGIN);
     int32_t most = (int32_t)(world->config->size_m * TW_UNITS_PER_METRE) - least;
     return place.x >= least && place.y >= least && place.x <= most && place.y <= most;
@@ -283,7 +294,7 @@ static bool find_old_place(struct tw_world *world, const struct tw_parked *parke
             /* Only the edge of the square: what lies within was looked at before. */
             int32_t step = dy == -ring || dy == ring || ring == 0 ? 1 : 2 * ring;
             for (int32_t dx = -ring; dx <= ring; dx += step) {
-                *place = (struct place){parked->x + dx * NEAR_PITCH, parked->y + dy * NEAR_PITCH};
+                *place = place_at(world, parked->x + dx * NEAR_PITCH, parked->y + dy * NEAR_PITCH);
                 if ((ring == 0 || is_inside(world, *place)) && is_free(world, *place, body_footing))
                     return true;
             }

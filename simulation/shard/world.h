@@ -11,6 +11,7 @@
 #define TICKWIRE_SIMULATION_SHARD_WORLD_H
 
 #include "simulation/core/entities.h"
+#include "simulation/core/plane.h"
 #include "simulation/core/rng.h"
 #include "simulation/shard/inputs.h"
 #include "simulation/shard/parking.h"
@@ -59,8 +60,14 @@ struct tw_world {
     uint32_t *players_free; /* first in, first out */
     struct tw_parking parking;
     struct tw_index index; /* follows from the entities: outside the state */
+    struct tw_plane plane; /* follows from the configuration */
     const struct tw_shard_config *config;
 };
+
+static inline struct tw_plane tw_world_plane(const struct tw_shard_config *config)
+{
+    return (struct tw_plane){config->wraps ? (int32_t)(config->size_m * TW_UNITS_PER_METRE) : 0};
+}
 
 struct tw_index_config tw_world_index_config(const struct tw_shard_config *config);
 

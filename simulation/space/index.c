@@ -20,6 +20,7 @@ static struct tw_space_config space_config(const struct tw_index_config *config)
     int32_t size = (int32_t)(config->size_m * TW_UNITS_PER_METRE);
     return (struct tw_space_config){.kind = config->octree ? TW_SPACE_OCTREE : TW_SPACE_GRID,
                                     .size = {size, size, 0},
+                                    .wraps = config->wraps,
                                     .entities_max = config->entities_max,
                                     .split_above = config->split_above,
                                     .merge_below = config->merge_below};
@@ -99,7 +100,9 @@ uint32_t tw_index_near(struct tw_index *index, int32_t x, int32_t y, uint32_t ra
     uint32_t *end = index->nearby;
     int32_t limit = radius < INT32_MAX ? (int32_t)radius : INT32_MAX;
     tw_space_shape_sphere(&sphere, (struct tw_space_point){x, y, 0}, limit);
-    return tw_space_visit(&index->reader, &sphere, NULL, note, &end);
+    uint32_t found = tw_space_visit(&index->reader, &sphere, NULL, note, &end);
+    TW_ASSERT(found != TW_SPACE_TOO_WIDE);
+    return found;
 }
 
 #ifdef TW_CHECK_SPACE

@@ -17,6 +17,7 @@
 
 struct tw_index_config {
     uint32_t size_m; /* of the square world */
+    bool wraps;      /* the world has no edges: core/plane.h */
     uint32_t entities_max;
     bool octree;
     uint32_t split_above, merge_below;      /* entities of a cell; 0: as space.h says */
@@ -45,7 +46,8 @@ void tw_index_remove(struct tw_index *index, const struct tw_entities *entities,
 void tw_index_rebuild(struct tw_index *index, const struct tw_entities *entities);
 
 /* Indexes of all entities whose centre is at most `radius` from a place, into index->nearby, in the
- * order of cells: what depends on order must sort them. Returns their number. */
+ * order of cells: what depends on order must sort them. Returns their number. In a world that wraps
+ * the radius is below half its width. */
 uint32_t tw_index_near(struct tw_index *index, int32_t x, int32_t y, uint32_t radius);
 
 /* Once a tick, after all moves: cells that became worth splitting, a part of the audit's round,

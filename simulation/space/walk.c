@@ -175,6 +175,12 @@ static int32_t shift_into(int32_t at, int32_t size)
     return (int32_t)(-tw_fixed_floor_div(at, size) * size);
 }
 
+/* Whether a shape that begins inside the world, moved by `worlds` of them, holds places of it. */
+static bool can_hold(int32_t worlds, int32_t high, int32_t size)
+{
+    return worlds == 0 || (worlds < 0 && high >= size);
+}
+
 bool tw_space_walk_images(const struct tw_space *space, const struct tw_space_shape *shape,
                           bool (*ask)(void *context, const struct tw_space_shape *image),
                           void *context)
@@ -186,11 +192,13 @@ bool tw_space_walk_images(const struct tw_space *space, const struct tw_space_sh
     struct tw_space_shape first = *shape;
     tw_space_shape_shift(&first, shift_into(shape->bounds.low.x, size_x),
                          shift_into(shape->bounds.low.y, size_y));
-    /* Bodies reach over the edge from outside of the shape's own bounds: ask on all sides. */
+    /* Bodies reach over the edge from outside of the shape's own bounds: ask on all sides. Centres
+     * are asked twice where the shape itself does. */
     for (int32_t y = -1; y <= 1; y++) {
         for (int32_t x = -1; x <= 1; x++) {
             struct tw_space_shape image = first;
-            bool needed = (x <= 0 || shape->bodies) && (y <= 0 || shape->bodies);
+            bool needed = shape->bodies || (can_hold(x, first.bounds.high.x, size_x) &&
+                                            can_hold(y, first.bounds.high.y, size_y));
             tw_space_shape_shift(&image, x * size_x, y * size_y);
             if (needed && !ask(context, &image))
                 return false;

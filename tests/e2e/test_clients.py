@@ -53,6 +53,33 @@ def test_200_clients_with_the_control_plane_killed(options):
         scene.expect(host.engine.alive(), "the engine died\n" + host.engine.log())
 
 
+def test_world_without_edges(options):
+    small = {"world.edges": "wrap", "world.size_m": 64, "world.aoi_enter_m": 27,
+             "world.aoi_exit_m": 30, "world.spawn_radius_m": 0, "world.npcs": 100,
+             "world.obstacles": 10}
+    with scene.start(options, settings=small) as host:
+        bots = host.bots(host.tokens(50), 15)
+        scene.expect(bots.wait_for(lambda line: line.get("connected") == 50, 15),
+                     "not all clients connected")
+        other = scene.Player(host, host.token("python")).join(8)
+        view = other.session.view
+        scene.expect_equal("width the Python client was told", other.welcome.width, 64 * 1024)
+        scene.expect(view.hashes_checked > 0 and view.hashes_wrong == 0,
+                     f"Python client: {view.hashes_checked} views, {view.hashes_wrong} wrong")
+        apart = [max(abs(other.welcome.difference(own, at)) for own, at in
+                     zip((view.own.x, view.own.y), entity.position()))
+                 for entity in view.entities.values()]
+        scene.expect(apart and max(apart) <= 32 * 1024, f"seen at a distance of {max(apart)}")
+        other.leave()
+        status, summary = bots.finish(30)
+        scene.expect_equal(f"bots' exit status {summary}", status, 0)
+        _expect_good(summary, 50)
+        scene.expect(summary["seam_crossings"] > 0, f"nobody crossed the seam: {summary}")
+        scene.expect_ledger(host.settled_stats())
+        space = host.cli("debug", "space")
+        scene.expect(space["verdict"] == "consistent", f"index: {space}")
+
+
 def test_orderly_stop_tells_every_client(options):
     with scene.start(options) as host:
         bots = host.bots(host.tokens(50), 20, "--expect-close")

@@ -180,6 +180,18 @@ static void take_events(struct tw_load_bots *bots, struct tw_load_bot *bot)
                       tw_client_get_ephemeral(bot->client));
 }
 
+static void note_move(struct tw_load_bots *bots, struct tw_load_bot *bot,
+                      const struct tw_client_self *self)
+{
+    struct tw_client_world world;
+    tw_client_get_world(bot->client, &world);
+    int32_t dx = tw_client_difference(&world, bot->seen.x, self->x);
+    int32_t dy = tw_client_difference(&world, bot->seen.y, self->y);
+    bot->moved_m += hypot(dx, dy) / TW_UNITS_PER_METRE;
+    bots->seam_crossings += dx != self->x - bot->seen.x;
+    bots->seam_crossings += dy != self->y - bot->seen.y;
+}
+
 static void look_around(struct tw_load_bots *bots, struct tw_load_bot *bot, uint64_t now_us)
 {
     struct tw_client_statistics statistics;
@@ -202,8 +214,7 @@ static void look_around(struct tw_load_bots *bots, struct tw_load_bot *bot, uint
     if (self.tick == bot->seen.tick)
         return;
     if (bot->seen.handle != 0 && bot->seen.handle == self.handle)
-        bot->moved_m +=
-            hypot((double)self.x - bot->seen.x, (double)self.y - bot->seen.y) / TW_UNITS_PER_METRE;
+        note_move(bots, bot, &self);
     bot->entity_changes += bot->seen.handle != 0 && bot->seen.handle != self.handle;
     bot->seen = self;
 }

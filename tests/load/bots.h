@@ -58,7 +58,8 @@ struct tw_load_bots {
     struct tw_load_round_trips interval, total;
     uint64_t rtt_max_us;
     uint64_t try_again;
-    uint64_t warnings; /* that bots misbehave */
+    uint64_t warnings;       /* that bots misbehave */
+    uint64_t seam_crossings; /* in a world without edges */
     uint64_t started_us;
     uint64_t next_pass_us;
     uint32_t passes;

@@ -330,8 +330,9 @@ static void print_summary_json(const struct tw_load_bots *bots, const struct tw_
     printf("\"rebinds\":%u,\"entity_changes\":%u,\"key_phase_min\":%u,\"key_phase_max\":%u,",
            bots->rebinds, tally->entity_changes, tally->key_phase_min, tally->key_phase_max);
     printf("\"inputs_measured\":%" PRIu64 ",\"inputs_late\":%" PRIu64 ",\"margin_us\":%" PRId64
-           ",\"warnings\":%" PRIu64 ",",
-           tally->inputs_measured, tally->inputs_late, mean_margin_us(tally), bots->warnings);
+           ",\"warnings\":%" PRIu64 ",\"seam_crossings\":%" PRIu64 ",",
+           tally->inputs_measured, tally->inputs_late, mean_margin_us(tally), bots->warnings,
+           bots->seam_crossings);
     if (bots->options->talk)
         print_talk(bots);
     printf("\"moved_m\":%.1f,\"walker_moved_min_m\":%.1f,\"rtt_p50_us\":%" PRIu64

@@ -15,9 +15,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define SIM_CLIENTS_MAX  256u
-#define SIM_PACKETS_MAX  16384u
-#define SIM_ENTITIES_MAX 16384u
+#define SIM_CLIENTS_MAX   256u
+#define SIM_PACKETS_MAX   16384u
+#define SIM_ENTITIES_MAX  16384u
+#define SIM_VIEW_CAPACITY 4096u
 
 enum sim_behaviour {
     SIM_STAND,

@@ -18,10 +18,10 @@
 
 #define STATIONARY_BODY (TW_SNAPSHOT_FIXED_SIZE + 4u)
 
-static void run_walking(uint32_t loss_permille, uint32_t jitter_ticks, uint64_t seed)
+static void run_in(const struct tw_shard_config *config, uint32_t loss_permille,
+                   uint32_t jitter_ticks, uint64_t seed)
 {
-    struct tw_shard_config config = sim_config_default();
-    struct sim *sim = sim_create(&config, 16, seed);
+    struct sim *sim = sim_create(config, 16, seed);
     sim->behaviour = SIM_WALK;
     sim->network = (struct sim_network){.down_loss_permille = loss_permille,
                                         .ack_loss_permille = loss_permille,
@@ -36,6 +36,12 @@ static void run_walking(uint32_t loss_permille, uint32_t jitter_ticks, uint64_t 
         SIM_CHECK(sim, jitter_ticks == 0 || client->old > 0);
     }
     sim_destroy(sim);
+}
+
+static void run_walking(uint32_t loss_permille, uint32_t jitter_ticks, uint64_t seed)
+{
+    struct tw_shard_config config = sim_config_default();
+    run_in(&config, loss_permille, jitter_ticks, seed);
 }
 
 static void test_no_loss(void **state)
@@ -54,6 +60,23 @@ static void test_loss_20_percent_reordered(void **state)
 {
     (void)state;
     run_walking(200, 12, 3);
+}
+
+/* Wherever they are, they see across the seam: sight reaches over most of this world. */
+static void test_no_edges(void **state)
+{
+    (void)state;
+    struct tw_shard_config config = sim_config_default();
+    config.wraps = true;
+    config.size_m = 192;
+    config.npcs = 200;
+    config.obstacles = 10;
+    config.spawn_radius_m = 0;
+    run_in(&config, 0, 0, 21);
+    run_in(&config, 50, 5, 22);
+    run_in(&config, 200, 12, 23);
+    config.octree = true;
+    run_in(&config, 50, 5, 24);
 }
 
 static void test_stationary_world_costs_only_the_fixed_part(void **state)
@@ -332,6 +355,7 @@ int main(void)
         cmocka_unit_test(test_no_loss),
         cmocka_unit_test(test_loss_5_percent_reordered),
         cmocka_unit_test(test_loss_20_percent_reordered),
+        cmocka_unit_test(test_no_edges),
         cmocka_unit_test(test_stationary_world_costs_only_the_fixed_part),
         cmocka_unit_test(test_small_buffers_converge),
         cmocka_unit_test(test_overload_starves_nobody),

@@ -425,6 +425,14 @@ static void test_configurations_out_of_range_have_no_footprint(void **state)
     BAD(tick_hz, 241);
     BAD(snapshot_hz, 0);
     BAD(snapshot_hz, good.tick_hz + 1u);
+    struct tw_shard_config seamless = good;
+    seamless.wraps = true;
+    seamless.size_m = 192;
+    seamless.aoi_exit_m = 95;
+    assert_true(tw_shard_footprint(&seamless) > 0);
+    BAD(wraps, true); /* 500 m: no multiple of 64 */
+    seamless.aoi_exit_m = 96;
+    assert_int_equal(tw_shard_footprint(&seamless), 0);
     BAD(split_above, 1);
     BAD(split_above, 4097);
     BAD(merge_below, 17); /* split_above is 32 */

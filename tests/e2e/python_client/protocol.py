@@ -219,9 +219,17 @@ def transcript_of(hello2_packet, welcome_packet):
 class Welcome:
     def __init__(self, sealed_part):
         (self.connection_id, self.world, self.server_time_us, self.tick, self.mtu, self.suite,
-         self.tick_hz, self.snapshot_hz, zero) = struct.unpack("<IIQQHBBB3s", sealed_part)
-        if zero != bytes(3):
-            raise Malformed("welcome: reserved bytes are not zero")
+         self.tick_hz, self.snapshot_hz, width_cells, zero) = struct.unpack(
+             "<IIQQHBBBHB", sealed_part)
+        if zero != 0 or width_cells > 1024:
+            raise Malformed("welcome: width or reserved byte out of range")
+        self.width = width_cells << 16  # 0: the world has edges
+
+    def difference(self, before, after):
+        """The shorter way along an axis from one place to another."""
+        if self.width == 0:
+            return after - before
+        return (after - before + self.width // 2) % self.width - self.width // 2
 
 
 def open_welcome(packet, hello2_packet, ephemeral_secret, connect):

@@ -186,6 +186,7 @@ class Session:
         self.sequence = 0
         self.replay = protocol.ReplayWindow()
         self.newest_at_us = 0
+        self.welcome = welcome
         self.clock = Clock(welcome)
         self.view = replicated.View()
         self.incoming = messages.Receiver()
@@ -242,7 +243,8 @@ class Session:
             self.snapshots += self.view.apply(replicated.parse_snapshot(frames[protocol.SNAPSHOT]))
             after = self.view.own
             if before is not None and after is not None:
-                dx, dy = after.x - before.x, after.y - before.y
+                dx = self.welcome.difference(before.x, after.x)
+                dy = self.welcome.difference(before.y, after.y)
                 self.path_m += (dx * dx + dy * dy) ** 0.5 / 1024
         if protocol.PONG in frames:
             self.clock.pong(*frames[protocol.PONG])

@@ -7,6 +7,7 @@
 #include "tests/sim/server/scenario.h"
 #include "tests/sim/server/whole.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -295,6 +296,72 @@ static void thousand_clients(const char *name, uint64_t seed)
     whole_destroy(whole);
 }
 
+/* In a tenth of a second, with some snapshots lost in a row. */
+#define WAY_MAX (4 * TW_UNITS_PER_METRE)
+
+/* Sight reaches nearly round the world. */
+static void make_seamless(struct tw_config *config)
+{
+    config->world.edges = TW_EDGES_CHOICE_WRAP;
+    config->world.aoi_enter_m = 27;
+    config->world.aoi_exit_m = 30;
+}
+
+static void walk_east(struct whole *whole)
+{
+    const struct tw_client_input input = {.move_x = 127};
+    for (uint32_t i = 0; i < CLIENTS; i++) {
+        struct sim_player *player = &whole->players.players[i];
+        player->next_steer_us = UINT64_MAX;
+        WHOLE_CHECK(whole, tw_client_set_input(player->client, &input) == TW_CLIENT_OK);
+    }
+}
+
+/* Ways that led over the seam since the last look; all are short. */
+static uint32_t cross(const struct whole *whole, struct tw_client_self seen[CLIENTS])
+{
+    uint32_t crossings = 0;
+    for (uint32_t i = 0; i < CLIENTS; i++) {
+        struct tw_client_world world;
+        struct tw_client_self self, before = seen[i];
+        tw_client_get_world(whole->players.players[i].client, &world);
+        tw_client_get_self(whole->players.players[i].client, &self);
+        seen[i] = self;
+        if (before.handle == 0)
+            continue;
+        int32_t dx = tw_client_difference(&world, before.x, self.x);
+        int32_t dy = tw_client_difference(&world, before.y, self.y);
+        WHOLE_CHECK(whole, world.width == 64 * TW_UNITS_PER_METRE);
+        WHOLE_CHECK(whole, abs(dx) <= WAY_MAX && abs(dy) <= WAY_MAX);
+        crossings += dx != self.x - before.x || dy != self.y - before.y;
+    }
+    return crossings;
+}
+
+/* Once round a world without edges, under loss: views are right all the way. */
+static void no_edges(const char *name, uint64_t seed)
+{
+    struct impair_profile profile = profile_with_loss(50);
+    struct whole_options options = {
+        .clients = CLIENTS, .speakers = CLIENTS, .profile = &profile, .configure = make_seamless};
+    struct whole *whole = whole_create(name, &options, seed);
+    struct tw_client_self seen[CLIENTS] = {0};
+    uint32_t crossings = 0;
+    whole_join(whole);
+    walk_east(whole);
+    for (uint32_t i = 0; i < 150; i++) {
+        whole_run(whole, WHOLE_SECOND / 10u);
+        crossings += cross(whole, seen);
+    }
+    for (uint32_t i = 0; i < CLIENTS; i++) {
+        struct tw_client_statistics is = sim_player_statistics(&whole->players.players[i]);
+        WHOLE_CHECK(whole, is.hashes_checked >= 5 && is.hashes_wrong == 0);
+    }
+    WHOLE_CHECK(whole, crossings > 0);
+    add_tally(whole);
+    whole_destroy(whole);
+}
+
 /* ---- other trouble --------------------------------------------------------------------------- */
 
 /* Addresses change under loss, so do workers; and the control plane is away for all of it. */
@@ -403,6 +470,7 @@ int main(int argc, char **argv)
         {"roaming", roaming, report, 20, 1000},
         {"new_keys_at_loss_20", new_keys_at_loss_20, report, 20, 1000},
         {"thousand_clients", thousand_clients, report, 1, 1},
+        {"no_edges", no_edges, report, 10, 1000},
     };
     return scenario_main(argc, argv, scenarios, sizeof(scenarios) / sizeof(scenarios[0]));
 }

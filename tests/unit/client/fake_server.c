@@ -219,7 +219,8 @@ static void admit(struct fake_server *server, const struct tw_hello *hello)
                                  .mtu = TW_DATAGRAM_BASE,
                                  .suite = suite,
                                  .tick_hz = FAKE_TICK_HZ,
-                                 .snapshot_hz = 20};
+                                 .snapshot_hz = 20,
+                                 .width_cells = 3};
     tw_welcome_write(server->welcome, &welcome, hello->ephemeral, ephemeral, &secrets,
                      tw_crc32c_portable);
     server_link_init(&server->link, &secrets, (enum tw_suite)suite, server->connection_id,

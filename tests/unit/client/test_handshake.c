@@ -341,6 +341,12 @@ static void test_null_is_harmless(void **state)
     tw_client_get_statistics(NULL, &statistics);
     tw_client_get_self(NULL, &self);
     assert_int_equal(self.handle, 0);
+    struct tw_client_world world = {.width = 1};
+    tw_client_get_world(NULL, &world);
+    assert_int_equal(world.width, 0);
+    tw_client_get_world(NULL, NULL);
+    assert_int_equal(tw_client_difference(NULL, 5, 8), 3);
+    assert_int_equal(tw_client_between(NULL, 5, 9, 32768), 7);
     assert_null(tw_client_create(NULL));
     assert_int_equal(tw_client_connect(NULL, bytes, sizeof(bytes), 1), TW_CLIENT_ERROR_ARGUMENT);
     assert_int_equal(tw_client_set_input(NULL, &input), TW_CLIENT_ERROR_ARGUMENT);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The small parts on their own: base64, clock arithmetic, inputs, link limits, demultiplexer. */
+/* The small parts on their own: base64, clock arithmetic, inputs, link limits, demultiplexer,
+ * places. */
 #include "dataplane/client/base64.h"
 #include "dataplane/client/clock.h"
 #include "dataplane/client/inputs.h"
@@ -10,6 +11,8 @@
 #include "tests/unit/client/testing.h"
 #include "tickwire/bytes.h"
 #include "tickwire/client.h"
+
+#include <stdlib.h>
 
 static void test_base64(void **state)
 {
@@ -286,6 +289,35 @@ static void test_agreement_is_overdue_after_3_s(void **state)
     assert_true(agreement.overdue);
 }
 
+/* What a game shows of somebody who walks over the seam, between two snapshots and after them: the
+ * short way, in the world, and in even steps. */
+static void test_places_between_snapshots(void **state)
+{
+    (void)state;
+    static const int32_t ways[][2] = {
+        {196000, 500}, {500, 196000}, {98000, 99108}, {0, 196607}, {196607, 0}};
+    const struct tw_client_world world = {.width = 3 << 16};
+    for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+        int32_t from = ways[i][0];
+        int32_t to = ways[i][1];
+        int32_t way = tw_client_difference(&world, from, to);
+        int32_t before = from;
+        assert_in_range(abs(way), 1, 1108);
+        assert_int_equal(tw_client_between(&world, from, to, 0), from);
+        assert_int_equal(tw_client_between(&world, from, to, 65536), to);
+        for (int32_t part = 0; part <= 4 * 65536; part += 2048) {
+            int32_t at = tw_client_between(&world, from, to, part);
+            int32_t step = tw_client_difference(&world, before, at) * (way < 0 ? -1 : 1);
+            assert_in_range(at, 0, world.width - 1);
+            assert_in_range(step, 0, abs(way) / 32 + 1);
+            before = at;
+        }
+    }
+    const struct tw_client_world with_edges = {.id = 1};
+    assert_int_equal(tw_client_difference(&with_edges, 196000, 500), -195500);
+    assert_int_equal(tw_client_between(&with_edges, 1000, 500, 3 * 65536), -500);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -300,6 +332,7 @@ int main(void)
         cmocka_unit_test(test_session_forgets_old_keys),
         cmocka_unit_test(test_link_renames),
         cmocka_unit_test(test_demux),
+        cmocka_unit_test(test_places_between_snapshots),
         cmocka_unit_test(test_agreement_is_overdue_after_3_s),
     };
     return cmocka_run_group_tests(tests, testing_setup, NULL);

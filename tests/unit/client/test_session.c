@@ -96,6 +96,10 @@ static void test_view_and_rates(void **state)
     struct tw_client_self self;
     tw_client_get_self(client, &self);
     assert_true(self.last_input_tick > 0);
+    struct tw_client_world world;
+    tw_client_get_world(client, &world);
+    assert_int_equal(world.id, 1);
+    assert_int_equal(world.width, 3 << 16);
     assert_int_equal(count_events(TW_CLIENT_EVENT_ENTER), 2);
     tw_client_destroy(client);
 }

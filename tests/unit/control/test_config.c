@@ -130,6 +130,17 @@ static const struct fault_case fault_cases[] = {
     {"world:\n  spawn_radius_m: 600\n",
      "f.yaml:2: key `world.spawn_radius_m`: 600 reaches beyond the world, expected at most half "
      "of size_m = 512"},
+    {"world:\n  edges: wrap\n  size_m: 1000\n",
+     "f.yaml:3: key `world.size_m`: 1000 is not a multiple of 64, expected one with edges: wrap, "
+     "960 or 1024"},
+    {"world:\n  aoi_exit_m: 96\n  size_m: 192\n  edges: wrap\n",
+     "f.yaml:3: key `world.size_m`: 192 lets players see round the world, expected more than twice "
+     "aoi_exit_m = 192 with edges: wrap"},
+    {"world:\n  aoi_exit_m: 512\n  edges: wrap\n",
+     "f.yaml:3: key `world.size_m`: 1024 lets players see round the world, expected more than "
+     "twice aoi_exit_m = 1024 with edges: wrap"},
+    {"world:\n  edges: round\n",
+     "f.yaml:2: key `world.edges`: found round, expected one of clamp, wrap"},
     {"world:\n  merge_below: 17\n",
      "f.yaml:2: key `world.merge_below`: 17 is too near to split_above, expected at most half of "
      "it = 16"},

@@ -40,6 +40,7 @@ static void joins(void **state)
     assert_int_equal(welcome->world, 1);
     assert_int_equal(welcome->tick_hz, 60);
     assert_int_equal(welcome->snapshot_hz, 20);
+    assert_int_equal(welcome->width_cells, 0);
     assert_int_equal(welcome->mtu, 1200);
     assert_int_equal(welcome->server_time_us, (rig.now_ns - rig.epoch_ns) / 1000);
     assert_int_equal(welcome->tick, (rig.now_ns - rig.epoch_ns) / 1000 * 60 / 1000000);
@@ -49,6 +50,21 @@ static void joins(void **state)
     assert_int_equal(tw_counter_get(&rig.counters[0]->sessions_pending), 1);
     struct tw_record record;
     assert_false(rig_record(&rig, 0, &record)); /* nothing reaches the world yet */
+    rig_stop(&rig);
+}
+
+static void tells_the_width_of_a_world_without_edges(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct rig_client client;
+    rig_make(&rig, 1);
+    rig.config.world.size_m = 1024;
+    rig.config.world.edges = TW_EDGES_CHOICE_WRAP;
+    rig_start(&rig);
+    rig_client_make(&rig, &client, TEST_CLIENT_ADDRESS, TEST_CLIENT_PORT);
+    rig_client_join(&rig, &client);
+    assert_int_equal(client.handshake.welcome.width_cells, 16);
     rig_stop(&rig);
 }
 
@@ -518,6 +534,7 @@ int main(int argc, char **argv)
         return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(joins),
+        cmocka_unit_test(tells_the_width_of_a_world_without_edges),
         cmocka_unit_test(resends_identical_welcome),
         cmocka_unit_test(says_try_again),
         cmocka_unit_test(full_events_ring_says_try_again),

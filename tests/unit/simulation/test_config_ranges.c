@@ -53,6 +53,7 @@ static void expect_accepted(const struct tw_config *config)
     struct tw_shard_config shard = tw_shard_config_from(config);
     assert_true(tw_config_check(config, &fault));
     assert_int_not_equal(tw_shard_footprint(&shard), 0);
+    assert_int_equal(shard.wraps, config->world.edges == TW_EDGES_CHOICE_WRAP);
     assert_int_equal(shard.split_above, config->world.split_above);
     assert_int_equal(shard.merge_below, config->world.merge_below);
 }
@@ -61,6 +62,8 @@ static void test_all_at_their_least(void **state)
 {
     (void)state;
     struct tw_config config = extreme(false);
+    expect_accepted(&config);
+    config.world.edges = TW_EDGES_CHOICE_WRAP;
     expect_accepted(&config);
 }
 
@@ -75,6 +78,8 @@ static void test_all_at_their_most(void **state)
     expect_accepted(&config);
     world->obstacles = world->npcs;
     world->npcs = 0;
+    expect_accepted(&config);
+    world->edges = TW_EDGES_CHOICE_WRAP;
     expect_accepted(&config);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Square root, sine, hash, random numbers, entity store, schema. */
+/* Square root, sine, planes, hash, random numbers, entity store, schema. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +12,7 @@
 #include "simulation/core/entities.h"
 #include "simulation/core/fixed.h"
 #include "simulation/core/hash.h"
+#include "simulation/core/plane.h"
 #include "simulation/core/rng.h"
 #include "simulation/core/schema.h"
 
@@ -98,6 +99,44 @@ static uint64_t plain_hash(const uint8_t *bytes, size_t length)
     h ^= h >> 32;
     h *= UINT64_C(0x165667B19E3779F9);
     return h ^ h >> 29;
+}
+
+/* Every two places of a small plane: the shortest of all ways there are, round in both directions.
+ */
+static void test_plane_without_edges(void **state)
+{
+    (void)state;
+    const struct tw_plane plane = {64};
+    for (int32_t from = 0; from < 64; from++) {
+        for (int32_t to = 0; to < 64; to++) {
+            int32_t difference = tw_plane_difference(plane, from, to);
+            assert_int_equal(tw_plane_place(plane, from + difference), to);
+            assert_int_equal(tw_plane_difference(plane, to, from), -difference);
+            int32_t shortest = 64;
+            for (int32_t round = -1; round <= 1; round++)
+                shortest =
+                    abs(to - from + 64 * round) < shortest ? abs(to - from + 64 * round) : shortest;
+            assert_int_equal(abs(difference), shortest);
+            assert_int_equal(tw_plane_distance_squared(plane, from, to, to, from),
+                             2 * shortest * shortest);
+        }
+    }
+    assert_int_equal(tw_plane_place(plane, -1), 63);
+    assert_int_equal(tw_plane_place(plane, 64), 0);
+    assert_int_equal(tw_plane_place(plane, INT64_C(64000000001)), 1);
+    assert_int_equal(tw_plane_place(plane, INT64_C(-64000000001)), 63);
+}
+
+static void test_plane_with_edges(void **state)
+{
+    (void)state;
+    const struct tw_plane plane = {0};
+    const int32_t far = 1 << 27;
+    assert_int_equal(tw_plane_place(plane, -5), -5);
+    assert_int_equal(tw_plane_difference(plane, far, 0), -far);
+    assert_int_equal(tw_plane_difference(plane, 0, far), far);
+    assert_true(tw_plane_distance_squared(plane, far, 0, 0, far) ==
+                tw_fixed_distance_squared(far, 0, 0, far));
 }
 
 static void test_hash(void **state)
@@ -269,6 +308,8 @@ int main(void)
         cmocka_unit_test(test_square_root),
         cmocka_unit_test(test_sine_of_every_angle),
         cmocka_unit_test(test_floor_division),
+        cmocka_unit_test(test_plane_without_edges),
+        cmocka_unit_test(test_plane_with_edges),
         cmocka_unit_test(test_hash),
         cmocka_unit_test(test_random_numbers),
         cmocka_unit_test(test_entities_are_found_by_handle),

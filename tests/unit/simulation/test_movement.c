@@ -59,6 +59,29 @@ static void put(struct fixture *fixture, uint32_t index, int32_t x, int32_t y)
     tw_index_move(&fixture->world.index, &fixture->world.entities, index);
 }
 
+/* Worlds without edges, of the smallest width. */
+static struct tw_shard_config seamless_config_of(uint32_t npcs, uint32_t obstacles)
+{
+    struct tw_shard_config config = config_of(64, npcs, obstacles);
+    config.aoi_exit_m = 30;
+    config.wraps = true;
+    return config;
+}
+
+/* From place b to place a, in the fixture's world. Squared said otherwise than in plane.h. */
+static uint64_t squared_apart(const struct fixture *fixture, const int32_t a[2], const int32_t b[2])
+{
+    int64_t size = (int64_t)fixture->config.size_m * 1024;
+    uint64_t squared = 0;
+    for (uint32_t axis = 0; axis < 2; axis++) {
+        int64_t apart = a[axis] > b[axis] ? a[axis] - b[axis] : b[axis] - a[axis];
+        if (fixture->config.wraps && size - apart < apart)
+            apart = size - apart;
+        squared += (uint64_t)(apart * apart);
+    }
+    return squared;
+}
+
 static void check_invariants(const struct fixture *fixture, const int32_t (*before)[2])
 {
     const struct tw_entities *entities = &fixture->world.entities;
@@ -68,9 +91,11 @@ static void check_invariants(const struct fixture *fixture, const int32_t (*befo
     for (uint32_t a = 0; a < entities->state->end; a++) {
         if (!entities->live[a])
             continue;
-        int32_t radius = entities->radius[a];
-        assert_in_range(entities->x[a], radius, size - radius);
-        assert_in_range(entities->y[a], radius, size - radius);
+        const int32_t place[2] = {entities->x[a], entities->y[a]};
+        int32_t least = fixture->config.wraps ? 0 : entities->radius[a];
+        int32_t most = fixture->config.wraps ? size - 1 : size - entities->radius[a];
+        assert_in_range(entities->x[a], least, most);
+        assert_in_range(entities->y[a], least, most);
         struct tw_space_body body;
         assert_int_equal(
             tw_space_get(fixture->world.index.space, tw_entities_handle(entities, a), &body),
@@ -82,14 +107,13 @@ static void check_invariants(const struct fixture *fixture, const int32_t (*befo
         int64_t vy = entities->velocity_y[a];
         assert_true(vx * vx + vy * vy <= (int64_t)TW_SPEED_MAX * TW_SPEED_MAX);
         if (before)
-            assert_true(tw_fixed_distance_squared(entities->x[a], entities->y[a], before[a][0],
-                                                  before[a][1]) <= (uint64_t)(step_max * step_max));
+            assert_true(squared_apart(fixture, place, before[a]) <=
+                        (uint64_t)(step_max * step_max));
         for (uint32_t b = a + 1u; b < entities->state->end; b++) {
             uint64_t apart = (uint64_t)entities->radius[a] + entities->radius[b];
+            const int32_t other[2] = {entities->x[b], entities->y[b]};
             if (entities->live[b])
-                assert_true(tw_fixed_distance_squared(entities->x[a], entities->y[a],
-                                                      entities->x[b],
-                                                      entities->y[b]) >= apart * apart);
+                assert_true(squared_apart(fixture, place, other) >= apart * apart);
         }
     }
 }
@@ -97,9 +121,10 @@ static void check_invariants(const struct fixture *fixture, const int32_t (*befo
 static void test_nobody_overlaps_leaves_or_speeds(void **state)
 {
     (void)state;
-    static const uint32_t rates[] = {10, 20, 60, 128};
-    for (uint32_t run = 0; run < 4; run++) {
-        struct tw_shard_config config = config_of(40, 300, 15);
+    static const uint32_t rates[] = {10, 20, 60, 128, 10, 60};
+    for (uint32_t run = 0; run < sizeof(rates) / sizeof(rates[0]); run++) {
+        struct tw_shard_config config =
+            run < 4 ? config_of(40, 300, 15) : seamless_config_of(400, 20);
         struct fixture fixture;
         static int32_t before[1024][2];
         config.seed = 100 + run;
@@ -200,30 +225,43 @@ static void test_heading_turns_at_its_rate(void **state)
     free(fixture.memory);
 }
 
+struct pass {
+    int32_t offset; /* of the way from the middle of the stander */
+    uint32_t tick_hz;
+    int8_t move_x;
+    bool seamless; /* the stander stands on the corner of a world without edges */
+};
+
 /* Straight at a standing body, or past its edge: slips off to a side and goes on, pushes nobody. */
-static void walk_past(int32_t offset, uint32_t tick_hz, int8_t move_x)
+static void walk_past(struct pass pass)
 {
-    struct tw_shard_config config = config_of(100, 0, 0);
-    config.tick_hz = tick_hz;
+    struct tw_shard_config config = pass.seamless ? seamless_config_of(0, 0) : config_of(100, 0, 0);
+    int32_t middle = pass.seamless ? 0 : 50000;
+    config.tick_hz = pass.tick_hz;
     struct fixture fixture;
     set_up(&fixture, &config);
+    struct tw_plane plane = fixture.world.plane;
     uint32_t runner = join(&fixture);
     uint32_t stander = join(&fixture);
-    put(&fixture, runner, 48000, 50000 + offset);
-    put(&fixture, stander, 50000, 50000);
-    struct tw_waiting_input input = {.move_x = move_x};
+    put(&fixture, runner, tw_plane_place(plane, middle - 2000),
+        tw_plane_place(plane, middle + pass.offset));
+    put(&fixture, stander, middle, middle);
+    struct tw_waiting_input input = {.move_x = pass.move_x};
     const struct tw_entities *entities = &fixture.world.entities;
-    for (uint32_t tick = 1; tick <= 20 * tick_hz; tick++) {
+    for (uint32_t tick = 1; tick <= 20 * pass.tick_hz; tick++) {
         tw_movement_steer(&fixture.world, runner, &input);
         tw_movement_step(&fixture.world, tick);
         check_invariants(&fixture, NULL);
+        if (tw_plane_difference(plane, middle, entities->x[runner]) > 2000)
+            break;
     }
-    assert_int_equal(entities->x[stander], 50000);
-    assert_int_equal(entities->y[stander], 50000);
-    assert_true(entities->x[runner] > 52000);
-    assert_in_range(entities->y[runner], 50000 - 1200, 50000 + 1200);
-    if (offset != 0)
-        assert_true((entities->y[runner] > 50000) == (offset > 0));
+    assert_int_equal(entities->x[stander], middle);
+    assert_int_equal(entities->y[stander], middle);
+    assert_in_range(tw_plane_difference(plane, middle, entities->x[runner]), 2001, 3000);
+    int32_t aside = tw_plane_difference(plane, middle, entities->y[runner]);
+    assert_in_range(aside + 1200, 0, 2400);
+    if (pass.offset != 0)
+        assert_true((aside > 0) == (pass.offset > 0));
     free(fixture.memory);
 }
 
@@ -232,10 +270,12 @@ static void test_bodies_slide(void **state)
     (void)state;
     static const int32_t offsets[] = {0, 1, -1, 7, -13, 50, 100, -400, 900};
     for (uint32_t i = 0; i < sizeof(offsets) / sizeof(offsets[0]); i++) {
-        walk_past(offsets[i], 10, 127); /* the longest steps */
-        walk_past(offsets[i], 60, 127);
-        walk_past(offsets[i], 60, 30);
-        walk_past(offsets[i], 240, 127);
+        for (uint32_t seamless = 0; seamless < 2; seamless++) {
+            walk_past((struct pass){offsets[i], 10, 127, seamless}); /* the longest steps */
+            walk_past((struct pass){offsets[i], 60, 127, seamless});
+            walk_past((struct pass){offsets[i], 60, 30, seamless});
+            walk_past((struct pass){offsets[i], 240, 127, seamless});
+        }
     }
 }
 
@@ -383,13 +423,109 @@ static void test_a_full_world_refuses(void **state)
     free(fixture.memory);
 }
 
-/* The index is no part of the state: built anew every few ticks, or of the other kind, it leads to
- * the same world. */
-static void test_index_does_not_decide(void **state)
+/* ---- no edges --------------------------------------------------------------------------------
+ */
+
+/* Two seconds each way, a second before the seam and one behind it: as far as anywhere else. */
+static void test_the_seam_is_a_place_like_others(void **state)
 {
     (void)state;
+    static const int32_t starts[4][2] = {{62000, 40}, {40, 62000}, {3000, 65500}, {65500, 3000}};
+    static const int8_t moves[4][2] = {{127, 0}, {0, 127}, {-127, 0}, {0, -127}};
+    struct tw_shard_config config = seamless_config_of(0, 0);
+    struct fixture fixture;
+    set_up(&fixture, &config);
+    uint32_t index = join(&fixture);
+    const struct tw_entities *entities = &fixture.world.entities;
+    uint32_t tick = 0;
+    for (uint32_t way = 0; way < 4; way++) {
+        struct tw_waiting_input input = {.move_x = moves[way][0], .move_y = moves[way][1]};
+        put(&fixture, index, starts[way][0], starts[way][1]);
+        for (uint32_t i = 0; i < 120; i++) {
+            tw_movement_steer(&fixture.world, index, &input);
+            tw_movement_step(&fixture.world, ++tick);
+            check_invariants(&fixture, NULL);
+            assert_int_equal(entities->speed[index], 80);
+            /* Found from either side. */
+            assert_int_equal(
+                tw_index_near(&fixture.world.index, entities->x[index], entities->y[index], 0), 1);
+            assert_int_equal(tw_index_near(&fixture.world.index, 0, 0, 20000), 1);
+            assert_int_equal(tw_index_near(&fixture.world.index, 65535, 65535, 20000), 1);
+        }
+        for (uint32_t axis = 0; axis < 2; axis++) {
+            int32_t wanted = starts[way][axis] + moves[way][axis] / 127 * 10240;
+            int32_t found = axis == 0 ? entities->x[index] : entities->y[index];
+            assert_int_equal(found, (wanted + 65536) % 65536);
+        }
+    }
+    free(fixture.memory);
+}
+
+/* Things are placed all over, on the seam as well, as far apart as elsewhere. */
+static void test_places_without_edges(void **state)
+{
+    (void)state;
+    uint32_t on_seam = 0;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct tw_shard_config config = seamless_config_of(30, 300); /* as many as fit */
+        config.seed = seed;
+        struct fixture fixture;
+        set_up(&fixture, &config);
+        for (uint32_t i = 0; i < 16; i++)
+            join(&fixture);
+        check_invariants(&fixture, NULL);
+        const struct tw_entities *entities = &fixture.world.entities;
+        for (uint32_t a = 0; a < entities->state->end; a++) {
+            if (entities->cold[TW_FIELD_TYPE][a] != TW_ENTITY_OBSTACLE)
+                continue;
+            const int32_t place[2] = {entities->x[a], entities->y[a]};
+            uint64_t passage = entities->radius[a] + 2u * TW_BODY_RADIUS;
+            on_seam += place[0] < entities->radius[a] || place[1] < entities->radius[a];
+            for (uint32_t b = a + 1u; b < entities->state->end; b++) {
+                const int32_t other[2] = {entities->x[b], entities->y[b]};
+                uint64_t apart = passage + entities->radius[b];
+                if (entities->cold[TW_FIELD_TYPE][b] == TW_ENTITY_OBSTACLE)
+                    assert_true(squared_apart(&fixture, place, other) >= apart * apart);
+            }
+        }
+        free(fixture.memory);
+    }
+    assert_true(on_seam > 20);
+}
+
+/* Parked on the corner, come back when somebody stands there: beside it, all around the corner. */
+static void test_coming_back_to_the_corner(void **state)
+{
+    (void)state;
+    struct tw_shard_config config = seamless_config_of(0, 0);
+    config.parking_max = 1;
+    struct fixture fixture;
+    set_up(&fixture, &config);
+    uint32_t back = join(&fixture);
+    uint32_t across = 0;
+    for (uint32_t i = 0; i < 15; i++) {
+        const struct tw_entities *entities = &fixture.world.entities;
+        put(&fixture, back, 10, 10);
+        assert_true(tw_world_set_presence(&fixture.world, 0, TW_PARKED, 2));
+        assert_true(tw_world_set_presence(&fixture.world, 0, TW_PRESENT, 3));
+        check_invariants(&fixture, NULL);
+        const int32_t corner[2] = {0, 0};
+        const int32_t place[2] = {entities->x[back], entities->y[back]};
+        assert_true(squared_apart(&fixture, place, corner) < 6000u * 6000u);
+        across += place[0] > 32768 || place[1] > 32768;
+        put(&fixture, back, 30000, 30000);
+        put(&fixture, join(&fixture), place[0], place[1]);
+    }
+    assert_in_range(across, 5, 14);
+    free(fixture.memory);
+}
+
+/* The index is no part of the state: built anew every few ticks, or of the other kind, it leads to
+ * the same world. */
+static void index_does_not_decide(bool seamless)
+{
     struct fixture fixtures[4];
-    struct tw_shard_config config = config_of(60, 300, 20);
+    struct tw_shard_config config = seamless ? seamless_config_of(300, 20) : config_of(60, 300, 20);
     for (uint32_t i = 0; i < 4; i++) {
         config.octree = i == 2;
         config.split_above = i == 3 ? 4 : 0;
@@ -407,6 +543,13 @@ static void test_index_does_not_decide(void **state)
     }
     for (uint32_t i = 0; i < 4; i++)
         free(fixtures[i].memory);
+}
+
+static void test_index_does_not_decide(void **state)
+{
+    (void)state;
+    index_does_not_decide(false);
+    index_does_not_decide(true);
 }
 
 static struct tw_space_figures figures_of(const struct fixture *fixture)
@@ -461,6 +604,9 @@ int main(void)
         cmocka_unit_test(test_the_largest_world_has_corners),
         cmocka_unit_test(test_spawns_near_the_centre_then_further),
         cmocka_unit_test(test_a_full_world_refuses),
+        cmocka_unit_test(test_the_seam_is_a_place_like_others),
+        cmocka_unit_test(test_places_without_edges),
+        cmocka_unit_test(test_coming_back_to_the_corner),
         cmocka_unit_test(test_index_does_not_decide),
         cmocka_unit_test(test_cells_split_and_merge_as_configured),
     };

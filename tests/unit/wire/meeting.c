@@ -68,6 +68,7 @@ void meeting_init(struct meeting *meeting)
         .suite = TW_SUITE_CHACHA20_POLY1305,
         .tick_hz = 60,
         .snapshot_hz = 20,
+        .width_cells = 5,
     };
     meeting_issue(meeting);
 }

@@ -44,6 +44,7 @@ static void whole_handshake(void **state)
         assert_int_equal(got->suite, suite);
         assert_int_equal(got->tick_hz, 60);
         assert_int_equal(got->snapshot_hz, 20);
+        assert_int_equal(got->width_cells, 5);
         assert_memory_equal(&meeting.client.secrets, &meeting.secrets, sizeof(meeting.secrets));
 
         struct tw_aead_key seal, open;
@@ -327,7 +328,7 @@ static void welcome_with_a_suite_not_offered(void **state)
 static void welcome_with_fields_out_of_range(void **state)
 {
     (void)state;
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < 8; i++) {
         start();
         if (i == 0)
             meeting.welcome.connection_id = 0;
@@ -339,10 +340,16 @@ static void welcome_with_fields_out_of_range(void **state)
             meeting.welcome.mtu = TW_DATAGRAM_MAX + 1;
         else if (i == 4)
             meeting.welcome.mtu = TW_PACKET_MIN;
+        else if (i == 5)
+            meeting.welcome.width_cells = TW_WORLD_CELLS_MAX + 1;
+        else if (i == 6)
+            meeting.welcome.width_cells = TW_WORLD_CELLS_MAX;
         uint8_t welcome[TW_WELCOME_SIZE];
         assert_true(meeting_welcome(&meeting, hello2, welcome));
         assert_int_equal(receive(welcome, sizeof(welcome)),
-                         i == 5 ? TW_NEWS_WELCOME : TW_NEWS_NONE);
+                         i >= 6 ? TW_NEWS_WELCOME : TW_NEWS_NONE);
+        if (i >= 6)
+            assert_int_equal(meeting.client.welcome.width_cells, i == 6 ? TW_WORLD_CELLS_MAX : 5);
     }
 }
 

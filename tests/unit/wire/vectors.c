@@ -66,7 +66,8 @@ struct tw_welcome vectors_welcome(void)
                                .mtu = 1200,
                                .suite = TW_SUITE_AES256_GCM,
                                .tick_hz = 60,
-                               .snapshot_hz = 20};
+                               .snapshot_hz = 20,
+                               .width_cells = 16};
 }
 
 /* Secret inputs: counting bytes, easy to type. */
