@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A game as far as linking goes: the installed header and library alone, no token, no network. */
+/* A game as far as linking goes: the installed headers and library alone, no token, no network. */
+#include <tickwire/bits_real.h>
 #include <tickwire/client.h>
 
 static int refuse_to_send(void *context, const uint8_t *bytes, size_t length, const uint8_t *ip,
@@ -9,8 +10,21 @@ static int refuse_to_send(void *context, const uint8_t *bytes, size_t length, co
     return -1;
 }
 
+static int pack(void)
+{
+    uint8_t bytes[8];
+    struct tw_bit_writer writer = tw_bit_writer_make(bytes, sizeof(bytes));
+    tw_bit_write_range(&writer, 73, 0, 100);
+    tw_bit_write_real(&writer, 0.25, -1, 1, 8);
+    struct tw_bit_reader reader = tw_bit_reader_make(bytes, tw_bit_writer_finish(&writer));
+    return tw_bit_read_range(&reader, 0, 100) == 73 &&
+           tw_bit_read_real(&reader, -1, 1, 8) == 0.25 && tw_bit_reader_finish(&reader);
+}
+
 int main(void)
 {
+    if (!pack())
+        return 4;
     struct tw_client_config config = tw_client_config_default();
     config.transport.send = refuse_to_send;
     struct tw_client *client = tw_client_create(&config);

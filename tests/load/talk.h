@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A bot that talks: a numbered command every 200 ms, a large message of 10 KB every 2 s, and a look
- * at what comes back. The server relays a message to all who are near, the sender included.
+ * A bot that talks: a command of a game (command.h) every 200 ms, a large message of 10 KB every
+ * 2 s, and a look at what comes back. The server relays a message to all who are near, the sender
+ * included.
  *
  * Every sender's commands must come in order and without a copy from the first one that was heard
  * on; own messages must all come back, byte by byte.
