@@ -456,6 +456,13 @@ static void compressed_messages_are_restored_for_the_shard(void **state)
     rig_turn(&rig, 100 * RIG_MS);
     give_back(restored(5000));
     assert_int_equal(tw_counter_get(&rig.counters[0]->messages_decompressed), 3);
+    /* While it is time for packets, too. */
+    bulk->restore_budget.full_at_ns = rig.now_ns + 90 * RIG_MS;
+    send_compressed(3, 5000, 0);
+    rig_turn(&rig, 50 * RIG_MS);
+    assert_false(rig_record(&rig, 0, &record));
+    rig_turn(&rig, 50 * RIG_MS);
+    give_back(restored(5000));
     stop();
 }
 

@@ -270,6 +270,11 @@ static void test_room(void **state)
     reader = tw_bit_reader_make(bytes, 0);
     assert_false(tw_bit_read_bool(&reader));
     assert_true(reader.failed);
+    uint8_t zeros[9] = {0};
+    for (size_t size = 1; size <= sizeof(zeros); size++) {
+        reader = tw_bit_reader_make(zeros, size);
+        assert_false(tw_bit_reader_finish(&reader));
+    }
     uint8_t stray = 0x09;
     reader = tw_bit_reader_make(&stray, 1);
     assert_int_equal(tw_bit_read(&reader, 7), 1);
