@@ -4,7 +4,8 @@ balanced to the packet, each flood packet ends where its kind must, and no clien
 
 Floods go as fast as the engine takes them, so they fill its core while they last; they are bounded
 in count and in time. The port between the two loses nothing (what it has no room for is offered
-again, honest and hostile alike), so all that is not accepted was refused by the engine."""
+again, honest and hostile alike), so all that is not accepted was refused by the engine. Over IPv6
+strangers come from tens of thousands of networks."""
 import json
 import re
 
@@ -18,8 +19,7 @@ FLOOD_FROM_MS = 300
 COUNT, LONG_COUNT = 1000000, 20000000
 DRAIN_S = 0.3
 STRANGER_PPS = 20000  # limits.stranger_pps as it comes
-HEADERS = 42
-COOKIE_FRAME = HEADERS + 66
+COOKIE_FRAME = 62 + 66  # the larger headers of the two families
 
 # Where the packets of a kind may end.
 ENDS = {
@@ -30,16 +30,16 @@ ENDS = {
     "hello_small": {"handshake_malformed"},
     "replay": {"replay_duplicate", "replay_old"},
     "oversized": {"payload_oversized"},
-    "tiny": {"payload_small", "ipv4_truncated"},
+    "tiny": {"payload_small", "ipv4_truncated", "ipv6_truncated"},
 }
 KINDS = [*ENDS, "mixed"]
 
 
-def _start(options):
+def _start(options, settings):
     # Limits as they come: nobody is made patient for the flood's sake. Sessions only outlive the
     # pauses between two kinds.
     return scene.start(options, port="memif", huge=False,
-                       settings={"engine.lab": "true", **scene.PATIENT})
+                       settings={"engine.lab": "true", **scene.PATIENT, **settings})
 
 
 def _replay(host, files, loop, loops, *words):
@@ -58,7 +58,8 @@ def _check_ends(kind, report, moved, honest):
     scene.expect(flood["packets"] > 0, f"{kind}: no flood: {report}")
     scene.expect_equal(f"{kind}: honest packets lost", honest - moved["accepted"], 0)
     others = {name: count for name, count in moved.items()
-              if name not in ("accepted", "arp_handled", "arp_budget")}
+              if name not in ("accepted", "arp_handled", "arp_budget", "nd_handled",
+                              "nd_budget")}
     kinds = ENDS if kind == "mixed" else {kind: ENDS[kind]}
     for name, ends in kinds.items():
         if name == "forged" or name == "offpath":
@@ -93,7 +94,7 @@ def _one(host, files, before, kind, loop, loops, count):
                        after["rx_packets"])
     sent, flood = report["sent"], report["flood"]
     scene.expect_equal(f"{kind}: frames received", after["rx_packets"] - before["rx_packets"],
-                       sent["packets"] + sent["arp"] + flood["packets"])
+                       sent["packets"] + sent["neighbour"] + flood["packets"])
     moved = scene.outcome_delta(before, after)
     _check_ends(kind, report, moved, sent["packets"])
     _check_answers(kind, report, moved, sent["seconds"] + DRAIN_S)
@@ -120,19 +121,32 @@ def _print_figures(kind, report, moved):
           f"port full {flood['port_full']}", flush=True)
 
 
-def test_floods_beside_honest_clients(options):
+def _floods(options, kinds, settings, words):
     long = getattr(options, "long", False)
     loops, count = (10, LONG_COUNT) if long else (1, COUNT)
-    with _start(options) as host:
+    with _start(options, settings) as host:
         capture, sessions = host.directory / "honest.pcap", host.directory / "honest.sessions"
         status, output = shell.run([host.executable("load"), "capture", "--out", capture,
                                     "--sessions", sessions, "--clients", CLIENTS, "--seconds",
-                                    int(SECONDS), "--seed", 11], timeout_s=60)
+                                    int(SECONDS), "--seed", 11, *words], timeout_s=60)
         scene.expect_equal(f"capture\n{output}\nstatus", status, 0)
         test_lab.import_sessions(host, sessions, CLIENTS)
         stats = host.settled_stats()
-        for number, kind in enumerate(KINDS):
+        for number, kind in enumerate(kinds):
             stats = _one(host, (capture, sessions), stats, kind, number * loops, loops, count)
+        return stats
+
+
+def test_floods_beside_honest_clients(options):
+    _floods(options, KINDS, {}, ())
+
+
+def test_floods_from_many_networks_over_ipv6(options):
+    """Each hello from a network of its own; answers go by a gateway, which is a client's host."""
+    stats = _floods(options, ["hello", "offpath", "mixed"],
+                    {**test_lab.SETTINGS6, "engine.gateway6": test_lab.CLIENTS6}, test_lab.WORDS6)
+    scene.expect(stats["outcomes"]["nd_handled"] > 0, f"no neighbour was told: {stats}")
+    scene.expect_equal("ARP", stats["outcomes"]["arp_handled"], 0)
 
 
 def test_flood_options_are_checked(options):

@@ -14,6 +14,7 @@ import struct
 import scene
 import test_hostile
 from tools import shell
+from tools.host import dual_port
 
 ENGINE_MAC = "02:74:77:00:00:01"
 PCAP_MAC = "02:70:63:61:70:00"  # what net_pcap gives its first port
@@ -25,9 +26,15 @@ PATIENT = {"limits.session_pps": 100000, "conduct.warn_score": 999998,
            "conduct.throttle_score": 999999, "conduct.disconnect_score": 1000000, **scene.PATIENT}
 
 
-def start_lab(options, port="memif", **settings):
+# A lab over IPv6: what the engine is told, and what its capture is made with.
+SETTINGS6 = {"engine.lab": "true", **dual_port.SETTINGS}
+CLIENTS6 = "fd12::10"
+WORDS6 = ("--engine-address", dual_port.ENGINE_ADDRESS6, "--client-address", CLIENTS6)
+
+
+def start_lab(options, port="memif", settings=None):
     return scene.start(options, port=port, huge=False,
-                       settings={"engine.lab": "true", **PATIENT, **settings})
+                       settings={"engine.lab": "true", **PATIENT, **(settings or {})})
 
 
 def capture_of(host, name, *words, clients=CLIENTS, seed=7):
@@ -77,19 +84,20 @@ def test_one_seed_makes_one_capture(options):
         scene.expect(other[0] != first[0] and other[1] != first[1], "another seed, the same bytes")
 
 
-def test_replay_keeps_times_and_the_ledger_balances(options):
+def _replay_balances(options, settings, words, neighbours):
     """Three loops, each sealed afresh: no packet number twice, none lost, none refused."""
     loops = 3
-    with start_lab(options) as host:
-        capture, sessions, frames = capture_of(host, "timed")
+    with start_lab(options, settings=settings) as host:
+        capture, sessions, frames = capture_of(host, "timed", *words)
         import_sessions(host, sessions)
         before = host.settled_stats()
         report = replay(host, capture, "--sessions", sessions, "--loops", loops)
         moved, received = _outcomes(host, before)
         scene.expect_equal("packets sent", report["sent"]["packets"], frames * loops)
-        scene.expect_equal("frames received", received, frames * loops + report["sent"]["arp"])
+        scene.expect_equal("frames received", received,
+                           frames * loops + report["sent"]["neighbour"])
         scene.expect_equal("outcomes", moved, {"accepted": frames * loops,
-                                               "arp_handled": report["sent"]["arp"]})
+                                               neighbours: report["sent"]["neighbour"]})
         # By its own timestamps: three loops cannot take less time than three captures.
         scene.expect(report["sent"]["seconds"] > loops * SECONDS * 0.95, f"too fast: {report}")
         for name in ("gap_error_ns", "late_ns", "pong_ns", "first_ack_ns"):
@@ -100,6 +108,14 @@ def test_replay_keeps_times_and_the_ledger_balances(options):
         after = host.stats()
         scene.expect(after["shard_inputs"]["applied"] > 0, "no input was applied")
         scene.expect_equal("sessions live", after["sessions_live"], CLIENTS)
+
+
+def test_replay_keeps_times_and_the_ledger_balances(options):
+    _replay_balances(options, {}, (), "arp_handled")
+
+
+def test_replay_over_ipv6_keeps_times_and_the_ledger_balances(options):
+    _replay_balances(options, SETTINGS6, WORDS6, "nd_handled")
 
 
 def test_replays_by_two_ports_at_once(options):
@@ -143,7 +159,7 @@ def test_replay_goes_on_and_flat_out(options):
                        "--first-loop", 1)
         scene.expect_equal("packets sent flat out", flat["sent"]["packets"], 2 * frames)
         moved, received = _outcomes(host, before)
-        arp = first["sent"]["arp"] + flat["sent"]["arp"]
+        arp = first["sent"]["neighbour"] + flat["sent"]["neighbour"]
         scene.expect_equal("frames received", received, 3 * frames + arp)
         scene.expect_equal("outcomes", moved, {"accepted": 3 * frames, "arp_handled": arp})
 

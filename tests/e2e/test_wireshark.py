@@ -199,7 +199,7 @@ def test_dissector_reads_a_labs_capture(options):
     _need_tshark()
     with tempfile.TemporaryDirectory() as directory:
         log = pathlib.Path(directory, "keys")
-        with test_lab.start_lab(options, **{"engine.key_log": log}) as host:
+        with test_lab.start_lab(options, settings={"engine.key_log": log}) as host:
             capture, sessions, frames = test_lab.capture_of(host, "read")
             before = host.settled_stats()
             test_lab.import_sessions(host, sessions)

@@ -1,64 +1,37 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Files of the lab. Input: u8 mode, then
- *   0  a sessions file, raw
- *   1  a pcap file, raw
- *   2  up to 8 x (u16 place, u8 mask): a good capture and its sessions, damaged, then loaded
+ * Files of the lab. Input: u8 mode, modulo 6, then
+ *   0, 3  a sessions file, raw
+ *   1, 4  a pcap file, raw
+ *   2, 5  up to 8 x (u16 place, u8 mask): a good capture over IPv4 (2) or IPv6 (5) and its
+ *         sessions, damaged, then loaded
  * Nothing may be read outside of a file; what a check passes must hold in every record; what loads
  * must be playable.
  */
 #include "tests/fuzz/fuzzing.h"
-#include "tests/load/lab/capture.h"
+#include "tests/load/lab/datagram.h"
 #include "tests/load/lab/pcap.h"
 #include "tests/load/lab/plan.h"
+#include "tests/unit/load/lab_files.h"
 
 #include <sodium.h>
 #include <stdlib.h>
 
-#define CLIENTS       2u
-#define DAMAGES       8u
-#define CAPTURE_MAX   16384u
-#define SESSIONS_SIZE (TW_LAB_HEADER_SIZE + CLIENTS * TW_LAB_RECORD_SIZE)
+#define DAMAGES 8u
 
-static uint8_t good_capture[CAPTURE_MAX], good_sessions[SESSIONS_SIZE];
-static size_t good_length;
+static struct lab_files good[2]; /* over IPv4, over IPv6 */
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     (void)argc;
     (void)argv;
     TW_ASSERT(sodium_init() >= 0);
-    static const struct tw_capture_config config = {.clients = CLIENTS,
-                                                    .duration_ns = 300000000,
-                                                    .seed = 3,
-                                                    .suites = TW_SUITE_CHACHA20_POLY1305,
-                                                    .tick_hz = 60,
-                                                    .snapshot_hz = 20,
-                                                    .world = 1,
-                                                    .workers = 1,
-                                                    .engine_address = 0xc6120001u,
-                                                    .engine_port = 40000,
-                                                    .client_address = 0xc6120010u,
-                                                    .client_hosts = 2};
-    struct tw_capture *capture = tw_capture_create(&config);
-    struct tw_capture_frame frame;
-    TW_ASSERT(capture);
-    good_length = TW_PCAP_HEADER_SIZE;
-    tw_pcap_header_write(good_capture, true);
-    while (tw_capture_next(capture, &frame)) {
-        TW_ASSERT(good_length + TW_PCAP_RECORD_SIZE + frame.length <= CAPTURE_MAX);
-        tw_pcap_record_write(good_capture + good_length, frame.at_ns, frame.length, true);
-        memcpy(good_capture + good_length + TW_PCAP_RECORD_SIZE, frame.bytes, frame.length);
-        good_length += TW_PCAP_RECORD_SIZE + frame.length;
+    for (uint32_t i = 0; i < 2; i++) {
+        struct tw_capture_config config = lab_files_config(i == 1);
+        config.clients = 2;
+        config.duration_ns = 300000000;
+        lab_files_make(&good[i], &config);
     }
-    struct tw_lab_header header = tw_capture_header(capture);
-    tw_lab_header_write(good_sessions, &header, tw_crc32c_portable);
-    for (uint32_t i = 0; i < CLIENTS; i++) {
-        struct tw_lab_session session = tw_capture_session(capture, i);
-        tw_lab_session_write(good_sessions + TW_LAB_HEADER_SIZE + i * TW_LAB_RECORD_SIZE, &session,
-                             tw_crc32c_portable);
-    }
-    tw_capture_destroy(capture);
     return 0;
 }
 
@@ -108,33 +81,34 @@ static void play_all(const struct tw_plan *plan, bool sealed)
         tw_plan_stamp(plan, i, &stamp, frame);
         struct tw_aead_job job = tw_plan_seal_job(plan, i, frame);
         tw_aead_sodium()->seal(&job, 1);
-        tw_plan_finish(frame, plan->packets[i].length);
+        tw_lab_datagram_finish(frame, plan->packets[i].length);
     }
 }
 
-static void load_damaged(struct tw_reader *reader)
+static void load_damaged(struct tw_reader *reader, const struct lab_files *files)
 {
-    static uint8_t capture[CAPTURE_MAX], sessions[SESSIONS_SIZE];
-    memcpy(capture, good_capture, good_length);
-    memcpy(sessions, good_sessions, sizeof(sessions));
+    static struct lab_files damaged;
+    size_t length = files->capture_length;
+    memcpy(damaged.capture, files->capture, length);
+    memcpy(damaged.sessions, files->sessions, files->sessions_length);
     bool with_sessions = fuzz_u8(reader) % 4u != 0;
     for (uint32_t i = 0; i < DAMAGES && tw_reader_left(reader) > 0; i++) {
         if (fuzz_u8(reader) % 2u == 0)
-            (void)fuzz_corrupt(reader, capture, good_length);
+            (void)fuzz_corrupt(reader, damaged.capture, length);
         else
-            (void)fuzz_corrupt(reader, sessions, sizeof(sessions));
+            (void)fuzz_corrupt(reader, damaged.sessions, files->sessions_length);
     }
     /* Of exact size, so that the sanitizer sees the end. */
-    uint8_t *exact = malloc(good_length);
+    uint8_t *exact = malloc(length);
     TW_ASSERT(exact);
-    memcpy(exact, capture, good_length);
-    struct tw_plan_files files = {.capture = exact,
-                                  .capture_length = good_length,
-                                  .sessions = with_sessions ? sessions : NULL,
-                                  .sessions_length = sizeof(sessions)};
+    memcpy(exact, damaged.capture, length);
+    struct tw_plan_files loaded = {.capture = exact,
+                                   .capture_length = length,
+                                   .sessions = with_sessions ? damaged.sessions : NULL,
+                                   .sessions_length = files->sessions_length};
     struct tw_plan plan;
     struct tw_plan_error error = {""};
-    if (tw_plan_load(&plan, &files, tw_aead_sodium(), &error))
+    if (tw_plan_load(&plan, &loaded, tw_aead_sodium(), &error))
         play_all(&plan, with_sessions);
     else
         TW_ASSERT(error.message[0] != '\0');
@@ -145,7 +119,8 @@ static void load_damaged(struct tw_reader *reader)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct tw_reader reader = tw_reader_make(data, size);
-    switch (fuzz_u8(&reader) % 3u) {
+    uint32_t mode = fuzz_u8(&reader) % 6u;
+    switch (mode % 3u) {
     case 0:
         check_sessions(reader.next, tw_reader_left(&reader));
         break;
@@ -153,7 +128,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         read_capture(reader.next, tw_reader_left(&reader));
         break;
     default:
-        load_damaged(&reader);
+        load_damaged(&reader, &good[mode / 3u]);
         break;
     }
     return 0;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tests/load/lab/arguments.h"
 
+#include "tickwire/address.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -72,13 +74,16 @@ bool tw_argument_permille(const struct tw_argument *argument, uint64_t least, ui
     return complain(argument, wanted);
 }
 
-bool tw_argument_ipv4(const struct tw_argument *argument, uint32_t *out)
+bool tw_argument_ip(const struct tw_argument *argument, uint8_t out[16])
 {
-    struct in_addr address;
-    if (inet_pton(AF_INET, argument->text, &address) != 1)
-        return complain(argument, "an IPv4 address");
-    *out = ntohl(address.s_addr);
-    return true;
+    struct in_addr ipv4;
+    if (inet_pton(AF_INET, argument->text, &ipv4) == 1) {
+        struct tw_address address = tw_address_from_ipv4(ntohl(ipv4.s_addr), 0);
+        memcpy(out, address.ip, sizeof(address.ip));
+        return true;
+    }
+    return inet_pton(AF_INET6, argument->text, out) == 1 ||
+           complain(argument, "an IPv4 or IPv6 address");
 }
 
 static int hexadecimal(char c)

@@ -20,8 +20,8 @@ bool tw_argument_number32(const struct tw_argument *argument, uint32_t least, ui
 /* A decimal with up to three places, times 1,000. */
 bool tw_argument_permille(const struct tw_argument *argument, uint64_t least, uint64_t most,
                           uint64_t *out);
-/* Host byte order. */
-bool tw_argument_ipv4(const struct tw_argument *argument, uint32_t *out);
+/* IPv6, or IPv4 as its v4-mapped address. */
+bool tw_argument_ip(const struct tw_argument *argument, uint8_t out[16]);
 bool tw_argument_mac(const struct tw_argument *argument, uint8_t out[6]);
 
 #endif

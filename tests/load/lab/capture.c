@@ -2,7 +2,7 @@
 #include "tests/load/lab/capture.h"
 
 #include "dataplane/client/session.h"
-#include "dataplane/gate/udp_frame.h"
+#include "tests/load/lab/datagram.h"
 #include "tests/load/lab/events.h"
 #include "tests/load/random.h"
 #include "tests/load/walk.h"
@@ -72,7 +72,7 @@ struct tw_capture {
     struct tw_client_event client_event_queue[TW_CLIENT_EVENTS_RESERVE + 4u];
     struct tw_client_statistics statistics;
     uint8_t seed[TW_LAB_SEED_SIZE];
-    uint8_t frame[TW_FRAME_HEADERS_SIZE + DATAGRAM_MAX];
+    uint8_t frame[TW_LAB_HEADERS_MAX + DATAGRAM_MAX];
 };
 
 /* ---- who is who --------------------------------------------------------------------------------
@@ -86,8 +86,11 @@ static uint32_t clients_per_worker(const struct tw_capture_config *config)
 struct tw_address tw_capture_address(const struct tw_capture_config *config, uint32_t client)
 {
     uint32_t host = client % config->client_hosts;
-    return tw_address_from_ipv4(config->client_address + host,
-                                (uint16_t)(FIRST_PORT + client / config->client_hosts));
+    struct tw_address address = tw_address_from_ipv6(
+        config->client_ip, (uint16_t)(FIRST_PORT + client / config->client_hosts));
+    /* Those of IPv4 end in these 32 bits, too. */
+    tw_store_be32(address.ip + 12, tw_load_be32(address.ip + 12) + host);
+    return address;
 }
 
 static uint32_t connection_id_of(const struct tw_capture_config *config, uint32_t client,
@@ -411,18 +414,19 @@ void tw_capture_destroy(struct tw_capture *capture)
     free(capture);
 }
 
-static void write_frame(struct tw_capture *capture, uint32_t number,
-                        const struct datagram *datagram)
+/* Its length. */
+static uint32_t write_frame(struct tw_capture *capture, uint32_t number,
+                            const struct datagram *datagram)
 {
     const struct tw_capture_config *config = &capture->config;
-    struct tw_address address = tw_capture_address(config, number);
-    struct tw_parse_rules from = {.address = config->client_address + number % config->client_hosts,
-                                  .udp_port = address.port};
-    struct tw_udp_target to = {.address = config->engine_address, .port = config->engine_port};
-    memcpy(from.mac, config->client_mac, sizeof(from.mac));
-    memcpy(to.mac, config->engine_mac, sizeof(to.mac));
-    memcpy(capture->frame + TW_FRAME_HEADERS_SIZE, datagram->bytes, datagram->length);
-    tw_udp_frame_write(capture->frame, &from, &to, (uint16_t)datagram->length);
+    struct tw_lab_ends ends = {
+        .from = tw_capture_address(config, number),
+        .to = tw_address_from_ipv6(config->engine_ip, config->engine_port),
+    };
+    memcpy(ends.from_mac, config->client_mac, sizeof(ends.from_mac));
+    memcpy(ends.to_mac, config->engine_mac, sizeof(ends.to_mac));
+    memcpy(capture->frame + tw_lab_headers_size(&ends), datagram->bytes, datagram->length);
+    return tw_lab_datagram_write(capture->frame, &ends, datagram->length);
 }
 
 static struct tw_capture_frame arrive(struct tw_capture *capture, const struct tw_lab_event *event)
@@ -430,8 +434,7 @@ static struct tw_capture_frame arrive(struct tw_capture *capture, const struct t
     const struct datagram *datagram = &capture->datagrams[event->datagram];
     struct tw_capture_frame frame = {.at_ns = event->at_ns,
                                      .bytes = capture->frame,
-                                     .length = TW_FRAME_HEADERS_SIZE + datagram->length};
-    write_frame(capture, event->client, datagram);
+                                     .length = write_frame(capture, event->client, datagram)};
     take_in(capture, event->client, datagram, event->at_ns);
     return_datagram(capture, event->datagram);
     return frame;

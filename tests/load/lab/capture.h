@@ -24,15 +24,15 @@ struct tw_capture_config {
     uint8_t suites; /* enum tw_suite bits: one, or both in turn */
     uint32_t tick_hz, snapshot_hz;
     uint32_t world;
-    uint32_t workers;    /* clients are spread over so many, evenly */
-    uint32_t first_slot; /* of each worker: captures for one engine must not share any */
-    uint8_t port;        /* of the engine's, from 0: its sessions come by it */
-    uint32_t engine_address;
+    uint32_t workers;      /* clients are spread over so many, evenly */
+    uint32_t first_slot;   /* of each worker: captures for one engine must not share any */
+    uint8_t port;          /* of the engine's, from 0: its sessions come by it */
+    uint8_t engine_ip[16]; /* IPv6, or v4-mapped for IPv4 */
     uint16_t engine_port;
     uint8_t engine_mac[6];
-    uint32_t client_address; /* of the first host */
-    uint32_t client_hosts;   /* addresses in a row; clients of one host have ports of their own */
-    uint8_t client_mac[6];   /* of all of them */
+    uint8_t client_ip[16]; /* of the first host, of the engine's family */
+    uint32_t client_hosts; /* addresses in a row; clients of one host have ports of their own */
+    uint8_t client_mac[6]; /* of all of them */
 };
 
 struct tw_capture_frame {

@@ -37,11 +37,11 @@ static const char help_text[] =
     "  --world N               of the engine (default 1)\n"
     "  --tick-hz N             of the engine (default 60)\n"
     "  --snapshot-hz N         of the engine (default 20)\n"
-    "  --engine-address IP     default 198.18.0.1\n"
+    "  --engine-address IP     IPv4 or IPv6 (default 198.18.0.1)\n"
     "  --engine-port N         default 40000\n"
     "  --engine-mac MAC        default 02:74:77:00:00:01; give the engine's port the same one\n"
     "  --client-mac MAC        default 02:74:77:00:00:02\n"
-    "  --client-address IP     of the first host (default 198.18.0.16)\n"
+    "  --client-address IP     of the first host, of the same family (default 198.18.0.16)\n"
     "  --client-hosts N        addresses in a row that the clients share (default 100)\n"
     "  --microseconds          coarser times, for programs that read no others (Pktgen)\n"
     "\n"
@@ -169,7 +169,7 @@ static bool apply(struct tw_capture_options *options, int option,
     case OPTION_SNAPSHOT_HZ:
         return tw_argument_number32(argument, 1, 240, &capture->snapshot_hz);
     case OPTION_ENGINE_ADDRESS:
-        return tw_argument_ipv4(argument, &capture->engine_address);
+        return tw_argument_ip(argument, capture->engine_ip);
     case OPTION_ENGINE_PORT:
         return parse_port(argument, &capture->engine_port);
     case OPTION_ENGINE_MAC:
@@ -177,7 +177,7 @@ static bool apply(struct tw_capture_options *options, int option,
     case OPTION_CLIENT_MAC:
         return tw_argument_mac(argument, capture->client_mac);
     case OPTION_CLIENT_ADDRESS:
-        return tw_argument_ipv4(argument, &capture->client_address);
+        return tw_argument_ip(argument, capture->client_ip);
     case OPTION_CLIENT_HOSTS:
         return tw_argument_number32(argument, 1, 1u << 20, &capture->client_hosts);
     case OPTION_MICROSECONDS:
@@ -198,6 +198,10 @@ static bool is_consistent(const struct tw_capture_options *options)
     const struct tw_capture_config *capture = &options->capture;
     if (!options->out_path || !options->sessions_path) {
         fputs(PROGRAM ": --out and --sessions are wanted; see --help\n", stderr);
+        return false;
+    }
+    if (tw_ip_is_ipv4(capture->engine_ip) != tw_ip_is_ipv4(capture->client_ip)) {
+        fputs(PROGRAM ": --engine-address and --client-address are of two families\n", stderr);
         return false;
     }
     uint32_t slots = capture->workers * (TW_SESSIONS_PER_WORKER - capture->first_slot);
@@ -225,10 +229,10 @@ bool tw_capture_options_parse(struct tw_capture_options *options, int argc, char
                     .snapshot_hz = 20,
                     .world = 1,
                     .workers = 1,
-                    .engine_address = 0xc6120001u,
+                    .engine_ip = {[10] = 0xff, 0xff, 198, 18, 0, 1},
                     .engine_port = 40000,
                     .engine_mac = {0x02, 0x74, 0x77, 0, 0, 1},
-                    .client_address = 0xc6120010u,
+                    .client_ip = {[10] = 0xff, 0xff, 198, 18, 0, 16},
                     .client_hosts = 100,
                     .client_mac = {0x02, 0x74, 0x77, 0, 0, 2}},
     };

@@ -7,20 +7,14 @@
 
 #include <string.h>
 
-#define PAYLOAD_MAX (TW_FLOOD_FRAME_MAX - TW_FRAME_HEADERS_SIZE)
 /* As long as a client's inputs, more or less. */
 #define SEALED_VARIETY 80u
 /* A second of a client's packets: it has not got there itself when the forger's packet arrives. */
 #define NUMBERS_AHEAD   64u
-#define SUBNET_MASK     0xffffff00u
+#define IPV6_SITE_SIZE  6u /* bytes: a /48 */
 #define SUBNET_HOSTS    254u
 #define PORTS_FROM      1024u
 #define CUT_FRAME_LEAST TW_ETHERNET_SIZE
-
-struct sender {
-    uint32_t address;
-    uint16_t port;
-};
 
 static const char *const names[TW_FLOOD_KIND_COUNT] = {
 #define TW_X(suffix, name, meaning) name,
@@ -58,16 +52,12 @@ void tw_flood_init(struct tw_flood *flood, const struct tw_plan *plan,
                    const struct tw_replies *replies, tw_crc32c_function crc)
 {
     TW_ASSERT(plan->session_count > 0 && plan->packet_count > 0);
-    const uint8_t *frame = plan->packets[0].frame;
-    const uint8_t *ipv4 = frame + TW_ETHERNET_SIZE;
     flood->plan = plan;
     flood->replies = replies;
     flood->crc = crc;
     flood->copied = 0;
-    flood->engine.address = tw_load_be32(ipv4 + TW_IPV4_DESTINATION);
-    flood->engine.port = tw_load_be16(ipv4 + TW_IPV4_SIZE + TW_UDP_DESTINATION_PORT);
-    memcpy(flood->engine.mac, frame + TW_ETHERNET_DESTINATION, sizeof(flood->engine.mac));
-    memcpy(flood->client_mac, frame + TW_ETHERNET_SOURCE, sizeof(flood->client_mac));
+    flood->ends = tw_lab_datagram_ends(plan->packets[0].frame);
+    flood->headers = tw_lab_headers_size(&flood->ends);
 }
 
 void tw_flood_offer(struct tw_flood *flood, uint32_t place, const uint8_t *frame, uint32_t length)
@@ -109,24 +99,28 @@ static void fill(struct tw_flood *flood, uint8_t *out, uint32_t length)
     }
 }
 
-static struct sender stranger(struct tw_flood *flood)
+/* IPv4: a host of the engine's /24. IPv6: any host of any network of its /48. */
+static struct tw_address stranger(struct tw_flood *flood)
 {
-    uint32_t address = 0;
-    do
-        address = (flood->engine.address & SUBNET_MASK) | (1u + below(flood, SUBNET_HOSTS));
-    while (address == flood->engine.address);
-    uint16_t port = (uint16_t)(PORTS_FROM + below(flood, UINT16_MAX + 1u - PORTS_FROM));
-    return (struct sender){address, port};
+    struct tw_address from = flood->ends.to;
+    if (tw_ip_is_ipv4(from.ip)) {
+        do
+            from.ip[15] = (uint8_t)(1u + below(flood, SUBNET_HOSTS));
+        while (from.ip[15] == flood->ends.to.ip[15]);
+    } else {
+        fill(flood, from.ip + IPV6_SITE_SIZE, (uint32_t)sizeof(from.ip) - IPV6_SITE_SIZE);
+    }
+    from.port = (uint16_t)(PORTS_FROM + below(flood, UINT16_MAX + 1u - PORTS_FROM));
+    return from;
 }
 
 /* Headers around a payload that stands at its place; the frame's length. */
-static uint32_t finish(const struct tw_flood *flood, uint8_t *out, struct sender from,
+static uint32_t finish(const struct tw_flood *flood, uint8_t *out, struct tw_address from,
                        uint32_t payload_length)
 {
-    struct tw_parse_rules rules = {.address = from.address, .udp_port = from.port};
-    memcpy(rules.mac, flood->client_mac, sizeof(rules.mac));
-    tw_udp_frame_write(out, &rules, &flood->engine, (uint16_t)payload_length);
-    return TW_FRAME_HEADERS_SIZE + payload_length;
+    struct tw_lab_ends ends = flood->ends;
+    ends.from = from;
+    return tw_lab_datagram_write(out, &ends, payload_length);
 }
 
 /* What looks like a client's packet, and is under no key; its length. */
@@ -150,9 +144,8 @@ static uint32_t write_unknown(struct tw_flood *flood, uint8_t *out)
     do
         id = (uint32_t)tw_load_random(&flood->random);
     while (id == 0 || tw_plan_find(flood->plan, id) != TW_PLAN_NO_SESSION);
-    struct sender from = stranger(flood);
-    uint32_t length =
-        write_sealed(flood, out + TW_FRAME_HEADERS_SIZE, id, 1u + below(flood, UINT16_MAX));
+    struct tw_address from = stranger(flood);
+    uint32_t length = write_sealed(flood, out + flood->headers, id, 1u + below(flood, UINT16_MAX));
     return finish(flood, out, from, length);
 }
 
@@ -161,15 +154,14 @@ static uint32_t write_next_of_session(struct tw_flood *flood, uint8_t *out, uint
 {
     *session = below(flood, flood->plan->session_count);
     uint64_t reached = flood->replies->sessions[*session].newest;
-    return write_sealed(flood, out + TW_FRAME_HEADERS_SIZE,
+    return write_sealed(flood, out + flood->headers,
                         flood->plan->sessions[*session].lab.connection_id,
                         reached + NUMBERS_AHEAD + below(flood, NUMBERS_AHEAD));
 }
 
-static struct sender home(const struct tw_flood *flood, uint32_t session)
+static struct tw_address home(const struct tw_flood *flood, uint32_t session)
 {
-    const struct tw_address *address = &flood->plan->sessions[session].lab.address;
-    return (struct sender){tw_load_be32(address->ip + 12), address->port}; /* IPv4, mapped */
+    return flood->plan->sessions[session].lab.address;
 }
 
 static uint32_t write_forged(struct tw_flood *flood, uint8_t *out)
@@ -183,16 +175,17 @@ static uint32_t write_offpath(struct tw_flood *flood, uint8_t *out)
 {
     uint32_t session = 0;
     uint32_t length = write_next_of_session(flood, out, &session);
-    struct sender from = stranger(flood);
-    while (from.address == home(flood, session).address)
+    struct tw_address from = stranger(flood);
+    struct tw_address at_home = home(flood, session);
+    while (memcmp(from.ip, at_home.ip, sizeof(from.ip)) == 0)
         from = stranger(flood);
     return finish(flood, out, from, length);
 }
 
 static uint32_t write_hello(struct tw_flood *flood, uint8_t *out)
 {
-    uint8_t *hello = out + TW_FRAME_HEADERS_SIZE;
-    struct sender from = stranger(flood);
+    uint8_t *hello = out + flood->headers;
+    struct tw_address from = stranger(flood);
     memset(hello, 0, TW_HELLO_SIZE);
     tw_header_write(hello, (struct tw_header){.channel = TW_HANDSHAKE_HELLO});
     tw_store_u16(hello + TW_HELLO_VERSION, TW_PROTOCOL_VERSION);
@@ -205,8 +198,8 @@ static uint32_t write_hello(struct tw_flood *flood, uint8_t *out)
 static uint32_t write_hello_small(struct tw_flood *flood, uint8_t *out)
 {
     uint32_t length = TW_PACKET_MIN + below(flood, TW_HELLO_SIZE - TW_PACKET_MIN);
-    uint8_t *hello = out + TW_FRAME_HEADERS_SIZE;
-    struct sender from = stranger(flood);
+    uint8_t *hello = out + flood->headers;
+    struct tw_address from = stranger(flood);
     fill(flood, hello, length);
     tw_header_write(hello, (struct tw_header){.channel = TW_HANDSHAKE_HELLO});
     return finish(flood, out, from, length);
@@ -227,21 +220,22 @@ static uint32_t write_copy(struct tw_flood *flood, uint8_t *out)
 
 static uint32_t write_oversized(struct tw_flood *flood, uint8_t *out)
 {
-    uint32_t length = TW_DATAGRAM_MAX + 1u + below(flood, PAYLOAD_MAX - TW_DATAGRAM_MAX);
-    struct sender from = stranger(flood);
-    fill(flood, out + TW_FRAME_HEADERS_SIZE, length);
+    uint32_t length =
+        TW_DATAGRAM_MAX + 1u + below(flood, TW_FLOOD_FRAME_MAX - flood->headers - TW_DATAGRAM_MAX);
+    struct tw_address from = stranger(flood);
+    fill(flood, out + flood->headers, length);
     return finish(flood, out, from, length);
 }
 
 static uint32_t write_tiny(struct tw_flood *flood, uint8_t *out)
 {
     uint32_t length = below(flood, TW_PACKET_MIN);
-    struct sender from = stranger(flood);
-    fill(flood, out + TW_FRAME_HEADERS_SIZE, length);
+    struct tw_address from = stranger(flood);
+    fill(flood, out + flood->headers, length);
     uint32_t whole = finish(flood, out, from, length);
     if (below(flood, 2) == 0)
         return whole;
-    return CUT_FRAME_LEAST + below(flood, TW_FRAME_HEADERS_SIZE - CUT_FRAME_LEAST);
+    return CUT_FRAME_LEAST + below(flood, flood->headers - CUT_FRAME_LEAST);
 }
 
 uint32_t tw_flood_write(struct tw_flood *flood, enum tw_flood_kind kind,

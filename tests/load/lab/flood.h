@@ -4,14 +4,14 @@
  * send. A seed gives kinds, addresses, sizes and bytes; ids, addresses and packet numbers of
  * sessions are the live ones, as somebody who reads the clients' traffic would know them.
  *
- * Strangers' addresses lie in the engine's own /24: nothing leaves a laboratory. Writes into the
- * caller's memory; one owner; no clock.
+ * Strangers' addresses lie in the engine's own /24, or over IPv6 in the 65,536 networks of its /48:
+ * nothing leaves a laboratory. Writes into the caller's memory; one owner; no clock.
  */
 #ifndef TICKWIRE_TESTS_LOAD_LAB_FLOOD_H
 #define TICKWIRE_TESTS_LOAD_LAB_FLOOD_H
 
-#include "dataplane/gate/udp_frame.h"
 #include "dataplane/wire/crc32c.h"
+#include "tests/load/lab/datagram.h"
 #include "tests/load/lab/plan.h"
 #include "tests/load/lab/replies.h"
 
@@ -30,8 +30,8 @@
     X(HELLO,       "hello",       "well-formed hellos from random addresses")                     \
     X(HELLO_SMALL, "hello_small", "hellos of a wrong size")                                       \
     X(REPLAY,      "replay",      "copies of honest packets sent before")                         \
-    X(OVERSIZED,   "oversized",   "payloads of 1,201 to 1,472 bytes")                             \
-    X(TINY,        "tiny",        "payloads below 30 bytes, and frames cut off at 14 to 41 bytes")
+    X(OVERSIZED,   "oversized",   "payloads larger than any of ours, up to a whole frame")                             \
+    X(TINY,        "tiny",        "payloads below 30 bytes, and frames cut off inside their headers")
 /* clang-format on */
 
 enum tw_flood_kind {
@@ -51,10 +51,10 @@ struct tw_flood {
     const struct tw_replies *replies; /* packet numbers that the sessions have reached */
     tw_crc32c_function crc;
     uint64_t random;
-    uint32_t kinds; /* bits by kind; not 0 */
-    struct tw_udp_target engine;
-    uint8_t client_mac[6];
-    uint64_t copied; /* sent, ever; the newest are kept */
+    uint32_t kinds;          /* bits by kind; not 0 */
+    struct tw_lab_ends ends; /* from a client to the engine */
+    uint32_t headers;        /* in front of a payload */
+    uint64_t copied;         /* sent, ever; the newest are kept */
     struct tw_flood_copy copies[TW_FLOOD_COPIES];
 };
 

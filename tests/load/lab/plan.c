@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tests/load/lab/plan.h"
 
-#include "dataplane/gate/checksum.h"
-#include "dataplane/gate/network_bytes.h"
 #include "dataplane/wire/frames.h"
 #include "dataplane/wire/header.h"
 #include "dataplane/wire/keys.h"
+#include "tests/load/lab/datagram.h"
 #include "tests/load/lab/pcap.h"
 #include "tickwire/assert.h"
 
@@ -16,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FRAME_MAX (TW_FRAME_HEADERS_SIZE + TW_DATAGRAM_MAX)
+#define ADDRESS_SIZE sizeof(((struct tw_address *)0)->ip)
 
 static bool fail(struct tw_plan_error *error, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -35,19 +34,20 @@ static bool fail(struct tw_plan_error *error, const char *format, ...)
 
 static int compare_addresses(const void *a, const void *b)
 {
-    uint32_t x = *(const uint32_t *)a;
-    uint32_t y = *(const uint32_t *)b;
-    return (x > y) - (x < y);
+    return memcmp(a, b, ADDRESS_SIZE);
 }
 
 static void list_addresses(struct tw_plan *plan)
 {
     for (uint32_t i = 0; i < plan->session_count; i++)
-        plan->addresses[i] = tw_load_be32(plan->sessions[i].lab.address.ip + 12);
-    qsort(plan->addresses, plan->session_count, sizeof(uint32_t), compare_addresses);
+        memcpy(plan->addresses[i], plan->sessions[i].lab.address.ip, ADDRESS_SIZE);
+    qsort(plan->addresses, plan->session_count, ADDRESS_SIZE, compare_addresses);
     for (uint32_t i = 0; i < plan->session_count; i++) {
-        if (i == 0 || plan->addresses[i] != plan->addresses[plan->address_count - 1])
-            plan->addresses[plan->address_count++] = plan->addresses[i];
+        uint32_t kept = plan->address_count;
+        if (kept > 0 && compare_addresses(plan->addresses[i], plan->addresses[kept - 1u]) == 0)
+            continue;
+        memmove(plan->addresses[kept], plan->addresses[i], ADDRESS_SIZE);
+        plan->address_count++;
     }
 }
 
@@ -85,7 +85,7 @@ static bool load_sessions(struct tw_plan *plan, const struct tw_plan_files *file
     plan->sessions = aligned_alloc(64, header.count * sizeof(*plan->sessions));
     plan->place_count = places_of(files->sessions, header.count);
     plan->session_of_place = calloc(plan->place_count, sizeof(uint32_t));
-    plan->addresses = calloc(header.count, sizeof(uint32_t));
+    plan->addresses = calloc(header.count, ADDRESS_SIZE);
     if (!plan->sessions || !plan->session_of_place || !plan->addresses)
         return fail(error, "no memory for %u sessions", header.count);
     memset(plan->sessions, 0, header.count * sizeof(*plan->sessions));
@@ -119,10 +119,10 @@ uint32_t tw_plan_find(const struct tw_plan *plan, uint32_t connection_id)
     return index - 1u;
 }
 
-bool tw_plan_has_address(const struct tw_plan *plan, uint32_t address)
+bool tw_plan_has_address(const struct tw_plan *plan, const uint8_t ip[16])
 {
-    return plan->address_count > 0 && bsearch(&address, plan->addresses, plan->address_count,
-                                              sizeof(uint32_t), compare_addresses) != NULL;
+    return plan->address_count > 0 && bsearch(ip, plan->addresses, plan->address_count,
+                                              ADDRESS_SIZE, compare_addresses) != NULL;
 }
 
 /* ---- packets -----------------------------------------------------------------------------------
@@ -131,7 +131,7 @@ bool tw_plan_has_address(const struct tw_plan *plan, uint32_t address)
 /* Finds the bodies in plaintext that was decoded before: all lengths are good. */
 static void find_bodies(struct tw_plan_packet *packet)
 {
-    uint32_t at = TW_FRAME_HEADERS_SIZE + TW_HEADER_SIZE;
+    uint32_t at = packet->payload + TW_HEADER_SIZE;
     while (at < packet->length - TW_TAG_SIZE) {
         uint16_t body = (uint16_t)(at + TW_FRAME_HEADER_SIZE);
         uint8_t type = packet->frame[at];
@@ -147,26 +147,16 @@ static void find_bodies(struct tw_plan_packet *packet)
     }
 }
 
-/* True if the frame is untagged Ethernet, IPv4 without options, UDP, and whole. */
-static bool is_datagram(const uint8_t *frame, uint32_t length)
-{
-    if (length < TW_FRAME_HEADERS_SIZE + TW_PACKET_MIN || length > FRAME_MAX)
-        return false;
-    const uint8_t *ipv4 = frame + TW_ETHERNET_SIZE;
-    const uint8_t *udp = ipv4 + TW_IPV4_SIZE;
-    return tw_load_be16(frame + TW_ETHERNET_TYPE) == TW_ETHERTYPE_IPV4 && ipv4[0] == 0x45 &&
-           ipv4[TW_IPV4_PROTOCOL] == TW_PROTOCOL_UDP &&
-           tw_load_be16(ipv4 + TW_IPV4_TOTAL_LENGTH) == length - TW_ETHERNET_SIZE &&
-           tw_load_be16(udp + TW_UDP_LENGTH) == length - TW_ETHERNET_SIZE - TW_IPV4_SIZE;
-}
-
 /* NULL, or what is wrong with the packet. */
 static const char *open_packet(struct tw_plan *plan, struct tw_plan_packet *packet,
                                const struct tw_aead_backend *aead)
 {
-    if (!is_datagram(packet->frame, packet->length))
+    uint32_t payload = tw_lab_datagram_read(packet->frame, packet->length);
+    if (payload == 0 || packet->length < payload + TW_PACKET_MIN ||
+        packet->length > payload + TW_DATAGRAM_MAX)
         return "not a datagram of a session";
-    uint8_t *datagram = packet->frame + TW_FRAME_HEADERS_SIZE;
+    uint8_t *datagram = packet->frame + payload;
+    packet->payload = (uint16_t)payload;
     struct tw_header header = tw_header_read(datagram);
     packet->session = tw_plan_find(plan, header.connection_id);
     if (packet->session == TW_PLAN_NO_SESSION)
@@ -177,9 +167,8 @@ static const char *open_packet(struct tw_plan *plan, struct tw_plan_packet *pack
         return "its packet number is not among those the sessions file tells";
     packet->place = (uint32_t)(header.sequence - session->lab.first_sequence);
     /* The key of the way it is going: the client's. */
-    struct tw_aead_job job = {.key = &session->seal_key,
-                              .packet = datagram,
-                              .length = packet->length - TW_FRAME_HEADERS_SIZE};
+    struct tw_aead_job job = {
+        .key = &session->seal_key, .packet = datagram, .length = packet->length - payload};
     aead->open(&job, 1);
     if (!job.ok)
         return "it does not open under its session's key";
@@ -339,7 +328,7 @@ void tw_plan_stamp(const struct tw_plan *plan, uint64_t packet, const struct tw_
 {
     const struct tw_plan_packet *what = &plan->packets[packet];
     memcpy(out, what->frame, what->length);
-    tw_store_u64(out + TW_FRAME_HEADERS_SIZE + TW_HEADER_SEQUENCE, stamp->sequence);
+    tw_store_u64(out + what->payload + TW_HEADER_SEQUENCE, stamp->sequence);
     if (what->inputs != TW_PLAN_NOT_THERE) {
         uint8_t *tick = out + what->inputs + TW_INPUTS_NEWEST_TICK;
         int64_t shifted = (int64_t)tw_load_u32(tick) + stamp->tick_shift;
@@ -362,20 +351,10 @@ void tw_plan_stamp(const struct tw_plan *plan, uint64_t packet, const struct tw_
 struct tw_aead_job tw_plan_seal_job(const struct tw_plan *plan, uint64_t packet, uint8_t *frame)
 {
     const struct tw_plan_packet *what = &plan->packets[packet];
+    uint32_t datagram = (uint32_t)what->length - what->payload;
     return (struct tw_aead_job){
         .key = &plan->sessions[what->session].seal_key,
-        .packet = frame + TW_FRAME_HEADERS_SIZE,
-        .length = what->length - TW_FRAME_HEADERS_SIZE - TW_TAG_SIZE,
+        .packet = frame + what->payload,
+        .length = datagram - TW_TAG_SIZE,
     };
-}
-
-void tw_plan_finish(uint8_t *frame, uint32_t length)
-{
-    uint8_t *ipv4 = frame + TW_ETHERNET_SIZE;
-    uint8_t *udp = ipv4 + TW_IPV4_SIZE;
-    uint16_t udp_length = (uint16_t)(length - TW_ETHERNET_SIZE - TW_IPV4_SIZE);
-    tw_store_be16(udp + TW_UDP_CHECKSUM, 0);
-    uint64_t sum = tw_checksum_pseudo_header(ipv4, udp_length);
-    uint16_t checksum = tw_checksum_finish(tw_checksum_add(sum, udp, udp_length));
-    tw_checksum_store(udp + TW_UDP_CHECKSUM, checksum == 0 ? 0xffff : checksum);
 }

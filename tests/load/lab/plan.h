@@ -27,8 +27,9 @@ struct tw_plan_packet {
     uint64_t at_ns; /* from the first frame of the file's clock: 0 is the capture's beginning */
     uint8_t *frame; /* sealed part: plaintext, and room for the tag */
     uint32_t session;
-    uint32_t place;  /* packet number in the capture, from its first */
-    uint16_t length; /* whole frame */
+    uint32_t place;   /* packet number in the capture, from its first */
+    uint16_t length;  /* whole frame */
+    uint16_t payload; /* where the datagram's bytes begin; without sessions not known */
     /* Where in the frame these bodies stand, or TW_PLAN_NOT_THERE. */
     uint16_t inputs, snapshot_ack, ping, ack;
 };
@@ -43,7 +44,7 @@ struct tw_plan {
     struct tw_plan_session *sessions;
     uint32_t *session_of_place; /* by tw_lab_place, + 1; up to that of the last session */
     uint32_t place_count;
-    uint32_t *addresses; /* of clients: ascending, each once */
+    uint8_t (*addresses)[16]; /* of clients: ascending, each once */
     uint64_t packet_count;
     uint32_t session_count, address_count;
     uint64_t duration_ns; /* of a loop */
@@ -78,7 +79,7 @@ uint64_t tw_plan_loops_max(const struct tw_plan *plan);
 
 /* Index of the session, or TW_PLAN_NO_SESSION. */
 uint32_t tw_plan_find(const struct tw_plan *plan, uint32_t connection_id);
-bool tw_plan_has_address(const struct tw_plan *plan, uint32_t address);
+bool tw_plan_has_address(const struct tw_plan *plan, const uint8_t ip[16]);
 
 /* What a packet says afresh in each loop. */
 struct tw_plan_stamp {
@@ -94,7 +95,5 @@ void tw_plan_stamp(const struct tw_plan *plan, uint64_t packet, const struct tw_
                    uint8_t *out);
 /* The job that seals it. */
 struct tw_aead_job tw_plan_seal_job(const struct tw_plan *plan, uint64_t packet, uint8_t *frame);
-/* After sealing: the UDP checksum. */
-void tw_plan_finish(uint8_t *frame, uint32_t length);
 
 #endif

@@ -2,8 +2,8 @@
 #include "tests/load/lab/player.h"
 
 #include "dataplane/engine/clock.h"
-#include "dataplane/gate/network_bytes.h"
 #include "dataplane/wire/header.h"
+#include "tests/load/lab/datagram.h"
 #include "tickwire/assert.h"
 
 #include <rte_ethdev.h>
@@ -94,7 +94,7 @@ static void seal(const struct tw_player *player, const uint64_t *packets, uint8_
         jobs[i] = tw_plan_seal_job(player->plan, packets[i], frames[i]);
     player->aead->seal(jobs, count);
     for (uint32_t i = 0; i < count; i++)
-        tw_plan_finish(frames[i], player->plan->packets[packets[i]].length);
+        tw_lab_datagram_finish(frames[i], player->plan->packets[packets[i]].length);
 }
 
 static void seal_ahead(struct tw_player *player)
@@ -233,17 +233,19 @@ static void send_due(struct tw_player *player, uint64_t now_ns)
 /* ---- receiving ---------------------------------------------------------------------------------
  */
 
-/* Index of the session that the frame is for, or TW_PLAN_NO_SESSION. */
-static uint32_t session_of(const struct tw_player *player, const uint8_t *frame, uint32_t length)
+/* The session that the frame is for, or TW_PLAN_NO_SESSION; and its packet as a job to open. */
+static uint32_t session_of(const struct tw_player *player, uint8_t *frame, uint32_t length,
+                           struct tw_aead_job *job)
 {
-    if (length < TW_FRAME_HEADERS_SIZE + TW_PACKET_MIN ||
-        tw_load_be16(frame + TW_ETHERNET_TYPE) != TW_ETHERTYPE_IPV4 ||
-        frame[TW_ETHERNET_SIZE] != 0x45 ||
-        frame[TW_ETHERNET_SIZE + TW_IPV4_PROTOCOL] != TW_PROTOCOL_UDP ||
-        tw_load_be16(frame + TW_ETHERNET_SIZE + TW_IPV4_SIZE + TW_UDP_LENGTH) !=
-            length - TW_ETHERNET_SIZE - TW_IPV4_SIZE)
+    uint32_t payload = tw_lab_datagram_read(frame, length);
+    if (payload == 0 || length < payload + TW_PACKET_MIN)
         return TW_PLAN_NO_SESSION;
-    return tw_plan_find(player->plan, tw_load_u32(frame + TW_FRAME_HEADERS_SIZE));
+    uint32_t session = tw_plan_find(player->plan, tw_load_u32(frame + payload));
+    if (session != TW_PLAN_NO_SESSION)
+        *job = (struct tw_aead_job){.key = &player->plan->sessions[session].open_key,
+                                    .packet = frame + payload,
+                                    .length = length - payload};
+    return session;
 }
 
 static void take_reply(struct tw_player *player, uint32_t session, const struct tw_aead_job *job,
@@ -279,18 +281,15 @@ static uint32_t receive(struct tw_player *player)
     for (uint16_t i = 0; i < received; i++) {
         uint8_t *frame = rte_pktmbuf_mtod(mbufs[i], uint8_t *);
         uint32_t length = mbufs[i]->data_len;
-        if (tw_replay_port_arp(player->port, player->plan, frame, length))
+        if (tw_replay_port_neighbour(player->port, player->plan, frame, length))
             continue;
-        uint32_t session = session_of(player, frame, length);
+        uint32_t session = session_of(player, frame, length, &jobs[count]);
         if (session == TW_PLAN_NO_SESSION) {
             player->foreign++;
             player->foreign_bytes += length;
             continue;
         }
-        sessions[count] = session;
-        jobs[count++] = (struct tw_aead_job){.key = &player->plan->sessions[session].open_key,
-                                             .packet = frame + TW_FRAME_HEADERS_SIZE,
-                                             .length = length - TW_FRAME_HEADERS_SIZE};
+        sessions[count++] = session;
     }
     if (count > 0)
         player->aead->open(jobs, count);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* tickwire-load-replay, which `tickwire-load replay` runs: files in, port up, play, report. */
 #include "dataplane/crypto/aead_select.h"
-#include "dataplane/gate/network_bytes.h"
 #include "tests/load/lab/replay_report.h"
 
 #include <errno.h>
@@ -103,7 +102,7 @@ static bool open_and_play(const struct tw_replay_options *options, const struct 
     bool good = tw_replay_port_open(&port, options, longest_frame(options, plan), &error);
     if (good) {
         if (plan->session_count > 0)
-            memcpy(port.client_mac, plan->packets[0].frame + TW_ETHERNET_SOURCE, 6);
+            memcpy(port.client_mac, tw_lab_datagram_ends(plan->packets[0].frame).from_mac, 6);
         player = (struct tw_player){
             .options = options, .aead = aead, .plan = plan, .port = &port, .replies = &replies};
         if (options->flood_kinds != 0) {

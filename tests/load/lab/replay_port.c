@@ -3,7 +3,8 @@
 
 #include "dataplane/engine/clock.h"
 #include "dataplane/engine/eal.h"
-#include "dataplane/gate/network_bytes.h"
+#include "dataplane/gate/nd.h"
+#include "tests/load/lab/datagram.h"
 
 #include <rte_errno.h>
 #include <rte_ethdev.h>
@@ -20,6 +21,9 @@
 #define ARP_FRAME_SIZE  (TW_ETHERNET_SIZE + TW_ARP_SIZE)
 #define ANNOUNCE_GAP_NS (100 * UINT64_C(1000)) /* 10,000/s: any queue takes that */
 #define SEND_ATTEMPTS   1000u
+/* In a neighbour solicitation (RFC 4861 section 4.3). */
+#define ND_TARGET     8u
+#define ND_OPTION_MAC 26u
 
 static bool fail(struct tw_replay_port_error *error, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -165,7 +169,7 @@ void tw_replay_port_close(struct tw_replay_port *port)
     memset(port, 0, sizeof(*port));
 }
 
-/* ---- ARP ---------------------------------------------------------------------------------------
+/* ---- neighbours--------------------------------------------------------------------------------
  */
 
 static bool send_frame(struct tw_replay_port *port, const uint8_t *frame, uint16_t length)
@@ -198,34 +202,80 @@ static void write_arp(const struct tw_replay_port *port, uint8_t frame[ARP_FRAME
     tw_store_be32(arp + TW_ARP_TARGET_ADDRESS, target);
 }
 
+/* What neighbour discovery is written by: a client's place on the link. */
+static struct tw_parse_rules rules_of(const struct tw_replay_port *port, const uint8_t ip[16])
+{
+    struct tw_parse_rules rules = {0};
+    memcpy(rules.mac, port->client_mac, sizeof(rules.mac));
+    memcpy(rules.address6, ip, sizeof(rules.address6));
+    return rules;
+}
+
+static bool ask(struct tw_replay_port *port, const uint8_t client[16], const uint8_t engine[16])
+{
+    uint8_t frame[TW_ND_FRAME_SIZE];
+    if (tw_ip_is_ipv4(engine)) {
+        write_arp(port, frame, TW_ARP_REQUEST, tw_ip_ipv4(client), tw_ip_ipv4(engine));
+        return send_frame(port, frame, ARP_FRAME_SIZE);
+    }
+    struct tw_parse_rules rules = rules_of(port, client);
+    tw_nd_solicitation_write(frame, &rules, engine);
+    return send_frame(port, frame, sizeof(frame));
+}
+
 void tw_replay_port_announce(struct tw_replay_port *port, const struct tw_plan *plan)
 {
     if (plan->address_count == 0)
         return;
-    const uint8_t *first = plan->packets[0].frame;
-    uint32_t engine = tw_load_be32(first + TW_ETHERNET_SIZE + TW_IPV4_DESTINATION);
+    struct tw_lab_ends ends = tw_lab_datagram_ends(plan->packets[0].frame);
     for (uint32_t i = 0; i < plan->address_count; i++) {
-        uint8_t frame[ARP_FRAME_SIZE];
-        write_arp(port, frame, TW_ARP_REQUEST, plan->addresses[i], engine);
-        port->arp_asked += send_frame(port, frame, sizeof(frame));
+        port->asked += ask(port, plan->addresses[i], ends.to.ip);
         tw_clock_sleep_until_ns(tw_clock_now_ns() + ANNOUNCE_GAP_NS);
     }
 }
 
-bool tw_replay_port_arp(struct tw_replay_port *port, const struct tw_plan *plan,
-                        const uint8_t *frame, uint32_t length)
+static void answer_arp(struct tw_replay_port *port, const struct tw_plan *plan, const uint8_t *arp)
 {
-    if (length < ARP_FRAME_SIZE || tw_load_be16(frame + TW_ETHERNET_TYPE) != TW_ETHERTYPE_ARP)
-        return false;
-    const uint8_t *arp = frame + TW_ETHERNET_SIZE;
-    uint32_t target = tw_load_be32(arp + TW_ARP_TARGET_ADDRESS);
-    if (tw_load_be16(arp + TW_ARP_OPERATION) != TW_ARP_REQUEST ||
-        !tw_plan_has_address(plan, target))
-        return true;
     uint8_t answer[ARP_FRAME_SIZE];
+    uint32_t target = tw_load_be32(arp + TW_ARP_TARGET_ADDRESS);
+    struct tw_address address = tw_address_from_ipv4(target, 0);
+    if (tw_load_be16(arp + TW_ARP_OPERATION) != TW_ARP_REQUEST ||
+        !tw_plan_has_address(plan, address.ip))
+        return;
     write_arp(port, answer, TW_ARP_REPLY, target, tw_load_be32(arp + TW_ARP_SENDER_ADDRESS));
     memcpy(answer + TW_ETHERNET_DESTINATION, arp + TW_ARP_SENDER_MAC, 6);
     memcpy(answer + TW_ETHERNET_SIZE + TW_ARP_TARGET_MAC, arp + TW_ARP_SENDER_MAC, 6);
-    port->arp_answered += send_frame(port, answer, sizeof(answer));
+    port->answered += send_frame(port, answer, sizeof(answer));
+}
+
+/* The engine's question, as it writes it: with its MAC address in the only option. */
+static void answer_solicitation(struct tw_replay_port *port, const struct tw_plan *plan,
+                                const uint8_t *ipv6)
+{
+    uint8_t answer[TW_ND_FRAME_SIZE];
+    const uint8_t *icmp = ipv6 + TW_IPV6_SIZE;
+    if (icmp[0] != TW_ICMPV6_NEIGHBOUR_ASK || !tw_plan_has_address(plan, icmp + ND_TARGET))
+        return;
+    struct tw_parse_rules rules = rules_of(port, icmp + ND_TARGET);
+    tw_nd_advertisement_write(answer, &rules, ipv6 + TW_IPV6_SOURCE, icmp + ND_OPTION_MAC);
+    port->answered += send_frame(port, answer, sizeof(answer));
+}
+
+bool tw_replay_port_neighbour(struct tw_replay_port *port, const struct tw_plan *plan,
+                              const uint8_t *frame, uint32_t length)
+{
+    const uint8_t *network = frame + TW_ETHERNET_SIZE;
+    if (length < ARP_FRAME_SIZE)
+        return false;
+    uint16_t type = tw_load_be16(frame + TW_ETHERNET_TYPE);
+    if (type == TW_ETHERTYPE_ARP) {
+        answer_arp(port, plan, network);
+        return true;
+    }
+    if (type != TW_ETHERTYPE_IPV6 || length < TW_ETHERNET_SIZE + TW_IPV6_SIZE ||
+        network[TW_IPV6_NEXT_HEADER] != TW_PROTOCOL_ICMPV6)
+        return false;
+    if (length >= TW_ND_FRAME_SIZE)
+        answer_solicitation(port, plan, network);
     return true;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The port a capture is played through: one queue pair, polled; and ARP for the clients' addresses,
- * which no kernel answers for. Thin glue over DPDK; main thread.
+ * The port a capture is played through: one queue pair, polled; and ARP or neighbour discovery for
+ * the clients' addresses, which no kernel answers for. Thin glue over DPDK; main thread.
  */
 #ifndef TICKWIRE_TESTS_LOAD_LAB_REPLAY_PORT_H
 #define TICKWIRE_TESTS_LOAD_LAB_REPLAY_PORT_H
@@ -22,7 +22,7 @@ struct tw_replay_port {
     uint8_t client_mac[6]; /* what the capture's frames come from */
     char driver[64];
     bool eal_started, started;
-    uint64_t arp_asked, arp_answered; /* frames sent */
+    uint64_t asked, answered; /* frames sent of ARP or neighbour discovery */
 };
 
 struct tw_replay_port_error {
@@ -38,8 +38,8 @@ void tw_replay_port_close(struct tw_replay_port *port);
 /* Tells the engine where each of the clients' addresses is, by asking for its own. */
 void tw_replay_port_announce(struct tw_replay_port *port, const struct tw_plan *plan);
 
-/* True if the frame was ARP: answered when it asks for a client's address. */
-bool tw_replay_port_arp(struct tw_replay_port *port, const struct tw_plan *plan,
-                        const uint8_t *frame, uint32_t length);
+/* True if the frame was ARP or ICMPv6: answered when it asks for a client's address. */
+bool tw_replay_port_neighbour(struct tw_replay_port *port, const struct tw_plan *plan,
+                              const uint8_t *frame, uint32_t length);
 
 #endif

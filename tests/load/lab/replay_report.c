@@ -32,7 +32,7 @@ static json_t *sent_json(const struct tw_player *player)
     (void)json_object_set_new(object, "seconds", json_real(seconds));
     (void)json_object_set_new(object, "packets_per_s",
                               json_real(seconds > 0 ? (double)player->sent / seconds : 0));
-    set_number(object, "arp", player->port->arp_asked + player->port->arp_answered);
+    set_number(object, "neighbour", player->port->asked + player->port->answered);
     set_number(object, "port_full", player->port_full);
     set_number(object, "no_buffer", player->no_buffer);
     if (player->ahead)
@@ -67,7 +67,7 @@ static json_t *loss_json(const struct tw_player *player, const struct tw_engine_
         uint64_t arrived = after->received - before->received;
         uint64_t flood = player->flooder ? tw_flooder_sent(player->flooder) : 0;
         uint64_t accepted = after->accepted - before->accepted;
-        uint64_t put = player->sent + player->port->arp_asked + player->port->arp_answered + flood;
+        uint64_t put = player->sent + player->port->asked + player->port->answered + flood;
         (void)json_object_set_new(object, "against", json_string("engine counters"));
         set_number(object, "engine_received", arrived);
         set_number(object, "engine_accepted", accepted);

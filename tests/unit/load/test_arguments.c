@@ -58,13 +58,18 @@ static void decimals(void **state)
 static void addresses(void **state)
 {
     (void)state;
-    uint32_t ipv4 = 0;
+    uint8_t ip[16];
     uint8_t mac[6];
     struct tw_argument good = argument("198.18.0.1");
     struct tw_argument bad = argument("198.18.0.1.2");
-    assert_true(tw_argument_ipv4(&good, &ipv4));
-    assert_int_equal(ipv4, 0xc6120001u);
-    assert_false(tw_argument_ipv4(&bad, &ipv4));
+    assert_true(tw_argument_ip(&good, ip));
+    assert_memory_equal(ip, "\0\0\0\0\0\0\0\0\0\0\xff\xff\306\022\0\001", 16);
+    assert_false(tw_argument_ip(&bad, ip));
+    good = argument("fd12::1");
+    bad = argument("fd12:::1");
+    assert_true(tw_argument_ip(&good, ip));
+    assert_memory_equal(ip, "\xfd\x12\0\0\0\0\0\0\0\0\0\0\0\0\0\001", 16);
+    assert_false(tw_argument_ip(&bad, ip));
     good = argument("02:AB:cd:00:00:fF");
     assert_true(tw_argument_mac(&good, mac));
     assert_memory_equal(mac, "\x02\xab\xcd\x00\x00\xff", 6);

@@ -18,7 +18,8 @@
 
 #define CLIENTS 12u
 
-static const struct tw_capture_config plain = {
+/* Each test runs over both families. */
+static struct tw_capture_config plain = {
     .clients = CLIENTS,
     .duration_ns = 2000000000u,
     .seed = 11,
@@ -27,10 +28,10 @@ static const struct tw_capture_config plain = {
     .snapshot_hz = 20,
     .world = 1,
     .workers = 2,
-    .engine_address = 0xc6120001u,
+    .engine_ip = {[10] = 0xff, 0xff, 198, 18, 0, 1},
     .engine_port = 40000,
     .engine_mac = {2, 0, 0, 0, 0, 1},
-    .client_address = 0xc6120010u,
+    .client_ip = {[10] = 0xff, 0xff, 198, 18, 0, 16},
     .client_hosts = 5,
     .client_mac = {2, 0, 0, 0, 0, 2},
 };
@@ -73,8 +74,12 @@ static void one_seed_one_capture(void **state)
 static void frames_are_what_an_engine_takes(void **state)
 {
     (void)state;
-    struct tw_parse_rules rules = {
-        .prefix_length = 24, .udp_port = plain.engine_port, .address = plain.engine_address};
+    struct tw_parse_rules rules = {.prefix_length = 24,
+                                   .udp_port = plain.engine_port,
+                                   .address = tw_ip_ipv4(plain.engine_ip),
+                                   .has_ipv6 = !tw_ip_is_ipv4(plain.engine_ip),
+                                   .prefix_length6 = 64};
+    memcpy(rules.address6, plain.engine_ip, sizeof(rules.address6));
     struct tw_checksum_hints hints = {TW_CHECKSUM_UNKNOWN, TW_CHECKSUM_UNKNOWN};
     struct tw_capture_frame frame;
     uint64_t newest[CLIENTS] = {0};
@@ -182,5 +187,11 @@ int main(void)
         cmocka_unit_test(too_many_clients_are_refused),
         cmocka_unit_test(events_come_in_order),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = cmocka_run_group_tests_name("capture over IPv4", tests, NULL, NULL);
+    static const uint8_t engine_ip[16] = {0xfd, 0x12, [15] = 1};
+    /* Hosts beyond the last byte's end. */
+    static const uint8_t client_ip[16] = {0xfd, 0x12, [15] = 0xfe};
+    memcpy(plain.engine_ip, engine_ip, sizeof(engine_ip));
+    memcpy(plain.client_ip, client_ip, sizeof(client_ip));
+    return failed + cmocka_run_group_tests_name("capture over IPv6", tests, NULL, NULL);
 }

@@ -2,9 +2,8 @@
 /* Every kind of hostile frame is what its name says: asked of the gate's own parsers. */
 #include "dataplane/gate/parse.h"
 #include "dataplane/wire/handshake.h"
-#include "tests/load/lab/capture.h"
 #include "tests/load/lab/flood.h"
-#include "tests/load/lab/pcap.h"
+#include "tests/unit/load/lab_files.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,69 +12,36 @@
 
 #include <cmocka.h>
 
-#define CLIENTS  4u
-#define FILE_MAX (1u << 20)
-#define FRAMES   3000u
-#define REACHED  500u /* packet number of every session */
+#define CLIENTS LAB_FILES_CLIENTS
+#define FRAMES  3000u
+#define REACHED 500u /* packet number of every session */
 
-static const struct tw_capture_config plain = {
-    .clients = CLIENTS,
-    .duration_ns = 500000000u,
-    .seed = 5,
-    .suites = TW_SUITE_CHACHA20_POLY1305,
-    .tick_hz = 60,
-    .snapshot_hz = 20,
-    .world = 1,
-    .workers = 1,
-    .engine_address = 0xc6120001u,
-    .engine_port = 40000,
-    .engine_mac = {2, 0, 0, 0, 0, 1},
-    .client_address = 0xc6120010u,
-    .client_hosts = 3,
-    .client_mac = {2, 0, 0, 0, 0, 2},
-};
-static const struct tw_parse_rules engine = {
-    .mac = {2, 0, 0, 0, 0, 1}, .prefix_length = 24, .udp_port = 40000, .address = 0xc6120001u};
+static bool ipv6; /* each test runs over both families */
+static const struct tw_parse_rules engine = {.mac = {2, 0, 0, 0, 0, 1},
+                                             .prefix_length = 24,
+                                             .udp_port = 40000,
+                                             .address = 0xc6120001u,
+                                             .has_ipv6 = true,
+                                             .prefix_length6 = 64,
+                                             .address6 = {0xfd, 0x12, [15] = 1}};
 static const struct tw_checksum_hints no_hints;
 
-static uint8_t capture_file[FILE_MAX];
-static uint8_t sessions_file[TW_LAB_HEADER_SIZE + CLIENTS * TW_LAB_RECORD_SIZE];
+static struct lab_files files;
 static struct tw_plan plan;
 static struct tw_replies replies;
 static struct tw_flood flood;
-
-static size_t make_files(void)
-{
-    struct tw_capture *capture = tw_capture_create(&plain);
-    struct tw_capture_frame frame;
-    size_t at = TW_PCAP_HEADER_SIZE;
-    tw_pcap_header_write(capture_file, true);
-    while (tw_capture_next(capture, &frame)) {
-        tw_pcap_record_write(capture_file + at, frame.at_ns, frame.length, true);
-        memcpy(capture_file + at + TW_PCAP_RECORD_SIZE, frame.bytes, frame.length);
-        at += TW_PCAP_RECORD_SIZE + frame.length;
-        assert_true(at < FILE_MAX - 2048);
-    }
-    struct tw_lab_header header = tw_capture_header(capture);
-    tw_lab_header_write(sessions_file, &header, tw_crc32c_portable);
-    for (uint32_t i = 0; i < CLIENTS; i++) {
-        struct tw_lab_session session = tw_capture_session(capture, i);
-        tw_lab_session_write(sessions_file + TW_LAB_HEADER_SIZE + i * TW_LAB_RECORD_SIZE, &session,
-                             tw_crc32c_portable);
-    }
-    tw_capture_destroy(capture);
-    return at;
-}
 
 static int setup(void **state)
 {
     (void)state;
     struct tw_plan_error error;
-    struct tw_plan_files files = {.capture = capture_file,
-                                  .capture_length = make_files(),
-                                  .sessions = sessions_file,
-                                  .sessions_length = sizeof(sessions_file)};
-    if (!tw_plan_load(&plan, &files, tw_aead_sodium(), &error) ||
+    struct tw_capture_config config = lab_files_config(ipv6);
+    lab_files_make(&files, &config);
+    struct tw_plan_files loaded = {.capture = files.capture,
+                                   .capture_length = files.capture_length,
+                                   .sessions = files.sessions,
+                                   .sessions_length = files.sessions_length};
+    if (!tw_plan_load(&plan, &loaded, tw_aead_sodium(), &error) ||
         !tw_replies_init(&replies, CLIENTS))
         return -1;
     for (uint32_t i = 0; i < CLIENTS; i++)
@@ -164,7 +130,10 @@ static void hellos_are_well_formed_or_of_a_wrong_size(void **state)
     for (uint32_t i = 0; i < FRAMES / 10; i++) {
         struct tw_packet packet = next(TW_FLOOD_HELLO, out);
         assert_int_equal(packet.outcome, TW_OUTCOME_OPEN);
-        assert_true(tw_parse_is_neighbour(&engine, packet.source_ipv4));
+        if (ipv6)
+            assert_true(tw_ip_same_prefix(packet.source.ip, engine.address6, 48));
+        else
+            assert_true(tw_parse_is_neighbour(&engine, packet.source_ipv4));
         assert_int_equal(
             tw_hello_parse(&hello, packet.payload, packet.payload_length, tw_crc32c_portable),
             TW_HELLO_OK);
@@ -174,6 +143,25 @@ static void hellos_are_well_formed_or_of_a_wrong_size(void **state)
         assert_int_equal(packet.header.channel, TW_HANDSHAKE_HELLO);
         assert_int_not_equal(packet.payload_length, TW_HELLO_SIZE);
     }
+}
+
+/* Over IPv6 a budget for each address would hold nobody off, and one for each /64 hardly: every
+ * stranger has another one. */
+static void strangers_are_of_many_networks(void **state)
+{
+    (void)state;
+    static uint8_t seen[UINT16_MAX + 1u];
+    uint8_t out[TW_FLOOD_FRAME_MAX];
+    uint32_t networks = 0;
+    memset(seen, 0, sizeof(seen));
+    begin(6);
+    for (uint32_t i = 0; i < FRAMES; i++) {
+        struct tw_packet packet = next(TW_FLOOD_HELLO, out);
+        uint8_t *mark = &seen[packet.source.ip[6] << 8 | packet.source.ip[7]];
+        networks += *mark == 0;
+        *mark = 1;
+    }
+    assert_true(ipv6 ? networks > FRAMES * 9u / 10u : networks == 1);
 }
 
 static void sizes_are_out_of_bounds(void **state)
@@ -188,7 +176,7 @@ static void sizes_are_out_of_bounds(void **state)
         most = packet.frame_length > most ? packet.frame_length : most;
         packet = next(TW_FLOOD_TINY, out);
         small += packet.outcome == TW_OUTCOME_PAYLOAD_SMALL;
-        cut += packet.outcome == TW_OUTCOME_IPV4_TRUNCATED;
+        cut += packet.outcome == (ipv6 ? TW_OUTCOME_IPV6_TRUNCATED : TW_OUTCOME_IPV4_TRUNCATED);
         least = packet.frame_length < least ? packet.frame_length : least;
     }
     assert_int_equal(small + cut, FRAMES);
@@ -268,10 +256,13 @@ int main(void)
         cmocka_unit_test(unknown_ids_name_nobody),
         cmocka_unit_test(forged_packets_name_sessions),
         cmocka_unit_test(hellos_are_well_formed_or_of_a_wrong_size),
+        cmocka_unit_test(strangers_are_of_many_networks),
         cmocka_unit_test(sizes_are_out_of_bounds),
         cmocka_unit_test(copies_are_of_sent_packets),
         cmocka_unit_test(seed_decides),
         cmocka_unit_test(kinds_are_named),
     };
-    return cmocka_run_group_tests_name("flood", tests, setup, teardown);
+    int failed = cmocka_run_group_tests_name("flood over IPv4", tests, setup, teardown);
+    ipv6 = true;
+    return failed + cmocka_run_group_tests_name("flood over IPv6", tests, setup, teardown);
 }

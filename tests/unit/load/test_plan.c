@@ -4,9 +4,10 @@
 #include "dataplane/gate/checksum.h"
 #include "dataplane/gate/network_bytes.h"
 #include "dataplane/wire/frames.h"
-#include "tests/load/lab/capture.h"
+#include "tests/load/lab/datagram.h"
 #include "tests/load/lab/pcap.h"
 #include "tests/load/lab/plan.h"
+#include "tests/unit/load/lab_files.h"
 
 #include <setjmp.h>
 #include <sodium.h>
@@ -17,61 +18,28 @@
 
 #include <cmocka.h>
 
-#define CLIENTS  4u
-#define FILE_MAX (1u << 20)
+#define CLIENTS   LAB_FILES_CLIENTS
+#define FRAME_MAX (TW_LAB_HEADERS_MAX + TW_DATAGRAM_MAX)
 
-static const struct tw_capture_config plain = {
-    .clients = CLIENTS,
-    .duration_ns = 1000000000u,
-    .seed = 5,
-    .suites = TW_SUITE_CHACHA20_POLY1305,
-    .tick_hz = 60,
-    .snapshot_hz = 20,
-    .world = 1,
-    .workers = 1,
-    .engine_address = 0xc6120001u,
-    .engine_port = 40000,
-    .client_address = 0xc6120010u,
-    .client_hosts = 3,
-};
-
-static uint8_t capture_file[FILE_MAX], original[FILE_MAX];
-static uint8_t sessions_file[TW_LAB_HEADER_SIZE + CLIENTS * TW_LAB_RECORD_SIZE];
-static size_t capture_length;
+static bool ipv6; /* each test runs over both families */
+static struct lab_files files, original;
 static struct tw_plan plan;
 static struct tw_plan_error error;
 
 static void make_files(void)
 {
-    struct tw_capture *capture = tw_capture_create(&plain);
-    struct tw_capture_frame frame;
-    size_t at = TW_PCAP_HEADER_SIZE;
-    tw_pcap_header_write(capture_file, true);
-    while (tw_capture_next(capture, &frame)) {
-        tw_pcap_record_write(capture_file + at, frame.at_ns, frame.length, true);
-        memcpy(capture_file + at + TW_PCAP_RECORD_SIZE, frame.bytes, frame.length);
-        at += TW_PCAP_RECORD_SIZE + frame.length;
-        assert_true(at < FILE_MAX - 1024);
-    }
-    capture_length = at;
-    memcpy(original, capture_file, at);
-    struct tw_lab_header header = tw_capture_header(capture);
-    tw_lab_header_write(sessions_file, &header, tw_crc32c_portable);
-    for (uint32_t i = 0; i < CLIENTS; i++) {
-        struct tw_lab_session session = tw_capture_session(capture, i);
-        tw_lab_session_write(sessions_file + TW_LAB_HEADER_SIZE + i * TW_LAB_RECORD_SIZE, &session,
-                             tw_crc32c_portable);
-    }
-    tw_capture_destroy(capture);
+    struct tw_capture_config config = lab_files_config(ipv6);
+    lab_files_make(&files, &config);
+    original = files;
 }
 
 static bool load(bool with_sessions)
 {
-    struct tw_plan_files files = {.capture = capture_file,
-                                  .capture_length = capture_length,
-                                  .sessions = with_sessions ? sessions_file : NULL,
-                                  .sessions_length = sizeof(sessions_file)};
-    return tw_plan_load(&plan, &files, tw_aead_sodium(), &error);
+    struct tw_plan_files loaded = {.capture = files.capture,
+                                   .capture_length = files.capture_length,
+                                   .sessions = with_sessions ? files.sessions : NULL,
+                                   .sessions_length = files.sessions_length};
+    return tw_plan_load(&plan, &loaded, tw_aead_sodium(), &error);
 }
 
 static int setup(void **state)
@@ -91,7 +59,7 @@ static int teardown(void **state)
 /* The frame at its place in the file as it was recorded. */
 static const uint8_t *recorded(uint64_t packet)
 {
-    return original + (plan.packets[packet].frame - capture_file);
+    return original.capture + (plan.packets[packet].frame - files.capture);
 }
 
 static void play(uint64_t packet, const struct tw_plan_stamp *stamp, uint8_t *frame)
@@ -99,16 +67,17 @@ static void play(uint64_t packet, const struct tw_plan_stamp *stamp, uint8_t *fr
     tw_plan_stamp(&plan, packet, stamp, frame);
     struct tw_aead_job job = tw_plan_seal_job(&plan, packet, frame);
     tw_aead_sodium()->seal(&job, 1);
-    tw_plan_finish(frame, plan.packets[packet].length);
+    tw_lab_datagram_finish(frame, plan.packets[packet].length);
 }
 
 /* Opens a played frame with its session's key and decodes it. */
 static struct tw_client_frames open_frame(uint64_t packet, uint8_t *frame)
 {
     struct tw_client_frames frames;
-    uint32_t length = plan.packets[packet].length - TW_FRAME_HEADERS_SIZE;
+    uint32_t payload = plan.packets[packet].payload;
+    uint32_t length = plan.packets[packet].length - payload;
     struct tw_aead_job job = {.key = &plan.sessions[plan.packets[packet].session].seal_key,
-                              .packet = frame + TW_FRAME_HEADERS_SIZE,
+                              .packet = frame + payload,
                               .length = length};
     tw_aead_sodium()->open(&job, 1);
     assert_true(job.ok);
@@ -125,10 +94,13 @@ static void unchanged_packets_are_the_recorded_ones(void **state)
     assert_true(load(true));
     assert_int_equal(plan.session_count, CLIENTS);
     assert_int_equal(plan.address_count, 3);
-    assert_true(tw_plan_has_address(&plan, 0xc6120012u));
-    assert_false(tw_plan_has_address(&plan, 0xc6120013u));
+    struct tw_capture_config config = lab_files_config(ipv6);
+    config.client_ip[15] += 2u;
+    assert_true(tw_plan_has_address(&plan, config.client_ip));
+    config.client_ip[15]++;
+    assert_false(tw_plan_has_address(&plan, config.client_ip));
     for (uint64_t i = 0; i < plan.packet_count; i++) {
-        uint8_t frame[TW_FRAME_HEADERS_SIZE + TW_DATAGRAM_MAX];
+        uint8_t frame[FRAME_MAX];
         struct tw_plan_stamp stamp = {.sequence = tw_plan_sequence(&plan, 0, i)};
         if (plan.packets[i].ping != TW_PLAN_NOT_THERE)
             continue; /* carries another time on purpose */
@@ -164,7 +136,7 @@ static void stamps_go_where_they_belong(void **state)
     uint64_t stamped = 0;
     assert_true(load(true));
     for (uint64_t i = 0; i < plan.packet_count; i++) {
-        uint8_t was[TW_FRAME_HEADERS_SIZE + TW_DATAGRAM_MAX];
+        uint8_t was[FRAME_MAX];
         uint8_t now[sizeof(was)];
         struct tw_plan_stamp stamp = {.sequence = tw_plan_sequence(&plan, 2, i),
                                       .tick_shift = 1000,
@@ -196,15 +168,17 @@ static void checksums_are_right(void **state)
     (void)state;
     assert_true(load(true));
     for (uint64_t i = 0; i < plan.packet_count; i++) {
-        uint8_t frame[TW_FRAME_HEADERS_SIZE + TW_DATAGRAM_MAX];
+        uint8_t frame[FRAME_MAX];
         struct tw_plan_stamp stamp = {.sequence = tw_plan_sequence(&plan, 9, i)};
         play(i, &stamp, frame);
-        const uint8_t *ipv4 = frame + TW_ETHERNET_SIZE;
-        const uint8_t *udp = ipv4 + TW_IPV4_SIZE;
+        const uint8_t *ip = frame + TW_ETHERNET_SIZE;
+        const uint8_t *udp = frame + plan.packets[i].payload - TW_UDP_SIZE;
         uint16_t length = tw_load_be16(udp + TW_UDP_LENGTH);
-        assert_int_equal(tw_checksum_finish(
-                             tw_checksum_add(tw_checksum_pseudo_header(ipv4, length), udp, length)),
-                         0);
+        uint64_t sum = ipv6 ? tw_checksum_pseudo_header6(ip, TW_PROTOCOL_UDP, length)
+                            : tw_checksum_pseudo_header(ip, length);
+        assert_int_equal(tw_checksum_finish(tw_checksum_add(sum, udp, length)), 0);
+        assert_int_equal(tw_load_be16(frame + TW_ETHERNET_TYPE),
+                         ipv6 ? TW_ETHERTYPE_IPV6 : TW_ETHERTYPE_IPV4);
     }
 }
 
@@ -242,32 +216,63 @@ static void expect_failure(bool with_sessions, const char *text)
         fail_msg("\"%s\" does not say \"%s\"", error.message, text);
 }
 
+/* Of a datagram, by each length that a header tells. */
+static void frames_that_are_not_whole_are_no_datagrams(void **state)
+{
+    (void)state;
+    uint8_t frame[FRAME_MAX];
+    assert_true(load(false));
+    uint32_t length = plan.packets[0].length;
+    uint32_t payload = ipv6 ? TW_FRAME6_HEADERS_SIZE : TW_FRAME_HEADERS_SIZE;
+    memcpy(frame, recorded(0), length);
+    assert_int_equal(tw_lab_datagram_read(frame, length), payload);
+    struct tw_lab_ends ends = tw_lab_datagram_ends(frame);
+    struct tw_capture_config config = lab_files_config(ipv6);
+    assert_memory_equal(ends.to.ip, config.engine_ip, sizeof(config.engine_ip));
+    assert_int_equal(ends.to.port, config.engine_port);
+    assert_memory_equal(ends.from_mac, config.client_mac, sizeof(config.client_mac));
+    for (uint32_t cut = 0; cut < length; cut++)
+        assert_int_equal(tw_lab_datagram_read(frame, cut), 0);
+    /* Version, protocol, and the two lengths. */
+    uint32_t udp_length = payload - TW_UDP_SIZE + TW_UDP_LENGTH + 1u;
+    uint32_t ip_length = ipv6 ? TW_IPV6_PAYLOAD_LENGTH : TW_IPV4_TOTAL_LENGTH;
+    uint32_t protocol = ipv6 ? TW_IPV6_NEXT_HEADER : TW_IPV4_PROTOCOL;
+    uint32_t bytes[] = {TW_ETHERNET_TYPE, TW_ETHERNET_SIZE, TW_ETHERNET_SIZE + protocol,
+                        TW_ETHERNET_SIZE + ip_length + 1u, udp_length};
+    for (size_t i = 0; i < sizeof(bytes) / sizeof(bytes[0]); i++) {
+        frame[bytes[i]] ^= 0x10;
+        assert_int_equal(tw_lab_datagram_read(frame, length), 0);
+        frame[bytes[i]] ^= 0x10;
+    }
+    assert_int_equal(tw_lab_datagram_read(frame, length), payload);
+}
+
 static void damaged_captures_are_named(void **state)
 {
     (void)state;
     size_t second = TW_PCAP_HEADER_SIZE + TW_PCAP_RECORD_SIZE +
-                    tw_load_u32(capture_file + TW_PCAP_HEADER_SIZE + 8) + TW_PCAP_RECORD_SIZE;
-    size_t payload = second + TW_FRAME_HEADERS_SIZE;
-    capture_file[payload + 20] ^= 1;
+                    tw_load_u32(files.capture + TW_PCAP_HEADER_SIZE + 8) + TW_PCAP_RECORD_SIZE;
+    size_t payload = second + (ipv6 ? TW_FRAME6_HEADERS_SIZE : TW_FRAME_HEADERS_SIZE);
+    files.capture[payload + 20] ^= 1;
     expect_failure(true, "frame 1: it does not open");
     make_files();
-    capture_file[payload + 3] ^= 0x80; /* generation */
+    files.capture[payload + 3] ^= 0x80; /* generation */
     expect_failure(true, "frame 1: its connection id is not in the sessions file");
     make_files();
-    tw_store_u64(capture_file + payload + TW_HEADER_SEQUENCE, 100000);
+    tw_store_u64(files.capture + payload + TW_HEADER_SEQUENCE, 100000);
     expect_failure(true, "frame 1: its packet number is not among");
     make_files();
-    capture_file[second + 12] = 0x86;
+    files.capture[second + TW_ETHERNET_TYPE] ^= 0x40;
     expect_failure(true, "frame 1: not a datagram");
     make_files();
-    capture_length -= 3;
+    files.capture_length -= 3;
     expect_failure(true, "cut off");
     expect_failure(false, "cut off");
     make_files();
-    memset(capture_file, 0, 4);
+    memset(files.capture, 0, 4);
     expect_failure(true, "not a pcap file");
     make_files();
-    capture_length = TW_PCAP_HEADER_SIZE;
+    files.capture_length = TW_PCAP_HEADER_SIZE;
     expect_failure(false, "no frames");
 }
 
@@ -275,41 +280,41 @@ static void repeats_in_a_capture_are_refused(void **state)
 {
     (void)state;
     /* The first frame once more, at the end. */
-    size_t length = TW_PCAP_RECORD_SIZE + tw_load_u32(capture_file + TW_PCAP_HEADER_SIZE + 8);
-    memcpy(capture_file + capture_length, capture_file + TW_PCAP_HEADER_SIZE, length);
-    capture_length += length;
+    size_t length = TW_PCAP_RECORD_SIZE + tw_load_u32(files.capture + TW_PCAP_HEADER_SIZE + 8);
+    memcpy(files.capture + files.capture_length, files.capture + TW_PCAP_HEADER_SIZE, length);
+    files.capture_length += length;
     expect_failure(true, "do not ascend");
     make_files();
     size_t last = 0;
     struct tw_pcap pcap;
     struct tw_pcap_frame frame;
-    assert_int_equal(tw_pcap_open(&pcap, capture_file, capture_length), TW_PCAP_OK);
+    assert_int_equal(tw_pcap_open(&pcap, files.capture, files.capture_length), TW_PCAP_OK);
     while (tw_pcap_next(&pcap, &frame) == TW_PCAP_OK)
-        last = (size_t)(frame.bytes - capture_file) - TW_PCAP_RECORD_SIZE;
-    tw_store_u32(capture_file + last, 2); /* at 2 s of a capture of one */
+        last = (size_t)(frame.bytes - files.capture) - TW_PCAP_RECORD_SIZE;
+    tw_store_u32(files.capture + last, 2); /* at 2 s of a capture of one */
     expect_failure(true, "later than");
 }
 
 static void damaged_sessions_are_named(void **state)
 {
     (void)state;
-    sessions_file[TW_LAB_HEADER_SIZE + 2 * TW_LAB_RECORD_SIZE + 30] ^= 1;
+    files.sessions[TW_LAB_HEADER_SIZE + 2 * TW_LAB_RECORD_SIZE + 30] ^= 1;
     expect_failure(true, "sessions file: record 2: wrong checksum");
     make_files();
-    sessions_file[20] ^= 1;
+    files.sessions[20] ^= 1;
     expect_failure(true, "sessions file: header: wrong checksum");
 }
 
 static void any_capture_can_be_played_as_it_is(void **state)
 {
     (void)state;
-    capture_file[TW_PCAP_HEADER_SIZE + TW_PCAP_RECORD_SIZE + 60] ^= 1;
+    files.capture[TW_PCAP_HEADER_SIZE + TW_PCAP_RECORD_SIZE + 60] ^= 1;
     assert_true(load(false));
     assert_int_equal(plan.session_count, 0);
     assert_int_equal(tw_plan_loops_max(&plan), 1);
     assert_int_equal(plan.packets[0].at_ns, 0);
     assert_int_equal(tw_plan_find(&plan, 0x12345678), TW_PLAN_NO_SESSION);
-    assert_false(tw_plan_has_address(&plan, 0xc6120012u));
+    assert_false(tw_plan_has_address(&plan, lab_files_config(ipv6).client_ip));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -324,10 +329,13 @@ int main(void)
         TEST(stamps_go_where_they_belong),
         TEST(checksums_are_right),
         TEST(due_times_scale),
+        TEST(frames_that_are_not_whole_are_no_datagrams),
         TEST(damaged_captures_are_named),
         TEST(repeats_in_a_capture_are_refused),
         TEST(damaged_sessions_are_named),
         TEST(any_capture_can_be_played_as_it_is),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = cmocka_run_group_tests_name("plan over IPv4", tests, NULL, NULL);
+    ipv6 = true;
+    return failed + cmocka_run_group_tests_name("plan over IPv6", tests, NULL, NULL);
 }
