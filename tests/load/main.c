@@ -5,34 +5,16 @@
 #include "tests/load/latency/latency.h"
 #include "tests/load/options.h"
 #include "tests/load/report.h"
+#include "tests/load/stop.h"
 #include "tests/load/tokens.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
-
-static volatile sig_atomic_t stop_requested;
-
-static void request_stop(int signal_number)
-{
-    (void)signal_number;
-    stop_requested = 1;
-}
-
-static void catch_signals(void)
-{
-    struct sigaction action = {.sa_handler = request_stop};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    /* A reader that went away must not keep the bots from saying goodbye. */
-    signal(SIGPIPE, SIG_IGN);
-}
 
 static void play(struct tw_load_bots *bots)
 {
@@ -71,7 +53,7 @@ static int run_bots(int argc, char **argv)
     }
     for (int i = 0; options.via.port != 0 && i < count; i++)
         tw_load_token_set_address(tokens[i], &options.via);
-    catch_signals();
+    stop_catch_signals();
     struct tw_load_bots *bots =
         tw_load_bots_create(&options, (const uint8_t(*)[TW_CONNECT_SIZE])tokens, (uint32_t)count);
     sodium_memzero(tokens, sizeof(tokens));
@@ -107,11 +89,11 @@ int main(int argc, char **argv)
     if (argc >= 2 && strcmp(argv[1], "replay") == 0)
         return run_replay(argv + 1);
     if (argc >= 2 && strcmp(argv[1], "impair") == 0) {
-        catch_signals();
+        stop_catch_signals();
         return tw_impair_main(argc - 1, argv + 1, &stop_requested);
     }
     if (argc >= 2 && strcmp(argv[1], "latency") == 0) {
-        catch_signals();
+        stop_catch_signals();
         return tw_latency_main(argc - 1, argv + 1, &stop_requested);
     }
     bool help = argc == 2 && strcmp(argv[1], "--help") == 0;

@@ -2,11 +2,10 @@
 #include "tests/load/options.h"
 
 #include "tests/load/impair/endpoint.h"
+#include "tests/load/lab/arguments.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const char help_text[] =
@@ -79,29 +78,10 @@ static const struct option long_options[] = {
     {NULL, 0, NULL, 0},
 };
 
-/* A whole number in [lowest, highest], else a message and false. */
-static bool number(const char *name, uint64_t lowest, uint64_t highest, uint64_t *out)
-{
-    char *end = NULL;
-    errno = 0;
-    unsigned long long value = strtoull(optarg, &end, 10);
-    if (errno != 0 || end == optarg || *end != '\0' || optarg[0] == '-' || value < lowest ||
-        value > highest) {
-        fprintf(stderr, "tickwire-load: --%s wants a number from %llu to %llu, not '%s'\n", name,
-                (unsigned long long)lowest, (unsigned long long)highest, optarg);
-        return false;
-    }
-    *out = value;
-    return true;
-}
-
 static bool number32(const char *name, uint32_t lowest, uint32_t highest, uint32_t *out)
 {
-    uint64_t value = 0;
-    if (!number(name, lowest, highest, &value))
-        return false;
-    *out = (uint32_t)value;
-    return true;
+    struct tw_argument argument = {"tickwire-load", name, optarg};
+    return tw_argument_number32(&argument, lowest, highest, out);
 }
 
 static bool behaviour(enum tw_load_behaviour *out)
@@ -136,7 +116,8 @@ static bool apply(struct tw_load_options *options, int option)
         options->json = true;
         return true;
     case OPTION_SEED:
-        return number("seed", 0, UINT64_MAX, &options->seed);
+        return tw_argument_number(&(struct tw_argument){"tickwire-load", "seed", optarg}, 0,
+                                  UINT64_MAX, &options->seed);
     case OPTION_CONNECTS:
         return number32("connects", 1, 100000, &options->connects_per_s);
     case OPTION_CONNECT_TIMEOUT:

@@ -10,6 +10,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum tw_arguments_result tw_arguments_parse(const struct tw_command *command, void *context,
+                                            int argc, char **argv)
+{
+    int option = 0, index = 0;
+    while ((option = getopt_long(argc, argv, "", command->options, &index)) != -1) {
+        struct tw_argument argument = {command->program, command->options[index].name, optarg};
+        if (option == '?') {
+            fprintf(stderr, "%s: see --help\n", command->program);
+            return TW_ARGUMENTS_WRONG;
+        }
+        if (strcmp(argument.name, "help") == 0) {
+            fputs(command->help, stdout);
+            return TW_ARGUMENTS_HELP;
+        }
+        if (!command->apply(context, option, &argument))
+            return TW_ARGUMENTS_WRONG;
+    }
+    if (optind == argc)
+        return TW_ARGUMENTS_TAKEN;
+    fprintf(stderr, "%s: %s: unexpected argument; see --help\n", command->program, argv[optind]);
+    return TW_ARGUMENTS_WRONG;
+}
+
 static bool complain(const struct tw_argument *argument, const char *wanted)
 {
     fprintf(stderr, "%s: --%s wants %s, not '%s'\n", argument->program, argument->name, wanted,

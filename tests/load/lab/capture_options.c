@@ -6,7 +6,6 @@
 #include "tests/load/lab/pcap.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -47,52 +46,32 @@ static const char help_text[] =
     "\n"
     "exit status: 0 written, 1 a file could not be written, 2 usage\n";
 
-enum {
-    OPTION_OUT = 256,
-    OPTION_SESSIONS,
-    OPTION_CLIENTS,
-    OPTION_SECONDS,
-    OPTION_SEED,
-    OPTION_SUITE,
-    OPTION_WORKERS,
-    OPTION_PORT,
-    OPTION_FIRST_SLOT,
-    OPTION_WORLD,
-    OPTION_TICK_HZ,
-    OPTION_SNAPSHOT_HZ,
-    OPTION_ENGINE_ADDRESS,
-    OPTION_ENGINE_PORT,
-    OPTION_ENGINE_MAC,
-    OPTION_CLIENT_MAC,
-    OPTION_CLIENT_ADDRESS,
-    OPTION_CLIENT_HOSTS,
-    OPTION_MICROSECONDS,
-    OPTION_HELP,
-};
+/* clang-format off */
+#define OPTIONS(X)                                         \
+    X(OUT, "out", required_argument)                       \
+    X(SESSIONS, "sessions", required_argument)             \
+    X(CLIENTS, "clients", required_argument)               \
+    X(SECONDS, "seconds", required_argument)               \
+    X(SEED, "seed", required_argument)                     \
+    X(SUITE, "suite", required_argument)                   \
+    X(WORKERS, "workers", required_argument)               \
+    X(PORT, "port", required_argument)                     \
+    X(FIRST_SLOT, "first-slot", required_argument)         \
+    X(WORLD, "world", required_argument)                   \
+    X(TICK_HZ, "tick-hz", required_argument)               \
+    X(SNAPSHOT_HZ, "snapshot-hz", required_argument)       \
+    X(ENGINE_ADDRESS, "engine-address", required_argument) \
+    X(ENGINE_PORT, "engine-port", required_argument)       \
+    X(ENGINE_MAC, "engine-mac", required_argument)         \
+    X(CLIENT_MAC, "client-mac", required_argument)         \
+    X(CLIENT_ADDRESS, "client-address", required_argument) \
+    X(CLIENT_HOSTS, "client-hosts", required_argument)     \
+    X(MICROSECONDS, "microseconds", no_argument)           \
+    X(HELP, "help", no_argument)
+/* clang-format on */
 
-static const struct option long_options[] = {
-    {"out", required_argument, NULL, OPTION_OUT},
-    {"sessions", required_argument, NULL, OPTION_SESSIONS},
-    {"clients", required_argument, NULL, OPTION_CLIENTS},
-    {"seconds", required_argument, NULL, OPTION_SECONDS},
-    {"seed", required_argument, NULL, OPTION_SEED},
-    {"suite", required_argument, NULL, OPTION_SUITE},
-    {"workers", required_argument, NULL, OPTION_WORKERS},
-    {"port", required_argument, NULL, OPTION_PORT},
-    {"first-slot", required_argument, NULL, OPTION_FIRST_SLOT},
-    {"world", required_argument, NULL, OPTION_WORLD},
-    {"tick-hz", required_argument, NULL, OPTION_TICK_HZ},
-    {"snapshot-hz", required_argument, NULL, OPTION_SNAPSHOT_HZ},
-    {"engine-address", required_argument, NULL, OPTION_ENGINE_ADDRESS},
-    {"engine-port", required_argument, NULL, OPTION_ENGINE_PORT},
-    {"engine-mac", required_argument, NULL, OPTION_ENGINE_MAC},
-    {"client-mac", required_argument, NULL, OPTION_CLIENT_MAC},
-    {"client-address", required_argument, NULL, OPTION_CLIENT_ADDRESS},
-    {"client-hosts", required_argument, NULL, OPTION_CLIENT_HOSTS},
-    {"microseconds", no_argument, NULL, OPTION_MICROSECONDS},
-    {"help", no_argument, NULL, OPTION_HELP},
-    {NULL, 0, NULL, 0},
-};
+enum { OPTION_NONE = TW_OPTION_NONE, OPTIONS(TW_OPTION_NUMBER) };
+static const struct option long_options[] = {OPTIONS(TW_OPTION_ROW){0}};
 
 /* Counted from 1 on the command line, as the configuration does. */
 static bool parse_engine_port(const struct tw_argument *argument, uint8_t *port)
@@ -136,9 +115,9 @@ static bool parse_port(const struct tw_argument *argument, uint16_t *port)
     return true;
 }
 
-static bool apply(struct tw_capture_options *options, int option,
-                  const struct tw_argument *argument)
+static bool apply(void *context, int option, const struct tw_argument *argument)
 {
+    struct tw_capture_options *options = context;
     struct tw_capture_config *capture = &options->capture;
     switch (option) {
     case OPTION_OUT:
@@ -182,10 +161,6 @@ static bool apply(struct tw_capture_options *options, int option,
         return tw_argument_number32(argument, 1, 1u << 20, &capture->client_hosts);
     case OPTION_MICROSECONDS:
         options->microseconds = true;
-        return true;
-    case OPTION_HELP:
-        fputs(help_text, stdout);
-        options->help = true;
         return true;
     default:
         fputs(PROGRAM ": see --help\n", stderr);
@@ -236,18 +211,15 @@ bool tw_capture_options_parse(struct tw_capture_options *options, int argc, char
                     .client_hosts = 100,
                     .client_mac = {0x02, 0x74, 0x77, 0, 0, 2}},
     };
-    int option = 0;
-    int index = 0;
-    while ((option = getopt_long(argc, argv, "", long_options, &index)) != -1) {
-        struct tw_argument argument = {PROGRAM, long_options[index].name, optarg};
-        if (!apply(options, option, &argument))
-            return false;
-        if (options->help)
-            return true;
-    }
-    if (optind != argc) {
-        fprintf(stderr, PROGRAM ": %s: unexpected argument; see --help\n", argv[optind]);
+    static const struct tw_command command = {PROGRAM, help_text, long_options, apply};
+    switch (tw_arguments_parse(&command, options, argc, argv)) {
+    case TW_ARGUMENTS_WRONG:
         return false;
+    case TW_ARGUMENTS_HELP:
+        options->help = true;
+        return true;
+    case TW_ARGUMENTS_TAKEN:
+        break;
     }
     return is_consistent(options);
 }

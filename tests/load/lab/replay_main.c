@@ -2,9 +2,9 @@
 /* tickwire-load-replay, which `tickwire-load replay` runs: files in, port up, play, report. */
 #include "dataplane/crypto/aead_select.h"
 #include "tests/load/lab/replay_report.h"
+#include "tests/load/stop.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,22 +15,6 @@
 #define PROGRAM "tickwire-load replay: "
 
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
-
-static volatile sig_atomic_t stop_requested;
-
-static void request_stop(int signal_number)
-{
-    (void)signal_number;
-    stop_requested = 1;
-}
-
-static void catch_signals(void)
-{
-    struct sigaction action = {.sa_handler = request_stop};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-}
 
 /* The whole file, or NULL and a message. */
 static uint8_t *read_file(const char *path, size_t *length)
@@ -153,7 +137,7 @@ int main(int argc, char **argv)
         return EXIT_USAGE;
     if (options.help)
         return EXIT_OK;
-    catch_signals();
+    stop_catch_signals();
     const struct tw_aead_backend *aead =
         sodium_init() >= 0 ? tw_aead_select(TW_AEAD_AUTO, &report) : NULL;
     if (!aead || !tw_aead_thread_start(aead)) {

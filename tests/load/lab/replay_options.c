@@ -4,7 +4,6 @@
 #include "tests/load/lab/arguments.h"
 #include "tests/load/lab/flood.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -42,56 +41,34 @@ static const char help_text[] =
     "\n"
     "exit status: 0 every packet was sent, 1 something failed, 2 usage\n";
 
-enum {
-    OPTION_CAPTURE = 256,
-    OPTION_SESSIONS,
-    OPTION_DEVICE,
-    OPTION_SPEED,
-    OPTION_FLAT_OUT,
-    OPTION_LOOPS,
-    OPTION_FIRST_LOOP,
-    OPTION_AHEAD,
-    OPTION_CONTROL,
-    OPTION_CORE,
-    OPTION_MEMORY_MB,
-    OPTION_HUGEPAGES,
-    OPTION_NAP,
-    OPTION_WAIT,
-    OPTION_DRAIN,
-    OPTION_FLOOD,
-    OPTION_FLOOD_COUNT,
-    OPTION_FLOOD_PPS,
-    OPTION_FLOOD_FROM,
-    OPTION_FLOOD_SEED,
-    OPTION_JSON,
-    OPTION_HELP,
-};
+/* clang-format off */
+#define OPTIONS(X)                                   \
+    X(CAPTURE, "capture", required_argument)         \
+    X(SESSIONS, "sessions", required_argument)       \
+    X(DEVICE, "device", required_argument)           \
+    X(SPEED, "speed", required_argument)             \
+    X(FLAT_OUT, "flat-out", no_argument)             \
+    X(LOOPS, "loops", required_argument)             \
+    X(FIRST_LOOP, "first-loop", required_argument)   \
+    X(AHEAD, "ahead", no_argument)                   \
+    X(CONTROL, "control", required_argument)         \
+    X(CORE, "core", required_argument)               \
+    X(MEMORY_MB, "memory-mb", required_argument)     \
+    X(HUGEPAGES, "hugepages", no_argument)           \
+    X(NAP, "nap", no_argument)                       \
+    X(WAIT, "wait", required_argument)               \
+    X(DRAIN, "drain", required_argument)             \
+    X(FLOOD, "flood", required_argument)             \
+    X(FLOOD_COUNT, "flood-count", required_argument) \
+    X(FLOOD_PPS, "flood-pps", required_argument)     \
+    X(FLOOD_FROM, "flood-from", required_argument)   \
+    X(FLOOD_SEED, "flood-seed", required_argument)   \
+    X(JSON, "json", no_argument)                     \
+    X(HELP, "help", no_argument)
+/* clang-format on */
 
-static const struct option long_options[] = {
-    {"capture", required_argument, NULL, OPTION_CAPTURE},
-    {"sessions", required_argument, NULL, OPTION_SESSIONS},
-    {"device", required_argument, NULL, OPTION_DEVICE},
-    {"speed", required_argument, NULL, OPTION_SPEED},
-    {"flat-out", no_argument, NULL, OPTION_FLAT_OUT},
-    {"loops", required_argument, NULL, OPTION_LOOPS},
-    {"first-loop", required_argument, NULL, OPTION_FIRST_LOOP},
-    {"ahead", no_argument, NULL, OPTION_AHEAD},
-    {"control", required_argument, NULL, OPTION_CONTROL},
-    {"core", required_argument, NULL, OPTION_CORE},
-    {"memory-mb", required_argument, NULL, OPTION_MEMORY_MB},
-    {"hugepages", no_argument, NULL, OPTION_HUGEPAGES},
-    {"nap", no_argument, NULL, OPTION_NAP},
-    {"wait", required_argument, NULL, OPTION_WAIT},
-    {"drain", required_argument, NULL, OPTION_DRAIN},
-    {"flood", required_argument, NULL, OPTION_FLOOD},
-    {"flood-count", required_argument, NULL, OPTION_FLOOD_COUNT},
-    {"flood-pps", required_argument, NULL, OPTION_FLOOD_PPS},
-    {"flood-from", required_argument, NULL, OPTION_FLOOD_FROM},
-    {"flood-seed", required_argument, NULL, OPTION_FLOOD_SEED},
-    {"json", no_argument, NULL, OPTION_JSON},
-    {"help", no_argument, NULL, OPTION_HELP},
-    {NULL, 0, NULL, 0},
-};
+enum { OPTION_NONE = TW_OPTION_NONE, OPTIONS(TW_OPTION_NUMBER) };
+static const struct option long_options[] = {OPTIONS(TW_OPTION_ROW){0}};
 
 static bool apply_flood(struct tw_replay_options *options, int option,
                         const struct tw_argument *argument)
@@ -139,8 +116,9 @@ static bool apply_number(struct tw_replay_options *options, int option,
     }
 }
 
-static bool apply(struct tw_replay_options *options, int option, const struct tw_argument *argument)
+static bool apply(void *context, int option, const struct tw_argument *argument)
 {
+    struct tw_replay_options *options = context;
     switch (option) {
     case OPTION_CAPTURE:
         options->capture_path = optarg;
@@ -169,10 +147,6 @@ static bool apply(struct tw_replay_options *options, int option, const struct tw
     case OPTION_JSON:
         options->json = true;
         return true;
-    case OPTION_HELP:
-        fputs(help_text, stdout);
-        options->help = true;
-        return true;
     default:
         return apply_number(options, option, argument);
     }
@@ -190,18 +164,15 @@ bool tw_replay_options_parse(struct tw_replay_options *options, int argc, char *
         .flood_from_ms = 500,
         .flood_seed = 1,
     };
-    int option = 0;
-    int index = 0;
-    while ((option = getopt_long(argc, argv, "", long_options, &index)) != -1) {
-        struct tw_argument argument = {PROGRAM, long_options[index].name, optarg};
-        if (!apply(options, option, &argument))
-            return false;
-        if (options->help)
-            return true;
-    }
-    if (optind != argc) {
-        fprintf(stderr, PROGRAM ": %s: unexpected argument; see --help\n", argv[optind]);
+    static const struct tw_command command = {PROGRAM, help_text, long_options, apply};
+    switch (tw_arguments_parse(&command, options, argc, argv)) {
+    case TW_ARGUMENTS_WRONG:
         return false;
+    case TW_ARGUMENTS_HELP:
+        options->help = true;
+        return true;
+    case TW_ARGUMENTS_TAKEN:
+        break;
     }
     if (!options->capture_path || !options->device) {
         fputs(PROGRAM ": --capture and --device are wanted; see --help\n", stderr);

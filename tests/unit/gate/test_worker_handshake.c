@@ -20,9 +20,28 @@ static void cookie_of(struct rig *rig, struct rig_client *client)
     assert_int_equal(client->news, TW_NEWS_COOKIE);
 }
 
+/* The worker of a rig that was made, and clients that each have a cookie. */
+static void start_with_cookies(struct rig *rig, struct rig_client *clients, uint16_t count)
+{
+    rig_start(rig);
+    for (uint16_t i = 0; i < count; i++) {
+        rig_client_make(rig, &clients[i], TEST_CLIENT_ADDRESS, (uint16_t)(TEST_CLIENT_PORT + i));
+        cookie_of(rig, &clients[i]);
+    }
+}
+
 static void send_hello2(struct rig *rig, struct rig_client *client)
 {
     rig_client_hello(rig, client, 0);
+    rig_turn(rig, RIG_MS);
+    rig_client_receive(rig, client, 1);
+}
+
+/* The control plane's to the newest hello 2, up to the client. */
+static void answer(struct rig *rig, struct rig_client *client)
+{
+    struct tw_worker_command reply = rig_answer(rig, &rig->handshake);
+    rig_command(rig, 0, &reply);
     rig_turn(rig, RIG_MS);
     rig_client_receive(rig, client, 1);
 }
@@ -74,18 +93,13 @@ static void resends_identical_welcome(void **state)
     struct rig rig;
     struct rig_client client;
     rig_make(&rig, 1);
-    rig_start(&rig);
-    rig_client_make(&rig, &client, TEST_CLIENT_ADDRESS, TEST_CLIENT_PORT);
-    cookie_of(&rig, &client);
+    start_with_cookies(&rig, &client, 1);
     struct tw_handshake_client asking = client.handshake;
     send_hello2(&rig, &client);
     send_hello2(&rig, &client);
     assert_int_equal(rig_outcome(&rig, TW_OUTCOME_HANDSHAKE_PENDING), 1);
     assert_int_equal(rig.handshake_count, 1);
-    struct tw_worker_command reply = rig_answer(&rig, &rig.handshake);
-    rig_command(&rig, 0, &reply);
-    rig_turn(&rig, RIG_MS);
-    rig_client_receive(&rig, &client, 1);
+    answer(&rig, &client);
     assert_int_equal(client.news, TW_NEWS_WELCOME);
     uint8_t first[TW_WELCOME_SIZE];
     memcpy(first, client.welcome, sizeof(first));
@@ -115,11 +129,7 @@ static void says_try_again(void **state)
     struct rig_client clients[3];
     rig_make(&rig, 1);
     rig.config.limits.pending_max = 1;
-    rig_start(&rig);
-    for (int i = 0; i < 3; i++) {
-        rig_client_make(&rig, &clients[i], TEST_CLIENT_ADDRESS, (uint16_t)(6000 + i));
-        cookie_of(&rig, &clients[i]);
-    }
+    start_with_cookies(&rig, clients, 3);
     /* The control plane is away. */
     struct tw_worker_command state_command = {.type = TW_COMMAND_CONTROL_STATE};
     rig_command(&rig, 0, &state_command);
@@ -146,11 +156,7 @@ static void full_events_ring_says_try_again(void **state)
     struct rig_client clients[2];
     rig_make(&rig, 1);
     rig.events_depth = 2; /* holds one event */
-    rig_start(&rig);
-    for (int i = 0; i < 2; i++) {
-        rig_client_make(&rig, &clients[i], TEST_CLIENT_ADDRESS, (uint16_t)(6000 + i));
-        cookie_of(&rig, &clients[i]);
-    }
+    start_with_cookies(&rig, clients, 2);
     rig_client_hello(&rig, &clients[0], 0);
     rig_client_hello(&rig, &clients[1], 0);
     rig_turn(&rig, RIG_MS);
@@ -166,11 +172,7 @@ static void counts_one_verdict_each(void **state)
     struct rig rig;
     struct rig_client clients[4];
     rig_make(&rig, 1);
-    rig_start(&rig);
-    for (int i = 0; i < 4; i++) {
-        rig_client_make(&rig, &clients[i], TEST_CLIENT_ADDRESS, (uint16_t)(6000 + i));
-        cookie_of(&rig, &clients[i]);
-    }
+    start_with_cookies(&rig, clients, 4);
     /* 0: refused. */
     send_hello2(&rig, &clients[0]);
     rig.tokens_used = true;
@@ -214,9 +216,7 @@ static void suite_must_be_an_offered_one(void **state)
     struct rig rig;
     struct rig_client client;
     rig_make(&rig, 1);
-    rig_start(&rig);
-    rig_client_make(&rig, &client, TEST_CLIENT_ADDRESS, TEST_CLIENT_PORT);
-    cookie_of(&rig, &client);
+    start_with_cookies(&rig, &client, 1);
     assert_int_equal(client.handshake.suites, TW_SUITE_CHACHA20_POLY1305);
     send_hello2(&rig, &client);
     struct tw_worker_command reply = rig_answer(&rig, &rig.handshake);
@@ -241,10 +241,7 @@ static void full_host_says_try_again(void **state)
     rig_client_join(&rig, &first);
     cookie_of(&rig, &second);
     send_hello2(&rig, &second);
-    struct tw_worker_command reply = rig_answer(&rig, &rig.handshake);
-    rig_command(&rig, 0, &reply);
-    rig_turn(&rig, RIG_MS);
-    rig_client_receive(&rig, &second, 1);
+    answer(&rig, &second);
     assert_int_equal(second.news, TW_NEWS_TRY_AGAIN);
     assert_int_equal(rig_verdict(&rig, TW_VERDICT_SESSIONS_FULL), 1);
     /* The first never sends: after 5 s its place is free. */
@@ -332,12 +329,8 @@ static void cookies_outlive_one_rotation(void **state)
     struct rig rig;
     struct rig_client clients[2];
     rig_make(&rig, 1);
-    rig_start(&rig);
+    start_with_cookies(&rig, clients, 2);
     struct tw_worker_command key = {.type = TW_COMMAND_COOKIE_KEY, .cookie.slot = 8};
-    for (int i = 0; i < 2; i++) {
-        rig_client_make(&rig, &clients[i], TEST_CLIENT_ADDRESS, (uint16_t)(6000 + i));
-        cookie_of(&rig, &clients[i]);
-    }
     memset(key.cookie.key, 1, TW_KEY_SIZE);
     rig_command(&rig, 0, &key);
     rig_turn(&rig, RIG_MS);
@@ -386,9 +379,7 @@ static void only_identical_hello2_is_a_repeated_one(void **state)
     struct rig_client client;
     uint8_t hello2[TW_HELLO2_SIZE];
     rig_make(&rig, 1);
-    rig_start(&rig);
-    rig_client_make(&rig, &client, TEST_CLIENT_ADDRESS, TEST_CLIENT_PORT);
-    cookie_of(&rig, &client);
+    start_with_cookies(&rig, &client, 1);
     assert_int_equal(tw_handshake_client_packet(&client.handshake, hello2), TW_HELLO2_SIZE);
     hello2[TW_HELLO2_TOKEN + 100] ^= 1;
     send_hello_bytes(&rig, hello2, sizeof(hello2), true);
@@ -409,15 +400,10 @@ static void late_welcome_is_a_new_one(void **state)
     struct rig rig;
     struct rig_client client;
     rig_make(&rig, 1);
-    rig_start(&rig);
-    rig_client_make(&rig, &client, TEST_CLIENT_ADDRESS, TEST_CLIENT_PORT);
-    cookie_of(&rig, &client);
+    start_with_cookies(&rig, &client, 1);
     struct tw_handshake_client asking = client.handshake;
     send_hello2(&rig, &client);
-    struct tw_worker_command reply = rig_answer(&rig, &rig.handshake);
-    rig_command(&rig, 0, &reply);
-    rig_turn(&rig, RIG_MS);
-    rig_client_receive(&rig, &client, 1);
+    answer(&rig, &client);
     uint32_t lost = client.handshake.welcome.connection_id;
     client.handshake = asking;
     rig_turn(&rig, 4100 * RIG_MS);
@@ -429,10 +415,7 @@ static void late_welcome_is_a_new_one(void **state)
         rig_turn(&rig, RIG_MS);
     send_hello2(&rig, &client);
     assert_int_equal(rig.handshake_count, 2);
-    reply = rig_answer(&rig, &rig.handshake);
-    rig_command(&rig, 0, &reply);
-    rig_turn(&rig, RIG_MS);
-    rig_client_receive(&rig, &client, 1);
+    answer(&rig, &client);
     assert_int_equal(client.news, TW_NEWS_WELCOME);
     assert_int_not_equal(client.handshake.welcome.connection_id, lost);
     rig_stop(&rig);
@@ -444,11 +427,7 @@ static void control_gone_is_told_at_once(void **state)
     struct rig rig;
     struct rig_client clients[3];
     rig_make(&rig, 1);
-    rig_start(&rig);
-    for (int i = 0; i < 3; i++) {
-        rig_client_make(&rig, &clients[i], TEST_CLIENT_ADDRESS, (uint16_t)(6000 + i));
-        cookie_of(&rig, &clients[i]);
-    }
+    start_with_cookies(&rig, clients, 3);
     send_hello2(&rig, &clients[0]);
     rig_turn(&rig, TW_PENDING_ANSWER_NS);
     rig_turn(&rig, RIG_MS); /* expired: its late answer was still possible */
@@ -490,9 +469,7 @@ static void secrets_leave_the_command_ring(void **state)
     struct rig rig;
     struct rig_client client;
     rig_make(&rig, 1);
-    rig_start(&rig);
-    rig_client_make(&rig, &client, TEST_CLIENT_ADDRESS, TEST_CLIENT_PORT);
-    cookie_of(&rig, &client);
+    start_with_cookies(&rig, &client, 1);
     send_hello2(&rig, &client);
     struct tw_worker_command reply = rig_answer(&rig, &rig.handshake);
     rig_command(&rig, 0, &reply);
