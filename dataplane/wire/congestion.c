@@ -23,6 +23,7 @@
 #define CALM_US              SECOND_US
 #define RATE_EPOCH_US        SECOND_US
 #define STANDING_TARGETS     4u
+#define GROW_PARTS           8u
 /* What may leave at once: a timer of 1 ms is never late by more than a few. */
 #define BURST_US        4000u
 #define BURST_MIN_BYTES (2u * TW_DATAGRAM_BASE)
@@ -46,7 +47,8 @@ void tw_congestion_reset_path(struct tw_congestion *congestion, uint64_t now_us)
     congestion->slow_start = true;
     congestion->tokens_bytes = BURST_MIN_BYTES;
     congestion->tokens_at_us = now_us;
-    congestion->round_end_us = now_us + TW_RTT_INITIAL_US;
+    congestion->round_began_us = now_us;
+    congestion->round_delivered_bytes = delivered_bytes;
 }
 
 static uint32_t smoothed_us(const struct tw_congestion *congestion)
@@ -120,9 +122,9 @@ static void grow(struct tw_congestion *congestion, uint32_t bytes, uint64_t now_
     }
     congestion->slow_start = false;
     int64_t off = queue < 2 * target ? target - queue : -target;
-    /* Two packets a round trip at most, either way. */
-    int64_t change =
-        2 * off * (int64_t)bytes / target * (int64_t)TW_DATAGRAM_BASE / (int64_t)window;
+    /* Two packets a round trip at most, either way; a quarter of a window that is small. */
+    uint64_t step = window / GROW_PARTS < TW_DATAGRAM_BASE ? window / GROW_PARTS : TW_DATAGRAM_BASE;
+    int64_t change = 2 * off * (int64_t)bytes / target * (int64_t)step / (int64_t)window;
     set_window(congestion, (uint64_t)((int64_t)window + change));
 }
 
@@ -150,12 +152,13 @@ void tw_congestion_late(struct tw_congestion *congestion)
 {
     uint32_t share = LOSS_ALL / LOSS_WEIGHT;
     congestion->loss_q16 -= congestion->loss_q16 < share ? congestion->loss_q16 : share;
-    congestion->round_lost -= congestion->round_lost > 0;
+    if (congestion->round_lost > 0)
+        congestion->round_lost--;
 }
 
 void tw_congestion_collapse(struct tw_congestion *congestion)
 {
-    set_window(congestion, TW_WINDOW_MIN_BYTES);
+    set_window(congestion, TW_WINDOW_COLLAPSED);
     congestion->slow_start = true;
 }
 
@@ -168,12 +171,20 @@ static bool round_was_too_much(const struct tw_congestion *congestion, uint64_t 
     return lost > 1u && lost * 100u > packets * (queue ? ROUND_LOSS_PERCENT : RADIO_LOSS_PERCENT);
 }
 
+/* The same by what this round delivered: what the path carried before says nothing any more. */
+static uint32_t round_product(const struct tw_congestion *congestion, uint64_t now_us)
+{
+    uint64_t bytes = congestion->delivered_bytes - congestion->round_delivered_bytes;
+    bytes = bytes * tw_rtt_min_us(&congestion->rtt) / (now_us - congestion->round_began_us);
+    return bytes > TW_WINDOW_MAX_BYTES ? TW_WINDOW_MAX_BYTES : (uint32_t)bytes;
+}
+
 static void end_round(struct tw_congestion *congestion, uint64_t now_us)
 {
     uint32_t window = congestion->window_bytes;
     if (tw_rtt_queue_us(&congestion->rtt) > STANDING_TARGETS * target_us(congestion, now_us)) {
-        /* The path is full, so what it delivers is all that it can: no more than that. */
-        uint32_t carried = product(congestion);
+        /* The path is full, so what it delivers now is all that it can: no more than that. */
+        uint32_t carried = round_product(congestion, now_us);
         set_window(congestion, carried < window ? carried : window);
         congestion->slow_start = false;
     } else if (round_was_too_much(congestion, now_us)) {
@@ -188,7 +199,8 @@ static void end_round(struct tw_congestion *congestion, uint64_t now_us)
     }
     congestion->round_acked = 0;
     congestion->round_lost = 0;
-    congestion->round_end_us = now_us + smoothed_us(congestion);
+    congestion->round_began_us = now_us;
+    congestion->round_delivered_bytes = congestion->delivered_bytes;
 }
 
 /* Over the window of 5 s, and still: what was so 5 s ago does not keep a link from recovering. */
@@ -243,7 +255,7 @@ void tw_congestion_update(struct tw_congestion *congestion, uint64_t now_us)
     /* A share of packets forgets slowly on a link that carries few of them. */
     if (now_us - congestion->lost_at_us >= LOSS_FORGET_US)
         congestion->loss_q16 = 0;
-    if (now_us >= congestion->round_end_us)
+    if (now_us >= congestion->round_began_us + smoothed_us(congestion))
         end_round(congestion, now_us);
     update_state(congestion, now_us);
 }
@@ -303,9 +315,9 @@ uint32_t tw_congestion_share(const struct tw_congestion *congestion, uint32_t ch
         quarters = unordered[congestion->state];
     else if (channel == TW_CHANNEL_BULK)
         quarters = bulk[congestion->state];
-    /* Hardly a few packets: what can wait leaves the path to the rest. */
+    /* Less than a packet: what can wait leaves the path to the rest. */
     if (channel == TW_CHANNEL_BULK && congestion->state != TW_LINK_NORMAL &&
-        congestion->window_bytes < 2u * TW_WINDOW_MIN_BYTES)
+        congestion->window_bytes < TW_DATAGRAM_BASE)
         quarters = 0;
     return congestion->window_bytes / 4u * quarters;
 }

@@ -13,7 +13,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define TW_WINDOW_MIN_BYTES     2400u   /* two packets: acks keep coming */
+/* Half of a packet: two whole ones are a queue of 200 ms where a path carries 100 kbit/s, and what
+ * ticks send keeps acks coming. */
+#define TW_WINDOW_MIN_BYTES     600u
+#define TW_WINDOW_COLLAPSED     2400u   /* two packets, as RFC 9002 section 7.2 */
+#define TW_WINDOW_SMALL         4800u   /* the path is slow: a whole packet is a queue */
 #define TW_WINDOW_INITIAL_BYTES 12000u  /* ten packets, as RFC 9002 section 7.2 */
 #define TW_WINDOW_MAX_BYTES     180000u /* what the sent log holds */
 #define TW_QUEUE_TARGET_US      15000u  /* below the 20 ms that make it conservative */
@@ -28,12 +32,13 @@ enum tw_link_state {
 struct tw_congestion {
     uint32_t window_bytes;
     uint32_t loss_q16;                /* smoothed share of packets lost, 65,536 = all */
-    uint32_t round_acked, round_lost; /* packets */
+    uint16_t round_acked, round_lost; /* packets */
+    uint32_t round_delivered_bytes;   /* delivered_bytes when the round began */
     uint32_t delivered_bytes;         /* ever, low bits */
     uint8_t state;                    /* enum tw_link_state */
     bool slow_start;
     uint64_t delivered_at_us;
-    uint64_t round_end_us;
+    uint64_t round_began_us;
     uint64_t calm_since_us; /* 0: not calm */
     uint64_t lost_at_us;    /* when a packet was last found lost */
     struct tw_rtt rtt;

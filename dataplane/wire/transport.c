@@ -21,9 +21,9 @@
 /* A channel that the window has no place for sends a packet so often all the same: slow, never
  * stalled. */
 #define TRICKLE_US 500000u
-/* Of a message that is cut, so much a packet while the link fails: what one loss costs, and how
- * long a slow link is taken. */
-#define PART_EMERGENCY (4u * TW_GRANULE_BYTES)
+/* Of a message that is cut, so much a packet while the link fails or is slow: what one loss costs,
+ * and how long the link is taken. */
+#define PART_SMALL     (4u * TW_GRANULE_BYTES)
 #define FRAME_OVERHEAD (TW_FRAME_HEADER_SIZE + TW_ENTRY_HEADER_SIZE + 1u)
 
 static void begin_sizes(struct tw_transport *transport, uint32_t datagram_max, uint64_t now_us)
@@ -462,8 +462,9 @@ static void write_messages(struct tw_transport *transport, const struct writing 
                                          TW_CHANNEL_UNORDERED};
     bool turn = transport->channels->writes++ % BULK_FIRST_EVERY == BULK_FIRST_EVERY - 1u;
     const uint8_t *order = turn ? bulk_first : usual;
-    transport->channels->sender.part_max =
-        tw_transport_state(transport) == TW_LINK_EMERGENCY ? PART_EMERGENCY : TW_MESSAGE_MAX;
+    bool small = tw_transport_state(transport) == TW_LINK_EMERGENCY ||
+                 transport->congestion.window_bytes < TW_WINDOW_SMALL;
+    transport->channels->sender.part_max = small ? PART_SMALL : TW_MESSAGE_MAX;
     for (uint32_t i = 0; i < TW_CHANNEL_COUNT; i++)
         write_channel(transport, order[i], writing, writer);
 }

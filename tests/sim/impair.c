@@ -85,8 +85,8 @@ static uint64_t jitter(struct impair *impair)
 {
     if (impair->profile.jitter_us == 0)
         return 0;
-    int64_t sum = -6 * 1024;
-    for (uint32_t i = 0; i < 12; i++)
+    int64_t sum = -(int64_t)IMPAIR_JITTER_MOST * 1024;
+    for (uint32_t i = 0; i < 2u * IMPAIR_JITTER_MOST; i++)
         sum += (int64_t)tw_rng_below(&impair->rng, 1024);
     return (uint64_t)(sum < 0 ? -sum : sum) * impair->profile.jitter_us / 1024u;
 }

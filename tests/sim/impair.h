@@ -20,6 +20,8 @@
 #define IMPAIR_MILLION  UINT32_C(1000000)
 #define IMPAIR_NO_BIT   UINT32_MAX
 #define IMPAIR_COPY_MAX 2u
+/* Jitter never exceeds so many deviations. */
+#define IMPAIR_JITTER_MOST 6u
 
 struct impair_profile {
     const char *name;

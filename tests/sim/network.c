@@ -131,14 +131,14 @@ static struct net_delivery *heap_pop(struct net *net)
 
 /* ---- packets --------------------------------------------------------------------------------- */
 
-void net_send(struct net *net, uint32_t path, const uint8_t *bytes, size_t size, uint64_t now_us)
+bool net_send(struct net *net, uint32_t path, const uint8_t *bytes, size_t size, uint64_t now_us)
 {
     struct impair *impair = net_path(net, path);
     if (size == 0 || size > NET_PACKET_MAX)
         abort();
     if (net->pattern && net->pattern(net->pattern_context, path, bytes, size)) {
         impair_drop(impair, size);
-        return;
+        return false;
     }
     struct impair_fate fate = impair_packet(impair, size, now_us);
     for (uint32_t i = 0; i < fate.copies; i++) {
@@ -152,6 +152,7 @@ void net_send(struct net *net, uint32_t path, const uint8_t *bytes, size_t size,
             packet->bytes[bit / 8u] ^= (uint8_t)(1u << bit % 8u);
         heap_push(net, packet);
     }
+    return fate.copies > 0;
 }
 
 bool net_receive(struct net *net, uint64_t now_us, struct net_delivery *delivery)

@@ -36,7 +36,8 @@ void net_set_pattern(struct net *net, net_pattern *pattern, void *context);
 /* Nothing gets through before this time. */
 void net_outage(struct net *net, uint64_t until_us);
 
-void net_send(struct net *net, uint32_t path, const uint8_t *bytes, size_t size, uint64_t now_us);
+/* False: the network loses it. */
+bool net_send(struct net *net, uint32_t path, const uint8_t *bytes, size_t size, uint64_t now_us);
 /* The next packet that has arrived by now; false if there is none. */
 bool net_receive(struct net *net, uint64_t now_us, struct net_delivery *delivery);
 /* When the next one arrives; UINT64_MAX: none is on its way. */

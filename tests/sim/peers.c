@@ -118,6 +118,19 @@ bool peers_send(struct peers *peers, uint32_t from, uint32_t channel, uint32_t s
     return true;
 }
 
+/* A message that one packet holds takes as long as the path does, and as its losses take to be
+ * found; what is ordered may have waited for one before it. */
+static void check_delay(struct peers *peers, struct peers_channel *sent, uint32_t number,
+                        bool ordered)
+{
+    uint64_t due_us =
+        sent->sent_at_us[number] + peers->arrive_us + sent->times_lost[number] * peers->detect_us;
+    if (ordered && due_us < sent->due_us)
+        due_us = sent->due_us;
+    sent->due_us = due_us;
+    PEERS_CHECK(peers, peers->arrive_us == 0 || peers->now_us <= due_us);
+}
+
 static void check_message(struct peers *peers, uint32_t from, const uint8_t *bytes, uint32_t size,
                           uint32_t channel)
 {
@@ -135,6 +148,8 @@ static void check_message(struct peers *peers, uint32_t from, const uint8_t *byt
         PEERS_CHECK(peers, gap ? number >= sent->in_order : number == sent->in_order);
         sent->in_order = number + 1u;
     }
+    if (sent->left_whole[number])
+        check_delay(peers, sent, number, channel == TW_CHANNEL_ORDERED);
     sent->prompt += peers->now_us - sent->sent_at_us[number] <= peers->prompt_us;
     sent->received++;
 }
@@ -158,6 +173,25 @@ static void take_messages(struct peers *peers, uint32_t to)
 /* ---- packets ----------------------------------------------------------------------------------
  */
 
+/* Notes what became of the messages that this packet holds from their beginning on. */
+static void note_fates(struct peers *peers, uint32_t from, const uint8_t *frames, size_t size,
+                       bool arrives)
+{
+    struct tw_server_frames decoded;
+    if (tw_server_frames_decode(&decoded, frames, size) != TW_FRAMES_OK || !decoded.has_messages)
+        return;
+    struct tw_reader reader = tw_reader_make(decoded.messages, decoded.messages_size);
+    struct tw_entry entry;
+    while (tw_reader_left(&reader) > 0 && tw_entry_read(&reader, &entry) == TW_FRAMES_OK) {
+        if (entry.kind != TW_ENTRY_WHOLE)
+            continue;
+        struct peers_channel *channel = &peers->ends[from].channels[entry.channel];
+        uint32_t number = tw_load_u32(entry.bytes);
+        channel->left_whole[number] = true;
+        channel->times_lost[number] = (uint8_t)(channel->times_lost[number] + !arrives);
+    }
+}
+
 static bool send_packet(struct peers *peers, uint32_t from, uint32_t own_bytes)
 {
     struct peers_end *end = &peers->ends[from];
@@ -175,7 +209,8 @@ static bool send_packet(struct peers *peers, uint32_t from, uint32_t own_bytes)
         return false;
     end->tick_at_us[end->sequence % PEERS_PACKETS] = own_bytes > 0 ? peers->now_us : 0;
     tw_store_u64(packet + TW_HEADER_SEQUENCE, end->sequence++);
-    net_send(peers->net, from, packet, size, peers->now_us);
+    bool arrives = net_send(peers->net, from, packet, size, peers->now_us);
+    note_fates(peers, from, packet + ENVELOPE, size - ENVELOPE, arrives);
     tw_transport_sent(&end->transport, (uint32_t)size, peers->now_us);
     return true;
 }

@@ -32,6 +32,10 @@ struct peers_channel {
     uint32_t prompt;   /* messages that took no longer than peers->prompt_us */
     uint8_t seen[PEERS_EVER_MAX / 8u];
     uint64_t sent_at_us[PEERS_EVER_MAX];
+    /* Of messages that one packet held: */
+    bool left_whole[PEERS_EVER_MAX];
+    uint8_t times_lost[PEERS_EVER_MAX]; /* packets with it that the network lost */
+    uint64_t due_us;                    /* the latest that the newest one received was due */
 };
 
 struct peers_end {
@@ -58,7 +62,10 @@ struct peers {
     struct tw_rng rng;
     uint64_t seed;
     uint64_t now_us;
-    uint64_t prompt_us;     /* for counting what was on time */
+    uint64_t prompt_us; /* for counting what was on time */
+    /* A message of one packet arrives within arrive_us, and detect_us more for each time that the
+     * network lost it; 0: not checked. */
+    uint64_t arrive_us, detect_us;
     uint64_t take_every_us; /* 0: messages are taken as soon as they are there */
     bool gaps_allowed;      /* messages with deadlines may be missing */
     bool compresses;        /* large ones, as worker and client library do */

@@ -287,14 +287,33 @@ static bool drop_ordered_parts(void *context, uint32_t path, const uint8_t *byte
     return frames.has_messages && (frames.messages[0] & TW_ENTRY_CHANNEL) == TW_CHANNEL_ORDERED;
 }
 
+/* What has not come by now was lost so often that it could not. */
+static void check_lost_or_received(const struct peers *peers, const struct peers_channel *channel,
+                                   uint32_t number)
+{
+    bool seen = ((uint32_t)channel->seen[number / 8u] >> (number % 8u) & 1u) != 0;
+    uint64_t losses_us = channel->times_lost[number] * peers->detect_us;
+    PEERS_CHECK(peers, seen || channel->sent_at_us[number] + peers->arrive_us + losses_us >=
+                                   peers->now_us);
+}
+
+/* The filter knows what is in a packet, which no network does: what once shared one with the
+ * ordered message is sent again beside it and lost again, until it leaves alone. Whatever was not
+ * lost is there when the path allows, and each loss costs no more than finding it. */
 static void test_channels_do_not_block_each_other(void **state)
 {
     (void)state;
     uint32_t received = 0;
+    struct impair_profile clean = profile_with_loss(0);
+    uint64_t way_us = clean.latency_us + IMPAIR_JITTER_MOST * clean.jitter_us;
     for (uint32_t i = 0; i < seeds; i++) {
-        struct peers *peers =
-            peers_create(impair_profile_find("fiber"), first_seed + i * SEED_DISTANCE, NULL);
+        struct peers *peers = peers_create(&clean, first_seed + i * SEED_DISTANCE, NULL);
+        const struct peers_end *client = &peers->ends[PEERS_CLIENT];
         peers_run(peers, SECOND);
+        peers->arrive_us = way_us + 2u * PEERS_STEP_US;
+        /* Found by an input that left later, and told by the next snapshot. */
+        peers->detect_us =
+            client->tick_us + peers->ends[PEERS_SERVER].tick_us + 2u * way_us + 4u * PEERS_STEP_US;
         net_set_pattern(peers->net, drop_ordered_parts, NULL);
         peers_send(peers, PEERS_CLIENT, TW_CHANNEL_ORDERED, 100, 0);
         peers_run(peers, 100 * PEERS_STEP_US);
@@ -303,18 +322,20 @@ static void test_channels_do_not_block_each_other(void **state)
             peers_run(peers, 50 * PEERS_STEP_US);
         }
         peers_run(peers, SECOND);
-        const struct peers_channel *channels = peers->ends[PEERS_CLIENT].channels;
-        PEERS_CHECK(peers, channels[TW_CHANNEL_ORDERED].received == 0);
-        /* What shares its packets is lost with it, again and again: not all come meanwhile. */
-        PEERS_CHECK(peers, channels[TW_CHANNEL_UNORDERED].received >= 5);
-        received += channels[TW_CHANNEL_UNORDERED].received;
+        const struct peers_channel *unordered = &client->channels[TW_CHANNEL_UNORDERED];
+        PEERS_CHECK(peers, client->channels[TW_CHANNEL_ORDERED].received == 0);
+        for (uint32_t k = 0; k < unordered->sent; k++)
+            check_lost_or_received(peers, unordered, k);
+        received += unordered->received;
         net_set_pattern(peers->net, NULL, NULL);
         PEERS_CHECK(peers, peers_settle(peers, 10 * SECOND));
-        PEERS_CHECK(peers, channels[TW_CHANNEL_ORDERED].received == 1);
+        PEERS_CHECK(peers, client->channels[TW_CHANNEL_ORDERED].received == 1);
+        PEERS_CHECK(peers, unordered->received == unordered->sent);
         peers_destroy(peers);
     }
-    printf("unordered messages while an ordered one is missing: %u of %u\n", received, 20u * seeds);
-    assert_in_range(received, 18u * seeds, 20u * seeds);
+    printf(
+        "unordered messages while an ordered one is missing: %u of %u, the others lost with it\n",
+        received, 20u * seeds);
 }
 
 /* Deadlines: what is late is given up, and what is behind it goes on. */
@@ -421,6 +442,35 @@ static struct shares press(struct peers *peers, uint64_t us)
     return left;
 }
 
+/* What a path of 1 % did, for the figures. */
+struct capped {
+    struct shares all, few;      /* bytes in 2 s: without the cap, with it */
+    uint64_t commands, settling; /* in time, and late within the first 3 s */
+};
+
+/* The cap is there: bulk gives way first. Three seconds later no command and no input is late. */
+static void press_capped(struct peers *peers, struct capped *figures)
+{
+    struct peers_end *client = &peers->ends[PEERS_CLIENT];
+    struct peers_channel *commands = &peers->ends[PEERS_SERVER].channels[TW_CHANNEL_ORDERED];
+    uint32_t sent = commands->sent;
+    commands->prompt = 0;
+    press(peers, 3 * SECOND);
+    figures->settling += commands->sent - sent - commands->prompt;
+    /* Those still under way were sent before, and may be late. */
+    peers_run(peers, peers->prompt_us);
+    uint32_t received = commands->received;
+    commands->prompt = 0;
+    client->ticks_received = client->ticks_prompt = 0;
+    figures->few = press(peers, 2 * SECOND);
+    press(peers, 5 * SECOND);
+    received = commands->received - received;
+    PEERS_CHECK(peers, received >= 135u && commands->prompt == received);
+    PEERS_CHECK(peers, client->ticks_received >= 410u);
+    PEERS_CHECK(peers, client->ticks_prompt == client->ticks_received);
+    figures->commands += received;
+}
+
 /* A cap of 1 % of what went through without one: bulk gives way, commands keep two round trips. */
 static void test_one_percent_of_the_bandwidth(void **state)
 {
@@ -428,14 +478,11 @@ static void test_one_percent_of_the_bandwidth(void **state)
     struct impair_profile open = {
         .latency_us = 20000, .bits_per_s = 100000000, .queue_bytes = 200000};
     struct impair_profile capped = open;
-    struct shares all = {0};
-    struct shares few = {0};
-    uint32_t least_percent = 100;
-    uint64_t in_time = 0;
-    uint64_t in_all = 0;
+    struct capped figures = {0};
     capped.queue_bytes = 6000;
     for (uint32_t i = 0; i < seeds; i++) {
         struct peers *peers = peers_create(&open, first_seed + i * SEED_DISTANCE, &kept);
+        const struct tw_transport *server = &peers->ends[PEERS_SERVER].transport;
         press(peers, 2 * SECOND);
         uint64_t rate = bulk_rate(peers, 2 * SECOND);
         PEERS_CHECK(peers, peers_settle(peers, 10 * SECOND));
@@ -443,38 +490,24 @@ static void test_one_percent_of_the_bandwidth(void **state)
         net_set_profile(peers->net, &capped);
         /* Twice the round trip, of which a packet of the largest size is a part at this rate. */
         peers->prompt_us = 2u * (2u * open.latency_us + 1200u * 8u * SECOND / capped.bits_per_s);
-        press(peers, 3 * SECOND);
-        few = press(peers, 2 * SECOND);
-        struct peers_end *client = &peers->ends[PEERS_CLIENT];
-        client->ticks_received = client->ticks_prompt = 0;
-        struct peers_channel *commands = &peers->ends[PEERS_SERVER].channels[TW_CHANNEL_ORDERED];
-        uint32_t received = commands->received;
-        commands->prompt = 0;
-        press(peers, 5 * SECOND);
-        received = commands->received - received;
-        uint32_t percent = commands->prompt * 100u / received;
-        least_percent = percent < least_percent ? percent : least_percent;
-        PEERS_CHECK(peers, received >= 90u && percent >= 75u);
-        in_time += commands->prompt;
-        in_all += received;
-        PEERS_CHECK(peers, client->ticks_prompt * 100u >= client->ticks_received * 99u);
-        PEERS_CHECK(peers, client->ticks_received >= 290u);
+        press_capped(peers, &figures);
         net_set_profile(peers->net, &open);
         press(peers, 5 * SECOND);
+        PEERS_CHECK(peers, tw_transport_state(server) == TW_LINK_NORMAL);
+        figures.all = press(peers, 2 * SECOND);
         PEERS_CHECK(peers,
-                    tw_transport_state(&peers->ends[PEERS_SERVER].transport) == TW_LINK_NORMAL);
-        all = press(peers, 2 * SECOND);
-        PEERS_CHECK(peers, all.bytes[TW_CHANNEL_BULK] > 5u * few.bytes[TW_CHANNEL_BULK]);
+                    figures.all.bytes[TW_CHANNEL_BULK] > 5u * figures.few.bytes[TW_CHANNEL_BULK]);
         PEERS_CHECK(peers, peers_settle(peers, 20 * SECOND));
         peers_destroy(peers);
     }
-    printf("at 1 %% of the bandwidth %llu of %llu commands came within two round trips, of one run "
-           "%u %% at least\n",
-           (unsigned long long)in_time, (unsigned long long)in_all, least_percent);
-    assert_true(in_time * 100u >= in_all * 97u);
+    printf(
+        "at 1 %% of the bandwidth all of %llu commands came within two round trips; of 60 in the "
+        "first 3 s %llu.%llu were late\n",
+        (unsigned long long)figures.commands, (unsigned long long)(figures.settling / seeds),
+        (unsigned long long)(figures.settling * 10u / seeds % 10u));
     for (uint32_t i = TW_CHANNEL_ORDERED; i < TW_CHANNEL_COUNT; i++)
         printf("channel %u in 2 s: %llu bytes, at 1 %% of the bandwidth %llu\n", i,
-               (unsigned long long)all.bytes[i], (unsigned long long)few.bytes[i]);
+               (unsigned long long)figures.all.bytes[i], (unsigned long long)figures.few.bytes[i]);
 }
 
 /* A reader that is slow slows its sender down, and loses nothing. */
@@ -564,8 +597,12 @@ int main(int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--long") == 0)
             seeds = 1000;
+        else if (strcmp(argv[i], "--seeds") == 0 && i + 1 < argc)
+            seeds = (uint32_t)strtoul(argv[++i], NULL, 10);
         else if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc)
             first_seed = strtoull(argv[++i], NULL, 10), seeds = 1;
+        else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc)
+            cmocka_set_test_filter(argv[++i]);
     }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_profile_delivers_exactly_once),
