@@ -48,6 +48,7 @@ static void aim(struct tw_client_steering *steering, int64_t goal_us, bool jump,
     if (goal_us < 0)
         goal_us = 0;
     int64_t more_us = lead_us - goal_us;
+    steering->jumped |= jump;
     steering->anchor_us = now_us;
     steering->lead_us = jump ? goal_us : lead_us;
     steering->goal_us =
@@ -58,6 +59,7 @@ void tw_client_steering_guess(struct tw_client_steering *steering, uint64_t rtt_
 {
     if (steering->reported)
         return;
+    /* With the first pong the clock below it jumps, too. */
     aim(steering, (int64_t)(rtt_us / 2u) + GUESS_TICKS * steering->tick_us, !steering->guessed,
         now_us);
     steering->guessed = true;
@@ -67,6 +69,9 @@ void tw_client_steering_made(struct tw_client_steering *steering, uint32_t tick,
                              uint64_t now_us)
 {
     int32_t lead_us = (int32_t)tw_client_steering_lead_us(steering, now_us);
+    if (steering->jumped)
+        steering->since_jump = tick;
+    steering->jumped = false;
     if (count > TW_CLIENT_STEERING_MADE)
         count = TW_CLIENT_STEERING_MADE;
     for (uint32_t i = 0; i < count; i++) {
@@ -122,6 +127,20 @@ static int64_t mean_delay(const struct tw_client_steering *steering)
     return sum_us / (int64_t)count;
 }
 
+/* The same path, longer: how far it swings is still known. By how much it is longer the slowest
+ * inputs tell, for some of the report may be from before. */
+static void shift_windows(struct tw_client_steering *steering, int64_t high_us)
+{
+    int64_t sum_us = 0;
+    for (uint32_t i = 0; i < steering->window_count; i++)
+        sum_us += steering->windows[i].high_us;
+    int64_t more_us = high_us - sum_us / (int64_t)steering->window_count;
+    for (uint32_t i = 0; i < steering->window_count; i++) {
+        steering->windows[i].mean_us += more_us;
+        steering->windows[i].high_us += more_us;
+    }
+}
+
 /* The second longest of all, the longest as long as there are few. */
 static int64_t long_delay(const struct tw_client_steering *steering)
 {
@@ -143,11 +162,23 @@ static int64_t goal_of(const struct tw_client_steering *steering)
 {
     int64_t mean_us = mean_delay(steering);
     int64_t goal_us = mean_us + steering->tick_us;
-    int64_t safe_us = long_delay(steering) + steering->tick_us / ROOM_OF_TICK;
+    /* Of a few reports since a jump, how long the way is is hardly known. */
+    int64_t room_us = steering->settled < TW_CLIENT_STEERING_RECENT
+                          ? steering->tick_us
+                          : steering->tick_us / ROOM_OF_TICK;
+    int64_t safe_us = long_delay(steering) + room_us;
     int64_t most_us = mean_us + TW_CLIENT_STEERING_TICKS_MAX * steering->tick_us;
     if (safe_us > goal_us)
         goal_us = safe_us;
     return goal_us < most_us ? goal_us : most_us;
+}
+
+/* Some of its inputs were made before the lead, or the clock below it, jumped. */
+static bool reaches_before_jump(const struct tw_client_steering *steering,
+                                const struct tw_frame_arrivals *report)
+{
+    int64_t span = TW_CLIENT_STEERING_SPAN_US / steering->tick_us;
+    return steering->jumped || (int64_t)report->newest - steering->since_jump < span;
 }
 
 void tw_client_steering_report(struct tw_client_steering *steering,
@@ -163,15 +194,21 @@ void tw_client_steering_report(struct tw_client_steering *steering,
     steering->inputs += report->count;
     steering->inputs_late += report->late;
     bool silent = now_us - steering->reported_us > TW_CLIENT_STEERING_SILENCE_US;
-    bool fresh = !steering->reported || silent;
-    if (fresh)
-        steering->window_count = 0;
+    bool longer = report->late >= TW_CLIENT_STEERING_LATE_MIN && report->late > report->count / 2u;
+    bool jump = !steering->reported || silent || longer;
+    steering->reported_us = now_us;
+    if (reaches_before_jump(steering, report))
+        return;
     struct tw_client_steering_window window = {.at_us = now_us,
                                                .mean_us = lead_us - steering->margin_us,
                                                .high_us = lead_us - steering->margin_lowest_us};
+    if (longer && !silent && steering->reported)
+        shift_windows(steering, window.high_us);
+    else if (jump)
+        steering->window_count = 0;
+    steering->settled = jump ? 1u : steering->settled + 1u;
     keep_window(steering, &window);
     forget_longer_path(steering);
     steering->reported = true;
-    steering->reported_us = now_us;
-    aim(steering, goal_of(steering), fresh, now_us);
+    aim(steering, goal_of(steering), jump, now_us);
 }

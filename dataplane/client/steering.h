@@ -12,9 +12,12 @@
  *
  * Of the longest delays the second counts: one packet that was lost twice moves nothing. When all
  * delays of a second lie below all means before, the path became shorter and what was before is
- * forgotten. The lead follows its goal at a bounded rate; it jumps with the first report, and with
- * the first after a silence. Before any report half a round trip and two ticks stand in. Time is µs
- * of the caller's monotonic clock. Pure, single-threaded.
+ * forgotten. The lead follows its goal at a bounded rate. It jumps with the first report, with the
+ * first after a silence, and when most inputs of a report were late: the path became longer, and
+ * what does not arrive in time need not be made evenly; what it swings is still known. Reports of
+ * inputs that were made before a jump say nothing about the lead since. Before any report half a
+ * round trip and two ticks stand in. Time is µs of the caller's monotonic clock. Pure,
+ * single-threaded.
  */
 #ifndef TICKWIRE_DATAPLANE_CLIENT_STEERING_H
 #define TICKWIRE_DATAPLANE_CLIENT_STEERING_H
@@ -34,6 +37,10 @@
  * early ones; a quarter more is what the server lets in. */
 #define TW_CLIENT_STEERING_FASTER_PPM 200000
 #define TW_CLIENT_STEERING_SLOWER_PPM 100000
+/* What a report is about: the inputs of so much time. */
+#define TW_CLIENT_STEERING_SPAN_US 200000
+/* More late inputs than one packet brings. */
+#define TW_CLIENT_STEERING_LATE_MIN 4u
 /* An error is worked off in so much time, unless that is faster than it may be. */
 #define TW_CLIENT_STEERING_REACH_US 500000
 /* Beyond 60 ticks ahead the server takes no input. */
@@ -57,6 +64,9 @@ struct tw_client_steering {
     uint64_t reported_us;                                                 /* newest report */
     struct tw_client_steering_window windows[TW_CLIENT_STEERING_REPORTS]; /* oldest first */
     uint32_t window_count;
+    uint32_t settled;    /* reports since the lead last jumped */
+    bool jumped;         /* and nothing was made since */
+    uint32_t since_jump; /* first tick that was made since the lead last jumped */
     struct {
         uint32_t tick;
         int32_t lead_us;

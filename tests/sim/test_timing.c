@@ -129,6 +129,66 @@ static void test_profiles_without_bursts(void **state)
     }
 }
 
+static void set_ways(struct field *field, const struct impair_profile *up,
+                     const struct impair_profile *down)
+{
+    for (uint32_t i = 0; i < field->count; i++) {
+        net_path(field->net, 2u * i)->profile = *up;
+        net_path(field->net, 2u * i + 1u)->profile = *down;
+    }
+}
+
+static uint64_t inputs_late(const struct field *field)
+{
+    return tw_counter_get(&field->counters.inputs[TW_SHARD_INPUT_LATE]);
+}
+
+/* One way is slow. The clock is off by half of that, and the lead by as much the other way: from
+ * the second second on nothing is late. When a way becomes slow in the middle of play, inputs are
+ * late until the next report has come and was followed: half a second's at most. How far a way
+ * swings takes 5 s to learn. */
+static void run_ways(const char *name, const struct impair_profile *up,
+                     const struct impair_profile *down, uint64_t least)
+{
+    struct figures figures = {0};
+    uint64_t late = 0;
+    for (uint32_t i = 0; i < seeds; i++) {
+        struct field *field = start(impair_profile_find("lan"), first_seed + i * SEED_DISTANCE);
+        set_ways(field, up, down);
+        field_run(field, SECOND);
+        measure(field, 5 * SECOND, &figures);
+        FIELD_CHECK(field, figures.in_time_least >= least);
+        net_set_profile(field->net, impair_profile_find("lan"));
+        field_run(field, 5 * SECOND);
+        uint64_t before = inputs_late(field);
+        set_ways(field, up, down);
+        field_run(field, SECOND);
+        uint64_t now = inputs_late(field) - before;
+        FIELD_CHECK(field, now <= PLAYERS * field->config.tick_hz / 2u);
+        late += now;
+        measure(field, 5 * SECOND, &figures);
+        FIELD_CHECK(field, figures.in_time_least >= least);
+        field_destroy(field);
+    }
+    print_figures(name, &figures);
+    printf("%-22s late while it changes %.1f inputs of a player\n", name,
+           (double)late / seeds / PLAYERS);
+}
+
+static void test_asymmetric_ways(void **state)
+{
+    (void)state;
+    const struct impair_profile *lan = impair_profile_find("lan");
+    struct impair_profile slow = *lan;
+    slow.latency_us = 80000;
+    struct impair_profile bad = slow;
+    bad.jitter_us = 20000;
+    bad.loss_ppm = 50000;
+    run_ways("80 ms up, lan down", &slow, lan, 9950);
+    run_ways("lan up, 80 ms down", lan, &slow, 9950);
+    run_ways("bad 80 ms up, lan down", &bad, lan, 9800);
+}
+
 /* Round trips of 50 and 500 ms in turn, with jitter: each phase is measured once it has settled. */
 static void test_swings(void **state)
 {
@@ -315,6 +375,7 @@ int main(int argc, char **argv)
         return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_profiles_without_bursts),
+        cmocka_unit_test(test_asymmetric_ways),
         cmocka_unit_test(test_swings),
         cmocka_unit_test(test_swings_without_rest),
         cmocka_unit_test(test_drift_is_found),

@@ -122,6 +122,7 @@ struct steered {
     struct tw_client_steering steering;
     uint32_t tick;
     uint64_t now_us;
+    uint8_t late; /* inputs of the reports to come */
 };
 
 /* One report about inputs that took `mean_us` on their way, the slowest `high_us`; 200 ms pass. */
@@ -134,7 +135,8 @@ static void report(struct steered *steered, int64_t mean_us, int64_t high_us)
     struct tw_frame_arrivals arrivals = {.newest = steered->tick,
                                          .mean = (int16_t)((lead_us - mean_us) / 100),
                                          .lowest = (int16_t)((lead_us - high_us) / 100),
-                                         .count = 12};
+                                         .count = 12,
+                                         .late = steered->late};
     tw_client_steering_report(&steered->steering, &arrivals, steered->now_us);
 }
 
@@ -146,9 +148,11 @@ static void test_lead_is_one_tick_on_a_steady_path(void **state)
     assert_int_equal(tw_client_steering_lead_us(&steered.steering, SECOND), 2 * TICK_US);
     tw_client_steering_guess(&steered.steering, 40000, SECOND);
     assert_int_equal(tw_client_steering_lead_us(&steered.steering, SECOND), 20000 + 2 * TICK_US);
-    report(&steered, 30000, 31000); /* the first one makes it jump */
+    report(&steered, 90000, 91000); /* some of its inputs were made before the clock was set */
+    assert_false(steered.steering.reported);
+    report(&steered, 30000, 31000); /* the first one makes it jump, with room for what is unknown */
     int64_t lead_us = tw_client_steering_lead_us(&steered.steering, steered.now_us);
-    assert_in_range(lead_us, 30000 + TICK_US - 200, 30000 + TICK_US + 200);
+    assert_in_range(lead_us, 31000 + TICK_US - 200, 31000 + TICK_US + 200);
     tw_client_steering_guess(&steered.steering, 400000, steered.now_us); /* no say any more */
     for (uint32_t i = 0; i < 30; i++)
         report(&steered, 30000, 31000);
@@ -181,6 +185,33 @@ static void test_a_shorter_path_is_believed(void **state)
     assert_true(steered.steering.goal_us < 60000);
 }
 
+/* Most inputs late: the lead goes there at once. A late packet alone does not make it, and what was
+ * made before the jump has no say after it. */
+static void test_a_longer_path_is_jumped_to(void **state)
+{
+    (void)state;
+    struct steered steered = {.now_us = SECOND};
+    tw_client_steering_init(&steered.steering, 60, steered.now_us);
+    for (uint32_t i = 0; i < 10; i++)
+        report(&steered, 30000, 31000);
+    steered.late = TW_CLIENT_STEERING_LATE_MIN - 1u;
+    report(&steered, 110000, 111000);
+    int64_t lead_us = tw_client_steering_lead_us(&steered.steering, steered.now_us);
+    assert_in_range(lead_us, 30000, 31000 + 2 * TICK_US);
+    steered.late = 0;
+    for (uint32_t i = 0; i < TW_CLIENT_STEERING_REPORTS; i++)
+        report(&steered, 30000, 31000);
+    steered.late = 7;
+    report(&steered, 110000, 111000);
+    lead_us = tw_client_steering_lead_us(&steered.steering, steered.now_us);
+    assert_in_range(lead_us, 111000 + TICK_US - 200, 111000 + TICK_US + 200);
+    report(&steered, 190000, 191000);
+    assert_int_equal(tw_client_steering_lead_us(&steered.steering, steered.now_us), lead_us);
+    steered.late = 0;
+    report(&steered, 110000, 111000);
+    assert_int_equal(steered.steering.settled, 2);
+}
+
 static void test_unknown_and_absurd_reports(void **state)
 {
     (void)state;
@@ -200,7 +231,8 @@ static void test_unknown_and_absurd_reports(void **state)
                     TICK_US / 8);
 }
 
-/* Whatever the reports say, the lead moves at its bounded rate once the first was heard. */
+/* Whatever the reports say, as long as inputs are not late, the lead moves at its bounded rate once
+ * the first was heard. */
 static void test_lead_never_jumps(void **state)
 {
     (void)state;
@@ -277,6 +309,7 @@ int main(void)
         cmocka_unit_test(test_lead_is_one_tick_on_a_steady_path),
         cmocka_unit_test(test_lead_covers_long_delays_but_not_one),
         cmocka_unit_test(test_a_shorter_path_is_believed),
+        cmocka_unit_test(test_a_longer_path_is_jumped_to),
         cmocka_unit_test(test_unknown_and_absurd_reports),
         cmocka_unit_test(test_lead_never_jumps),
         cmocka_unit_test(test_playout_of_steady_snapshots),
