@@ -160,17 +160,39 @@ static void bury(struct tw_worker *worker, uint32_t slot)
     tw_sessions_set_state(&worker->sessions, slot, TW_SESSION_MOVED);
 }
 
+void tw_move_held(struct tw_worker *worker, uint32_t slot)
+{
+    struct tw_landing *landing = &worker->sessions.bodies[slot].landing;
+    worker->sessions.hot[slot].roam &= (uint8_t)~TW_ROAM_FENCED;
+    if (landing->hold == TW_LANDING_HOLDING)
+        landing->hold = TW_LANDING_HELD;
+}
+
+/* True: nothing is owed, no message is under way and none is to come from the shard. A message that
+ * came meanwhile goes its way first, and the next pause is waited for. */
+static bool is_settled(struct tw_worker *worker, uint32_t slot)
+{
+    struct tw_landing *landing = &worker->sessions.bodies[slot].landing;
+    bool held = landing->hold == TW_LANDING_HELD;
+    bool settled = tw_owed_nothing(worker, slot) && tw_talk_may_move(worker, slot);
+    if (settled == held)
+        return settled;
+    /* A hold is short: others wait for this player's messages to be written. */
+    if (tw_route_hold(worker, slot, settled))
+        landing->hold = settled ? TW_LANDING_HOLDING : TW_LANDING_FREE;
+    return false;
+}
+
 /* False: not yet. */
 static bool give(struct tw_worker *worker, uint32_t slot)
 {
     struct tw_landing *landing = &worker->sessions.bodies[slot].landing;
     uint32_t target = worker_of(landing->target_id);
-    if (!tw_owed_nothing(worker, slot) || !tw_talk_may_move(worker, slot) ||
-        !tw_route_move(worker, slot, false))
+    if (!is_settled(worker, slot) || !tw_route_move(worker, slot, false))
         return false;
-    /* In this order: what was sealed or routed here lies in its ring before the keys leave. */
+    /* In this order: what was sealed here lies in its ring before the keys leave, and the session
+     * lies in its ring before the shard can read of it, and write for its new slot. */
     tw_transmit_flush(worker);
-    tw_route_flush(worker);
     struct tw_move *move = begin_send(worker, target, TW_MOVE_SESSION);
     TW_ASSERT(move != NULL); /* no more than eight are under way */
     move->old_id = tw_sessions_id(&worker->sessions, slot);
@@ -183,6 +205,7 @@ static bool give(struct tw_worker *worker, uint32_t slot)
     tw_resume_forget(worker, slot);
     bury(worker, slot);
     end_send(worker, target);
+    tw_route_flush(worker);
     count(worker, TW_ROAMING_GIVEN);
     return true;
 }
@@ -200,8 +223,10 @@ static bool settle_granted(struct tw_worker *worker, uint32_t slot)
 {
     struct tw_landing *landing = &worker->sessions.bodies[slot].landing;
     uint32_t target_id = landing->target_id;
-    bool stays = worker->sessions.hot[slot].state != TW_SESSION_LIVE || worker->closing_all;
-    if (stays) {
+    bool live = worker->sessions.hot[slot].state == TW_SESSION_LIVE;
+    if (live && landing->hold == TW_LANDING_HOLDING)
+        return false; /* at most a tick */
+    if (!live || worker->closing_all) {
         landing->asked = 0;
         cancel(worker, target_id);
     } else if (!give(worker, slot)) {
@@ -397,20 +422,9 @@ void tw_move_take_turn(struct tw_worker *worker)
     }
 }
 
-/* What shards wrote for a session lies behind what they wrote for others: all of it is taken. */
-static bool has_taken_all(const struct tw_worker *worker)
-{
-    for (uint32_t shard = 0; shard < worker->config.shards; shard++) {
-        if (!rte_ring_empty(worker->config.shard_rings[shard].full))
-            return false;
-    }
-    return true;
-}
-
 void tw_move_give_turn(struct tw_worker *worker)
 {
-    if (worker->moves_granted_count > 0 && has_taken_all(worker))
-        settle_all_granted(worker);
+    settle_all_granted(worker);
 }
 
 /* ---- tombstones --------------------------------------------------------------------------------

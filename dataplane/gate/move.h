@@ -5,10 +5,12 @@
  *   owner                                        target
  *   live ──16 packets in a row came by it──► ASK ──────────►  a slot is taken: reserved
  *    │  ◄──────────────────────────────── GRANT (new id) ◄──┘  (none free, stopping: REFUSE)
- *    │ serves the session still, until nothing is owed, no message is under way, and all
- *    │ rings have room; then, at once:
- *    │   record MOVE to the shard, last of the old slot
+ *    │ serves the session still, until nothing is owed and no message is under way; then
+ *    │   record HOLD to the shard ──► it writes nothing more for the slot, and says so: HELD,
+ *    │                    ◄────────── behind all that it had written before
+ *    │ with HELD taken, at once:  (a message came meanwhile: HOLD ends, and later again)
  *    ├──────────────────────── SESSION: keys, windows, numbers ──►  live, record ARRIVE, event
+ *    │   record MOVE to the shard, last of the old slot: it writes for the new one
  * MOVED moved: a tombstone for 5 s, wiped; passes packets on          frame RENAME until the new id
  * is used └── a kick, the world's close ──────────── CLOSE ──────────►  closing (the session ended
  * meanwhile: ─────────── CANCEL ──────────►  reserved slot is free again)
@@ -22,6 +24,12 @@
  * there by the tombstone to the new one, with the new id beside it (the header is authenticated and
  * stays). A worker reads moves before the packets that were passed to it: SESSION was written
  * before any of them. Tombstones point to later installs alone, so no packet goes round in circles.
+ *
+ * No message of the shard's is lost on the way, none overtakes another: HELD is the last of what
+ * it wrote for the old slot, and the first for the new one is written after MOVE, which is written
+ * after SESSION; so a worker that finds something for a slot it reserved has SESSION in its ring.
+ * A session is held for one tick. What is to be written for it waits in the shard, as does what
+ * others are to get of the same message.
  *
  * Of the moves that a worker wants of another, eight are under way at most. So in one direction
  * there are never more than eight ASKs, eight SESSIONs or CANCELs that were not read yet, and eight

@@ -94,18 +94,23 @@ static struct tw_session *session_of(struct tw_worker *worker, const struct tw_o
     return current ? session : NULL;
 }
 
-static bool is_tombstone_of(const struct tw_worker *worker, const struct tw_out_buffer *buffer)
+/* The buffer is for this install of its slot, in that state. */
+static bool is_for(const struct tw_worker *worker, const struct tw_out_buffer *buffer,
+                   enum tw_session_state state)
 {
     if (buffer->slot >= worker->sessions.capacity)
         return false;
     const struct tw_session *session = &worker->sessions.hot[buffer->slot];
-    return session->state == TW_SESSION_MOVED && session->route_epoch == buffer->route_epoch;
+    return session->state == state && session->route_epoch == buffer->route_epoch;
 }
 
 static void take_buffer(struct tw_worker *worker, uint32_t shard,
                         const struct tw_out_buffer *buffer)
 {
     struct rte_mbuf *mbuf = buffer->owner;
+    /* Whoever gave us the session wrote it into its ring before the shard could know of us. */
+    if (is_for(worker, buffer, TW_SESSION_RESERVED))
+        tw_move_take_turn(worker);
     const struct tw_session *session = session_of(worker, buffer);
     TW_ASSERT(mbuf && buffer->bytes == rte_pktmbuf_mtod(mbuf, uint8_t *));
     if (buffer->kind == TW_OUT_SNAPSHOT) {
@@ -120,8 +125,11 @@ static void take_buffer(struct tw_worker *worker, uint32_t shard,
         tw_talk_take_part(worker, shard, buffer);
     } else if (buffer->kind == TW_OUT_CLOSE && session) {
         tw_owed_close(worker, buffer->slot, buffer->reason, true);
-    } else if (buffer->kind == TW_OUT_CLOSE && is_tombstone_of(worker, buffer)) {
+    } else if (buffer->kind == TW_OUT_CLOSE && is_for(worker, buffer, TW_SESSION_MOVED)) {
         tw_move_close(worker, buffer->slot, buffer->reason);
+    } else if (buffer->kind == TW_OUT_HELD &&
+               (session || is_for(worker, buffer, TW_SESSION_CLOSING))) {
+        tw_move_held(worker, buffer->slot);
     }
     rte_pktmbuf_free(mbuf);
 }

@@ -137,6 +137,7 @@ void tw_owed_fence(struct tw_worker *worker, uint32_t slot, uint32_t new_id)
     TW_ASSERT(session->state == TW_SESSION_LIVE && (session->due & TW_DUE_JOIN) == 0);
     session->due |= TW_DUE_CLOSED;
     session->moved_to = new_id;
+    session->roam |= TW_ROAM_FENCED;
     begin_closing(worker, slot, TW_CLOSE_RESUMED, true);
 }
 
@@ -178,7 +179,8 @@ static bool advance_closing(struct tw_worker *worker, uint32_t slot)
         session->timer_ns = worker->now_ns + TW_SESSION_CLOSE_NS;
         return false;
     }
-    if ((session->due & DELIVERIES) != 0)
+    /* What the shard has written for it until it read of its end goes on with another. */
+    if ((session->due & DELIVERIES) != 0 || (session->roam & TW_ROAM_FENCED) != 0)
         return false;
     tw_owed_release(worker, slot);
     return true;

@@ -121,6 +121,14 @@ bool tw_route_move(struct tw_worker *worker, uint32_t slot, bool fresh)
     return true;
 }
 
+bool tw_route_hold(struct tw_worker *worker, uint32_t slot, bool on)
+{
+    struct tw_record *record = take_record(worker, slot, TW_RECORD_HOLD);
+    if (record)
+        record->hold.on = on;
+    return record != NULL;
+}
+
 bool tw_route_message(struct tw_worker *worker, uint32_t slot, struct tw_message *message,
                       const struct tw_block *blocks)
 {

@@ -64,6 +64,7 @@ enum tw_session_roam {
     TW_ROAM_RENAMED = 0x02,   /* the client has not used its new connection id yet */
     TW_ROAM_LANDING = 0x04,   /* the newest packets arrived at another worker */
     TW_ROAM_SILENT = 0x08,    /* it was silent for a while: see life.h */
+    TW_ROAM_FENCED = 0x10,    /* another goes on with it: the shard may have written for it still */
 };
 
 struct tw_session {
@@ -89,6 +90,12 @@ struct tw_session {
 } __attribute__((aligned(64)));
 static_assert(sizeof(struct tw_session) == 64, "one cache line decides before cryptography");
 
+enum tw_landing_hold {
+    TW_LANDING_FREE,
+    TW_LANDING_HOLDING, /* the shard was asked to write nothing more for it */
+    TW_LANDING_HELD,    /* and said that it does not: all of it was taken */
+};
+
 /* A session whose packets arrive at another worker: how many in a row, what became of it. */
 struct tw_landing {
     uint64_t renamed_ns; /* newest rename frame; 0: none */
@@ -98,6 +105,7 @@ struct tw_landing {
     uint8_t worker;  /* at which they arrive */
     uint8_t packets; /* in a row */
     uint8_t asked;   /* 1: ASK is under way or granted */
+    uint8_t hold;    /* enum tw_landing_hold */
 };
 
 struct tw_session_body {

@@ -240,6 +240,9 @@ bool tw_route_leave(struct tw_worker *worker, uint32_t slot) __attribute__((warn
  * the world. */
 bool tw_route_move(struct tw_worker *worker, uint32_t slot, bool fresh)
     __attribute__((warn_unused_result));
+/* Nothing more is to be written for the slot, or something may be again. */
+bool tw_route_hold(struct tw_worker *worker, uint32_t slot, bool on)
+    __attribute__((warn_unused_result));
 /* Not when the shard's ring is full. */
 bool tw_route_message(struct tw_worker *worker, uint32_t slot, struct tw_message *message,
                       const struct tw_block *blocks) __attribute__((warn_unused_result));
@@ -262,7 +265,9 @@ void tw_roam_packet(struct tw_worker *worker, const struct tw_packet *packet,
 void tw_move_look(struct tw_worker *worker, const struct tw_packet *packet);
 /* Takes what other workers sent. */
 void tw_move_take_turn(struct tw_worker *worker);
-/* Gives away what may go; after the shards' buffers were taken, which messages may be in. */
+/* The shard has nothing more for the slot. */
+void tw_move_held(struct tw_worker *worker, uint32_t slot);
+/* Gives away what may go. */
 void tw_move_give_turn(struct tw_worker *worker);
 /* A tombstone's session is to be closed where it is now. */
 void tw_move_close(struct tw_worker *worker, uint32_t slot, uint16_t reason);

@@ -34,6 +34,7 @@ enum tw_record_type {
     TW_RECORD_LINK = 8,
     TW_RECORD_PRESENCE = 9, /* the session fell silent, or is heard again */
     TW_RECORD_CHECK = 10,   /* what the client's view came to */
+    TW_RECORD_HOLD = 11,    /* nothing more is to be written for the slot, until it moved */
 };
 
 /* Where a player is whose session is silent; see docs/decisions/0017-connection-life.md. */
@@ -98,6 +99,9 @@ struct tw_record {
         struct {
             uint32_t presence; /* enum tw_presence */
         } presence;
+        struct {
+            uint32_t on; /* 0: it stays; what waited may be written */
+        } hold;
         uint8_t bytes[40];
     };
 };
@@ -112,6 +116,8 @@ enum tw_out_kind {
     TW_OUT_SNAPSHOT = 1, /* bytes hold frames to seal and send */
     TW_OUT_CLOSE = 2,    /* the world ends the session: reason */
     TW_OUT_MESSAGE = 3,  /* bytes hold a part of a message; its parts follow each other */
+    TW_OUT_HELD = 4,     /* the slot's last, after HOLD or after MOVE: what it was to get before
+                            lies in front */
 };
 
 /* A packet buffer on its way: empty to the shard, filled back to the worker that owns it. */

@@ -71,15 +71,15 @@ void tw_relay_follow(struct tw_relay *relay, uint32_t from, uint32_t to,
     }
 }
 
-/* What goes next: the oldest, unless its sender's earlier ones came by another ring, after it. */
-static struct tw_relay_entry *next_entry(const struct tw_relay *relay)
+/* What goes next: the nth, unless its sender's earlier ones came by another ring, after it. */
+static struct tw_relay_entry *next_entry(const struct tw_relay *relay, uint32_t nth)
 {
-    struct tw_relay_entry *oldest = entry_at(relay, 0);
+    struct tw_relay_entry *oldest = entry_at(relay, nth);
     if (!oldest->early)
         return oldest;
-    for (uint32_t i = 1; i < relay->count; i++) {
+    for (uint32_t i = nth + 1u; i < relay->count; i++) {
         struct tw_relay_entry *entry = entry_at(relay, i);
-        if (entry->following && !entry->done && entry->route == oldest->route &&
+        if (entry->following && !entry->done && !entry->waits && entry->route == oldest->route &&
             entry->epoch == oldest->epoch)
             return entry;
     }
@@ -128,49 +128,82 @@ static bool write_parts(const struct tw_relay *relay, struct tw_relay_entry *ent
     return true;
 }
 
-/* False: out of buffers, or its sender is on its way here. */
-static bool send_entry(const struct tw_relay *relay, struct tw_relay_entry *entry,
-                       const struct tw_relay_tick *tick)
+enum result {
+    DONE,
+    WAITS, /* for a receiver that is held: later messages may go as far, no further */
+    STOPS, /* out of buffers, or its sender is on its way here */
+};
+
+/* To players below `end`. */
+static enum result send_to_players(const struct tw_relay *relay, struct tw_relay_entry *entry,
+                                   const struct tw_relay_tick *tick, uint32_t end)
+{
+    const struct tw_world *world = tick->world;
+    uint32_t entity = tw_entity_index(
+        (tw_entity){.bits = world->players[tick->sessions->routes[entry->route].player].entity});
+    for (; entry->next_player < end; entry->next_player++) {
+        const struct tw_player *player = &world->players[entry->next_player];
+        /* Whoever has walked off meanwhile still gets the end of what was begun. */
+        bool begun = is_begun_for(entry, player);
+        if (!begun)
+            entry->offset = 0;
+        if (!begun && !hears(world, entity, entry->next_player, tick->hearing))
+            continue;
+        if (tw_shard_sessions_is_held(tick->sessions, player)) {
+            entry->offset = 0; /* parts of other messages may come between */
+            return WAITS;
+        }
+        entry->to_worker = player->worker;
+        entry->to_slot = player->slot;
+        entry->to_epoch = player->route_epoch;
+        if (!write_parts(relay, entry, player, &tick->outboxes[player->worker]))
+            return STOPS;
+    }
+    return end < world->state->players_end ? WAITS : DONE;
+}
+
+static enum result send_entry(const struct tw_relay *relay, struct tw_relay_entry *entry,
+                              const struct tw_relay_tick *tick, uint32_t end)
 {
     const struct tw_world *world = tick->world;
     const struct tw_route *route = &tick->sessions->routes[entry->route];
     if (route->state == TW_ROUTE_ARRIVING && route->epoch == entry->epoch)
-        return false; /* the word of the old slot lies in its ring */
+        return STOPS; /* the word of the old slot lies in its ring */
     if (route->state != TW_ROUTE_PLAYING || route->epoch != entry->epoch)
-        return true; /* its sender is gone */
+        return DONE; /* its sender is gone */
     if (world->players[route->player].presence == TW_PARKED)
-        return true; /* nowhere, so near to nobody */
-    uint32_t handle = world->players[route->player].entity;
-    uint32_t entity = tw_entity_index((tw_entity){.bits = handle});
-    tw_store_u32(relay->bytes + entry->at, handle);
-    for (; entry->next_player < world->state->players_end; entry->next_player++) {
-        const struct tw_player *player = &world->players[entry->next_player];
-        /* Whoever has walked off meanwhile still gets the end of what was begun. */
-        if (!is_begun_for(entry, player)) {
-            entry->offset = 0;
-            if (!hears(world, entity, entry->next_player, tick->hearing))
-                continue;
-            entry->to_worker = player->worker;
-            entry->to_slot = player->slot;
-            entry->to_epoch = player->route_epoch;
-        }
-        if (!write_parts(relay, entry, player, &tick->outboxes[player->worker]))
-            return false;
-    }
-    return true;
+        return DONE; /* nowhere, so near to nobody */
+    tw_store_u32(relay->bytes + entry->at, world->players[route->player].entity);
+    return send_to_players(relay, entry, tick, end);
+}
+
+static void forget_done(struct tw_relay *relay)
+{
+    for (; relay->count > 0 && entry_at(relay, 0)->done; relay->count--)
+        relay->first = (relay->first + 1u) % TW_RELAY_MESSAGES;
+    for (uint32_t i = 0; i < relay->count; i++)
+        entry_at(relay, i)->waits = false;
 }
 
 uint32_t tw_relay_send(struct tw_relay *relay, const struct tw_relay_tick *tick)
 {
-    uint32_t sent = 0;
-    while (relay->count > 0 && sent < TW_RELAY_PER_TICK) {
-        struct tw_relay_entry *entry = next_entry(relay);
-        if (!send_entry(relay, entry, tick))
+    uint32_t sent = 0, end = tick->world->state->players_end;
+    for (uint32_t nth = 0, tried = 0; nth < relay->count && tried < TW_RELAY_PER_TICK;) {
+        struct tw_relay_entry *entry = next_entry(relay, nth);
+        if (entry->done || entry->waits) {
+            nth++;
+            continue;
+        }
+        enum result result = send_entry(relay, entry, tick, end);
+        if (result == STOPS)
             break;
-        entry->done = true;
-        sent++;
-        for (; relay->count > 0 && entry_at(relay, 0)->done; relay->count--)
-            relay->first = (relay->first + 1u) % TW_RELAY_MESSAGES;
+        tried++;
+        sent += result == DONE;
+        entry->done = result == DONE;
+        entry->waits = result == WAITS;
+        if (result == WAITS && entry->next_player < end)
+            end = entry->next_player;
     }
+    forget_done(relay);
     return sent;
 }

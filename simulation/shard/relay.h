@@ -4,8 +4,10 @@
  * player who is near enough to see the sender, the sender included.
  *
  * Messages are copied when their record is consumed and leave after the snapshots of a tick, with
- * the buffers those left over; what finds none goes on next tick, in order. Nothing of this is
- * world state. A queue that is full drops new messages, counted. Owned by the shard's thread.
+ * the buffers those left over; what finds none goes on next tick, in order. Where a receiver is
+ * held, that message and those after it go as far as to that player, and on when it is not any
+ * more. Nothing of this is world state. A queue that is full drops new messages, counted. Owned by
+ * the shard's thread.
  */
 #ifndef TICKWIRE_SIMULATION_SHARD_RELAY_H
 #define TICKWIRE_SIMULATION_SHARD_RELAY_H
@@ -34,6 +36,7 @@ struct tw_relay_entry {
     bool early;     /* its sender's session had not arrived yet when it came */
     bool following; /* from the slot that its sender's session left: before the early ones */
     bool done;      /* sent out of its turn */
+    bool waits;     /* for a receiver that is held; in this tick */
 };
 
 struct tw_relay {

@@ -14,7 +14,7 @@ void tw_shard_sessions_carve(struct tw_shard_sessions *sessions, struct tw_arena
     sessions->players_max = config->players_max;
     sessions->routes = tw_arena_take(arena, routes, sizeof(*sessions->routes));
     sessions->joins = tw_arena_take(arena, routes, sizeof(*sessions->joins));
-    sessions->closes = tw_arena_take(arena, routes, sizeof(*sessions->closes));
+    sessions->notices = tw_arena_take(arena, routes, sizeof(*sessions->notices));
     sessions->leaving = tw_arena_take(arena, config->players_max, sizeof(*sessions->leaving));
     sessions->presence = tw_arena_take(arena, config->players_max, sizeof(*sessions->presence));
     sessions->early = tw_arena_take(arena, routes * EARLY_PER_ROUTE, sizeof(*sessions->early));
@@ -39,6 +39,23 @@ static bool is_new(const struct tw_route *route, uint32_t epoch)
     return !route->used || (int32_t)(epoch - route->epoch) > 0;
 }
 
+static void list_notice(struct tw_shard_sessions *sessions, struct tw_route *route)
+{
+    if (!route->notice_listed)
+        sessions->notices[sessions->notice_count++] = (uint32_t)(route - sessions->routes);
+    route->notice_listed = true;
+}
+
+void tw_shard_sessions_set_hold(struct tw_shard_sessions *sessions, struct tw_route *route,
+                                enum tw_route_hold hold)
+{
+    sessions->hold_count -= route->hold != TW_HOLD_NONE;
+    sessions->hold_count += hold != TW_HOLD_NONE;
+    route->hold = (uint8_t)hold;
+    if (hold == TW_HOLD_ASKED)
+        list_notice(sessions, route);
+}
+
 static void begin(struct tw_shard_sessions *sessions, struct tw_route *route, uint32_t epoch)
 {
     /* The leave of the session before may have been lost to a full ring. */
@@ -48,6 +65,7 @@ static void begin(struct tw_shard_sessions *sessions, struct tw_route *route, ui
     route->epoch = epoch;
     route->left = false;
     route->state = TW_ROUTE_NONE;
+    tw_shard_sessions_set_hold(sessions, route, TW_HOLD_NONE);
 }
 
 static void list_join(struct tw_shard_sessions *sessions, struct tw_route *route)
@@ -95,6 +113,9 @@ bool tw_shard_sessions_move(struct tw_shard_sessions *sessions, struct tw_route 
         return false;
     enum tw_route_state state = (enum tw_route_state)route->state;
     route->state = TW_ROUTE_NONE;
+    /* A slot of the same worker takes over what is on its way to this one: up to our word. */
+    tw_shard_sessions_set_hold(sessions, route,
+                               record->move.fresh != 0 ? TW_HOLD_ASKED : TW_HOLD_NONE);
     to->account = route->account;
     to->player = route->player;
     to->state = (uint8_t)state;
@@ -124,6 +145,17 @@ bool tw_shard_sessions_leave(struct tw_shard_sessions *sessions, struct tw_route
     if (route->state == TW_ROUTE_PLAYING)
         mark_leaving(sessions, route);
     route->state = TW_ROUTE_NONE;
+    tw_shard_sessions_set_hold(sessions, route, TW_HOLD_NONE);
+    return true;
+}
+
+bool tw_shard_sessions_hold(struct tw_shard_sessions *sessions, struct tw_route *route,
+                            const struct tw_record *record)
+{
+    if (route->state == TW_ROUTE_NONE || route->epoch != record->route_epoch)
+        return false;
+    tw_shard_sessions_set_hold(sessions, route,
+                               record->hold.on != 0 ? TW_HOLD_ASKED : TW_HOLD_NONE);
     return true;
 }
 
@@ -209,7 +241,5 @@ void tw_shard_sessions_refuse(struct tw_shard_sessions *sessions, uint32_t route
 {
     struct tw_route *route = &sessions->routes[route_index];
     route->state = TW_ROUTE_REFUSED;
-    if (!route->close_listed)
-        sessions->closes[sessions->close_count++] = route_index;
-    route->close_listed = true;
+    list_notice(sessions, route);
 }

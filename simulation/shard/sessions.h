@@ -10,6 +10,10 @@
  *   NONE --JOIN--> JOINING --tick--> PLAYING --LEAVE--> NONE
  *   NONE --ARRIVE--> ARRIVING --MOVE of the old slot--> as the old slot was, which is NONE then
  *                      \----refused--> REFUSED --close handed over--> NONE
+ *
+ * A worker that is about to give a session away asks to hold it first: its player gets nothing
+ * until the session moved, or stays after all. That it is held is told behind whatever was written
+ * for the slot before, so the worker knows when it has taken all of it.
  */
 #ifndef TICKWIRE_SIMULATION_SHARD_SESSIONS_H
 #define TICKWIRE_SIMULATION_SHARD_SESSIONS_H
@@ -29,14 +33,21 @@ enum tw_route_state {
     TW_ROUTE_ARRIVING, /* told by its new worker, not yet by the old one */
 };
 
+enum tw_route_hold {
+    TW_HOLD_NONE,
+    TW_HOLD_ASKED, /* the worker is to be told that it is held, or has nothing more to come */
+    TW_HOLD_HELD,
+};
+
 struct tw_route {
     uint64_t account;
     uint32_t epoch;
     uint32_t player;     /* PLAYING */
     uint8_t state;       /* enum tw_route_state */
+    uint8_t hold;        /* enum tw_route_hold */
     uint8_t early_count; /* inputs kept since the last tick */
     bool used;           /* epoch is one that was seen */
-    bool join_listed, close_listed;
+    bool join_listed, notice_listed;
     bool left; /* ARRIVING: the leave came before the move */
 };
 
@@ -52,9 +63,10 @@ struct tw_shard_sessions {
     struct tw_route *routes; /* worker * slots_per_worker + slot */
     uint32_t *joins;         /* routes, each at most once */
     uint32_t join_count;
-    uint32_t *closes; /* routes, each at most once */
-    uint32_t close_count;
-    uint8_t *leaving; /* by player */
+    uint32_t *notices; /* routes whose worker is to be told something, each at most once */
+    uint32_t notice_count;
+    uint32_t hold_count; /* routes with a hold */
+    uint8_t *leaving;    /* by player */
     uint32_t leave_count;
     uint8_t *presence; /* by player: enum tw_presence that it shall have, + 1; 0: as it is */
     uint32_t presence_count;
@@ -80,6 +92,19 @@ bool tw_shard_sessions_move(struct tw_shard_sessions *sessions, struct tw_route 
                             const struct tw_record *record, uint32_t *player);
 bool tw_shard_sessions_leave(struct tw_shard_sessions *sessions, struct tw_route *route,
                              const struct tw_record *record);
+
+/* Nothing, or something again, may be written for the slot. */
+bool tw_shard_sessions_hold(struct tw_shard_sessions *sessions, struct tw_route *route,
+                            const struct tw_record *record);
+void tw_shard_sessions_set_hold(struct tw_shard_sessions *sessions, struct tw_route *route,
+                                enum tw_route_hold hold);
+static inline bool tw_shard_sessions_is_held(const struct tw_shard_sessions *sessions,
+                                             const struct tw_player *player)
+{
+    return sessions->hold_count > 0 &&
+           sessions->routes[player->worker * sessions->slots_per_worker + player->slot].hold !=
+               TW_HOLD_NONE;
+}
 
 /* What the player's presence is to become at the next tick. */
 bool tw_shard_sessions_presence(struct tw_shard_sessions *sessions, const struct tw_route *route,

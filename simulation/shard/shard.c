@@ -231,6 +231,8 @@ static bool consume_other(struct tw_shard *shard, struct tw_route *route,
         return tw_shard_sessions_leave(&shard->sessions, route, record);
     case TW_RECORD_ARRIVE:
         return tw_shard_sessions_arrive(&shard->sessions, route, record);
+    case TW_RECORD_HOLD:
+        return tw_shard_sessions_hold(&shard->sessions, route, record);
     case TW_RECORD_MOVE:
         return move_session(shard, route, record);
     case TW_RECORD_SNAPSHOT_ACK:
@@ -387,6 +389,12 @@ static void apply_inputs(struct tw_shard *shard, uint64_t before, uint64_t tick)
     count_inputs(shard, &tally);
 }
 
+struct sending {
+    uint64_t tick;
+    uint64_t due_ns;
+    struct tw_outbox *outboxes;
+};
+
 /* NULL when none is left; one that is too small for anything stays where it is. */
 static struct tw_out_buffer *take_buffer(struct tw_outbox *outbox, uint32_t capacity_min)
 {
@@ -395,31 +403,47 @@ static struct tw_out_buffer *take_buffer(struct tw_outbox *outbox, uint32_t capa
     return &outbox->buffers[outbox->used++];
 }
 
-static void send_closes(struct tw_shard *shard, uint64_t due_ns, struct tw_outbox *outboxes)
+/* False: no buffer. */
+static bool send_notice(struct tw_shard *shard, uint32_t at, const struct sending *sending)
+{
+    struct tw_shard_sessions *sessions = &shard->sessions;
+    struct tw_route *route = &sessions->routes[at];
+    struct tw_out_buffer *buffer =
+        take_buffer(&sending->outboxes[at / sessions->slots_per_worker], 0);
+    if (!buffer)
+        return false;
+    bool refused = route->state == TW_ROUTE_REFUSED;
+    bool over = refused || route->state == TW_ROUTE_NONE;
+    buffer->slot = at % sessions->slots_per_worker;
+    buffer->route_epoch = route->epoch;
+    buffer->length = 0;
+    buffer->kind = refused ? TW_OUT_CLOSE : TW_OUT_HELD;
+    buffer->reason = refused ? TW_CLOSE_REFUSED : TW_CLOSE_NONE;
+    buffer->tick_ns = sending->due_ns;
+    if (refused)
+        route->state = TW_ROUTE_NONE;
+    tw_shard_sessions_set_hold(sessions, route, over ? TW_HOLD_NONE : TW_HOLD_HELD);
+    return true;
+}
+
+/* What workers are told of their slots: before anything else of this tick, so that no lack of
+ * buffers keeps it back for long. Of what is held nothing else is written. */
+static void send_notices(struct tw_shard *shard, const struct sending *sending)
 {
     struct tw_shard_sessions *sessions = &shard->sessions;
     uint32_t kept = 0;
-    for (uint32_t i = 0; i < sessions->close_count; i++) {
-        uint32_t at = sessions->closes[i];
+    for (uint32_t i = 0; i < sessions->notice_count; i++) {
+        uint32_t at = sessions->notices[i];
         struct tw_route *route = &sessions->routes[at];
-        struct tw_out_buffer *buffer = NULL;
-        if (route->state == TW_ROUTE_REFUSED) {
-            buffer = take_buffer(&outboxes[at / sessions->slots_per_worker], 0);
-            if (!buffer) {
-                sessions->closes[kept++] = at;
-                continue;
-            }
-            buffer->slot = at % sessions->slots_per_worker;
-            buffer->route_epoch = route->epoch;
-            buffer->length = 0;
-            buffer->kind = TW_OUT_CLOSE;
-            buffer->reason = TW_CLOSE_REFUSED;
-            buffer->tick_ns = due_ns;
-            route->state = TW_ROUTE_NONE;
-        }
-        route->close_listed = false;
+        bool due = route->state == TW_ROUTE_REFUSED || route->hold == TW_HOLD_ASKED;
+        /* Until its old slot's word is read it is there that it gets what it gets. */
+        bool arriving = route->state == TW_ROUTE_ARRIVING;
+        if (due && (arriving || !send_notice(shard, at, sending)))
+            sessions->notices[kept++] = at;
+        else
+            route->notice_listed = false;
     }
-    sessions->close_count = kept;
+    sessions->notice_count = kept;
 }
 
 static void count_snapshot(struct tw_shard *shard, const struct tw_snapshot_result *result)
@@ -448,12 +472,6 @@ static size_t capacity_of(const struct tw_shard *shard, uint32_t player,
     size_t capacity = shard->capacities[player];
     return capacity < buffer->capacity ? capacity : buffer->capacity;
 }
-
-struct sending {
-    uint64_t tick;
-    uint64_t due_ns;
-    struct tw_outbox *outboxes;
-};
 
 /* How many inputs wait, of players that send any. */
 static void sample_depth(struct tw_shard *shard, uint32_t index, uint64_t tick)
@@ -517,7 +535,8 @@ static void send_snapshots(struct tw_shard *shard, const struct sending *sending
         struct tw_observer *observer = &shard->interest.observers[index];
         uint64_t step = due_step(shard, index, sending->tick);
         const struct tw_player *player = &shard->world.players[index];
-        if (player->entity == 0 || step == observer->due_step || player->presence != TW_PRESENT)
+        if (player->entity == 0 || step == observer->due_step || player->presence != TW_PRESENT ||
+            tw_shard_sessions_is_held(&shard->sessions, player))
             continue;
         if (send_snapshot(shard, index, step, sending)) {
             observer->due_step = step;
@@ -556,7 +575,7 @@ void tw_shard_tick(struct tw_shard *shard, uint64_t tick, uint64_t due_ns,
     tw_movement_step(&shard->world, (uint32_t)tick);
     tw_index_tend(&shard->world.index, &shard->world.entities, shard->counters->space);
     tw_records_refresh(&shard->interest.records, &shard->world.entities, (uint32_t)tick);
-    send_closes(shard, due_ns, outboxes);
+    send_notices(shard, &sending);
     send_snapshots(shard, &sending);
     struct tw_relay_tick relay = {.world = &shard->world,
                                   .sessions = &shard->sessions,

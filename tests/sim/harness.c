@@ -282,6 +282,8 @@ static void run_shard(struct sim *sim)
         for (uint32_t i = 0; i < outboxes[worker].used; i++) {
             const struct tw_out_buffer *buffer = &outboxes[worker].buffers[i];
             uint32_t client = buffer->slot * sim->config.workers + worker;
+            if (buffer->kind == TW_OUT_HELD)
+                continue;
             if (buffer->kind == TW_OUT_CLOSE) {
                 SIM_CHECK(sim, buffer->reason == TW_CLOSE_REFUSED);
                 sim->clients[client].closes++;

@@ -210,7 +210,7 @@ static void it_leaves_in_every_order(void **state)
     }
 }
 
-/* A message of one byte. */
+/* Nobody else is there: what it says itself is what it is to hear. */
 static void speak(uint32_t worker, uint8_t what)
 {
     static struct tw_block blocks[2];
@@ -222,6 +222,125 @@ static void speak(uint32_t worker, uint8_t what)
     record.message.blocks = blocks;
     tw_shard_consume(world.shard, &record, 1);
 }
+
+/* ---- held -------------------------------------------------------------------------------------
+ */
+
+static void ask_to_hold(uint32_t worker, bool on)
+{
+    struct tw_record record = record_of(TW_RECORD_HOLD, worker);
+    record.hold.on = on;
+    tw_shard_consume(world.shard, &record, 1);
+}
+
+/* Of the newest tick. */
+static uint32_t count_out(uint32_t worker, enum tw_out_kind kind)
+{
+    uint32_t count = 0;
+    for (uint32_t n = 0; n < world.outboxes[worker].used; n++)
+        count += world.buffers[worker][n].kind == kind;
+    return count;
+}
+
+static void held_it_gets_nothing(void **state)
+{
+    (void)state;
+    play_at_old_slot();
+    ask_to_hold(0, true);
+    speak(0, 'a');
+    tick();
+    assert_int_equal(world.outboxes[0].used, 1);
+    assert_int_equal(count_out(0, TW_OUT_HELD), 1);
+    assert_int_equal(world.buffers[0][0].slot, OLD_SLOT);
+    assert_int_equal(world.buffers[0][0].route_epoch, EPOCH);
+    for (uint32_t i = 0; i < 2 * world.config.tick_hz / world.config.snapshot_hz; i++) {
+        tick();
+        assert_int_equal(world.outboxes[0].used + world.outboxes[1].used, 0);
+    }
+    say(TW_RECORD_MOVE, 0);
+    say(TW_RECORD_ARRIVE, 1);
+    tick(); /* the snapshot that is due, and what waited */
+    assert_int_equal(world.outboxes[0].used, 0);
+    assert_int_equal(count_out(1, TW_OUT_SNAPSHOT), 1);
+    assert_int_equal(count_out(1, TW_OUT_MESSAGE), 1);
+    assert_int_equal(tw_counter_get(&world.counters.records_stale), 0);
+}
+
+static void it_may_stay_after_all(void **state)
+{
+    (void)state;
+    play_at_old_slot();
+    ask_to_hold(0, true);
+    speak(0, 'a');
+    tick();
+    ask_to_hold(0, false);
+    tick();
+    assert_int_equal(count_out(0, TW_OUT_MESSAGE), 1);
+    assert_int_equal(count_out(0, TW_OUT_HELD), 0);
+    ask_to_hold(0, true);
+    say(TW_RECORD_LEAVE, 0);
+    tick();
+    assert_int_equal(world.outboxes[0].used, 0);
+    assert_int_equal(world.shard->sessions.hold_count, 0);
+    ask_to_hold(0, true); /* it is nobody's */
+    assert_int_equal(tw_counter_get(&world.counters.records_stale), 1);
+}
+
+/* Its new owner wants to give it away before the old one's word is read: held there, once it is. */
+static void held_before_it_arrived(void **state)
+{
+    (void)state;
+    play_at_old_slot();
+    ask_to_hold(0, true);
+    tick();
+    say(TW_RECORD_ARRIVE, 1);
+    ask_to_hold(1, true);
+    tick();
+    assert_int_equal(world.outboxes[0].used + world.outboxes[1].used, 0);
+    say(TW_RECORD_MOVE, 0);
+    tick();
+    assert_int_equal(world.outboxes[1].used, 1);
+    assert_int_equal(count_out(1, TW_OUT_HELD), 1);
+    ask_to_hold(1, false);
+    tick();
+    assert_int_equal(count_out(1, TW_OUT_SNAPSHOT), 1);
+}
+
+/* Without a buffer the word waits, and the slot gets nothing. */
+static void the_word_waits_for_a_buffer(void **state)
+{
+    (void)state;
+    play_at_old_slot();
+    ask_to_hold(0, true);
+    for (uint32_t i = 0; i < 4; i++) {
+        world.outboxes[0] = world.outboxes[1] = (struct tw_outbox){0};
+        tw_shard_tick(world.shard, ++world.tick, 0, world.outboxes);
+    }
+    tick();
+    assert_int_equal(world.outboxes[0].used, 1);
+    assert_int_equal(count_out(0, TW_OUT_HELD), 1);
+}
+
+/* A session that another one of the same worker goes on with: the old slot's last is told. */
+static void fenced_it_is_told_the_last(void **state)
+{
+    (void)state;
+    play_at_old_slot();
+    struct tw_record move = record_of(TW_RECORD_MOVE, 0);
+    move.move.slot = NEW_SLOT;
+    move.move.route_epoch = EPOCH + 1;
+    move.move.fresh = 1;
+    tw_shard_consume(world.shard, &move, 1);
+    tick();
+    assert_int_equal(world.buffers[0][0].kind, TW_OUT_HELD);
+    assert_int_equal(world.buffers[0][0].slot, OLD_SLOT);
+    assert_int_equal(world.buffers[0][0].route_epoch, EPOCH);
+    assert_int_equal(count_out(0, TW_OUT_SNAPSHOT), 1); /* for the new one: not held */
+    assert_int_equal(world.shard->sessions.hold_count, 0);
+}
+
+/* ---- what it says ------------------------------------------------------------------------------
+ */
 
 /* What is heard in a tick, at the new slot. */
 static uint32_t heard(uint8_t *first, uint8_t *second)
@@ -307,6 +426,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_it_said_goes_along, setup, teardown),
         cmocka_unit_test_setup_teardown(what_it_said_keeps_its_order, setup, teardown),
         cmocka_unit_test_setup_teardown(old_news_is_counted, setup, teardown),
+        cmocka_unit_test_setup_teardown(held_it_gets_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(it_may_stay_after_all, setup, teardown),
+        cmocka_unit_test_setup_teardown(held_before_it_arrived, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_word_waits_for_a_buffer, setup, teardown),
+        cmocka_unit_test_setup_teardown(fenced_it_is_told_the_last, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -187,6 +187,84 @@ static void test_what_is_too_much_is_dropped_and_counted(void **state)
     scene_free(scene);
 }
 
+/* What player `client` gets in a tick with many buffers: the numbers of the speakers. */
+static uint32_t heard_by(struct scene *scene, uint32_t client, uint32_t speakers[8])
+{
+    uint32_t parts = 0, count = 0;
+    struct tw_record record = sim_record(scene->sim, client, TW_RECORD_HOLD);
+    tick(scene, BUFFERS_MAX, &parts);
+    for (uint32_t i = 0; i < scene->outboxes[record.worker].used; i++) {
+        const struct tw_out_buffer *buffer = &scene->buffers[record.worker][i];
+        if (buffer->kind != TW_OUT_MESSAGE || buffer->slot != record.slot)
+            continue;
+        uint32_t handle = tw_load_u32(buffer->bytes);
+        for (uint32_t speaker = 0; speaker < PLAYERS && count < 8; speaker++) {
+            uint32_t index = sim_player_index(scene->sim, speaker);
+            if (scene->sim->shard->world.players[index].entity == handle)
+                speakers[count++] = speaker;
+        }
+    }
+    return count;
+}
+
+static void ask_to_hold(struct scene *scene, uint32_t client, bool on)
+{
+    struct tw_record record = sim_record(scene->sim, client, TW_RECORD_HOLD);
+    record.hold.on = on;
+    tw_shard_consume(scene->sim->shard, &record, 1);
+}
+
+/* One player in the middle is held: those before it hear everything at once, those behind it once
+ * it is not any more, and nobody hears a later message before an earlier one. */
+static void test_one_who_is_held_holds_up_who_comes_after(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_make();
+    uint32_t who[8], by_index[PLAYERS];
+    for (uint32_t i = 0; i < PLAYERS; i++)
+        by_index[sim_player_index(scene->sim, i)] = i;
+    uint32_t held = by_index[3], before = by_index[1], behind = by_index[5];
+    ask_to_hold(scene, held, true);
+    say(scene, before, TW_CHANNEL_ORDERED, 100);
+    say(scene, behind, TW_CHANNEL_ORDERED, 100);
+    assert_int_equal(heard_by(scene, before, who), 2);
+    assert_true(who[0] == before && who[1] == behind);
+    say(scene, held, TW_CHANNEL_ORDERED, 100);
+    assert_int_equal(heard_by(scene, behind, who), 0);
+    assert_int_equal(tw_counter_get(&scene->sim->counters.messages), 0);
+    ask_to_hold(scene, held, false);
+    assert_int_equal(heard_by(scene, behind, who), 3);
+    assert_true(who[0] == before && who[1] == behind && who[2] == held);
+    assert_int_equal(tw_counter_get(&scene->sim->counters.messages), 3);
+    scene_free(scene);
+}
+
+/* Held in the middle of a long message: it gets that one from the beginning, when it is not. */
+static void test_held_in_the_middle_it_begins_anew(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_make();
+    uint32_t parts = 0, client = 0;
+    for (uint32_t i = 0; i < PLAYERS; i++)
+        client = sim_player_index(scene->sim, i) == 0 ? i : client;
+    say(scene, client, TW_CHANNEL_BULK, 5000);
+    struct tw_record record = sim_record(scene->sim, client, TW_RECORD_HOLD);
+    struct tw_out_buffer *buffer = &scene->buffers[record.worker][0];
+    for (uint32_t i = 0; i < 2; i++) {
+        memset(scene->outboxes, 0, sizeof(scene->outboxes));
+        *buffer =
+            (struct tw_out_buffer){.bytes = scene->bytes[record.worker][0], .capacity = CAPACITY};
+        scene->outboxes[record.worker] = (struct tw_outbox){.buffers = buffer, .count = 1};
+        if (i == 1)
+            ask_to_hold(scene, client, true);
+        tw_shard_tick(scene->sim->shard, ++scene->sim->tick, 0, scene->outboxes);
+    }
+    assert_int_equal(buffer->kind, TW_OUT_HELD);
+    ask_to_hold(scene, client, false);
+    assert_int_equal(tick(scene, BUFFERS_MAX, &parts), PLAYERS); /* all parts of all: see there */
+    scene_free(scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -194,6 +272,8 @@ int main(void)
         cmocka_unit_test(test_few_buffers_delay_and_lose_nothing),
         cmocka_unit_test(test_players_come_and_go_in_the_middle),
         cmocka_unit_test(test_what_is_too_much_is_dropped_and_counted),
+        cmocka_unit_test(test_one_who_is_held_holds_up_who_comes_after),
+        cmocka_unit_test(test_held_in_the_middle_it_begins_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

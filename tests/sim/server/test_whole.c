@@ -390,6 +390,32 @@ static void roaming(const char *name, uint64_t seed)
     end(whole, 60 * WHOLE_SECOND);
 }
 
+/* Everybody talks all the time, and goes from worker to worker as often as it can. */
+static void hand_overs(const char *name, uint64_t seed)
+{
+    struct impair_profile profile = *impair_profile_find("lan");
+    profile.loss_ppm = 10000;
+    struct whole_options two = {
+        .clients = CLIENTS,
+        .speakers = CLIENTS,
+        .workers = 2,
+        .speech = {.every_ms = {100, 60, 150, 2000}, .size_max = {200, 400, 900, 8000}},
+        .profile = &profile};
+    struct whole *whole = whole_create(name, &two, seed);
+    whole_join(whole);
+    for (uint32_t round = 0; round < 20; round++) {
+        for (uint32_t i = 0; i < CLIENTS; i++) {
+            whole->players.players[i].port++;
+            WHOLE_CHECK(whole, tw_client_rebind(whole->players.players[i].client, whole->now_us) ==
+                                   TW_CLIENT_OK);
+        }
+        whole_run(whole, 700 * WHOLE_STEP_US);
+    }
+    WHOLE_CHECK(whole, sim_server_roaming(&whole->server, TW_ROAMING_TAKEN) > 5u);
+    WHOLE_CHECK(whole, tw_counter_get(&whole->server.shard_counters->messages_dropped) == 0);
+    end(whole, 60 * WHOLE_SECOND);
+}
+
 /* Keys change every second or so, and one packet in five is lost. */
 static void change_keys_often(struct tw_config *config)
 {
@@ -468,6 +494,7 @@ int main(int argc, char **argv)
         {"outage_of_3_s", outage_of_3_s, report, 20, 1000},
         {"latency_swings", latency_swings, report, 20, 1000},
         {"roaming", roaming, report, 20, 1000},
+        {"hand_overs", hand_overs, report, 20, 1000},
         {"new_keys_at_loss_20", new_keys_at_loss_20, report, 20, 1000},
         {"thousand_clients", thousand_clients, report, 1, 1},
         {"no_edges", no_edges, report, 10, 1000},

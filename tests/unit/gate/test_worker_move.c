@@ -304,6 +304,9 @@ static void waits_for_room(void **state)
     assert_int_equal(roaming(TW_ROAMING_GIVEN), 0);
     assert_int_equal(client.pongs, 3 * TW_MOVE_AFTER); /* the newest is under way */
     assert_true(rig_record(&rig, 0, &record));
+    play(&client, 4); /* that is the HOLD's place now */
+    assert_int_equal(roaming(TW_ROAMING_GIVEN), 0);
+    assert_false(rig_record(&rig, 0, &record));
     play(&client, 4);
     assert_int_equal(roaming(TW_ROAMING_GIVEN), 1);
     assert_true(rig_record(&rig, 0, &record));
@@ -333,6 +336,7 @@ static void waits_until_its_events_are_read(void **state)
     assert_int_equal(roaming(TW_ROAMING_ASKED), 1);
     assert_int_equal(roaming(TW_ROAMING_GIVEN), 0);
     rig_take_events(&rig, 0);
+    rig_turn(&rig, RIG_MS); /* HOLD */
     rig_turn(&rig, RIG_MS);
     assert_int_equal(roaming(TW_ROAMING_GIVEN), 1);
     rig_turn(&rig, RIG_MS);

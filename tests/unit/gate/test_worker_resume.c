@@ -116,6 +116,30 @@ static void a_token_comes_when_asked_for(void **state)
     rig_stop(&rig);
 }
 
+/* The shard is slow: what it wrote for the old slot before it read of the end goes on. */
+static void a_late_message_goes_on(void **state)
+{
+    (void)state;
+    struct tw_record record;
+    start(1);
+    rig.holds_by_hand = true;
+    shake(0);
+    ping(&new, 3);
+    assert_true(rig_record(&rig, 0, &record));
+    assert_int_equal(record.type, TW_RECORD_MOVE);
+    pass(1000);
+    assert_int_equal(rig.worker[0]->sessions.counts[TW_SESSION_CLOSING], 1);
+    ping(&new, 4);
+    shard_says(&old, epoch, "late");
+    rig_held(&rig, 0, &record);
+    rig_turn(&rig, RIG_MS);
+    rig_client_receive(&rig, &new, 1);
+    assert_true(new.frames.has_messages);
+    pass(20);
+    assert_int_equal(rig.worker[0]->sessions.counts[TW_SESSION_CLOSING], 0);
+    rig_stop(&rig);
+}
+
 /* While the old process still plays. */
 static void the_old_one_is_fenced(void **state)
 {
@@ -358,6 +382,7 @@ int main(int argc, char **argv)
         return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_token_comes_when_asked_for),
+        cmocka_unit_test(a_late_message_goes_on),
         cmocka_unit_test(the_old_one_is_fenced),
         cmocka_unit_test(messages_go_along),
         cmocka_unit_test(a_parked_one_comes_back),

@@ -245,8 +245,36 @@ void rig_stop(struct rig *rig)
 /* ---- worker's surroundings ---------------------------------------------------------------------
  */
 
+void rig_held(struct rig *rig, uint32_t worker, const struct tw_record *record)
+{
+    const struct tw_worker_shard_rings *rings = &rig->worker_config[worker].shard_rings[0];
+    struct tw_out_buffer buffer;
+    assert_int_equal(rte_ring_sc_dequeue_elem(rings->empty, &buffer, sizeof(buffer)), 0);
+    buffer.slot = record->slot;
+    buffer.route_epoch = record->route_epoch;
+    buffer.kind = TW_OUT_HELD;
+    buffer.length = 0;
+    assert_int_equal(rte_ring_sp_enqueue_elem(rings->full, &buffer, sizeof(buffer)), 0);
+}
+
+/* Looks at new records where they lie: a test takes them when it likes. */
+static void answer_holds(struct rig *rig, uint32_t worker)
+{
+    const struct rte_ring *ring = rig->worker_config[worker].shard_rings[0].records;
+    const struct tw_record *records = (const struct tw_record *)(const void *)&ring[1];
+    uint32_t end = __atomic_load_n(&ring->prod.tail, __ATOMIC_ACQUIRE);
+    for (; rig->records_seen[worker] != end; rig->records_seen[worker]++) {
+        const struct tw_record *record = &records[rig->records_seen[worker] & ring->mask];
+        bool last = (record->type == TW_RECORD_HOLD && record->hold.on != 0) ||
+                    (record->type == TW_RECORD_MOVE && record->move.fresh != 0);
+        if (last && !rig->holds_by_hand)
+            rig_held(rig, worker, record);
+    }
+}
+
 void rig_take_events(struct rig *rig, uint32_t worker)
 {
+    answer_holds(rig, worker);
     struct tw_worker_event event;
     while (rte_ring_sc_dequeue_elem(rig->worker_config[worker].events, &event, sizeof(event)) ==
            0) {
@@ -330,8 +358,12 @@ void rig_command(struct rig *rig, uint32_t worker, const struct tw_worker_comman
 
 bool rig_record(struct rig *rig, uint32_t worker, struct tw_record *record)
 {
-    return rte_ring_sc_dequeue_elem(rig->worker_config[worker].shard_rings[0].records, record,
-                                    sizeof(*record)) == 0;
+    struct rte_ring *ring = rig->worker_config[worker].shard_rings[0].records;
+    do {
+        if (rte_ring_sc_dequeue_elem(ring, record, sizeof(*record)) != 0)
+            return false;
+    } while (record->type == TW_RECORD_HOLD && !rig->holds_by_hand);
+    return true;
 }
 
 uint32_t rig_events(const struct rig *rig, enum tw_event_type type, struct tw_worker_event *newest)
@@ -549,6 +581,8 @@ static void receive_packet(struct rig_client *client, const struct tw_packet *pa
         client->previous_id = client->id;
         client->id = client->frames.connection_id;
     }
+    if (client->opened)
+        client->opened(client, packet->header.sequence);
 }
 
 static void receive_from(struct rig *rig, uint32_t port, struct rig_client *clients, uint32_t count)

@@ -43,6 +43,8 @@ struct rig {
     bool tokens_used;    /* the control plane refuses every token as used */
     uint32_t resumes_id; /* it takes every token for one that resumes this session; 0: for none */
     uint64_t account;    /* of tokens; 0: 4711 */
+    bool holds_by_hand;  /* the shard's answer to HOLD, and to a MOVE that fences, is the test's */
+    uint32_t records_seen[RIG_WORKERS_MAX]; /* of each ring's, for those answers */
 };
 
 struct rig_client {
@@ -69,6 +71,8 @@ struct rig_client {
     uint32_t clear;    /* handshake packets */
     uint32_t closes, pongs, challenges;
     uint8_t challenge[TW_CHALLENGE_SIZE]; /* newest */
+    /* Sees each packet that opened, in `frames`. May be NULL. */
+    void (*opened)(struct rig_client *client, uint64_t sequence);
 };
 
 /* Once per process, before anything else. */
@@ -96,7 +100,10 @@ size_t rig_sent_by(struct rig *rig, uint32_t port, uint8_t frame[TEST_FRAME_MAX]
 void rig_command(struct rig *rig, uint32_t worker, const struct tw_worker_command *command);
 /* The control plane's answer to a HANDSHAKE event, without sending it. */
 struct tw_worker_command rig_answer(struct rig *rig, const struct tw_worker_event *event);
+/* But for HOLD, which the rig answers by itself, unless it is by hand. */
 bool rig_record(struct rig *rig, uint32_t worker, struct tw_record *record);
+/* The shard's word that nothing more comes for that slot. */
+void rig_held(struct rig *rig, uint32_t worker, const struct tw_record *record);
 /* Number of taken events of a type; *newest if there is one. */
 uint32_t rig_events(const struct rig *rig, enum tw_event_type type, struct tw_worker_event *newest);
 

@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Messages while a session goes to another worker: whatever the shard writes, and whenever it looks
+ * at its rings, the client gets each message once and in order.
+ *
+ * The shard is the test's, and as slow or as fast as the test likes: it reads a worker's ring,
+ * writes for where it believes the session to be, and answers HOLD.
+ */
+#include "tests/unit/gate/worker_rig.h"
+
+#include "dataplane/gate/worker_state.h"
+#include "dataplane/wire/transport.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+#include <rte_ring_elem.h>
+
+#define POOL_BLOCKS 256u
+#define MESSAGE     600u
+
+static struct rig rig;
+static struct rig_client client;
+
+/* ---- the client: a transport of its own ------------------------------------------------------ */
+
+static struct {
+    struct tw_transport transport;
+    struct tw_block_pool pool;
+    struct tw_channels_pool channels;
+    void *pool_memory, *channels_memory;
+    uint32_t heard; /* messages, each the number of the one before and one more */
+} peer;
+
+static uint64_t now_us(void)
+{
+    return rig.now_ns / 1000u;
+}
+
+static void *aligned_memory(size_t size)
+{
+    size = (size + 63u) / 64u * 64u;
+    void *memory = aligned_alloc(64, size);
+    assert_non_null(memory);
+    memset(memory, 0, size);
+    return memory;
+}
+
+static void hear(struct rig_client *from, uint64_t sequence)
+{
+    struct tw_message *message;
+    struct tw_transport_packet packet = {
+        .sequence = sequence,
+        .ack = from->frames.has_ack ? &from->frames.ack : NULL,
+        .messages = from->frames.has_messages ? from->frames.messages : NULL,
+        .messages_size = from->frames.messages_size,
+    };
+    assert_int_equal(tw_transport_receive(&peer.transport, &packet, now_us()), TW_TRANSPORT_OK);
+    while ((message = tw_transport_take(&peer.transport)) != NULL) {
+        uint8_t bytes[MESSAGE];
+        assert_int_equal(message->size, MESSAGE);
+        tw_message_copy(message, peer.pool.blocks, bytes);
+        assert_int_equal(tw_load_u32(bytes), peer.heard);
+        peer.heard++;
+        tw_message_free(&peer.pool, message);
+    }
+}
+
+static void peer_make(void)
+{
+    memset(&peer, 0, sizeof(peer));
+    peer.pool_memory = aligned_memory(tw_block_pool_footprint(POOL_BLOCKS));
+    peer.channels_memory = aligned_memory(tw_channels_pool_footprint(1));
+    tw_block_pool_init(&peer.pool, peer.pool_memory, POOL_BLOCKS);
+    struct tw_channels_config channels = {.blocks = &peer.pool, .send_blocks_max = 64};
+    tw_channels_pool_init(&peer.channels, &channels, peer.channels_memory, 1);
+    struct tw_transport_config config = {.channels = &peer.channels,
+                                         .first_sequence = client.sequence};
+    tw_transport_init(&peer.transport, &config, now_us());
+    client.opened = hear;
+}
+
+static void peer_free(void)
+{
+    tw_transport_fini(&peer.transport);
+    free(peer.pool_memory);
+    free(peer.channels_memory);
+}
+
+/* A ping, and what is to be acknowledged. */
+static void client_sends(void)
+{
+    uint8_t plaintext[TW_PLAINTEXT_MAX];
+    struct tw_writer writer = tw_writer_make(plaintext, TW_PLAINTEXT_BASE);
+    tw_frame_write_ping(&writer, 1);
+    tw_transport_write(&peer.transport, &writer, now_us());
+    size_t size = (size_t)(writer.next - plaintext);
+    rig_client_send_frames(&rig, &client, plaintext, size);
+    tw_transport_sent(&peer.transport, (uint32_t)size + TW_PACKET_MIN, now_us());
+}
+
+static void client_receives(void)
+{
+    rig_client_receive(&rig, &client, 1);
+}
+
+/* ---- the shard ------------------------------------------------------------------------------- */
+
+static struct {
+    uint32_t worker, slot, epoch; /* where it writes */
+    bool held;
+    bool early;               /* a HOLD of the slot that the session goes to was read first */
+    struct tw_record holding; /* that one */
+    uint32_t holds, moves, released;
+    uint32_t written;
+} shard;
+
+static bool is_there(const struct tw_record *record)
+{
+    return record->worker == shard.worker && record->slot == shard.slot &&
+           record->route_epoch == shard.epoch;
+}
+
+static void hold(const struct tw_record *record)
+{
+    if (!is_there(record)) {
+        shard.early = record->hold.on != 0;
+        shard.holding = *record;
+        return;
+    }
+    shard.held = record->hold.on != 0;
+    shard.holds += shard.held;
+    shard.released += !shard.held;
+    if (shard.held)
+        rig_held(&rig, record->worker, record);
+}
+
+static void shard_reads(uint32_t worker)
+{
+    struct tw_record record;
+    while (rig_record(&rig, worker, &record)) {
+        if (record.type == TW_RECORD_HOLD)
+            hold(&record);
+        if (record.type != TW_RECORD_JOIN && record.type != TW_RECORD_MOVE)
+            continue;
+        bool moves = record.type == TW_RECORD_MOVE;
+        assert_true(!moves || (shard.held && is_there(&record)));
+        shard.moves += moves;
+        shard.worker = moves ? record.move.worker : worker;
+        shard.slot = moves ? record.move.slot : record.slot;
+        shard.epoch = moves ? record.move.route_epoch : record.route_epoch;
+        shard.held = false;
+        if (shard.early)
+            hold(&shard.holding);
+        shard.early = false;
+    }
+}
+
+static void shard_writes(void)
+{
+    struct tw_out_buffer buffer;
+    const struct tw_worker_shard_rings *rings = &rig.worker_config[shard.worker].shard_rings[0];
+    if (shard.held || rte_ring_sc_dequeue_elem(rings->empty, &buffer, sizeof(buffer)) != 0)
+        return;
+    buffer.slot = shard.slot;
+    buffer.route_epoch = shard.epoch;
+    buffer.kind = TW_OUT_MESSAGE;
+    buffer.channel = TW_CHANNEL_ORDERED;
+    buffer.length = MESSAGE;
+    buffer.message.size = MESSAGE;
+    buffer.message.offset = 0;
+    memset(buffer.bytes, 0x42, MESSAGE);
+    tw_store_u32(buffer.bytes, shard.written++);
+    assert_int_equal(rte_ring_sp_enqueue_elem(rings->full, &buffer, sizeof(buffer)), 0);
+}
+
+/* ---- tests ----------------------------------------------------------------------------------- */
+
+static uint64_t roaming(enum tw_roaming event)
+{
+    return tw_counter_get(&rig.counters[0]->roaming[event]) +
+           tw_counter_get(&rig.counters[1]->roaming[event]);
+}
+
+static enum tw_session_state state_at(uint32_t worker, uint32_t id)
+{
+    return (enum tw_session_state)rig.worker[worker]->sessions.hot[tw_connection_slot(id)].state;
+}
+
+static void start(void)
+{
+    rig_make(&rig, 2);
+    rig.holds_by_hand = true;
+    rig_start(&rig);
+    memset(&shard, 0, sizeof(shard));
+    rig_client_make(&rig, &client, TEST_CLIENT_ADDRESS, 6000);
+    rig_client_join(&rig, &client);
+    peer_make();
+    client_sends();
+    rig_turn(&rig, RIG_MS);
+    client_receives();
+    shard_reads(0);
+    assert_int_equal(tw_connection_worker(client.id), 0);
+}
+
+static void stop(void)
+{
+    peer_free();
+    rig_stop(&rig);
+}
+
+static void exchange(uint32_t turns)
+{
+    for (uint32_t i = 0; i < turns; i++) {
+        client_sends();
+        rig_turn(&rig, RIG_MS);
+        client_receives();
+    }
+}
+
+/* Its packets land at worker 1 now; up to where the owner has asked the shard to hold it. */
+static void go(void)
+{
+    client.queue = 1;
+    exchange(TW_MOVE_AFTER + 6u);
+    assert_int_equal(roaming(TW_ROAMING_ASKED), 1);
+    assert_int_equal(roaming(TW_ROAMING_GIVEN), 0);
+}
+
+/* The tick has read its rings before HOLD came, and writes: what it wrote goes first. */
+static void what_the_tick_wrote_meanwhile_goes_first(void **state)
+{
+    (void)state;
+    start();
+    uint32_t id = client.id;
+    go();
+    shard_writes();
+    shard_reads(0);
+    assert_int_equal(shard.holds, 1);
+    rig_turn(&rig, RIG_MS);
+    assert_int_equal(roaming(TW_ROAMING_GIVEN), 0);
+    shard_reads(0);
+    assert_int_equal(shard.released, 1); /* it has something to do first */
+    shard_writes();
+    exchange(20); /* all is acknowledged */
+    assert_int_equal(peer.heard, 2);
+    shard_reads(0);
+    assert_int_equal(shard.holds, 2);
+    exchange(1);
+    assert_int_equal(roaming(TW_ROAMING_GIVEN), 1);
+    assert_int_equal(state_at(0, id), TW_SESSION_MOVED);
+    shard_reads(0);
+    assert_int_equal(shard.moves, 1);
+    shard_writes();
+    exchange(20);
+    assert_int_equal(peer.heard, 3);
+    assert_int_equal(tw_connection_worker(client.id), 1);
+    stop();
+}
+
+/* The shard is faster than the worker that is to get the session, which has looked at its ring of
+ * moves in this turn already. */
+static void the_first_message_is_there_before_the_session(void **state)
+{
+    (void)state;
+    start();
+    go();
+    shard_reads(0);
+    rig_turn_one(&rig, 0);
+    assert_int_equal(roaming(TW_ROAMING_GIVEN), 1);
+    assert_int_equal(roaming(TW_ROAMING_TAKEN), 0);
+    shard_reads(0);
+    assert_int_equal(shard.worker, 1);
+    shard_writes();
+    tw_outward_turn(rig.worker[1]);
+    assert_int_equal(roaming(TW_ROAMING_TAKEN), 1);
+    exchange(20);
+    assert_int_equal(peer.heard, 1);
+    stop();
+}
+
+/* However long the shard takes, the session is served where it is. */
+static void a_slow_shard_holds_nobody_up(void **state)
+{
+    (void)state;
+    start();
+    go();
+    uint32_t pongs = client.pongs;
+    exchange(100);
+    assert_in_range(client.pongs - pongs, 99, 100);
+    assert_int_equal(roaming(TW_ROAMING_GIVEN), 0);
+    shard_reads(0);
+    exchange(2);
+    assert_int_equal(roaming(TW_ROAMING_GIVEN), 1);
+    stop();
+}
+
+/* It ends while it is held, or while the answer is on its way: nothing is given, nothing is left.
+ */
+static void ended_while_held(void **state)
+{
+    (void)state;
+    for (uint32_t after = 0; after < 2; after++) {
+        start();
+        uint32_t id = client.id;
+        go();
+        if (after == 1)
+            shard_reads(0);
+        struct tw_worker_command kick = {
+            .type = TW_COMMAND_KICK, .reason = TW_CLOSE_KICKED, .connection_id = id};
+        rig_command(&rig, 0, &kick);
+        rig_turn(&rig, RIG_MS);
+        shard_reads(0);
+        for (uint32_t i = 0; i < 200; i++)
+            rig_turn(&rig, RIG_MS);
+        assert_int_equal(roaming(TW_ROAMING_GIVEN), 0);
+        assert_int_equal(roaming(TW_ROAMING_CANCELLED), 1);
+        assert_int_equal(rig.worker[0]->sessions.counts[TW_SESSION_FREE], 64);
+        assert_int_equal(rig.worker[1]->sessions.counts[TW_SESSION_FREE], 64);
+        client.opened = NULL;
+        stop();
+    }
+}
+
+static uint32_t next(uint64_t *random, uint32_t below)
+{
+    *random = *random * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)(*random >> 33) % below;
+}
+
+/* Everybody has a turn when it likes; one packet in ten is lost, each way. */
+static void any_interleaving(void **state)
+{
+    (void)state;
+    uint64_t seed = (uint64_t)time(NULL), random = seed;
+    print_message("seed %llu\n", (unsigned long long)seed);
+    start();
+    for (uint32_t round = 0; round < 40000; round++) {
+        rig.now_ns += RIG_MS / 4u;
+        /* Bursts of talk, and pauses in which it can go. */
+        if (next(&random, 40) == 0 && round / 400u % 2u == 0 && round < 38000)
+            shard_writes();
+        if (next(&random, 60) == 0)
+            shard_reads(next(&random, 2));
+        if (next(&random, 600) == 0)
+            client.queue = next(&random, 2);
+        if (next(&random, 12) == 0)
+            client_sends();
+        rig_turn_one(&rig, next(&random, 2));
+        uint8_t frame[TEST_FRAME_MAX];
+        if (next(&random, 10) == 0)
+            rig_sent(&rig, frame);
+        if (next(&random, 4) == 0)
+            client_receives();
+        if (next(&random, 10) == 0)
+            tw_transport_update(&peer.transport, now_us());
+        rig.event_count = 0;
+    }
+    for (uint32_t i = 0; i < 3000 && peer.heard < shard.written; i++) {
+        exchange(1);
+        shard_reads(0);
+        shard_reads(1);
+        rig.event_count = 0;
+    }
+    assert_int_equal(peer.heard, shard.written);
+    assert_true(shard.written > 200);
+    print_message("%u messages, %u moves, %u of %u holds in vain\n", shard.written, shard.moves,
+                  shard.released, shard.holds);
+    assert_true(shard.moves > 10 && shard.released > 0);
+    stop();
+}
+
+int main(int argc, char **argv)
+{
+    (void)argc;
+    if (!rig_init_eal(argv[0]))
+        return 1;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_the_tick_wrote_meanwhile_goes_first),
+        cmocka_unit_test(the_first_message_is_there_before_the_session),
+        cmocka_unit_test(a_slow_shard_holds_nobody_up),
+        cmocka_unit_test(ended_while_held),
+        cmocka_unit_test(any_interleaving),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
