@@ -26,10 +26,9 @@ struct scene {
     struct tw_block *blocks;
 };
 
-static struct scene *scene_make(void)
+static struct scene *scene_make_with(struct tw_shard_config config)
 {
     struct scene *scene = calloc(1, sizeof(*scene));
-    struct tw_shard_config config = sim_config_default();
     config.npcs = 0;
     config.players_max = PLAYERS; /* places are taken again at once */
     config.spawn_radius_m = 5;    /* all hear each other */
@@ -38,6 +37,11 @@ static struct scene *scene_make(void)
     sim_join_all(scene->sim);
     sim_run(scene->sim, 2);
     return scene;
+}
+
+static struct scene *scene_make(void)
+{
+    return scene_make_with(sim_config_default());
 }
 
 static void scene_free(struct scene *scene)
@@ -93,6 +97,37 @@ static uint32_t tick(struct scene *scene, uint32_t buffers, uint32_t *parts)
         }
     }
     return finished;
+}
+
+static void put(struct scene *scene, uint32_t client, int32_t x, int32_t y)
+{
+    struct tw_world *world = &scene->sim->shard->world;
+    uint32_t index = tw_entity_index(
+        (tw_entity){.bits = world->players[sim_player_index(scene->sim, client)].entity});
+    world->entities.x[index] = x;
+    world->entities.y[index] = y;
+    tw_index_move(&world->index, &world->entities, index);
+}
+
+/* Of a world without edges, 192 m wide, heard for 60 m: the speaker and two around its corner. */
+static void test_the_seam_lets_it_through(void **state)
+{
+    (void)state;
+    const int32_t metre = TW_UNITS_PER_METRE;
+    struct tw_shard_config config = sim_config_default();
+    config.wraps = true;
+    config.size_m = 192;
+    struct scene *scene = scene_make_with(config);
+    uint32_t parts = 0;
+    put(scene, 0, 2 * metre, 3 * metre);
+    put(scene, 1, 190 * metre, 3 * metre);
+    put(scene, 2, 170 * metre, 150 * metre);
+    put(scene, 3, 130 * metre, 3 * metre);
+    put(scene, 4, 2 * metre, 100 * metre);
+    put(scene, 5, 96 * metre, 96 * metre);
+    say(scene, 0, TW_CHANNEL_ORDERED, 100);
+    assert_int_equal(tick(scene, BUFFERS_MAX, &parts), 3);
+    scene_free(scene);
 }
 
 static void test_all_who_are_near_hear_it(void **state)
@@ -269,6 +304,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_all_who_are_near_hear_it),
+        cmocka_unit_test(test_the_seam_lets_it_through),
         cmocka_unit_test(test_few_buffers_delay_and_lose_nothing),
         cmocka_unit_test(test_players_come_and_go_in_the_middle),
         cmocka_unit_test(test_what_is_too_much_is_dropped_and_counted),
