@@ -65,16 +65,6 @@ static void begin_group(struct group *group, struct tw_space_batch *batch)
     group->walk.context = group;
 }
 
-static void include(struct tw_space_bounds *bounds, struct tw_space_point at)
-{
-    bounds->low.x = at.x < bounds->low.x ? at.x : bounds->low.x;
-    bounds->low.y = at.y < bounds->low.y ? at.y : bounds->low.y;
-    bounds->low.z = at.z < bounds->low.z ? at.z : bounds->low.z;
-    bounds->high.x = at.x > bounds->high.x ? at.x : bounds->high.x;
-    bounds->high.y = at.y > bounds->high.y ? at.y : bounds->high.y;
-    bounds->high.z = at.z > bounds->high.z ? at.z : bounds->high.z;
-}
-
 /* Queries of one cell beside each other; those outside any, and out of reach, in group 0. */
 static void sort_queries(struct tw_space_batch *batch, uint32_t count)
 {
@@ -139,7 +129,7 @@ static void visit_group(struct group *group, const struct tw_space_hit *order, u
         (struct tw_space_bounds){spheres[order[0].handle].centre, spheres[order[0].handle].centre};
     for (uint32_t i = 0; i < size; i++) {
         const struct tw_space_ball *ball = &spheres[order[i].handle];
-        include(&group->bounds, ball->centre);
+        tw_space_bounds_include(&group->bounds, ball->centre);
         widest = ball->radius > widest ? ball->radius : widest;
     }
     reader->cost.queries += size;
@@ -265,7 +255,7 @@ static void nearest_group(struct group *group, const struct tw_space_hit *order,
         uint64_t bound = bound_of(job, order, i);
         if (bound == UINT64_MAX)
             continue;
-        include(&group->bounds, job->queries[order[i].handle].at);
+        tw_space_bounds_include(&group->bounds, job->queries[order[i].handle].at);
         widest = bound > widest ? bound : widest;
     }
     if (widest > 0) {

@@ -1,8 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Broad phase: all pairs of bodies that are close, found in one go over the cells, for once per
- * tick. Each pair once, ordered by (first, second), first < second by handle, whatever the history
- * of the cells. Owner: the reader's thread.
+ * Broad phase: everybody who is close to one of many movers, found in one go, for once per tick.
+ *
+ *   movers   [ 7 | 9 | 12 | 40 ]         the caller's list
+ *   rows     [ . | . |  . |  . ]         where each one's part of `others` is
+ *              |   |
+ *   others   [ 9 15 | 7 | ... ]          handles, ascending within a row
+ *
+ * Two movers that are close stand in both rows. What a row holds depends only on what is in the
+ * index, never on the history of its cells. The cost follows the movers, not the world: those of
+ * one cell share a walk through the cells around it, and cells are visited along a curve that fills
+ * the plane, so that what one of them needs from memory was needed by its neighbour just before.
+ * Owner: the reader's thread.
  */
 #ifndef TICKWIRE_SIMULATION_SPACE_PAIRS_H
 #define TICKWIRE_SIMULATION_SPACE_PAIRS_H
@@ -11,29 +20,41 @@
 
 #include <stdint.h>
 
-struct tw_space_pairs {
-    /* Close: no farther apart than both radii and this, 0..2^24. */
-    int32_t margin;
-    /* One of the two passes the one filter, the other the other: what moves against everything.
-     * NULL: everybody. */
-    const struct tw_space_filter *movers;
-    const struct tw_space_filter *others;
+/* Bodies that keep apart never come near it, unless a large one has a crowd along its side: a row
+ * that would be longer is left out, which bounds what a crowd on one spot costs. */
+#define TW_SPACE_ROW_MAX 64u
+/* Instead of a count: left out, for want of room or for being longer. Who needs it asks the index.
+ */
+#define TW_SPACE_ROW_NONE UINT32_MAX
+
+struct tw_space_row {
+    uint32_t first, count;
 };
 
-/* Writes the first `capacity` pairs in order as hits whose key is first << 32 | second; returns how
- * many there are in all, or TW_SPACE_TOO_WIDE (query.h) in a world that wraps and is not wider than
- * twice the farthest that two can be close. */
-uint32_t tw_space_pairs_find(struct tw_space_reader *reader, const struct tw_space_pairs *query,
-                             struct tw_space_hit *pairs, uint32_t capacity);
+struct tw_space_near_leaf;
 
-static inline uint32_t tw_space_pair_first(const struct tw_space_hit *pair)
+struct tw_space_pairs {
+    struct tw_space_reader *reader;
+    uint32_t movers_max, others_max;
+    struct tw_space_row *rows;         /* movers_max */
+    uint32_t *others;                  /* others_max */
+    struct tw_space_hit *order;        /* 2 * movers_max: scratch */
+    struct tw_space_near_leaf *leaves; /* scratch */
+    uint32_t found;                    /* in others */
+    uint32_t left_out;                 /* rows */
+};
+
+void tw_space_pairs_carve(struct tw_space_pairs *pairs, struct tw_arena *arena,
+                          const struct tw_space_config *config, uint32_t movers_max,
+                          uint32_t others_max);
+static inline void tw_space_pairs_init(struct tw_space_pairs *pairs, struct tw_space_reader *reader)
 {
-    return (uint32_t)(pair->key >> 32);
+    pairs->reader = reader;
 }
 
-static inline uint32_t tw_space_pair_second(const struct tw_space_hit *pair)
-{
-    return (uint32_t)pair->key;
-}
+/* For each of `count` <= movers_max handles, which must be in: all others no farther from it than
+ * both radii and `margin`, 0..2^24. Overwrites what was found before. */
+void tw_space_pairs_find(struct tw_space_pairs *pairs, const uint32_t *movers, uint32_t count,
+                         int32_t margin);
 
 #endif

@@ -70,6 +70,17 @@ static inline bool tw_space_bounds_hold(const struct tw_space_bounds *bounds,
            at.y <= bounds->high.y && at.z >= bounds->low.z && at.z <= bounds->high.z;
 }
 
+/* Grown so far that they hold a point. */
+static inline void tw_space_bounds_include(struct tw_space_bounds *bounds, struct tw_space_point at)
+{
+    bounds->low.x = at.x < bounds->low.x ? at.x : bounds->low.x;
+    bounds->low.y = at.y < bounds->low.y ? at.y : bounds->low.y;
+    bounds->low.z = at.z < bounds->low.z ? at.z : bounds->low.z;
+    bounds->high.x = at.x > bounds->high.x ? at.x : bounds->high.x;
+    bounds->high.y = at.y > bounds->high.y ? at.y : bounds->high.y;
+    bounds->high.z = at.z > bounds->high.z ? at.z : bounds->high.z;
+}
+
 /* Bounds moved outwards by `margin` >= 0 on all sides, within the reach of queries. */
 static inline struct tw_space_bounds tw_space_bounds_grow(struct tw_space_bounds bounds,
                                                           int64_t margin)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tests/bench/space.h"
 
-#include "simulation/space/pairs.h"
 #include "simulation/space/simd/select.h"
 #include "tests/bench/measure.h"
 #include "tests/bench/output.h"
@@ -144,41 +143,6 @@ static void measure_move(struct suite *suite, struct scene *scene, const char *n
     told(suite, metric, measure_median(times + 1, rounds), "ns", plain ? 40.0 : no_target, text);
 }
 
-static void measure_pairs(struct suite *suite, struct scene *scene, const char *name,
-                          const char *setup)
-{
-    double times[256];
-    char metric[64];
-    char text[256];
-    struct tw_space_pairs query = {.margin = METRE};
-    uint32_t found = 0;
-    for (uint32_t i = 0; i <= suite->options->repetitions; i++) {
-        uint64_t from = measure_now_ns();
-        found = tw_space_pairs_find(&scene->reader, &query, scene->hits, ENTITIES);
-        times[i] = (double)(measure_now_ns() - from) / 1e6;
-    }
-    double ms = measure_median(times + 1, suite->options->repetitions);
-    snprintf(metric, sizeof(metric), "space.pairs_100k%s", name);
-    snprintf(text, sizeof(text), "%s; all %u pairs with no more than 1 m between the bodies", setup,
-             found);
-    tw_bench_print(metric, ms, "ms", text);
-    /* Every entity against all others, once: what 64 of them take, and so many times more. */
-    struct tw_space_shape shape;
-    uint64_t from = measure_now_ns();
-    uint64_t sum = 0;
-    for (uint32_t i = 0; i < 64u; i++) {
-        tw_space_shape_sphere(&shape, scene->bodies[i].at, 2 * METRE);
-        for (uint32_t j = 0; j < ENTITIES; j++) {
-            struct tw_space_point at = {scene->x[j], scene->y[j], scene->z[j]};
-            sum += tw_space_squared(at, scene->bodies[i].at) <= (uint64_t)4 * METRE * METRE;
-        }
-    }
-    double brute_ms = (double)(measure_now_ns() - from) / 1e6 * ENTITIES / 64.0 / 2.0;
-    snprintf(metric, sizeof(metric), "space.pairs_100k%s.ratio", name);
-    tw_bench_print(metric, sum > 0 ? brute_ms / ms : 0.0, "x",
-                   "brute force over all pairs, reckoned from 64 entities against all");
-}
-
 static void take(void *context, uint32_t number, const struct tw_space_item *item)
 {
     (void)number;
@@ -272,7 +236,6 @@ static void measure_spread(struct suite *suite, uint32_t at, enum tw_space_kind 
     for (uint32_t row = 0; row < ROW_COUNT; row++)
         us[row] = measure_row(suite, &scene, row, name, setup);
     measure_batches(suite, &scene, name, setup);
-    measure_pairs(suite, &scene, name, setup);
     measure_move(suite, &scene, name, setup);
     if (at == 0 && kind == TW_SPACE_GRID) {
         told(suite, "space.memory_100k", (double)scene.index_bytes / 1e6, "MB", 8.0,
