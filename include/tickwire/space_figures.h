@@ -35,6 +35,10 @@
     X(QUERY_CELLS, "query_cells", "cells they looked at")                                          \
     X(QUERY_ENTITIES, "query_entities", "entities they looked at")                                 \
     X(QUERY_HITS, "query_hits", "entities they found")                                             \
+    X(MOVERS, "movers", "entities that could move in the newest tick")                             \
+    X(CANDIDATES, "candidates", "found close to them before anybody moved")                        \
+    X(MOVERS_ASKED, "movers_asked",                                                                \
+      "movers that had to ask the index: no room, a crowd, too fast")                              \
     X(AUDIT_ROUNDS, "audit_rounds", "times the validator has been through the whole index")        \
     X(FAULTS, "faults", "faults it found since start; must be 0")                                  \
     X(FIRST_FAULT, "first_fault", "kind of the first fault (simulation/space/validate.h)")         \

@@ -14,6 +14,9 @@
 /* Units kept between bodies, so that rounding never makes them overlap. */
 #define CONTACT_GAP 2
 #define MOVE_FULL   127u
+/* What a step, or the reach to look for what is in its way, has more than the speed gives: a unit
+ * for rounding on each axis, twice the gap, and a few for being pushed out of a gap. */
+#define STEP_SLACK 16u
 /* A sidestep is this part of the step that was wanted. */
 #define SIDESTEP_PART 16
 /* Turns of a wanderer, in halves of a second: 1..6. */
@@ -152,12 +155,12 @@ static void find_contacts(struct tw_world *world, uint32_t index, struct step st
     int32_t y = entities->y[index];
     uint32_t length =
         tw_fixed_sqrt(tw_fixed_distance_squared(step.dx, step.dy, 0, 0)) + 2u * CONTACT_GAP;
-    uint32_t reach = entities->radius[index] + TW_OBSTACLE_RADIUS_MAX + length;
-    uint32_t count = tw_index_near(&world->index, x, y, reach);
+    struct tw_candidate_list candidates =
+        tw_candidates_of(&world->candidates, entities, index, length);
     contacts->count = 0;
     contacts->too_many = false;
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t other = world->index.nearby[i];
+    for (uint32_t i = 0; i < candidates.count; i++) {
+        uint32_t other = candidates.others[i];
         uint64_t apart = (uint64_t)entities->radius[index] + entities->radius[other];
         uint64_t squared =
             tw_plane_distance_squared(world->plane, x, y, entities->x[other], entities->y[other]);
@@ -301,6 +304,7 @@ static bool walk(struct tw_world *world, uint32_t index, uint32_t tick)
     entities->x[index] = tw_plane_place(world->plane, entities->x[index] + step.dx);
     entities->y[index] = tw_plane_place(world->plane, entities->y[index] + step.dy);
     tw_index_move(&world->index, entities, index);
+    tw_candidates_note_step(&world->candidates, tw_fixed_distance_squared(step.dx, step.dy, 0, 0));
     return true;
 }
 
@@ -331,6 +335,8 @@ void tw_movement_step(struct tw_world *world, uint32_t tick)
 {
     const struct tw_entities *entities = &world->entities;
     uint32_t end = entities->state->end;
+    tw_candidates_find(&world->candidates, entities,
+                       TW_SPEED_MAX / world->config->tick_hz + STEP_SLACK);
     for (uint32_t index = 0; index < end; index++) {
         uint16_t type = entities->cold[TW_FIELD_TYPE][index];
         if (type == TW_ENTITY_PLAYER || type == TW_ENTITY_WANDERER)

@@ -2,7 +2,8 @@
 /*
  * One tick of movement: the server decides speed, turning, walls and collisions.
  *
- * Entities move one after the other in index order; each sees where the ones before it went. A
+ * First all are found that could be in somebody's way (candidates.h). Then
+ * entities move one after the other in index order; each sees where the ones before it went. A
  * circle in the way cuts off the part of the step that leads into it, so a step never gets longer,
  * bodies slide along each other, and circles that did not overlap never do; who walks straight at
  * one slips off to a side. What stands still is never pushed. Owner: the shard's thread.

@@ -573,6 +573,7 @@ void tw_shard_tick(struct tw_shard *shard, uint64_t tick, uint64_t due_ns,
     apply_early_inputs(shard, tick);
     apply_inputs(shard, before, tick);
     tw_movement_step(&shard->world, (uint32_t)tick);
+    tw_candidates_publish(&shard->world.candidates, shard->counters->space);
     tw_index_tend(&shard->world.index, &shard->world.entities, shard->counters->space);
     tw_records_refresh(&shard->interest.records, &shard->world.entities, (uint32_t)tick);
     send_notices(shard, &sending);

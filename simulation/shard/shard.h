@@ -3,7 +3,7 @@
  * A shard: one world (later a list of them), run by one thread, fed records, giving snapshots.
  *
  *   tw_shard_consume(records)  any number of times between ticks; order between sessions is free
- *   tw_shard_tick(tick, ...)   inputs → movement → index → interest → snapshots → state hash
+ *   tw_shard_tick(tick, ...)   inputs → broad phase → movement → interest → snapshots → state hash
  *
  * Lives in caller memory of tw_shard_footprint() bytes, aligned to 64; nothing is allocated
  * afterwards. Deterministic: the world's state depends only on configuration, seed and the

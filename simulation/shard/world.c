@@ -49,6 +49,7 @@ void tw_world_carve(struct tw_world *world, struct tw_arena *arena,
     world->state_size = arena->used - start;
     struct tw_index_config index_choices = tw_world_index_config(config);
     tw_index_carve(&world->index, arena, &index_choices);
+    tw_candidates_carve(&world->candidates, arena, config->entities_max);
 }
 
 struct place {
@@ -143,6 +144,7 @@ void tw_world_init(struct tw_world *world)
     tw_entities_init(&world->entities);
     tw_parking_init(&world->parking);
     tw_index_init(&world->index, &index_choices);
+    tw_candidates_init(&world->candidates, &world->index);
     for (uint32_t i = 0; i < config->players_max; i++)
         world->players_free[i] = i;
     world->state->free_count = config->players_max;

@@ -13,6 +13,7 @@
 #include "simulation/core/entities.h"
 #include "simulation/core/plane.h"
 #include "simulation/core/rng.h"
+#include "simulation/shard/candidates.h"
 #include "simulation/shard/inputs.h"
 #include "simulation/shard/parking.h"
 #include "simulation/shard/shard.h"
@@ -59,8 +60,9 @@ struct tw_world {
     struct tw_player *players;
     uint32_t *players_free; /* first in, first out */
     struct tw_parking parking;
-    struct tw_index index; /* follows from the entities: outside the state */
-    struct tw_plane plane; /* follows from the configuration */
+    struct tw_index index;           /* follows from the entities: outside the state */
+    struct tw_candidates candidates; /* outside, too */
+    struct tw_plane plane;           /* follows from the configuration */
     const struct tw_shard_config *config;
 };
 

@@ -8,6 +8,7 @@
 #define TICKWIRE_SIMULATION_SPACE_INDEX_H
 
 #include "simulation/core/entities.h"
+#include "simulation/space/pairs.h"
 #include "simulation/space/reader.h"
 #include "simulation/space/validate.h"
 #include "tickwire/counters.h"
@@ -28,7 +29,8 @@ struct tw_index {
     struct tw_space *space;
     struct tw_space_reader reader;
     struct tw_space_audit audit;
-    uint32_t *nearby; /* answers: room for all entities */
+    uint32_t *nearby;            /* answers: room for all entities */
+    struct tw_space_pairs pairs; /* room for all entities as movers */
 };
 
 bool tw_index_config_is_valid(const struct tw_index_config *config);

@@ -39,8 +39,12 @@ void tw_space_pairs_carve(struct tw_space_pairs *pairs, struct tw_arena *arena,
     pairs->movers_max = movers_max;
     pairs->others_max = others_max;
     pairs->rows = tw_arena_take(arena, movers_max, sizeof(*pairs->rows));
-    pairs->others = tw_arena_take(arena, others_max, sizeof(*pairs->others));
-    pairs->order = tw_arena_take(arena, 2u * (size_t)movers_max, sizeof(*pairs->order));
+    pairs->order = tw_arena_take(arena, movers_max, sizeof(*pairs->order));
+    /* Movers are in order before the first row is written: one stretch does for both. */
+    size_t others = others_max * sizeof(*pairs->others);
+    size_t sorting = movers_max * sizeof(*pairs->sorting);
+    pairs->others = tw_arena_take(arena, others > sorting ? others : sorting, 1);
+    pairs->sorting = (void *)pairs->others;
     pairs->leaves = tw_arena_take(arena, tw_space_nodes_limit(config), sizeof(*pairs->leaves));
 }
 
@@ -85,7 +89,7 @@ static void sort_movers(const struct search *search, uint32_t count)
                          spread_bits((uint32_t)block->low.x >> CURVE_SHIFT);
         order[i] = (struct tw_space_hit){.key = curve << 32 | block->node, .handle = i};
     }
-    tw_space_sort_spread(order, count, order + search->pairs->movers_max);
+    tw_space_sort_spread(order, count, search->pairs->sorting);
 }
 
 static struct mover mover_at(const struct search *search, uint32_t number)

@@ -38,7 +38,8 @@ struct tw_space_pairs {
     uint32_t movers_max, others_max;
     struct tw_space_row *rows;         /* movers_max */
     uint32_t *others;                  /* others_max */
-    struct tw_space_hit *order;        /* 2 * movers_max: scratch */
+    struct tw_space_hit *order;        /* movers_max: scratch */
+    struct tw_space_hit *sorting;      /* movers_max: scratch, in the place of others */
     struct tw_space_near_leaf *leaves; /* scratch */
     uint32_t found;                    /* in others */
     uint32_t left_out;                 /* rows */
