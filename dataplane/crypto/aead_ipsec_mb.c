@@ -105,10 +105,6 @@ static void ipsec_mb_expand(struct tw_aead_key *key, enum tw_suite suite,
     key->suite = (uint8_t)suite;
 }
 
-/* Keys lie anywhere in memory, beyond the second cache. What a packet needs of its key is asked for
- * this many packets ahead: more changes nothing, and 4 cost 30 ns a packet. */
-#define KEYS_AHEAD 8u
-
 /* Round keys stand first, then the powers of the hash key, the lowest, which every packet needs,
  * last of all. How many there are depends on the instructions that the library found. */
 static inline void prefetch_lines(const struct tw_aead_key *key, uint32_t length)
@@ -151,10 +147,10 @@ static void add_job(struct part *part, uint32_t index)
 static void run_aes(struct part *part, IMB_CIPHER_DIRECTION direction)
 {
     struct gcm_context_data context;
-    for (uint32_t i = 0; i < KEYS_AHEAD; i++)
+    for (uint32_t i = 0; i < TW_AEAD_AHEAD; i++)
         prefetch_aes_key(part, i);
     for (uint32_t i = 0; i < part->aes_count; i++) {
-        prefetch_aes_key(part, i + KEYS_AHEAD);
+        prefetch_aes_key(part, i + TW_AEAD_AHEAD);
         uint32_t index = part->aes[i];
         const struct tw_aead_job *job = &part->jobs[index];
         const struct gcm_key_data *key = (const void *)job->key->expanded;

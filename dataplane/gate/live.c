@@ -16,7 +16,6 @@ void tw_live_prefetch(const struct tw_live *live, const struct tw_packet *packet
 static void prefetch_body(const struct tw_session_body *body, const struct tw_header *header)
 {
     tw_prefetch_to_write(body);
-    tw_prefetch_to_write(tw_replay_word(&body->replay, header->sequence));
     tw_prefetch(&body->receive_keys[header->flags]);
 }
 
@@ -120,7 +119,9 @@ void tw_live_test(const struct tw_live *live, struct tw_burst *burst, uint64_t n
         if (packet->outcome == TW_OUTCOME_OPEN && packet->path != TW_PATH_FRESH &&
             !tw_budget_take(&live->sessions->hot[packet->slot].budget, live->session_rate, now_ns))
             packet->outcome = TW_OUTCOME_SESSION_BUDGET;
-        if (packet->outcome == TW_OUTCOME_OPEN)
+        /* The cipher asks for the others' keys itself, a few packets ahead: all of them at once
+         * would make the first packet wait for the last one's. */
+        if (packet->outcome == TW_OUTCOME_OPEN && kept < TW_AEAD_AHEAD)
             tw_aead_prefetch(live->aead, &body->receive_keys[packet->header.flags],
                              packet->payload_length);
         kept = tw_burst_pass(burst, kept, i);

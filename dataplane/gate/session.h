@@ -112,13 +112,11 @@ struct tw_session_body {
     /* First line: what an opened packet reads and writes, up to its route. */
     struct tw_input_window inputs;
     struct tw_budget input_budget;
-    uint64_t installed_ns;
     uint64_t received_packets;
     uint64_t forged; /* packets that did not open, over all key phases */
     uint32_t world;
-    uint8_t receive_flag; /* key phase bit of the newest phase received, as in `phase` */
-    struct tw_replay
-        replay; /* its newest number ends the line, its ring of bits are the next four */
+    uint8_t receive_flag;    /* key phase bit of the newest phase received, as in `phase` */
+    struct tw_replay replay; /* its first two words end the line, its ring is the next four */
     struct tw_aead_key receive_keys[2]; /* by key phase bit */
     struct tw_aead_key send_key;
     /* Last line: what a packet that is sent reads and writes. */
@@ -134,6 +132,7 @@ struct tw_session_body {
     /* What an accepted packet is judged by. */
     _Alignas(64) struct tw_conduct conduct;
     /* Rare. */
+    uint64_t installed_ns;
     uint64_t account;
     struct tw_phase_server phase;
     struct tw_path path;

@@ -43,6 +43,11 @@ static_assert(offsetof(struct tw_aead_key, expanded) == 16, "round keys end with
 static_assert(sizeof(struct tw_aead_key) == 1024, "the size named above");
 #endif
 
+/* Keys lie anywhere in memory, beyond the second cache. A back end asks for what it needs of them
+ * so many jobs ahead (more changes nothing, 4 cost 30 ns a packet); for the first ones, the caller
+ * may have. */
+#define TW_AEAD_AHEAD 8u
+
 struct tw_aead_job {
     const struct tw_aead_key *key;
     uint8_t *packet; /* header ‖ plaintext or ciphertext ‖ room for or the tag */

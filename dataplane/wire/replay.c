@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dataplane/wire/replay.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 static_assert((TW_REPLAY_WORDS & (TW_REPLAY_WORDS - 1)) == 0, "ring index is a mask");
@@ -27,8 +28,25 @@ enum tw_replay_result tw_replay_test(const struct tw_replay *replay, uint64_t se
         return TW_REPLAY_FRESH;
     if (sequence == 0 || replay->newest - sequence >= TW_REPLAY_WINDOW)
         return TW_REPLAY_OLD;
-    return replay->words[replay_word(sequence)] & replay_bit(sequence) ? TW_REPLAY_DUPLICATE
-                                                                       : TW_REPLAY_FRESH;
+    bool is_current = sequence / 64u == replay->newest / 64u;
+    uint64_t word = is_current ? replay->current : replay->words[replay_word(sequence)];
+    return word & replay_bit(sequence) ? TW_REPLAY_DUPLICATE : TW_REPLAY_FRESH;
+}
+
+/* The newest number moves on by so many words. */
+static void leave_word(struct tw_replay *replay, uint64_t steps)
+{
+    uint32_t word = replay_word(replay->newest);
+    replay->words[word] = replay->current;
+    replay->current = 0;
+    if (steps >= TW_REPLAY_WORDS) {
+        memset(replay->words, 0, sizeof(replay->words));
+        return;
+    }
+    for (uint64_t i = 1; i < steps; i++) {
+        word = (word + 1) & (TW_REPLAY_WORDS - 1);
+        replay->words[word] = 0;
+    }
 }
 
 enum tw_replay_result tw_replay_commit(struct tw_replay *replay, uint64_t sequence)
@@ -38,16 +56,14 @@ enum tw_replay_result tw_replay_commit(struct tw_replay *replay, uint64_t sequen
         return result;
     if (sequence > replay->newest) {
         uint64_t steps = sequence / 64u - replay->newest / 64u;
-        if (steps > TW_REPLAY_WORDS)
-            steps = TW_REPLAY_WORDS;
-        uint32_t word = replay_word(replay->newest);
-        for (uint64_t i = 0; i < steps; i++) {
-            word = (word + 1) & (TW_REPLAY_WORDS - 1);
-            replay->words[word] = 0;
-        }
+        if (steps > 0)
+            leave_word(replay, steps);
         replay->newest = sequence;
     }
-    replay->words[replay_word(sequence)] |= replay_bit(sequence);
+    if (sequence / 64u == replay->newest / 64u)
+        replay->current |= replay_bit(sequence);
+    else
+        replay->words[replay_word(sequence)] |= replay_bit(sequence);
     return TW_REPLAY_FRESH;
 }
 
@@ -67,6 +83,6 @@ uint64_t tw_replay_bitmap(const struct tw_replay *replay)
     uint32_t offset = (uint32_t)(replay->newest % 64u);
     uint64_t below = replay->words[(word - 1) & (TW_REPLAY_WORDS - 1)];
     if (offset != 0)
-        below = below >> offset | replay->words[word] << (64u - offset);
+        below = below >> offset | replay->current << (64u - offset);
     return reverse_bits(below);
 }
