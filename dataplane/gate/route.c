@@ -8,8 +8,9 @@
 #include <rte_ring_elem.h>
 #include <rte_ring_peek_zc.h>
 
-/* Of a packet: a new input and a snapshot acknowledgement. */
-#define RECORDS_EXPECTED 2u
+/* A ring is larger than any cache: a cell was read by the shard's core a second ago. The one that
+ * is written this many records later is asked for with each: a burst's worth. */
+#define CELLS_AHEAD TW_BURST_MAX
 
 /* ---- records -----------------------------------------------------------------------------------
  */
@@ -54,19 +55,6 @@ void tw_route_flush(struct tw_worker *worker)
         flush_batch(worker, shard);
 }
 
-/* A ring is larger than any cache: a cell was read by the shard's core a second ago. */
-void tw_route_expect(struct tw_worker *worker, uint32_t packets)
-{
-    uint32_t expected = packets * RECORDS_EXPECTED / worker->config.shards;
-    for (uint32_t shard = 0; shard < worker->config.shards && expected > 0; shard++) {
-        struct tw_record_batch *batch = &worker->records[shard];
-        if (batch->reserved == 0 && !begin_batch(worker, shard))
-            continue;
-        for (uint32_t i = 0; i < expected && batch->count + i < batch->reserved; i++)
-            tw_prefetch_to_write(cell(batch, batch->count + i));
-    }
-}
-
 /* The session's next record, its head filled in; NULL if the shard's ring is full. */
 static struct tw_record *take_record(struct tw_worker *worker, uint32_t slot,
                                      enum tw_record_type type)
@@ -78,6 +66,8 @@ static struct tw_record *take_record(struct tw_worker *worker, uint32_t slot,
         if (!begin_batch(worker, session->shard))
             return NULL;
     }
+    if (batch->count + CELLS_AHEAD < batch->reserved)
+        tw_prefetch_to_write(cell(batch, batch->count + CELLS_AHEAD));
     struct tw_record *record = cell(batch, batch->count++);
     *record = (struct tw_record){
         .type = (uint16_t)type,
@@ -161,9 +151,11 @@ bool tw_route_presence(struct tw_worker *worker, uint32_t slot, enum tw_presence
 /* ---- frames ------------------------------------------------------------------------------------
  */
 
-/* Entry `newer` of the list: as many belong to later ticks. */
+/* Entry `newer` of the list: as many belong to later ticks. Sets *routed to its record, if it got
+ * one. */
 static enum tw_input_outcome route_input(struct tw_worker *worker, uint32_t slot,
-                                         const struct tw_client_frames *frames, uint32_t newer)
+                                         const struct tw_client_frames *frames, uint32_t newer,
+                                         struct tw_record **routed)
 {
     uint32_t tick = frames->newest_tick - newer;
     struct tw_session_body *body = &worker->sessions.bodies[slot];
@@ -182,13 +174,16 @@ static enum tw_input_outcome route_input(struct tw_worker *worker, uint32_t slot
     record->input.input = frames->inputs[newer];
     record->input.newer = (uint8_t)newer;
     tw_input_window_mark(&body->inputs, tick);
+    *routed = record;
     return TW_INPUT_ROUTED;
 }
 
-/* Oldest first, so that the shard sees ticks in order. No entry is older than tick 0. */
-static void route_inputs(struct tw_worker *worker, uint32_t slot,
-                         const struct tw_client_frames *frames)
+/* Oldest first, so that the shard sees ticks in order. No entry is older than tick 0. Returns the
+ * newest one's record, which is not flushed yet; NULL if none was routed. */
+static struct tw_record *route_inputs(struct tw_worker *worker, uint32_t slot,
+                                      const struct tw_client_frames *frames)
 {
+    struct tw_record *newest = NULL;
     tw_counter *counters = worker->config.counters->inputs;
     uint64_t repeats = tw_input_window_repeats(&worker->sessions.bodies[slot].inputs,
                                                frames->newest_tick, frames->input_count);
@@ -196,14 +191,21 @@ static void route_inputs(struct tw_worker *worker, uint32_t slot,
     for (uint32_t i = frames->input_count; i-- > 0;) {
         if ((repeats >> i & 1) != 0)
             continue;
-        enum tw_input_outcome outcome = route_input(worker, slot, frames, i);
+        enum tw_input_outcome outcome = route_input(worker, slot, frames, i, &newest);
         tw_counter_add(&counters[outcome], 1);
     }
+    return newest;
 }
 
+/* With the input of the same packet, or alone. */
 static void route_snapshot_ack(struct tw_worker *worker, uint32_t slot,
-                               const struct tw_client_frames *frames)
+                               const struct tw_client_frames *frames, struct tw_record *input)
 {
+    if (input) {
+        input->input.acked_newest = frames->snapshot_newest;
+        input->input.acked_bitmap = frames->snapshot_bitmap;
+        return;
+    }
     bool join_waits = (worker->sessions.hot[slot].due & TW_DUE_JOIN) != 0;
     struct tw_record *record =
         join_waits ? NULL : take_record(worker, slot, TW_RECORD_SNAPSHOT_ACK);
@@ -258,10 +260,9 @@ static void route_frames(struct tw_worker *worker, uint32_t slot,
     struct tw_session *session = &worker->sessions.hot[slot];
     worker->sessions.bodies[slot].received_packets++;
     session->heard_ns = worker->now_ns;
-    if (frames->has_inputs)
-        route_inputs(worker, slot, frames);
+    struct tw_record *input = frames->has_inputs ? route_inputs(worker, slot, frames) : NULL;
     if (frames->has_snapshot_ack)
-        route_snapshot_ack(worker, slot, frames);
+        route_snapshot_ack(worker, slot, frames, input);
     if (frames->has_check)
         route_check(worker, slot, &frames->check);
     if (frames->has_ping)
@@ -338,8 +339,8 @@ void tw_route_burst(struct tw_worker *worker, struct tw_burst *burst)
 {
     uint32_t malformed_max = worker->config.config->limits.malformed_max;
     for (uint32_t n = 0; n < burst->going_count; n++)
-        __builtin_prefetch(&worker->sessions.bodies[burst->packets[burst->going[n]].slot].conduct,
-                           1);
+        tw_prefetch_to_write(
+            &worker->sessions.bodies[burst->packets[burst->going[n]].slot].conduct);
     for (uint32_t n = 0; n < burst->going_count; n++) {
         struct tw_packet *packet = &burst->packets[burst->going[n]];
         const struct tw_session *session = &worker->sessions.hot[packet->slot];

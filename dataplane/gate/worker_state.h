@@ -101,7 +101,7 @@ struct tw_seal_batch {
 
 /* Records on their way to one shard, written in the ring's cells: the shard sees them all at once,
  * for a ring's index costs it a cache line each time it moves. */
-#define TW_RECORD_BATCH 64u
+#define TW_RECORD_BATCH 128u
 struct tw_record_batch {
     uint32_t count;    /* written */
     uint32_t reserved; /* cells that are this batch's; 0: none is begun */
@@ -228,8 +228,6 @@ void tw_handshake_expire(struct tw_worker *worker);
  */
 /* A pending session is in: it joins its world and is reported as confirmed. */
 void tw_route_make_live(struct tw_worker *worker, uint32_t slot);
-/* So many packets may become records soon: the cells for them are on their way. */
-void tw_route_expect(struct tw_worker *worker, uint32_t packets);
 /* Applies the frames of accepted packets, and closes sessions that sent one malformed packet too
  * many. Records are in their rings when it returns. */
 void tw_route_burst(struct tw_worker *worker, struct tw_burst *burst);

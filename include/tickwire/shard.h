@@ -24,7 +24,7 @@ enum tw_record_type {
     TW_RECORD_JOIN = 1,
     TW_RECORD_LEAVE = 2,
     TW_RECORD_INPUT = 3,
-    TW_RECORD_SNAPSHOT_ACK = 4,
+    TW_RECORD_SNAPSHOT_ACK = 4, /* of a packet that brought no new input */
     /* A session goes to another worker. MOVE is the last of the old slot and names the new one;
      * ARRIVE is the first of the new slot. They travel in different rings: either may come first.
      */
@@ -70,6 +70,9 @@ struct tw_record {
             uint32_t tick; /* tick the input is meant for */
             struct tw_input input;
             uint8_t newer; /* inputs of later ticks in the same packet */
+            /* What the packet acknowledged, as in snapshot_ack: most packets bring one of each, and
+             * a record is a cache line that goes from core to core. Newest 0: nothing. */
+            uint32_t acked_newest, acked_bitmap;
         } input;
         struct {
             uint32_t number; /* of the snapshot after which */

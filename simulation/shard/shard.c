@@ -127,6 +127,9 @@ static void consume_input(struct tw_shard *shard, struct tw_route *route,
         return;
     }
     if (route->state == TW_ROUTE_PLAYING) {
+        if (record->input.acked_newest != 0)
+            tw_observer_acknowledge(&shard->interest.observers[route->player],
+                                    record->input.acked_newest, record->input.acked_bitmap);
         note_arrival(shard, route->player, record);
         tw_inputs_offer(&shard->world.players[route->player].inputs,
                         (uint32_t)shard->world.state->tick, record->input.tick,

@@ -33,7 +33,7 @@ static void describe(struct gate_pair *pair, const struct gate_port *port, const
     snprintf(pair->setup, sizeof(pair->setup),
              "one core (the thread's own time on it), tw_worker_turn over an in-process ring port, "
              "%u sessions with keys of their own in random order, %u-byte payload (4 inputs, 3 of "
-             "them repeats; 2 acknowledgements; 2 records), fresh packet numbers, rounds of %u "
+             "them repeats; 2 acknowledgements; 1 record), fresh packet numbers, rounds of %u "
              "frames in buffers that second-level cache does not hold, %s %s, %s, %s",
              SESSIONS, GATE_INPUT_PLAINTEXT, GATE_ROUND, pair->suite_name, backend, cpu_name(),
              port->hugepages ? "hugepages" : "no hugepages");

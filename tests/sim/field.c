@@ -156,8 +156,11 @@ static struct tw_record *record_of(struct field *field, uint32_t index, enum tw_
     return record;
 }
 
-static void route_inputs(struct field *field, uint32_t index, const struct tw_client_frames *frames)
+/* Returns the newest one's record; NULL if none was new. */
+static struct tw_record *route_inputs(struct field *field, uint32_t index,
+                                      const struct tw_client_frames *frames)
 {
+    struct tw_record *newest = NULL;
     struct player *player = &field->players[index];
     uint32_t now_tick = (uint32_t)(field_server_us(field) * field->config.tick_hz / 1000000u);
     for (uint32_t newer = frames->input_count; newer-- > 0;) {
@@ -169,7 +172,9 @@ static void route_inputs(struct field *field, uint32_t index, const struct tw_cl
         record->input.tick = tick;
         record->input.input = frames->inputs[newer];
         record->input.newer = (uint8_t)newer;
+        newest = record;
     }
+    return newest;
 }
 
 static void judge(struct field *field, uint32_t index, uint64_t sequence,
@@ -205,9 +210,11 @@ static void server_receives(struct field *field, uint32_t index, uint8_t *bytes,
         record_of(field, index, TW_RECORD_JOIN)->join.account = index + 1u;
     player->joined = true;
     judge(field, index, packet.sequence, &frames);
-    if (frames.has_inputs)
-        route_inputs(field, index, &frames);
-    if (frames.has_snapshot_ack) {
+    struct tw_record *input = frames.has_inputs ? route_inputs(field, index, &frames) : NULL;
+    if (frames.has_snapshot_ack && input) {
+        input->input.acked_newest = frames.snapshot_newest;
+        input->input.acked_bitmap = frames.snapshot_bitmap;
+    } else if (frames.has_snapshot_ack) {
         struct tw_record *record = record_of(field, index, TW_RECORD_SNAPSHOT_ACK);
         record->snapshot_ack.newest = frames.snapshot_newest;
         record->snapshot_ack.bitmap = frames.snapshot_bitmap;

@@ -349,6 +349,34 @@ static void test_acks_of_numbers_never_sent_are_ignored(void **state)
     sim_destroy(sim);
 }
 
+static void test_acks_come_with_inputs(void **state)
+{
+    (void)state;
+    struct tw_shard_config config = sim_config_default();
+    struct sim *sim = sim_create(&config, 1, 17);
+    sim->network.ack_loss_permille = 1000;
+    sim_join_all(sim);
+    sim_run(sim, 30);
+    const struct tw_observer *observer = &sim->shard->interest.observers[sim_player_index(sim, 0)];
+    struct tw_record record = sim_record(sim, 0, TW_RECORD_INPUT);
+    record.input.tick = (uint32_t)sim->tick + 1u;
+    record.input.acked_bitmap = UINT32_MAX; /* of no number: nothing */
+    tw_shard_consume(sim->shard, &record, 1);
+    assert_int_equal(observer->acked, 0);
+    assert_in_range(observer->number, 4, TW_SNAPSHOT_HISTORY);
+    record.input.acked_newest = observer->number;
+    record.input.acked_bitmap = 2; /* and the one two before it */
+    record.route_epoch--;
+    tw_shard_consume(sim->shard, &record, 1);
+    assert_int_equal(observer->acked, 0);
+    record.route_epoch++;
+    tw_shard_consume(sim->shard, &record, 1);
+    uint64_t expected = (UINT64_C(1) << observer->number % TW_SNAPSHOT_HISTORY) |
+                        UINT64_C(1) << (observer->number - 2u) % TW_SNAPSHOT_HISTORY;
+    assert_int_equal(observer->acked, expected);
+    sim_destroy(sim);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -362,6 +390,7 @@ int main(void)
         cmocka_unit_test(test_cold_fields_travel_alone),
         cmocka_unit_test(test_leave_and_rejoin_reuse_indexes),
         cmocka_unit_test(test_flickering_at_the_edge),
+        cmocka_unit_test(test_acks_come_with_inputs),
         cmocka_unit_test(test_crowd_larger_than_the_view),
         cmocka_unit_test(test_acks_of_numbers_never_sent_are_ignored),
     };

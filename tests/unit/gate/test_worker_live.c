@@ -99,6 +99,44 @@ static void inputs_reach_the_shard_once(void **state)
 }
 
 /* Everything the window takes at once: from 63 ticks ago to 60 ahead. */
+/* One record for an input and what its packet acknowledges; a repeat's acknowledgement goes alone.
+ */
+static void an_input_takes_the_acknowledgement_along(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct rig_client client;
+    struct tw_record record;
+    rig_make(&rig, 1);
+    rig_start(&rig);
+    make_live(&rig, &client);
+    assert_true(rig_record(&rig, 0, &record)); /* join */
+    const struct tw_input inputs[2] = {{.facing = 8}, {.facing = 7}};
+    uint32_t tick = tick_now(&rig);
+    for (uint32_t newest = 5; newest < 7; newest++) {
+        uint8_t plaintext[64];
+        struct tw_writer writer = tw_writer_make(plaintext, sizeof(plaintext));
+        tw_frame_write_inputs(&writer, tick, inputs, 2);
+        tw_frame_write_snapshot_ack(&writer, newest, 3);
+        rig_client_send_frames(&rig, &client, plaintext, (size_t)(writer.next - plaintext));
+    }
+    rig_turn(&rig, RIG_MS);
+    assert_true(rig_record(&rig, 0, &record)); /* the older one */
+    assert_int_equal(record.type, TW_RECORD_INPUT);
+    assert_int_equal(record.input.tick, tick - 1);
+    assert_int_equal(record.input.acked_newest, 0);
+    assert_true(rig_record(&rig, 0, &record));
+    assert_int_equal(record.type, TW_RECORD_INPUT);
+    assert_int_equal(record.input.tick, tick);
+    assert_int_equal(record.input.acked_newest, 5);
+    assert_int_equal(record.input.acked_bitmap, 3);
+    assert_true(rig_record(&rig, 0, &record)); /* of the repeat */
+    assert_int_equal(record.type, TW_RECORD_SNAPSHOT_ACK);
+    assert_int_equal(record.snapshot_ack.newest, 6);
+    assert_false(rig_record(&rig, 0, &record));
+    rig_stop(&rig);
+}
+
 static void inputs_above_the_rate_are_counted(void **state)
 {
     (void)state;
@@ -508,6 +546,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(first_packet_makes_live),
         cmocka_unit_test(inputs_reach_the_shard_once),
+        cmocka_unit_test(an_input_takes_the_acknowledgement_along),
         cmocka_unit_test(inputs_above_the_rate_are_counted),
         cmocka_unit_test(inputs_are_limited),
         cmocka_unit_test(bad_packets_have_their_own_end),
