@@ -189,7 +189,9 @@ static void take_next(struct tw_worker *worker, uint32_t shard, struct outgoing 
     tw_stage_end(&worker->stage_cycles, TW_STAGE_TAKE);
 }
 
-/* What those lines name: where the packets will be noted, and the rest of the keys. */
+/* What those lines name: where the packets will be noted, and the rest of the first keys. The
+ * cipher asks for the others itself, a few packets ahead: all of them at once, nine lines each,
+ * would make the first packet wait for the last one's. */
 static void ask_for_more(struct tw_worker *worker, const struct outgoing *outgoing)
 {
     for (uint32_t i = 0; i < outgoing->count; i++) {
@@ -197,8 +199,9 @@ static void ask_for_more(struct tw_worker *worker, const struct outgoing *outgoi
         if (buffer->slot >= worker->sessions.capacity)
             continue;
         tw_talk_prefetch_sent(&worker->talk, buffer->slot);
-        tw_aead_prefetch(worker->config.aead, &worker->sessions.bodies[buffer->slot].send_key,
-                         TW_HEADER_SIZE + buffer->length + TW_ACK_FRAME_SIZE);
+        if (i < TW_AEAD_AHEAD)
+            tw_aead_prefetch(worker->config.aead, &worker->sessions.bodies[buffer->slot].send_key,
+                             TW_HEADER_SIZE + buffer->length + TW_ACK_FRAME_SIZE);
     }
     tw_stage_end(&worker->stage_cycles, TW_STAGE_LOAD);
 }
