@@ -4,6 +4,7 @@
 #include "simulation/space/simd/select.h"
 #include "tests/bench/measure.h"
 #include "tests/bench/output.h"
+#include "tests/bench/space_movers.h"
 #include "tests/bench/space_rows.h"
 
 #include <math.h>
@@ -309,6 +310,7 @@ int tw_space_run(const struct tw_space_options *options)
     measure_crowd(&suite, SCENE_POINT, "space.point_knn_10", no_target,
                   "10,000 of 100,000 entities on one point: a flat list, one core");
     measure_spread(&suite, 0, TW_SPACE_OCTREE, octree);
+    space_measure_movers(suite.kernels, options->repetitions);
     if (options->growth)
         measure_growth(&suite);
     return options->check && suite.missed > 0 ? 1 : 0;
