@@ -487,6 +487,8 @@ int tw_client_rebind(struct tw_client *client, uint64_t now_us)
         return TW_CLIENT_ERROR_SOCKET;
     if (client->state == TW_CLIENT_CONNECTING)
         tw_client_connection_restart(&client->connection, now_us);
+    else
+        tw_client_session_path_changed(&client->session, now_us);
     return TW_CLIENT_OK;
 }
 

@@ -184,6 +184,16 @@ static void steer(struct tw_client_clock *clock, const struct tw_client_clock_sa
         step(clock, shown_us);
 }
 
+static void note_round_trip(struct tw_client_clock *clock, uint64_t rtt_us)
+{
+    clock->rtt_smooth_us = clock->rtt_smooth_us == 0
+                               ? rtt_us
+                               : clock->rtt_smooth_us - clock->rtt_smooth_us / 8u + rtt_us / 8u;
+    clock->rtt_us = rtt_us;
+    if (clock->rtt_min_us == 0 || rtt_us < clock->rtt_min_us)
+        clock->rtt_min_us = rtt_us;
+}
+
 bool tw_client_clock_pong(struct tw_client_clock *clock, const struct tw_frame_pong *pong,
                           uint64_t now_us)
 {
@@ -202,16 +212,19 @@ bool tw_client_clock_pong(struct tw_client_clock *clock, const struct tw_frame_p
     sample.offset_us = (int64_t)(pong->received_us - pong->echo_us - (away_us - held_us) / 2u);
 
     clock->samples[clock->sample_count % TW_CLIENT_CLOCK_SAMPLES] = sample;
-    clock->rtt_smooth_us =
-        clock->sample_count == 0
-            ? sample.rtt_us
-            : clock->rtt_smooth_us - clock->rtt_smooth_us / 8u + sample.rtt_us / 8u;
     clock->sample_count++;
-    clock->rtt_us = sample.rtt_us;
-    if (clock->rtt_min_us == 0 || sample.rtt_us < clock->rtt_min_us)
-        clock->rtt_min_us = sample.rtt_us;
+    if (pong->echo_us >= clock->path_since_us)
+        note_round_trip(clock, sample.rtt_us);
     steer(clock, &sample);
     return true;
+}
+
+void tw_client_clock_path_changed(struct tw_client_clock *clock, uint64_t now_us)
+{
+    clock->path_since_us = now_us;
+    clock->rtt_us = 0;
+    clock->rtt_min_us = 0;
+    clock->rtt_smooth_us = 0;
 }
 
 /* ---- reading ----------------------------------------------------------------------------------

@@ -57,10 +57,11 @@ struct tw_client_clock {
     uint32_t stretch_count;                /* ever */
     struct tw_client_clock_sample stretch; /* best of the present one; rtt 0: none */
     uint64_t stretch_end_us;
-    uint64_t rtt_us;     /* newest; 0: none */
-    uint64_t rtt_min_us; /* of the connection; 0: none */
-    uint64_t rtt_smooth_us;
-    uint64_t error_us; /* the offset is off by this at most, if the path is symmetric or not */
+    uint64_t path_since_us; /* answers to pings before it tell nothing of the path */
+    uint64_t rtt_us;        /* newest; 0: none */
+    uint64_t rtt_min_us;    /* of the path; 0: none */
+    uint64_t rtt_smooth_us; /* 0: none */
+    uint64_t error_us;      /* the offset is off by this at most, if the path is symmetric or not */
 };
 
 /* `tick_hz` is not 0. */
@@ -70,6 +71,10 @@ void tw_client_clock_init(struct tw_client_clock *clock, uint32_t tick_hz, uint6
 /* False: the pong makes no sense (answers a ping of the future or of long ago) and was ignored. */
 bool tw_client_clock_pong(struct tw_client_clock *clock, const struct tw_frame_pong *pong,
                           uint64_t now_us);
+
+/* The path is another from now on: its round trips are measured anew. The clocks are what they
+ * were, and so is what is known of them. */
+void tw_client_clock_path_changed(struct tw_client_clock *clock, uint64_t now_us);
 
 /* Server time by the smooth clock; does not run backwards as `now_us` advances. */
 uint64_t tw_client_clock_time_us(const struct tw_client_clock *clock, uint64_t now_us);

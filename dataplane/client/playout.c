@@ -50,6 +50,14 @@ static void note_age(struct tw_client_playout *playout, int64_t age_us, uint64_t
         playout->stretch_us = age_us;
 }
 
+void tw_client_playout_path_changed(struct tw_client_playout *playout)
+{
+    /* What is in the air is as old as the change takes: it begins with the snapshot after that. */
+    playout->started = false;
+    playout->stretch_us = 0;
+    playout->stretch_count = 0;
+}
+
 void tw_client_playout_snapshot(struct tw_client_playout *playout, uint64_t due_us,
                                 uint64_t server_now_us)
 {

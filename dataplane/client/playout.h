@@ -37,6 +37,9 @@ struct tw_client_playout {
 void tw_client_playout_snapshot(struct tw_client_playout *playout, uint64_t due_us,
                                 uint64_t server_now_us);
 
+/* The path is another from now on: the delay stays, its goal is found anew. */
+void tw_client_playout_path_changed(struct tw_client_playout *playout);
+
 /* 0 before two snapshots. */
 int64_t tw_client_playout_delay_us(const struct tw_client_playout *playout, uint64_t server_now_us);
 

@@ -22,10 +22,10 @@ bool tw_client_session_init(struct tw_client_session *session,
     tw_client_steering_init(&session->steering, welcome->tick_hz, now_us);
     tw_client_inputs_init(&session->inputs);
     session->inputs.current = config->input;
+    session->datagram_max = welcome->mtu > TW_DATAGRAM_BASE ? welcome->mtu : 0;
     struct tw_transport_config transport = {.channels = config->channels,
                                             .first_sequence = session->link.next_sequence,
-                                            .datagram_max =
-                                                welcome->mtu > TW_DATAGRAM_BASE ? welcome->mtu : 0};
+                                            .datagram_max = session->datagram_max};
     tw_transport_init(&session->transport, &transport, now_us);
     session->view = config->view;
     session->events = config->events;
@@ -108,10 +108,12 @@ static void apply_pong(struct tw_client_session *session, const struct tw_frame_
     if (!tw_client_clock_pong(&session->clock, pong, now_us))
         return;
     session->pings_missed = 0;
-    tw_client_steering_guess(&session->steering, session->clock.rtt_smooth_us, now_us);
+    if (session->clock.rtt_smooth_us == 0)
+        return; /* the answer to a ping by an earlier path */
     session->statistics->rtt_us = session->clock.rtt_us;
     session->statistics->rtt_min_us = session->clock.rtt_min_us;
     session->statistics->rtt_samples++;
+    tw_client_steering_guess(&session->steering, session->clock.rtt_smooth_us, now_us);
 }
 
 /* A server asks whether we are where our packets come from, and may give us another name. */
@@ -260,6 +262,21 @@ enum tw_life_state tw_client_session_health(struct tw_client_session *session, u
     tw_client_events_push(session->events, &(struct tw_client_event){.type = TW_CLIENT_EVENT_HEALTH,
                                                                      .code = (uint32_t)health});
     return health;
+}
+
+void tw_client_session_path_changed(struct tw_client_session *session, uint64_t now_us)
+{
+    tw_transport_path_changed(&session->transport, session->datagram_max, now_us);
+    tw_client_clock_path_changed(&session->clock, now_us);
+    tw_client_steering_path_changed(&session->steering);
+    tw_client_playout_path_changed(&session->playout);
+    session->statistics->rtt_us = 0;
+    session->statistics->rtt_min_us = 0;
+    /* Something leaves at once, even where nothing got through before, and measures. */
+    session->sent_us = 0;
+    session->pings = 0;
+    session->pings_missed = 0;
+    session->next_ping_us = now_us;
 }
 
 uint64_t tw_client_session_input_tick(const struct tw_client_session *session, uint64_t now_us)

@@ -52,6 +52,7 @@ struct tw_client_session {
     uint64_t checked_us;             /* newest report; 0: none yet */
     struct tw_connect_token *resume; /* not owned: its token and expiry are set when they come */
     uint64_t tick_us;
+    uint32_t datagram_max;  /* as the server's port takes it, by the welcome */
     uint64_t snapshot_tick; /* of the newest snapshot applied */
     uint64_t heard_us;      /* newest authenticated packet */
     uint64_t sent_us;       /* newest packet sent; 0: none yet */
@@ -96,6 +97,12 @@ enum tw_life_state tw_client_session_health(struct tw_client_session *session, u
 /* A datagram due now into out[TW_DATAGRAM_MAX]; its size, 0 if none is due. Call again until then.
  */
 size_t tw_client_session_write(struct tw_client_session *session, uint8_t *out, uint64_t now_us);
+
+/* Packets go another way from now on. What was measured of the old one is forgotten (RFC 9000,
+ * section 9.4): round trips, losses, what datagrams may hold, window and pace, how early inputs and
+ * how late snapshots arrive. Keys, numbers, messages, inputs, the view and the server's clock are
+ * the session's, and stay. */
+void tw_client_session_path_changed(struct tw_client_session *session, uint64_t now_us);
 
 /* The tick that an input made now is for. */
 uint64_t tw_client_session_input_tick(const struct tw_client_session *session, uint64_t now_us);

@@ -181,6 +181,13 @@ static bool reaches_before_jump(const struct tw_client_steering *steering,
     return steering->jumped || (int64_t)report->newest - steering->since_jump < span;
 }
 
+void tw_client_steering_path_changed(struct tw_client_steering *steering)
+{
+    steering->window_count = 0;
+    steering->reported = false;
+    steering->jumped = true; /* as if: what was made before has no say */
+}
+
 void tw_client_steering_report(struct tw_client_steering *steering,
                                const struct tw_frame_arrivals *report, uint64_t now_us)
 {

@@ -90,6 +90,11 @@ void tw_client_steering_made(struct tw_client_steering *steering, uint32_t tick,
 void tw_client_steering_report(struct tw_client_steering *steering,
                                const struct tw_frame_arrivals *report, uint64_t now_us);
 
+/* The path is another from now on: delays of the old one are forgotten, and reports of inputs that
+ * were made before say nothing. Round trips tell the lead until the first report, which makes it
+ * jump. */
+void tw_client_steering_path_changed(struct tw_client_steering *steering);
+
 int64_t tw_client_steering_lead_us(const struct tw_client_steering *steering, uint64_t now_us);
 
 #endif

@@ -90,6 +90,7 @@ void tw_transport_path_changed(struct tw_transport *transport, uint32_t datagram
 {
     tw_congestion_reset_path(&transport->congestion, now_us);
     begin_sizes(transport, datagram_max, now_us);
+    transport->path_first = transport->sent.next;
     transport->state_news = true;
     if (transport->channels)
         transport->channels->probe_backoff = 0;
@@ -133,6 +134,12 @@ static void update_state(struct tw_transport *transport, uint64_t now_us)
 static struct tw_sent_packet *log_of(struct tw_transport *transport, uint32_t number)
 {
     return &transport->log[number % TW_SENT_PACKETS];
+}
+
+/* What becomes of it tells nothing about the path of now. */
+static bool is_of_old_path(const struct tw_transport *transport, uint32_t number)
+{
+    return number < transport->path_first;
 }
 
 /* An open packet is not on its way any more. */
@@ -190,10 +197,12 @@ static void packet_acked(struct tw_transport *transport, uint32_t number, uint64
     struct tw_delivery delivery = {.bytes = packet->size};
     if (packet->runs > 0)
         runs_acked(transport->channels, number, packet, &delivery, now_us);
-    if (packet->size > TW_DATAGRAM_BASE)
-        large_acked(transport, number, now_us);
     settle(transport, number, false);
     transport->packets_acked++;
+    if (is_of_old_path(transport, number))
+        return;
+    if (packet->size > TW_DATAGRAM_BASE)
+        large_acked(transport, number, now_us);
     tw_congestion_acked(&transport->congestion, &delivery, now_us);
 }
 
@@ -206,15 +215,19 @@ static void packet_lost(struct tw_transport *transport, uint32_t number, uint64_
         tw_sender_lost(&channels->sender, tw_flight_run(&channels->flight, first + i));
     }
     settle(transport, number, true);
-    if (packet->size > TW_DATAGRAM_BASE && large_lost(transport, number, now_us))
+    bool old = is_of_old_path(transport, number);
+    if (!old && packet->size > TW_DATAGRAM_BASE && large_lost(transport, number, now_us))
         return;
     transport->packets_lost++;
-    tw_congestion_lost(&transport->congestion, now_us);
+    if (!old)
+        tw_congestion_lost(&transport->congestion, now_us);
 }
 
 static uint32_t round_us(const struct tw_transport *transport)
 {
     const struct tw_rtt *rtt = &transport->congestion.rtt;
+    if (rtt->smoothed_us == 0)
+        return TW_RTT_INITIAL_US;
     return rtt->smoothed_us > rtt->latest_us ? rtt->smoothed_us : rtt->latest_us;
 }
 
@@ -277,7 +290,8 @@ static void packet_late(struct tw_transport *transport, uint32_t number)
 {
     tw_sent_late(&transport->sent, number);
     transport->packets_late++;
-    tw_congestion_late(&transport->congestion);
+    if (!is_of_old_path(transport, number))
+        tw_congestion_late(&transport->congestion);
 }
 
 static bool ack_is_possible(const struct tw_transport *transport, const struct tw_frame_ack *ack)
@@ -311,7 +325,8 @@ static void apply_ack(struct tw_transport *transport, const struct tw_frame_ack 
     if (largest > sent->largest_acked) {
         sent->largest_acked = largest;
         /* A delay that did not fit its field says only "long". */
-        if (tw_sent_is_open(sent, largest) && ack->delay_us != UINT16_MAX)
+        if (tw_sent_is_open(sent, largest) && ack->delay_us != UINT16_MAX &&
+            !is_of_old_path(transport, largest))
             tw_rtt_sample(&transport->congestion.rtt, age_us(transport, largest, now_us),
                           ack->delay_us, now_us);
     }
@@ -321,7 +336,7 @@ static void apply_ack(struct tw_transport *transport, const struct tw_frame_ack 
         bool open = tw_sent_is_open(sent, number);
         if (!open && !tw_sent_is_lost(sent, number))
             continue;
-        if (number < before)
+        if (number < before && !is_of_old_path(transport, number))
             note_overtaken(transport, number, now_us);
         if (open)
             packet_acked(transport, number, now_us);

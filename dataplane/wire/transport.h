@@ -51,6 +51,7 @@ struct tw_transport {
     uint64_t overtaken_at_us;          /* when a packet last came after later ones */
     struct tw_channel_numbers numbers; /* while `channels` is NULL */
     struct tw_pmtu pmtu;
+    uint32_t path_first; /* packets before it left by an earlier path */
     /* … and notes here what others know. */
     uint16_t datagram_bytes_told;
     uint8_t state_told; /* enum tw_link_state */
@@ -90,8 +91,10 @@ static inline bool tw_transport_stalled(const struct tw_transport *transport, ui
     return transport->channels && tw_receiver_stalled(&transport->channels->receiver, now_us);
 }
 
-/* The session moved to another path: what was measured of the old one is forgotten.
- * `datagram_max` as in the configuration. */
+/* The session moved to another path: what was measured of the old one is forgotten, and packets
+ * that are still on their way there tell nothing about the new one when they arrive, or do not (RFC
+ * 9000, section 9.4). Messages, numbers and acknowledgements go on. `datagram_max` as in the
+ * configuration. */
 void tw_transport_path_changed(struct tw_transport *transport, uint32_t datagram_max,
                                uint64_t now_us);
 /* Bytes of plaintext that a packet may have on this path. */

@@ -206,7 +206,7 @@ struct tw_client_statistics {
     uint64_t checks_reported;              /* to the server, which compares as well */
     uint64_t views_repaired;               /* told anew by the server */
     uint64_t rtt_us;                       /* newest sample; 0: none */
-    uint64_t rtt_min_us;
+    uint64_t rtt_min_us;                   /* since the connect or the newest rebind; 0: none */
     uint64_t rtt_samples;    /* how many so far: tells a new sample from the same again */
     uint32_t snapshots_lost; /* gaps in snapshot numbers */
     uint8_t suite;
@@ -283,8 +283,10 @@ TW_CLIENT_API int tw_client_take_message(struct tw_client *client,
 /* After the device's network changed: opens a new socket, from whatever address the system gives it
  * now, and goes on with the same session. The server moves it there once it has checked the way
  * (about two round trips), without a new handshake; an attempt that still connects starts over.
- * With a caller's transport, which has its own sockets to change, only the latter. The descriptor
- * changes. ERROR_SOCKET: the old socket stays. ERROR_STATE: neither connecting nor connected. */
+ * What was measured of the old path is forgotten: round trips, losses, link state, the size of
+ * datagrams. With a caller's transport, which has its own sockets to change, all but the socket.
+ * The descriptor changes. ERROR_SOCKET: the old socket stays. ERROR_STATE: neither connecting nor
+ * connected. */
 TW_CLIENT_API int tw_client_rebind(struct tw_client *client, uint64_t now_us);
 
 #define TW_CLIENT_RESUME_SIZE 388u

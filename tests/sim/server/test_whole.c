@@ -390,6 +390,39 @@ static void roaming(const char *name, uint64_t seed)
     end(whole, 60 * WHOLE_SECOND);
 }
 
+/* From a near network to a far one and back: each path is judged by itself, at both ends. What is
+ * on its way when it changes is lost, and messages go again. */
+static void change_path(struct whole *whole, uint32_t latency_us)
+{
+    struct impair_profile profile = {.latency_us = latency_us};
+    net_set_profile(whole->net, &profile);
+    for (uint32_t i = 0; i < CLIENTS; i++) {
+        struct sim_player *player = &whole->players.players[i];
+        player->port++;
+        WHOLE_CHECK(whole, tw_client_rebind(player->client, whole->now_us) == TW_CLIENT_OK);
+    }
+    whole_run(whole, 8 * WHOLE_SECOND);
+    for (uint32_t i = 0; i < CLIENTS; i++) {
+        struct tw_client_statistics is = sim_player_statistics(&whole->players.players[i]);
+        WHOLE_CHECK(whole, is.link_state == TW_CLIENT_LINK_NORMAL);
+        WHOLE_CHECK(whole, is.datagram_bytes == TW_DATAGRAM_MAX);
+        WHOLE_CHECK(whole,
+                    is.rtt_min_us >= 2u * latency_us && is.rtt_min_us < 2u * latency_us + 20000u);
+    }
+    WHOLE_CHECK(whole, tw_counter_get(&whole->server.shard_counters->links_conservative) +
+                               tw_counter_get(&whole->server.shard_counters->links_emergency) ==
+                           0);
+}
+
+static void paths_of_other_lengths(const char *name, uint64_t seed)
+{
+    struct whole *whole = begin(name, impair_profile_find("lan"), seed);
+    whole_run(whole, 3 * WHOLE_SECOND);
+    change_path(whole, 150000);
+    change_path(whole, 2000);
+    end(whole, 30 * WHOLE_SECOND);
+}
+
 /* Everybody talks all the time, and goes from worker to worker as often as it can. */
 static void hand_overs(const char *name, uint64_t seed)
 {
@@ -494,6 +527,7 @@ int main(int argc, char **argv)
         {"outage_of_3_s", outage_of_3_s, report, 20, 1000},
         {"latency_swings", latency_swings, report, 20, 1000},
         {"roaming", roaming, report, 20, 1000},
+        {"paths_of_other_lengths", paths_of_other_lengths, report, 20, 1000},
         {"hand_overs", hand_overs, report, 20, 1000},
         {"new_keys_at_loss_20", new_keys_at_loss_20, report, 20, 1000},
         {"thousand_clients", thousand_clients, report, 1, 1},

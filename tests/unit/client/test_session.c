@@ -553,6 +553,46 @@ static void test_messages_that_do_not_compress(void **state)
     tw_client_destroy(client);
 }
 
+/* From a near server to a far one, as it seems: round trips, losses and the state of the link are
+ * those of the new path; what was sent on the old one and lost comes all the same. */
+static void test_a_rebind_forgets_the_path(void **state)
+{
+    (void)state;
+    static const uint8_t command[40];
+    uint32_t ordered = 0;
+    server.delay_out_us = server.delay_in_us = 0;
+    start();
+    server.delay_out_us = server.delay_in_us = 5000;
+    server.loss_percent = 10;
+    fake_server_run(&server, client, 5 * SECOND_US);
+    assert_in_range(statistics().rtt_min_us, 1, 12000);
+    assert_true(statistics().loss_permille > 20);
+    assert_int_not_equal(statistics().link_state, TW_CLIENT_LINK_NORMAL);
+    uint32_t rejected = (uint32_t)statistics().packets_rejected;
+    uint64_t tick = tw_client_get_server_tick(client, server.now_us);
+    server.loss_percent = 100;
+    assert_int_equal(tw_client_send(client, TW_CLIENT_ORDERED, command, sizeof(command), 0),
+                     TW_CLIENT_OK);
+    fake_server_run(&server, client, 20000);
+    server.loss_percent = 0;
+    server.delay_out_us = server.delay_in_us = 100000;
+    assert_int_equal(tw_client_rebind(client, server.now_us), TW_CLIENT_OK);
+    assert_int_equal(statistics().rtt_us, 0);
+    assert_int_equal(statistics().rtt_min_us, 0);
+    assert_int_equal(statistics().rtt_smoothed_us, 0);
+    assert_int_equal(statistics().loss_permille, 0);
+    assert_int_equal(statistics().link_state, TW_CLIENT_LINK_NORMAL);
+    assert_int_equal(tw_client_get_server_tick(client, server.now_us), tick + 1);
+    fake_server_run(&server, client, 3 * SECOND_US);
+    assert_in_range(statistics().rtt_min_us, 200000, 212000);
+    assert_in_range(statistics().rtt_smoothed_us, 200000, 230000);
+    assert_int_equal(statistics().loss_permille, 0);
+    assert_int_equal(statistics().link_state, TW_CLIENT_LINK_NORMAL); /* it is far, not bad */
+    assert_int_equal(statistics().packets_rejected, rejected);
+    assert_int_equal(take_echoes(&ordered), 1);
+    tw_client_destroy(client);
+}
+
 static void test_messages_that_cannot_be_sent(void **state)
 {
     (void)state;
@@ -608,6 +648,7 @@ int main(void)
         cmocka_unit_test(test_messages_go_and_come_at_20_percent_loss),
         cmocka_unit_test(test_messages_that_do_not_compress),
         cmocka_unit_test(test_messages_that_cannot_be_sent),
+        cmocka_unit_test(test_a_rebind_forgets_the_path),
     };
     return cmocka_run_group_tests(tests, testing_setup, NULL);
 }

@@ -212,6 +212,51 @@ static void test_a_longer_path_is_jumped_to(void **state)
     assert_int_equal(steered.steering.settled, 2);
 }
 
+/* It is known at once, where 5 s of reports would have to pass; until the first one of it the lead
+ * stays, and reports of inputs made before say nothing. */
+static void test_another_path_is_measured_anew(void **state)
+{
+    (void)state;
+    struct steered steered = {.now_us = SECOND};
+    tw_client_steering_init(&steered.steering, 60, steered.now_us);
+    for (uint32_t i = 0; i < 25; i++)
+        report(&steered, 250000, 260000);
+    int64_t lead_us = tw_client_steering_lead_us(&steered.steering, steered.now_us);
+    tw_client_steering_path_changed(&steered.steering);
+    report(&steered, 900000, 990000);
+    assert_int_equal(steered.steering.window_count, 0);
+    assert_in_range(tw_client_steering_lead_us(&steered.steering, steered.now_us), lead_us - 3000,
+                    lead_us + 3000);
+    report(&steered, 30000, 31000);
+    lead_us = tw_client_steering_lead_us(&steered.steering, steered.now_us);
+    assert_in_range(lead_us, 31000 + TICK_US - 200, 31000 + TICK_US + 200);
+}
+
+static void test_round_trips_of_another_path(void **state)
+{
+    (void)state;
+    struct tw_client_clock clock;
+    tw_client_clock_init(&clock, 60, 0, SECOND);
+    struct tw_frame_pong pong = {.echo_us = SECOND, .received_us = 5000, .sent_us = 5000};
+    assert_true(tw_client_clock_pong(&clock, &pong, SECOND + 10000));
+    assert_int_equal(clock.rtt_min_us, 10000);
+    pong.echo_us = SECOND + 20000; /* on its way when the path changes */
+    tw_client_clock_path_changed(&clock, SECOND + 25000);
+    uint64_t before_us = tw_client_clock_time_us(&clock, SECOND + 25000);
+    pong.received_us = pong.sent_us = 25000;
+    assert_true(tw_client_clock_pong(&clock, &pong, SECOND + 30000));
+    assert_int_equal(clock.rtt_min_us, 0);
+    assert_int_equal(clock.rtt_smooth_us, 0);
+    pong =
+        (struct tw_frame_pong){.echo_us = SECOND + 40000, .received_us = 90000, .sent_us = 90000};
+    assert_true(tw_client_clock_pong(&clock, &pong, SECOND + 140000));
+    assert_int_equal(clock.rtt_min_us, 100000);
+    assert_int_equal(clock.rtt_smooth_us, 100000);
+    /* The server's clock goes on from what is known of it. */
+    assert_in_range(tw_client_clock_time_us(&clock, SECOND + 140000), before_us + 114000,
+                    before_us + 116000);
+}
+
 static void test_unknown_and_absurd_reports(void **state)
 {
     (void)state;
@@ -310,6 +355,8 @@ int main(void)
         cmocka_unit_test(test_lead_covers_long_delays_but_not_one),
         cmocka_unit_test(test_a_shorter_path_is_believed),
         cmocka_unit_test(test_a_longer_path_is_jumped_to),
+        cmocka_unit_test(test_another_path_is_measured_anew),
+        cmocka_unit_test(test_round_trips_of_another_path),
         cmocka_unit_test(test_unknown_and_absurd_reports),
         cmocka_unit_test(test_lead_never_jumps),
         cmocka_unit_test(test_playout_of_steady_snapshots),

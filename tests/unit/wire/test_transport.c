@@ -707,6 +707,49 @@ static void case_18_another_process(void **state)
     teardown(&fixture);
 }
 
+/* 19: another path. What is on its way on the old one arrives or does not, and says nothing about
+ * the new one; messages that were lost there go again. */
+static void case_19_another_path(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    setup(&fixture, BLOCKS);
+    struct tw_transport *transport = &fixture.transport;
+    const struct tw_congestion *congestion = &transport->congestion;
+    for (uint32_t i = 0; i < 40; i++) {
+        send_packet(&fixture);
+        fixture.now_us += 20000;
+        assert_int_equal(acknowledge(&fixture, i + 1u, 0), TW_TRANSPORT_OK);
+    }
+    assert_int_equal(congestion->rtt.baseline_us, 20000);
+    uint64_t first = transport->sent.next;
+    for (uint32_t i = 0; i < 20; i++) { /* one in two of them will be lost */
+        queue(&fixture, TW_CHANNEL_UNORDERED, 100);
+        assert_int_equal(send_packet(&fixture), 1);
+    }
+    tw_transport_path_changed(transport, TW_DATAGRAM_BASE, fixture.now_us);
+    assert_int_equal(congestion->rtt.smoothed_us, 0);
+    assert_int_equal(congestion->rtt.baseline_us, 0);
+    fixture.now_us += 900000;
+    assert_int_equal(acknowledge(&fixture, first + 19u, 0x55555), TW_TRANSPORT_OK);
+    assert_int_equal(transport->packets_acked, 40 + 11);
+    assert_int_equal(transport->packets_lost, 9);
+    assert_int_equal(congestion->rtt.smoothed_us, 0);
+    assert_int_equal(congestion->loss_q16, 0);
+    assert_int_equal(congestion->window_bytes, TW_WINDOW_INITIAL_BYTES);
+    assert_int_equal(transport->reorder_us, 0);
+    assert_int_equal(congestion->state, TW_LINK_NORMAL);
+    assert_int_equal(send_packet(&fixture), 9);
+    fixture.now_us += 150000;
+    /* One that had been called lost comes late: not a word about this path, either. */
+    assert_int_equal(acknowledge(&fixture, first + 20u, 0x3), TW_TRANSPORT_OK);
+    assert_int_equal(transport->packets_late, 1);
+    assert_int_equal(transport->reorder_us, 0);
+    assert_int_equal(congestion->rtt.smoothed_us, 150000);
+    assert_true(tw_transport_all_arrived(transport));
+    teardown(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -728,6 +771,7 @@ int main(void)
         cmocka_unit_test(case_16_no_channels),
         cmocka_unit_test(case_17_refused_frames),
         cmocka_unit_test(case_18_another_process),
+        cmocka_unit_test(case_19_another_path),
     };
     return cmocka_run_group_tests(tests, testing_setup, NULL);
 }
