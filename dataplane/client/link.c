@@ -74,8 +74,21 @@ static enum tw_client_link_result open_sealed(struct tw_client_link *link, uint8
     if (!job.key)
         return TW_CLIENT_LINK_PHASE;
     link->keys.backend->open(&job, 1);
-    link->forged += !job.ok;
+    if (!job.ok && job.key == &link->keys.next)
+        link->forged_next++;
+    else if (!job.ok)
+        link->forged++;
     return job.ok ? TW_CLIENT_LINK_OK : TW_CLIENT_LINK_FORGED;
+}
+
+/* Another phase: its key has a count of its own. An old one of which half is used up is not kept
+ * for its 5 s, so that those cannot use up the rest. */
+static void begin_count(struct tw_client_link *link)
+{
+    if (link->forged >= TW_FORGED_REKEY)
+        tw_phase_client_drop_old(&link->keys);
+    link->forged = link->forged_next;
+    link->forged_next = 0;
 }
 
 enum tw_client_link_result tw_client_link_open(struct tw_client_link *link, uint8_t *packet,
@@ -98,6 +111,9 @@ enum tw_client_link_result tw_client_link_open(struct tw_client_link *link, uint
         return result;
     if (tw_replay_commit(&link->replay, header.sequence) != TW_REPLAY_FRESH)
         return TW_CLIENT_LINK_REPLAYED;
+    uint32_t phase = link->keys.number;
     tw_phase_client_opened(&link->keys, header.flags, newest, header.sequence, now_us);
+    if (link->keys.number != phase)
+        begin_count(link);
     return TW_CLIENT_LINK_OK;
 }

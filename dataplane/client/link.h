@@ -33,7 +33,8 @@ struct tw_client_link {
     uint32_t previous_id;   /* still accepted after a rename; else as connection_id */
     uint64_t renamed_by;    /* number of the packet that renamed last: an older one has no say */
     uint64_t next_sequence;
-    uint64_t forged; /* packets that did not open */
+    uint64_t forged;      /* packets that did not open with this phase's key, or the one before */
+    uint64_t forged_next; /* or with that of the next one */
     struct tw_replay replay;
 };
 
@@ -51,6 +52,12 @@ void tw_client_link_name(struct tw_client_link *link, uint32_t connection_id);
 /* Another id, told by the opened packet `sequence`. The server uses the old one until it has heard
  * the new one, so both are accepted. */
 void tw_client_link_rename(struct tw_client_link *link, uint32_t connection_id, uint64_t sequence);
+
+/* More packets failed to open with one key than its cipher allows. */
+static inline bool tw_client_link_exhausted(const struct tw_client_link *link)
+{
+    return link->forged >= TW_FORGED_MAX || link->forged_next >= TW_FORGED_MAX;
+}
 
 /* Packets that may still be sealed. */
 uint64_t tw_client_link_left(const struct tw_client_link *link);

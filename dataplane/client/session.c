@@ -346,5 +346,5 @@ size_t tw_client_session_write_close(struct tw_client_session *session, uint8_t 
 bool tw_client_session_exhausted(const struct tw_client_session *session)
 {
     return tw_client_link_left(&session->link) <= TW_CLIENT_CLOSE_REPEATS ||
-           session->link.forged >= TW_FORGED_MAX;
+           tw_client_link_exhausted(&session->link);
 }

@@ -131,8 +131,12 @@ void tw_live_test(const struct tw_live *live, struct tw_burst *burst, uint64_t n
 
 static void reject_forged(const struct tw_live *live, struct tw_packet *packet)
 {
+    struct tw_session_body *body = &live->sessions->bodies[packet->slot];
     packet->outcome = TW_OUTCOME_TAG_WRONG;
-    live->sessions->bodies[packet->slot].forged++;
+    if (packet->header.flags == body->receive_flag)
+        body->forged++;
+    else
+        body->forged_other++;
     if (packet->path != TW_PATH_FRESH)
         tw_budget_return(&live->sessions->hot[packet->slot].budget, live->session_rate);
 }
@@ -165,9 +169,13 @@ void tw_live_open(const struct tw_live *live, struct tw_burst *burst)
 /* Of a session whose packet has another phase bit than those before. */
 static bool follow_phase(struct tw_session_body *body, uint64_t sequence, uint64_t now_ns)
 {
-    bool followed = tw_phase_server_follow(&body->phase, sequence, now_ns);
+    if (!tw_phase_server_follow(&body->phase, sequence, now_ns))
+        return false;
+    uint64_t forged = body->forged;
+    body->forged = body->forged_other;
+    body->forged_other = forged;
     body->receive_flag = tw_phase_server_receive_flag(&body->phase);
-    return followed;
+    return true;
 }
 
 /* Two copies in one burst both pass the test: the second one fails here. */

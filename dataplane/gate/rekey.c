@@ -23,7 +23,8 @@ static void count(struct tw_worker *worker, enum tw_rekey event)
 static struct tw_phase_use use_of(const struct tw_session_body *body)
 {
     return (struct tw_phase_use){.next_sequence = body->send_sequence,
-                                 .newest = body->replay.newest};
+                                 .newest = body->replay.newest,
+                                 .forged = body->forged};
 }
 
 void tw_rekey_install(struct tw_worker *worker, uint32_t slot, enum tw_suite suite,
@@ -49,7 +50,29 @@ static void start(struct tw_worker *worker, struct tw_session_body *body)
     tw_transmit_flush(worker); /* what waits there is of the phase before */
     tw_phase_server_start(&body->phase, &keys, &use, worker->now_ns);
     body->send_flag = tw_phase_server_send_flag(&body->phase);
+    body->forged_other = 0;
     count(worker, TW_REKEY_STARTED);
+    if (use.forged >= TW_FORGED_REKEY)
+        count(worker, TW_REKEY_FORCED);
+}
+
+/* Wipes an old key whose time is over, or with which too many packets failed to open. */
+static void forget_old(struct tw_worker *worker, struct tw_session_body *body)
+{
+    bool forgotten = body->forged_other >= TW_FORGED_MAX
+                         ? tw_phase_server_drop_old(&body->phase, body->receive_keys)
+                         : tw_phase_server_forget(&body->phase, body->receive_keys, worker->now_ns);
+    if (!forgotten)
+        return;
+    body->forged_other = 0;
+    count(worker, TW_REKEY_FORGOTTEN);
+}
+
+/* A key that may not be used any more, and none to go on with: the client has not followed, or no
+ * phase is ever started. */
+static bool is_exhausted(const struct tw_session_body *body)
+{
+    return body->forged >= TW_FORGED_MAX || body->forged_other >= TW_FORGED_MAX;
 }
 
 /* True: a phase was started. */
@@ -58,10 +81,9 @@ static bool look(struct tw_worker *worker, uint32_t slot, bool may_start)
     struct tw_session_body *body = &worker->sessions.bodies[slot];
     const struct tw_phase_limits *limits = &worker->phase_limits;
     struct tw_phase_use use = use_of(body);
-    if (tw_phase_server_forget(&body->phase, body->receive_keys, worker->now_ns))
-        count(worker, TW_REKEY_FORGOTTEN);
+    forget_old(worker, body);
     bool ignored = tw_phase_server_is_ignored(&body->phase, limits, &use);
-    if (ignored || body->forged >= TW_FORGED_MAX) {
+    if (ignored || is_exhausted(body)) {
         count(worker, ignored ? TW_REKEY_IGNORED : TW_REKEY_EXHAUSTED);
         tw_owed_close(worker, slot, TW_CLOSE_EXHAUSTED, true);
         return false;

@@ -113,7 +113,7 @@ struct tw_session_body {
     struct tw_input_window inputs;
     struct tw_budget input_budget;
     uint64_t received_packets;
-    uint64_t forged; /* packets that did not open, over all key phases */
+    uint64_t forged; /* packets that did not open with the key of the newest phase received */
     uint32_t world;
     uint8_t receive_flag;    /* key phase bit of the newest phase received, as in `phase` */
     struct tw_replay replay; /* its first two words end the line, its ring is the next four */
@@ -135,6 +135,7 @@ struct tw_session_body {
     uint64_t installed_ns;
     uint64_t account;
     struct tw_phase_server phase;
+    uint64_t forged_other; /* the same, with the key of the other phase bit */
     struct tw_path path;
     struct tw_landing landing;
 } __attribute__((aligned(64)));

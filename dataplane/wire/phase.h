@@ -2,12 +2,13 @@
 /*
  * Key phases: a session's keys change while it goes on. What both ends agree about.
  *
- *   server, phase n                                   client, phase n
- *   opens n, seals n                                  opens n, seals n; the key to open n+1 is
- * ready │ due, and a packet of phase n came opens n and n+1, seals n+1  ── first packet ──►     │
- * opens with the key that was ready │                                               opens n+1 and
- * n, seals n+1; n+2 is made ready opens n+1 and n, seals n+1  ◄── first packet ──     │ │ 5 s: the
- * key of n is wiped                      │ 5 s: the key of n is wiped
+ *   server, phase n                                client, phase n
+ *   opens n, seals n                               opens n, seals n; n+1 is ready to be opened
+ *     │ due, and a packet of phase n came            │
+ *   opens n and n+1, seals n+1 ── first packet ──►   │
+ *     │                                            opens n+1 and n, seals n+1; n+2 is ready
+ *   opens n+1 and n, seals n+1 ◄── first packet ──   │
+ *     │ 5 s: the key of n is wiped                   │ 5 s: the key of n is wiped
  *
  * Only a server starts a phase, and only after a packet of the phase before came from the client:
  * so the two are never more than one phase apart, and the lowest bit of its phase in a packet's

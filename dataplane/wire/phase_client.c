@@ -60,8 +60,12 @@ void tw_phase_client_opened(struct tw_phase_client *phase, uint8_t flags, uint64
 
 void tw_phase_client_age(struct tw_phase_client *phase, uint64_t now_us)
 {
-    if (!phase->has_old || now_us - phase->followed_us < TW_PHASE_OLD_US)
-        return;
+    if (phase->has_old && now_us - phase->followed_us >= TW_PHASE_OLD_US)
+        tw_phase_client_drop_old(phase);
+}
+
+void tw_phase_client_drop_old(struct tw_phase_client *phase)
+{
     tw_aead_key_wipe(&phase->receive[tw_phase_client_flag(phase) ^ TW_FLAG_KEY_PHASE]);
     phase->has_old = false;
 }

@@ -49,7 +49,8 @@ const struct tw_aead_key *tw_phase_client_key(const struct tw_phase_client *phas
 void tw_phase_client_opened(struct tw_phase_client *phase, uint8_t flags, uint64_t newest,
                             uint64_t sequence, uint64_t now_us);
 
-/* Wipes the old key when its time is over; now and then. */
+/* Wipes the old key when its time is over; now and then. Or now, whatever its time. */
 void tw_phase_client_age(struct tw_phase_client *phase, uint64_t now_us);
+void tw_phase_client_drop_old(struct tw_phase_client *phase);
 
 #endif

@@ -13,8 +13,8 @@ void tw_phase_server_init(struct tw_phase_server *phase, const uint8_t receive_s
 {
     memset(phase, 0, sizeof(*phase));
     phase->started_ns = now_ns;
-    phase->sent_start = use->next_sequence;
-    phase->received_start = use->newest;
+    phase->sent_start = (uint32_t)use->next_sequence;
+    phase->received_start = (uint32_t)use->newest;
     memcpy(phase->receive_secret, receive_secret, TW_KEY_SIZE);
     memcpy(phase->send_secret, send_secret, TW_KEY_SIZE);
 }
@@ -37,7 +37,7 @@ bool tw_phase_server_is_due(const struct tw_phase_server *phase,
         return false;
     return now_ns - phase->started_ns >= limits->duration_ns ||
            use->next_sequence - phase->sent_start >= limits->packets ||
-           use->newest - phase->received_start >= limits->packets;
+           use->newest - phase->received_start >= limits->packets || use->forged >= TW_FORGED_REKEY;
 }
 
 void tw_phase_server_start(struct tw_phase_server *phase, const struct tw_phase_keys *keys,
@@ -48,8 +48,8 @@ void tw_phase_server_start(struct tw_phase_server *phase, const struct tw_phase_
     phase->number++;
     phase->other = TW_PHASE_OTHER_NEXT;
     phase->started_ns = now_ns;
-    phase->sent_start = use->next_sequence;
-    phase->received_start = use->newest;
+    phase->sent_start = (uint32_t)use->next_sequence;
+    phase->received_start = (uint32_t)use->newest;
     tw_phase_secret_advance(phase->receive_secret);
     tw_phase_secret_advance(phase->send_secret);
     tw_packet_key_expand(&keys->receive[tw_phase_server_send_flag(phase)], keys->backend, suite,
@@ -69,8 +69,13 @@ bool tw_phase_server_is_ignored(const struct tw_phase_server *phase,
 bool tw_phase_server_forget(struct tw_phase_server *phase, struct tw_aead_key *receive,
                             uint64_t now_ns)
 {
-    if (phase->other != TW_PHASE_OTHER_OLD ||
-        now_ns - phase->followed_ns < TW_PHASE_OLD_US * UINT64_C(1000))
+    return now_ns - phase->followed_ns >= TW_PHASE_OLD_US * UINT64_C(1000) &&
+           tw_phase_server_drop_old(phase, receive);
+}
+
+bool tw_phase_server_drop_old(struct tw_phase_server *phase, struct tw_aead_key *receive)
+{
+    if (phase->other != TW_PHASE_OTHER_OLD)
         return false;
     tw_aead_key_wipe(&receive[tw_phase_server_receive_flag(phase) ^ TW_FLAG_KEY_PHASE]);
     phase->other = TW_PHASE_OTHER_EMPTY;

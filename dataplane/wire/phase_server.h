@@ -29,8 +29,8 @@ struct tw_phase_server {
     uint64_t first;          /* packet number that showed the newest phase received; 0: phase 0 */
     uint64_t started_ns;     /* the newest phase */
     uint64_t followed_ns;    /* by the client */
-    uint64_t sent_start;     /* next number to send when the newest phase started */
-    uint64_t received_start; /* newest number received then */
+    uint32_t sent_start;     /* next number to send when the newest phase started, */
+    uint32_t received_start; /* newest number received then: neither is above TW_SEALED_MAX */
     uint32_t number;         /* newest phase: the one that seals */
     uint8_t other;           /* enum tw_phase_other */
     uint8_t receive_secret[TW_KEY_SIZE]; /* of phase `number` */
@@ -47,6 +47,7 @@ struct tw_phase_limits {
 struct tw_phase_use {
     uint64_t next_sequence; /* to send */
     uint64_t newest;        /* received */
+    uint64_t forged; /* packets that did not open with the key of the newest phase received */
 };
 
 /* Places that a start fills. */
@@ -85,7 +86,8 @@ static inline bool tw_phase_server_has_key(const struct tw_phase_server *phase, 
  * True: the client followed, that is the newest phase now. */
 bool tw_phase_server_follow(struct tw_phase_server *phase, uint64_t sequence, uint64_t now_ns);
 
-/* The client is in the newest phase, whose time or packets are used up. */
+/* The client is in the newest phase, whose time or packets are used up, or whose key too many
+ * packets failed to open with. */
 bool tw_phase_server_is_due(const struct tw_phase_server *phase,
                             const struct tw_phase_limits *limits, const struct tw_phase_use *use,
                             uint64_t now_ns);
@@ -99,8 +101,9 @@ bool tw_phase_server_is_ignored(const struct tw_phase_server *phase,
                                 const struct tw_phase_limits *limits,
                                 const struct tw_phase_use *use);
 
-/* True: the old key's time is over, and it is wiped. */
+/* True: the old key's time is over, or it is good for nothing more, and it is wiped. */
 bool tw_phase_server_forget(struct tw_phase_server *phase, struct tw_aead_key *receive,
                             uint64_t now_ns);
+bool tw_phase_server_drop_old(struct tw_phase_server *phase, struct tw_aead_key *receive);
 
 #endif

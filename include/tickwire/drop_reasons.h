@@ -181,9 +181,10 @@ static const struct tw_outcome_info tw_outcome_info[TW_OUTCOME_COUNT] __attribut
 #define TW_REKEYS(X)                                                                        \
     X(STARTED,       "started",       "a session's next key phase was started")             \
     X(FOLLOWED,      "followed",      "its client followed")                                \
+    X(FORCED,        "forced",        "of those started: early, for many packets failed to open") \
     X(FORGOTTEN,     "forgotten",     "the old key was wiped, 5 s after that")              \
     X(IGNORED,       "ignored",       "a client never followed: the session was closed")    \
-    X(EXHAUSTED,     "exhausted",     "too many packets failed to open: the session was closed")
+    X(EXHAUSTED,     "exhausted",     "too many packets failed to open, and no other key could be used: the session was closed")
 /* What became of sessions from which nothing was heard: no ledger, each counts on its own. */
 #define TW_LIFE_EVENTS(X)                                                                   \
     X(SILENT,        "silent",        "nothing was heard of a session for life.degraded_ms") \

@@ -48,9 +48,11 @@ static_assert(TW_HEADER_SEQUENCE + 8 == TW_HEADER_SIZE, "header layout");
 /* Packets of one phase in one direction, before the server starts the next one: a sixteenth of that
  * limit; an attacker's advantage grows with the square of it. */
 #define TW_PHASE_PACKETS_MAX (UINT64_C(1) << 24)
-/* Packets that failed to open, of one session over all phases, before it is closed: the integrity
- * limit of ChaCha20-Poly1305, AES-256-GCM has 2^52 (RFC 9001, section 6.6). */
-#define TW_FORGED_MAX (UINT64_C(1) << 36)
+/* Packets that failed to open with one key, before it is not used any more: the integrity limit of
+ * ChaCha20-Poly1305, AES-256-GCM has 2^52 (RFC 9147, section 4.5.3). With half of them a server
+ * starts the next phase: at 15 million a second there is most of an hour left to follow. */
+#define TW_FORGED_MAX   (UINT64_C(1) << 36)
+#define TW_FORGED_REKEY (TW_FORGED_MAX / 2u)
 /* How long the key of a phase is kept for what is on its way still: longer than any queue. */
 #define TW_PHASE_OLD_US 5000000u
 /* Packets that a client may seal in the old phase after a new one started, or as many as a phase

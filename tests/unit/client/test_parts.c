@@ -8,6 +8,7 @@
 #include "dataplane/client/session.h"
 #include "tests/load/agreement.h"
 #include "tests/load/demux.h"
+#include "tests/sim/server_link.h"
 #include "tests/unit/client/testing.h"
 #include "tickwire/bytes.h"
 #include "tickwire/client.h"
@@ -209,6 +210,47 @@ static void test_session_forgets_old_keys(void **state)
     tw_client_session_wipe(&session);
 }
 
+static enum tw_client_link_result open_next(struct tw_client_link *client,
+                                            struct server_link *server, bool forged)
+{
+    uint8_t packet[TW_DATAGRAM_MAX] = {0};
+    size_t size = server_link_seal(server, packet, 20);
+    packet[size - 1] ^= forged;
+    return tw_client_link_open(client, packet, size, 0);
+}
+
+/* Each phase has a count of its own. Half of what its cipher allows: the old key is not kept. */
+static void test_link_counts_forgeries_of_a_phase(void **state)
+{
+    (void)state;
+    struct tw_session_secrets secrets;
+    randombytes_buf(&secrets, sizeof(secrets));
+    static struct tw_client_link client;
+    static struct server_link server;
+    tw_client_link_init(&client, tw_aead_sodium(), &secrets, TW_SUITE_CHACHA20_POLY1305,
+                        TW_CLIENT_LINK_CLIENT);
+    tw_client_link_name(&client, 7);
+    server_link_init(&server, &secrets, TW_SUITE_CHACHA20_POLY1305, 7, 0);
+    assert_int_equal(open_next(&client, &server, false), TW_CLIENT_LINK_OK);
+    client.forged = TW_FORGED_MAX - 2u;
+    assert_int_equal(open_next(&client, &server, true), TW_CLIENT_LINK_FORGED);
+    assert_false(tw_client_link_exhausted(&client));
+    server.limits = (struct tw_phase_limits){.packets = 64, .duration_ns = 1};
+    server_link_update(&server, 1000000000);
+    assert_int_equal(open_next(&client, &server, true), TW_CLIENT_LINK_FORGED);
+    assert_int_equal(client.forged_next, 1);
+    assert_int_equal(open_next(&client, &server, false), TW_CLIENT_LINK_OK);
+    assert_int_equal(client.keys.number, 1);
+    assert_int_equal(client.forged, 1);
+    assert_int_equal(client.forged_next, 0);
+    assert_false(client.keys.has_old);
+    assert_true(
+        sodium_is_zero((const uint8_t *)&client.keys.receive[0], sizeof(client.keys.receive[0])));
+    client.forged = TW_FORGED_MAX - 1u;
+    assert_int_equal(open_next(&client, &server, true), TW_CLIENT_LINK_FORGED);
+    assert_true(tw_client_link_exhausted(&client));
+}
+
 static void test_link_renames(void **state)
 {
     (void)state;
@@ -330,6 +372,7 @@ int main(void)
         cmocka_unit_test(test_link_numbers_run_out),
         cmocka_unit_test(test_link_is_directional),
         cmocka_unit_test(test_session_forgets_old_keys),
+        cmocka_unit_test(test_link_counts_forgeries_of_a_phase),
         cmocka_unit_test(test_link_renames),
         cmocka_unit_test(test_demux),
         cmocka_unit_test(test_places_between_snapshots),

@@ -199,7 +199,8 @@ static void forged_bits_move_nothing(void **state)
     size = seal_ping(&client, client.sequence + 500, packet);
     packet[TW_HEADER_FLAGS] ^= TW_FLAG_KEY_PHASE;
     expect(packet, size, TW_OUTCOME_TAG_WRONG);
-    assert_int_equal(body()->forged, 1);
+    assert_int_equal(body()->forged, 0);
+    assert_int_equal(body()->forged_other, 1);
     assert_memory_equal(&phase, &body()->phase, sizeof(phase));
     assert_int_equal(body()->receive_flag, 0);
     client.stays = false;
@@ -224,24 +225,95 @@ static void who_never_follows_is_closed(void **state)
     rig_stop(&rig);
 }
 
-/* One more than the cipher allows; the count is set, for 2^36 packets take days. */
-static void too_many_forgeries_end_a_session(void **state)
+static void pass(uint32_t ms)
+{
+    for (uint32_t turn = 0; turn < ms; turn++)
+        rig_turn(&rig, RIG_MS);
+}
+
+static void forge(uint8_t flip)
+{
+    uint8_t packet[TW_DATAGRAM_MAX];
+    size_t size = seal_ping(&client, client.sequence + 500, packet);
+    packet[size - 1] ^= 1;
+    packet[TW_HEADER_FLAGS] ^= flip;
+    expect(packet, size, TW_OUTCOME_TAG_WRONG);
+}
+
+/* Counts are set in these tests, for 2^35 packets take a day. With half of what the cipher allows
+ * the next phase starts, in which the count begins anew: nobody is thrown out by forgeries. */
+static void forgeries_start_a_phase(void **state)
+{
+    (void)state;
+    start(1);
+    play_one();
+    body()->forged = TW_FORGED_REKEY - 2u;
+    forge(0);
+    pass(100);
+    assert_int_equal(rekeys(TW_REKEY_STARTED), 0);
+    forge(0);
+    client.stays = true;
+    pass(100);
+    assert_int_equal(rekeys(TW_REKEY_STARTED), 1);
+    assert_int_equal(rekeys(TW_REKEY_FORCED), 1);
+    forge(0);
+    forge(TW_FLAG_KEY_PHASE);
+    assert_int_equal(body()->forged, TW_FORGED_REKEY + 1u);
+    assert_int_equal(body()->forged_other, 1); /* with the key to come */
+    client.stays = false;
+    play_one();
+    play_one();
+    assert_int_equal(rekeys(TW_REKEY_FOLLOWED), 1);
+    assert_int_equal(body()->forged, 1);
+    assert_int_equal(body()->forged_other, TW_FORGED_REKEY + 1u);
+    pass(100);
+    assert_int_equal(rekeys(TW_REKEY_STARTED), 1); /* once is enough */
+    pass(TW_PHASE_OLD_US / 1000u);
+    assert_int_equal(rekeys(TW_REKEY_FORGOTTEN), 1);
+    assert_int_equal(body()->forged_other, 0);
+    assert_int_equal(rekeys(TW_REKEY_EXHAUSTED), 0);
+    assert_int_equal(client.closes, 0);
+    rig_stop(&rig);
+}
+
+/* The old key goes before its 5 s are over: what was sealed with it is lost, the session is not. */
+static void forgeries_use_up_an_old_key(void **state)
 {
     (void)state;
     uint8_t packet[TW_DATAGRAM_MAX];
     start(1);
+    play_until_started(1);
+    struct rig_client before = client;
+    client.sequence++;
     play_one();
+    play_one();
+    assert_int_equal(rekeys(TW_REKEY_FOLLOWED), 1);
+    body()->forged_other = TW_FORGED_MAX;
+    pass(100);
+    assert_int_equal(rekeys(TW_REKEY_FORGOTTEN), 1);
+    size_t size = seal_ping(&before, before.sequence, packet);
+    expect(packet, size, TW_OUTCOME_PHASE_UNKNOWN);
+    uint32_t pongs = client.pongs;
+    play_one();
+    assert_int_equal(client.pongs, pongs + 1);
+    assert_int_equal(rekeys(TW_REKEY_EXHAUSTED), 0);
+    rig_stop(&rig);
+}
+
+/* One more than the cipher allows, and a client that has not followed all the while. */
+static void too_many_forgeries_end_a_session(void **state)
+{
+    (void)state;
+    start(1);
+    play_until_started(1);
+    client.stays = true;
     body()->forged = TW_FORGED_MAX - 2u;
     for (uint32_t i = 0; i < 2; i++) {
-        for (uint32_t turn = 0; turn < 100; turn++)
-            rig_turn(&rig, RIG_MS);
+        pass(100);
         assert_int_equal(rekeys(TW_REKEY_EXHAUSTED), 0);
-        size_t size = seal_ping(&client, client.sequence, packet);
-        packet[size - 1] ^= 1;
-        expect(packet, size, TW_OUTCOME_TAG_WRONG);
+        forge(0);
     }
-    for (uint32_t turn = 0; turn < 100; turn++)
-        rig_turn(&rig, RIG_MS);
+    pass(100);
     assert_int_equal(rekeys(TW_REKEY_EXHAUSTED), 1);
     rig_client_receive(&rig, &client, 1);
     assert_int_equal(client.frames.close_reason, TW_CLOSE_EXHAUSTED);
@@ -316,6 +388,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_burst_across_the_change),
         cmocka_unit_test(forged_bits_move_nothing),
         cmocka_unit_test(who_never_follows_is_closed),
+        cmocka_unit_test(forgeries_start_a_phase),
+        cmocka_unit_test(forgeries_use_up_an_old_key),
         cmocka_unit_test(too_many_forgeries_end_a_session),
         cmocka_unit_test(phases_go_along_to_another_worker),
         cmocka_unit_test(a_pending_session_has_no_other_phase),

@@ -742,11 +742,10 @@ static void case_19_another_path(void **state)
     assert_int_equal(send_packet(&fixture), 9);
     fixture.now_us += 150000;
     /* One that had been called lost comes late: not a word about this path, either. */
-    assert_int_equal(acknowledge(&fixture, first + 20u, 0x3), TW_TRANSPORT_OK);
+    assert_int_equal(acknowledge(&fixture, first + 20u, 0x4), TW_TRANSPORT_OK);
     assert_int_equal(transport->packets_late, 1);
     assert_int_equal(transport->reorder_us, 0);
     assert_int_equal(congestion->rtt.smoothed_us, 150000);
-    assert_true(tw_transport_all_arrived(transport));
     teardown(&fixture);
 }
 
