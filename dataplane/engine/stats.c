@@ -80,6 +80,7 @@ static void add_shard(struct tw_agent_stats *out, const struct tw_shard_counters
     out->records_stale += tw_counter_get(&counters->records_stale);
     out->view_full += tw_counter_get(&counters->view_full);
     out->joins_refused += tw_counter_get(&counters->joins_refused);
+    out->joins_replacing += tw_counter_get(&counters->joins_replacing);
     add_all(out->space, counters->space, TW_SPACE_FIGURE_COUNT);
     out->state_hash = tw_counter_get(&counters->state_hash);
     out->state_hash_tick = tw_counter_get(&counters->state_hash_tick);

@@ -85,9 +85,11 @@ bool tw_route_join(struct tw_worker *worker, uint32_t slot)
     const struct tw_session_body *body = &worker->sessions.bodies[slot];
     bool moved = body->landing.moves > 0 || body->resumes_id != 0;
     struct tw_record *record = take_record(worker, slot, moved ? TW_RECORD_ARRIVE : TW_RECORD_JOIN);
-    if (record)
-        record->join.account = worker->sessions.bodies[slot].account;
-    return record != NULL;
+    if (!record)
+        return false;
+    record->join.account = body->account;
+    record->join.installed_ns = body->installed_ns;
+    return true;
 }
 
 bool tw_route_leave(struct tw_worker *worker, uint32_t slot)

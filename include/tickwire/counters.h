@@ -145,11 +145,12 @@ struct tw_shard_counters {
     tw_counter inputs[TW_SHARD_INPUT_COUNT];
     tw_counter records_stale; /* join, leave, ack of an old route epoch */
     tw_counter joins_refused;
-    tw_counter parking_full;   /* silent players that stayed in the world for lack of a place */
-    tw_counter players_away;   /* gauge: in the world, their sessions silent */
-    tw_counter players_parked; /* gauge: of the players, out of the world */
-    tw_counter players;        /* gauge */
-    tw_counter entities;       /* gauge */
+    tw_counter joins_replacing; /* took the place of their account's older session */
+    tw_counter parking_full;    /* silent players that stayed in the world for lack of a place */
+    tw_counter players_away;    /* gauge: in the world, their sessions silent */
+    tw_counter players_parked;  /* gauge: of the players, out of the world */
+    tw_counter players;         /* gauge */
+    tw_counter entities;        /* gauge */
     tw_counter snapshots;
     tw_counter snapshot_bytes;
     tw_counter snapshots_incomplete;

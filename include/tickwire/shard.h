@@ -62,7 +62,8 @@ struct tw_record {
     union {
         struct {
             uint64_t account;
-        } join; /* and ARRIVE */
+            uint64_t installed_ns; /* its welcome, monotonic: of an account's the newest plays */
+        } join;                    /* and ARRIVE */
         struct {
             uint32_t reason; /* enum tw_close_reason */
         } leave;

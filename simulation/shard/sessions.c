@@ -15,6 +15,7 @@ void tw_shard_sessions_carve(struct tw_shard_sessions *sessions, struct tw_arena
     sessions->routes = tw_arena_take(arena, routes, sizeof(*sessions->routes));
     sessions->joins = tw_arena_take(arena, routes, sizeof(*sessions->joins));
     sessions->notices = tw_arena_take(arena, routes, sizeof(*sessions->notices));
+    sessions->accounts = tw_arena_take(arena, config->players_max, sizeof(*sessions->accounts));
     sessions->leaving = tw_arena_take(arena, config->players_max, sizeof(*sessions->leaving));
     sessions->presence = tw_arena_take(arena, config->players_max, sizeof(*sessions->presence));
     sessions->early = tw_arena_take(arena, routes * EARLY_PER_ROUTE, sizeof(*sessions->early));
@@ -28,10 +29,11 @@ struct tw_route *tw_shard_sessions_find(const struct tw_shard_sessions *sessions
     return &sessions->routes[record->worker * sessions->slots_per_worker + record->slot];
 }
 
-static void mark_leaving(struct tw_shard_sessions *sessions, const struct tw_route *route)
+static void mark_leaving(struct tw_shard_sessions *sessions, const struct tw_route *route,
+                         enum tw_route_leave leave)
 {
-    sessions->leave_count += !sessions->leaving[route->player];
-    sessions->leaving[route->player] = 1;
+    sessions->leave_count += sessions->leaving[route->player] == TW_LEAVE_NONE;
+    sessions->leaving[route->player] = (uint8_t)leave;
 }
 
 static bool is_new(const struct tw_route *route, uint32_t epoch)
@@ -60,10 +62,10 @@ static void begin(struct tw_shard_sessions *sessions, struct tw_route *route, ui
 {
     /* The leave of the session before may have been lost to a full ring. */
     if (route->state == TW_ROUTE_PLAYING)
-        mark_leaving(sessions, route);
+        mark_leaving(sessions, route, TW_LEAVE_OVER);
     route->used = true;
     route->epoch = epoch;
-    route->left = false;
+    route->left = TW_LEAVE_NONE;
     route->state = TW_ROUTE_NONE;
     tw_shard_sessions_set_hold(sessions, route, TW_HOLD_NONE);
 }
@@ -82,6 +84,7 @@ bool tw_shard_sessions_join(struct tw_shard_sessions *sessions, struct tw_route 
         return false;
     begin(sessions, route, record->route_epoch);
     route->account = record->join.account;
+    route->installed_ns = record->join.installed_ns;
     route->state = TW_ROUTE_JOINING;
     list_join(sessions, route);
     return true;
@@ -117,18 +120,20 @@ bool tw_shard_sessions_move(struct tw_shard_sessions *sessions, struct tw_route 
     tw_shard_sessions_set_hold(sessions, route,
                                record->move.fresh != 0 ? TW_HOLD_ASKED : TW_HOLD_NONE);
     to->account = route->account;
+    to->installed_ns = route->installed_ns;
     to->player = route->player;
     to->state = (uint8_t)state;
     if (state == TW_ROUTE_PLAYING)
         *player = to->player;
     else if (state == TW_ROUTE_JOINING)
         list_join(sessions, to);
-    else if (state == TW_ROUTE_REFUSED)
-        tw_shard_sessions_refuse(sessions, (uint32_t)(to - sessions->routes));
-    if (!to->left)
+    else if (state == TW_ROUTE_CLOSING)
+        tw_shard_sessions_close(sessions, (uint32_t)(to - sessions->routes),
+                                (enum tw_close_reason)route->reason);
+    if (to->left == TW_LEAVE_NONE)
         return true;
     if (state == TW_ROUTE_PLAYING)
-        mark_leaving(sessions, to);
+        mark_leaving(sessions, to, (enum tw_route_leave)to->left);
     to->state = TW_ROUTE_NONE;
     return true;
 }
@@ -138,12 +143,14 @@ bool tw_shard_sessions_leave(struct tw_shard_sessions *sessions, struct tw_route
 {
     if (route->state == TW_ROUTE_NONE || route->epoch != record->route_epoch)
         return false;
+    enum tw_route_leave leave =
+        record->leave.reason == TW_CLOSE_REPLACED ? TW_LEAVE_REPLACED : TW_LEAVE_OVER;
     if (route->state == TW_ROUTE_ARRIVING) {
-        route->left = true; /* done when it has arrived */
+        route->left = (uint8_t)leave; /* done when it has arrived */
         return true;
     }
     if (route->state == TW_ROUTE_PLAYING)
-        mark_leaving(sessions, route);
+        mark_leaving(sessions, route, leave);
     route->state = TW_ROUTE_NONE;
     tw_shard_sessions_set_hold(sessions, route, TW_HOLD_NONE);
     return true;
@@ -237,9 +244,50 @@ void tw_shard_sessions_sort_joins(struct tw_shard_sessions *sessions)
     }
 }
 
-void tw_shard_sessions_refuse(struct tw_shard_sessions *sessions, uint32_t route_index)
+void tw_shard_sessions_close(struct tw_shard_sessions *sessions, uint32_t route_index,
+                             enum tw_close_reason reason)
 {
     struct tw_route *route = &sessions->routes[route_index];
-    route->state = TW_ROUTE_REFUSED;
+    route->state = TW_ROUTE_CLOSING;
+    route->reason = (uint8_t)reason;
     list_notice(sessions, route);
+}
+
+uint32_t tw_shard_sessions_player_of(const struct tw_shard_sessions *sessions, uint64_t account,
+                                     const struct tw_player *players, uint32_t end)
+{
+    for (uint32_t i = 0; i < end; i++) {
+        if (sessions->accounts[i] == account && players[i].entity != 0)
+            return i;
+    }
+    return TW_PLAYER_NONE;
+}
+
+void tw_shard_sessions_play(struct tw_shard_sessions *sessions, struct tw_route *route,
+                            uint32_t player)
+{
+    route->state = TW_ROUTE_PLAYING;
+    route->player = player;
+    sessions->accounts[player] = route->account;
+}
+
+void tw_shard_sessions_spare(struct tw_shard_sessions *sessions, const struct tw_player *players,
+                             uint32_t end)
+{
+    for (uint32_t i = 0; i < sessions->join_count && sessions->leave_count > 0; i++) {
+        const struct tw_route *route = &sessions->routes[sessions->joins[i]];
+        if (route->state != TW_ROUTE_JOINING)
+            continue;
+        uint32_t player = tw_shard_sessions_player_of(sessions, route->account, players, end);
+        if (player == TW_PLAYER_NONE || sessions->leaving[player] != TW_LEAVE_REPLACED)
+            continue;
+        sessions->leaving[player] = TW_LEAVE_NONE;
+        sessions->leave_count--;
+    }
+}
+
+void tw_shard_sessions_present(struct tw_shard_sessions *sessions, uint32_t player)
+{
+    sessions->presence_count += sessions->presence[player] == 0;
+    sessions->presence[player] = TW_PRESENT + 1u;
 }

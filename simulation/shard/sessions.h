@@ -9,7 +9,11 @@
  *
  *   NONE --JOIN--> JOINING --tick--> PLAYING --LEAVE--> NONE
  *   NONE --ARRIVE--> ARRIVING --MOVE of the old slot--> as the old slot was, which is NONE then
- *                      \----refused--> REFUSED --close handed over--> NONE
+ *                      \----refused--> CLOSING --close handed over--> NONE
+ *
+ * An account has one player. A join of an account that is in takes its player over: the same
+ * entity, wherever and however it is; the older session is told that it was replaced. Its leave for
+ * that reason may be read before the tick that takes the join: then, too.
  *
  * A worker that is about to give a session away asks to hold it first: its player gets nothing
  * until the session moved, or stays after all. That it is held is told behind whatever was written
@@ -29,7 +33,7 @@ enum tw_route_state {
     TW_ROUTE_NONE,
     TW_ROUTE_JOINING,
     TW_ROUTE_PLAYING,
-    TW_ROUTE_REFUSED,  /* its close waits for a buffer */
+    TW_ROUTE_CLOSING,  /* its close waits for a buffer */
     TW_ROUTE_ARRIVING, /* told by its new worker, not yet by the old one */
 };
 
@@ -39,16 +43,24 @@ enum tw_route_hold {
     TW_HOLD_HELD,
 };
 
+enum tw_route_leave {
+    TW_LEAVE_NONE,
+    TW_LEAVE_OVER,
+    TW_LEAVE_REPLACED, /* by a session of the same account */
+};
+
 struct tw_route {
     uint64_t account;
+    uint64_t installed_ns; /* as its join told */
     uint32_t epoch;
     uint32_t player;     /* PLAYING */
     uint8_t state;       /* enum tw_route_state */
     uint8_t hold;        /* enum tw_route_hold */
     uint8_t early_count; /* inputs kept since the last tick */
+    uint8_t reason;      /* CLOSING: enum tw_close_reason */
     bool used;           /* epoch is one that was seen */
     bool join_listed, notice_listed;
-    bool left; /* ARRIVING: the leave came before the move */
+    uint8_t left; /* ARRIVING: the leave came before the move: enum tw_route_leave */
 };
 
 struct tw_early_input {
@@ -66,6 +78,7 @@ struct tw_shard_sessions {
     uint32_t *notices; /* routes whose worker is to be told something, each at most once */
     uint32_t notice_count;
     uint32_t hold_count; /* routes with a hold */
+    uint64_t *accounts;  /* by player; beside the players, to be searched */
     uint8_t *leaving;    /* by player */
     uint32_t leave_count;
     uint8_t *presence; /* by player: enum tw_presence that it shall have, + 1; 0: as it is */
@@ -118,6 +131,19 @@ bool tw_shard_sessions_keep_input(struct tw_shard_sessions *sessions, struct tw_
 
 /* Orders sessions->joins for a tick and drops those cancelled meanwhile. */
 void tw_shard_sessions_sort_joins(struct tw_shard_sessions *sessions);
-void tw_shard_sessions_refuse(struct tw_shard_sessions *sessions, uint32_t route_index);
+void tw_shard_sessions_close(struct tw_shard_sessions *sessions, uint32_t route_index,
+                             enum tw_close_reason reason);
+
+/* The account's player, below `end`; TW_PLAYER_NONE if it has none. */
+uint32_t tw_shard_sessions_player_of(const struct tw_shard_sessions *sessions, uint64_t account,
+                                     const struct tw_player *players, uint32_t end);
+/* The player is this route's now. */
+void tw_shard_sessions_play(struct tw_shard_sessions *sessions, struct tw_route *route,
+                            uint32_t player);
+/* Players that were replaced by sessions whose joins wait do not leave. */
+void tw_shard_sessions_spare(struct tw_shard_sessions *sessions, const struct tw_player *players,
+                             uint32_t end);
+/* Whoever drives it is heard, whatever was to become of its presence. */
+void tw_shard_sessions_present(struct tw_shard_sessions *sessions, uint32_t player);
 
 #endif

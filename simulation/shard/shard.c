@@ -134,7 +134,7 @@ static void consume_input(struct tw_shard *shard, struct tw_route *route,
         tw_inputs_offer(&shard->world.players[route->player].inputs,
                         (uint32_t)shard->world.state->tick, record->input.tick,
                         &record->input.input, &tally);
-    } else if (route->state == TW_ROUTE_REFUSED ||
+    } else if (route->state == TW_ROUTE_CLOSING ||
                !tw_shard_sessions_keep_input(&shard->sessions, route, record)) {
         tally.skipped++;
     }
@@ -300,6 +300,35 @@ static void apply_leaves(struct tw_shard *shard)
     count_inputs(shard, &tally);
 }
 
+/* A session of an account that is in: of the two the newer one has the player, as it is; the other
+ * is told that it was replaced. What the older one said goes on. */
+static void take_over(struct tw_shard *shard, uint32_t at, uint32_t index, uint64_t tick)
+{
+    struct tw_shard_sessions *sessions = &shard->sessions;
+    struct tw_player *player = &shard->world.players[index];
+    uint32_t old_at = player->worker * sessions->slots_per_worker + player->slot;
+    struct tw_route *route = &sessions->routes[at], *old = &sessions->routes[old_at];
+    /* Else it has left already, for that reason. */
+    bool plays = old->state == TW_ROUTE_PLAYING && old->epoch == player->route_epoch;
+    if (plays && (old->installed_ns > route->installed_ns ||
+                  (old->installed_ns == route->installed_ns && old_at > at))) {
+        tw_shard_sessions_close(sessions, at, TW_CLOSE_REPLACED);
+        return;
+    }
+    struct tw_record moved = {.route_epoch = player->route_epoch, .move.route_epoch = route->epoch};
+    tw_relay_follow(&shard->relay, old_at, at, &moved);
+    if (plays)
+        tw_shard_sessions_close(sessions, old_at, TW_CLOSE_REPLACED);
+    player->worker = at / sessions->slots_per_worker;
+    player->slot = at % sessions->slots_per_worker;
+    player->route_epoch = route->epoch;
+    tw_shard_sessions_play(sessions, route, index);
+    tw_shard_sessions_present(sessions, index);
+    forget_view(shard, index, tick);
+    shard->arrivals[index] = (struct tw_arrivals){0};
+    tw_counter_add(&shard->counters->joins_replacing, 1);
+}
+
 static void apply_joins(struct tw_shard *shard, uint64_t tick)
 {
     struct tw_shard_sessions *sessions = &shard->sessions;
@@ -307,18 +336,23 @@ static void apply_joins(struct tw_shard *shard, uint64_t tick)
     for (uint32_t i = 0; i < sessions->join_count; i++) {
         uint32_t at = sessions->joins[i];
         struct tw_route *route = &sessions->routes[at];
+        uint32_t own = tw_shard_sessions_player_of(sessions, route->account, shard->world.players,
+                                                   shard->world.state->players_end);
+        if (own != TW_PLAYER_NONE) {
+            take_over(shard, at, own, tick);
+            continue;
+        }
         struct tw_join join = {.account = route->account,
                                .worker = at / sessions->slots_per_worker,
                                .slot = at % sessions->slots_per_worker,
                                .route_epoch = route->epoch};
         uint32_t player = tw_world_join(&shard->world, &join, (uint32_t)tick);
         if (player == TW_PLAYER_NONE) {
-            tw_shard_sessions_refuse(sessions, at);
+            tw_shard_sessions_close(sessions, at, TW_CLOSE_REFUSED);
             tw_counter_add(&shard->counters->joins_refused, 1);
             continue;
         }
-        route->state = TW_ROUTE_PLAYING;
-        route->player = player;
+        tw_shard_sessions_play(sessions, route, player);
         shard->presences[TW_PRESENT]++;
         forget_view(shard, player, tick);
         shard->arrivals[player] = (struct tw_arrivals){0};
@@ -415,15 +449,15 @@ static bool send_notice(struct tw_shard *shard, uint32_t at, const struct sendin
         take_buffer(&sending->outboxes[at / sessions->slots_per_worker], 0);
     if (!buffer)
         return false;
-    bool refused = route->state == TW_ROUTE_REFUSED;
-    bool over = refused || route->state == TW_ROUTE_NONE;
+    bool closes = route->state == TW_ROUTE_CLOSING;
+    bool over = closes || route->state == TW_ROUTE_NONE;
     buffer->slot = at % sessions->slots_per_worker;
     buffer->route_epoch = route->epoch;
     buffer->length = 0;
-    buffer->kind = refused ? TW_OUT_CLOSE : TW_OUT_HELD;
-    buffer->reason = refused ? TW_CLOSE_REFUSED : TW_CLOSE_NONE;
+    buffer->kind = closes ? TW_OUT_CLOSE : TW_OUT_HELD;
+    buffer->reason = closes ? route->reason : TW_CLOSE_NONE;
     buffer->tick_ns = sending->due_ns;
-    if (refused)
+    if (closes)
         route->state = TW_ROUTE_NONE;
     tw_shard_sessions_set_hold(sessions, route, over ? TW_HOLD_NONE : TW_HOLD_HELD);
     return true;
@@ -438,7 +472,7 @@ static void send_notices(struct tw_shard *shard, const struct sending *sending)
     for (uint32_t i = 0; i < sessions->notice_count; i++) {
         uint32_t at = sessions->notices[i];
         struct tw_route *route = &sessions->routes[at];
-        bool due = route->state == TW_ROUTE_REFUSED || route->hold == TW_HOLD_ASKED;
+        bool due = route->state == TW_ROUTE_CLOSING || route->hold == TW_HOLD_ASKED;
         /* Until its old slot's word is read it is there that it gets what it gets. */
         bool arriving = route->state == TW_ROUTE_ARRIVING;
         if (due && (arriving || !send_notice(shard, at, sending)))
@@ -570,6 +604,7 @@ void tw_shard_tick(struct tw_shard *shard, uint64_t tick, uint64_t due_ns,
     struct sending sending = {.tick = tick, .due_ns = due_ns, .outboxes = outboxes};
     state->tick = tick;
     shard->due_ns = due_ns;
+    tw_shard_sessions_spare(&shard->sessions, shard->world.players, state->players_end);
     apply_leaves(shard);
     apply_presence(shard, (uint32_t)tick);
     apply_joins(shard, tick);

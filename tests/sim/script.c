@@ -65,7 +65,7 @@ size_t script_records(uint32_t tick, struct tw_record records[SCRIPT_RECORDS_MAX
             records[count++] = record_of(player, 1, TW_RECORD_LEAVE);
         if (tick == joined || tick == rejoined) {
             records[count] = record_of(player, epoch, TW_RECORD_JOIN);
-            records[count++].join.account = 1000u + (player * 37u) % 29u; /* some twice */
+            records[count++].join.account = 1000u + (player * 37u) % 47u; /* one twice */
         }
         if (tick < joined)
             continue;

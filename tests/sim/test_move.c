@@ -339,6 +339,153 @@ static void fenced_it_is_told_the_last(void **state)
     assert_int_equal(world.shard->sessions.hold_count, 0);
 }
 
+/* ---- a newer login ----------------------------------------------------------------------------
+ */
+
+static void log_in(uint32_t worker, uint64_t account, uint64_t installed_ns)
+{
+    struct tw_record record = record_of(TW_RECORD_JOIN, worker);
+    record.join.account = account;
+    record.join.installed_ns = installed_ns;
+    tw_shard_consume(world.shard, &record, 1);
+}
+
+static uint64_t replacing(void)
+{
+    return tw_counter_get(&world.counters.joins_replacing);
+}
+
+/* Same entity, a view from the beginning, and what the older session said is heard. */
+static void a_newer_login_has_the_player(void **state)
+{
+    (void)state;
+    log_in(0, 11, 100);
+    tick();
+    expect_snapshots_at(0);
+    uint32_t before = entity();
+    speak(0, 'a');
+    log_in(1, 11, 200);
+    press(1, world.tick + 1);
+    tick();
+    assert_int_equal(replacing(), 1);
+    assert_int_equal(count_out(0, TW_OUT_CLOSE), 1);
+    assert_int_equal(world.buffers[0][0].reason, TW_CLOSE_REPLACED);
+    assert_int_equal(world.buffers[0][0].slot, OLD_SLOT);
+    assert_int_equal(count_out(0, TW_OUT_SNAPSHOT), 0);
+    assert_int_equal(count_out(1, TW_OUT_SNAPSHOT), 1);
+    assert_int_equal(count_out(1, TW_OUT_MESSAGE), 1);
+    assert_int_equal(input_count(TW_SHARD_INPUT_APPLIED), 1);
+    say(TW_RECORD_LEAVE, 0); /* nobody's any more */
+    expect_snapshots_at(1);
+    assert_int_equal(entity(), before);
+    assert_int_equal(tw_counter_get(&world.counters.players), 1);
+}
+
+/* The control plane may be quick: the older session is closed before the tick that takes the join.
+ * A leave for any other reason is one. */
+static void it_has_left_for_that_reason(void **state)
+{
+    for (uint32_t order = 0; order < 3; order++) {
+        if (order > 0)
+            setup(state);
+        log_in(0, 11, 100);
+        tick();
+        uint32_t before = entity();
+        struct tw_record leave = record_of(TW_RECORD_LEAVE, 0);
+        leave.leave.reason = order < 2 ? TW_CLOSE_REPLACED : TW_CLOSE_BY_CLIENT;
+        if (order == 0)
+            log_in(1, 11, 200);
+        tw_shard_consume(world.shard, &leave, 1);
+        if (order != 0)
+            log_in(1, 11, 200);
+        tick();
+        assert_int_equal(replacing(), order < 2);
+        assert_int_equal(tw_counter_get(&world.counters.players), 1);
+        assert_int_equal(world.outboxes[0].used, 0);
+        if (order < 2)
+            assert_int_equal(entity(), before);
+        else
+            assert_int_not_equal(entity(), before);
+        expect_snapshots_at(1);
+        if (order < 2)
+            teardown(state);
+    }
+}
+
+/* Whoever was welcomed first is the older one, whenever its first packet came. */
+static void an_older_login_comes_too_late(void **state)
+{
+    (void)state;
+    log_in(1, 11, 200);
+    tick();
+    uint32_t before = entity();
+    log_in(0, 11, 100);
+    tick();
+    assert_int_equal(replacing(), 0);
+    assert_int_equal(world.buffers[0][0].kind, TW_OUT_CLOSE);
+    assert_int_equal(world.buffers[0][0].reason, TW_CLOSE_REPLACED);
+    expect_snapshots_at(1);
+    assert_int_equal(entity(), before);
+}
+
+/* The way in for somebody whose client died: out of the parking table, into a world that is full.
+ */
+static void a_login_comes_back_from_parking(void **state)
+{
+    (void)state;
+    free(world.memory);
+    world.config.players_max = 1;
+    world.config.parking_max = 1;
+    size_t size = (tw_shard_footprint(&world.config) + 63u) / 64u * 64u;
+    world.memory = aligned_alloc(64, size);
+    world.shard = tw_shard_init(world.memory, &world.config, &world.counters);
+    log_in(0, 11, 100);
+    tick();
+    uint32_t before = entity();
+    struct tw_record silent = record_of(TW_RECORD_PRESENCE, 0);
+    silent.presence.presence = TW_PARKED;
+    tw_shard_consume(world.shard, &silent, 1);
+    tick();
+    assert_int_equal(tw_counter_get(&world.counters.players_parked), 1);
+    log_in(1, 11, 200);
+    tick();
+    tick();
+    assert_int_equal(replacing(), 1);
+    assert_int_equal(tw_counter_get(&world.counters.joins_refused), 0);
+    assert_int_equal(tw_counter_get(&world.counters.players_parked), 0);
+    assert_int_equal(entity(), before);
+    expect_snapshots_at(1);
+}
+
+/* On its way to another worker: whoever has it there is told as well. */
+static void a_login_meets_a_moving_session(void **state)
+{
+    (void)state;
+    log_in(0, 11, 100);
+    tick();
+    uint32_t before = entity();
+    ask_to_hold(0, true);
+    tick();
+    struct tw_record third = record_of(TW_RECORD_JOIN, 1);
+    third.slot = NEW_SLOT + 1;
+    third.join.account = 11;
+    third.join.installed_ns = 200;
+    tw_shard_consume(world.shard, &third, 1);
+    say(TW_RECORD_ARRIVE, 1);
+    world.outboxes[0] = world.outboxes[1] = (struct tw_outbox){0};
+    tw_shard_tick(world.shard, ++world.tick, 0, world.outboxes); /* no buffer for its close */
+    say(TW_RECORD_MOVE, 0);
+    tick();
+    assert_int_equal(replacing(), 1);
+    assert_int_equal(world.outboxes[0].used, 0);
+    assert_int_equal(world.buffers[1][0].kind, TW_OUT_CLOSE);
+    assert_int_equal(world.buffers[1][0].reason, TW_CLOSE_REPLACED);
+    assert_int_equal(world.buffers[1][0].slot, NEW_SLOT);
+    assert_int_equal(entity(), before);
+    assert_int_equal(tw_counter_get(&world.counters.players), 1);
+    assert_int_equal(world.shard->sessions.hold_count, 0);
+}
+
 /* ---- what it says ------------------------------------------------------------------------------
  */
 
@@ -431,6 +578,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(held_before_it_arrived, setup, teardown),
         cmocka_unit_test_setup_teardown(the_word_waits_for_a_buffer, setup, teardown),
         cmocka_unit_test_setup_teardown(fenced_it_is_told_the_last, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_newer_login_has_the_player, setup, teardown),
+        cmocka_unit_test_setup_teardown(it_has_left_for_that_reason, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_older_login_comes_too_late, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_login_comes_back_from_parking, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_login_meets_a_moving_session, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
