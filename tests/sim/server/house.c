@@ -32,6 +32,14 @@ static void remove_files(const char *store)
     }
 }
 
+static uint32_t resumable(void *context, uint64_t account, const uint8_t token_id[TW_TOKEN_ID_SIZE])
+{
+    const struct sim_house *house = context;
+    uint64_t at = account % SIM_HOUSE_ACCOUNTS;
+    bool same = memcmp(house->live_token[at], token_id, TW_TOKEN_ID_SIZE) == 0;
+    return same ? house->live[at] : 0;
+}
+
 void sim_house_open(struct sim_house *house, const struct tw_config *config)
 {
     char error[TW_STORE_ERROR_SIZE];
@@ -53,6 +61,8 @@ void sim_house_open(struct sim_house *house, const struct tw_config *config)
     remove_files(path);
     house->service = (struct tw_handshake_service){.store = house->store,
                                                    .keys = &house->keys,
+                                                   .resumable = resumable,
+                                                   .context = house,
                                                    .suites = config->control.suites,
                                                    .world = config->world.id};
     tw_token_audience(house->service.audience, config->engine.name);
@@ -116,6 +126,8 @@ static void confirm(struct sim_house *house, const struct tw_agent_session *sess
         sim_house_kick(house, *live, TW_CLOSE_REPLACED);
     }
     *live = session->connection_id;
+    memcpy(house->live_token[session->account % SIM_HOUSE_ACCOUNTS], session->token_id,
+           TW_TOKEN_ID_SIZE);
 }
 
 static void follow(struct sim_house *house, const struct tw_agent_session *session, bool closed)
@@ -234,4 +246,13 @@ void sim_house_token(struct sim_house *house, uint64_t account, uint64_t now_us,
     tw_token_seal(connect.token, &token, house->keys.token_keys[0].id,
                   house->keys.token_keys[0].key, nonce);
     tw_connect_token_write(out, &connect);
+}
+
+void sim_house_extend(uint8_t token[TW_CONNECT_SIZE])
+{
+    struct tw_connect_token connect;
+    bool read = tw_connect_token_read(&connect, token, TW_CONNECT_SIZE);
+    TW_ASSERT(read);
+    connect.expires_unix_s = TOKEN_EXPIRES_S;
+    tw_connect_token_write(token, &connect);
 }

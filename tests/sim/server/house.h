@@ -45,6 +45,7 @@ struct sim_house {
     uint32_t cookie_slot;
     bool linked;
     uint32_t live[SIM_HOUSE_ACCOUNTS]; /* connection id of an account's session; 0: none */
+    uint8_t live_token[SIM_HOUSE_ACCOUNTS][TW_TOKEN_ID_SIZE]; /* that it came by */
     uint64_t confirmed, moved, replaced, other;
     uint64_t closed[16]; /* by enum tw_close_reason */
 };
@@ -63,5 +64,7 @@ void sim_house_kick(struct sim_house *house, uint32_t connection_id, enum tw_clo
 /* A connect token of its own for an account. */
 void sim_house_token(struct sim_house *house, uint64_t account, uint64_t now_us,
                      uint8_t out[TW_CONNECT_SIZE]);
+/* A resume token expires by the simulated date, and client libraries look at the machine's own. */
+void sim_house_extend(uint8_t token[TW_CONNECT_SIZE]);
 
 #endif

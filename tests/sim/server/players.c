@@ -49,6 +49,26 @@ static int send_packet(void *context, const uint8_t *bytes, size_t length, const
     return (int)length;
 }
 
+static void make_client(struct sim_player *player)
+{
+    struct tw_client_config config = tw_client_config_default();
+    config.suites = TW_SUITE_CHACHA20_POLY1305;
+    config.timeout_ms = PATIENCE_MS;
+    config.transport.context = player;
+    config.transport.send = send_packet;
+    player->client = tw_client_create(&config);
+    TW_ASSERT(player->client != NULL);
+}
+
+bool sim_player_die(struct sim_player *player, uint8_t kept[TW_CONNECT_SIZE])
+{
+    bool keeps = tw_client_get_resume(player->client, kept, TW_CONNECT_SIZE) == TW_CLIENT_OK;
+    tw_client_destroy(player->client);
+    make_client(player);
+    player->port++;
+    return keeps;
+}
+
 void sim_players_init(struct sim_players *players, uint32_t count, uint32_t speakers, uint64_t seed)
 {
     memset(players, 0, sizeof(*players));
@@ -59,13 +79,7 @@ void sim_players_init(struct sim_players *players, uint32_t count, uint32_t spea
     tw_rng_seed(&players->rng, seed);
     for (uint32_t i = 0; i < count; i++) {
         struct sim_player *player = &players->players[i];
-        struct tw_client_config config = tw_client_config_default();
-        config.suites = TW_SUITE_CHACHA20_POLY1305;
-        config.timeout_ms = PATIENCE_MS;
-        config.transport.context = player;
-        config.transport.send = send_packet;
-        player->client = tw_client_create(&config);
-        TW_ASSERT(player->client != NULL);
+        make_client(player);
         player->all = players;
         player->index = i;
         player->address = 0x0a000000u + 0x100u + i; /* 10.0.1.0 and on */

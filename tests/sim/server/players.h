@@ -80,6 +80,9 @@ void sim_players_fini(struct sim_players *players);
 
 void sim_player_connect(struct sim_player *player, const uint8_t token[TW_CONNECT_SIZE],
                         uint64_t now_us);
+/* Its process is killed, and another one begins, from another port. False: nothing was kept by
+ * which that could go on with the session; else `kept` is what it connects by. */
+bool sim_player_die(struct sim_player *player, uint8_t kept[TW_CONNECT_SIZE]);
 void sim_player_receive(struct sim_player *player, const uint8_t *bytes, size_t size,
                         uint64_t now_us);
 /* Everybody whose time has come. */

@@ -25,7 +25,7 @@ static struct soak {
     struct whole *whole;
     struct tw_rng rng;
     uint32_t clients;
-    uint64_t connects, timeouts, kicked, others, roams, left;
+    uint64_t connects, timeouts, kicked, roams, left, killed, resumes;
 } soak;
 
 static uint32_t below(uint32_t bound)
@@ -185,6 +185,38 @@ static void roam(void)
     }
 }
 
+/* Processes are killed, and their keys with them. Others come for their players, at once or after a
+ * while, by what was kept, or else by a login; and may be killed as well. */
+static void come_again(uint32_t i, uint8_t kept[TW_CONNECT_SIZE], bool resumes)
+{
+    if (!resumes) {
+        whole_connect(soak.whole, player_at(i));
+        return;
+    }
+    sim_house_extend(kept);
+    sim_player_connect(player_at(i), kept, soak.whole->now_us);
+    soak.resumes++;
+}
+
+static void killed(void)
+{
+    static uint8_t kept[CLIENTS_LONG][TW_CONNECT_SIZE];
+    static bool dead[CLIENTS_LONG], keeps[CLIENTS_LONG];
+    for (uint32_t round = 0; round < 2; round++) {
+        for (uint32_t i = 0; i < soak.clients; i++) {
+            dead[i] = tw_client_get_state(player_at(i)->client) == TW_CLIENT_CONNECTED && one_in(5);
+            keeps[i] = dead[i] && sim_player_die(player_at(i), kept[i]) && !one_in(4);
+            soak.killed += dead[i];
+        }
+        run(one_in(2) ? 20 * SIM_MS : (1u + below(7)) * WHOLE_SECOND);
+        for (uint32_t i = 0; i < soak.clients; i++) {
+            if (dead[i])
+                come_again(i, kept[i], keeps[i]);
+        }
+        run((1u + below(3)) * WHOLE_SECOND);
+    }
+}
+
 /* The server's host stands still. */
 static void stall(void)
 {
@@ -192,9 +224,9 @@ static void stall(void)
     run(2 * WHOLE_SECOND);
 }
 
-static void (*const troubles[])(void) = {loss,        outage, long_outage_of_some, swings, narrow,
-                                         mess,        kicks,  departures,          roam,   stall,
-                                         control_away};
+static void (*const troubles[])(void) = {killed,     loss,   outage, long_outage_of_some,
+                                         swings,     narrow, mess,   kicks,
+                                         departures, roam,   stall,  control_away};
 #define TROUBLES (sizeof(troubles) / sizeof(troubles[0]))
 
 /* ---- the calm -------------------------------------------------------------------------------- */
@@ -237,7 +269,13 @@ static void make_wide(struct tw_config *config)
     config->world.npcs = soak.clients > 100 ? 500 : 50;
     config->world.aoi_enter_m = 57;
     config->world.aoi_exit_m = 63;
-    config->limits.rekey_s = 60;
+    config->limits.rekey_s = 15;
+}
+
+static uint64_t resumed(void)
+{
+    return sim_server_counter(&soak.whole->server, offsetof(struct tw_worker_counters, life) +
+                                                       TW_LIFE_EVENT_RESUMED * sizeof(tw_counter));
 }
 
 static void print_figures(const char *name, uint64_t virtual_us, double cpu_s)
@@ -262,6 +300,11 @@ static void print_figures(const char *name, uint64_t virtual_us, double cpu_s)
            (unsigned long long)soak.roams,
            (unsigned long long)sim_server_roaming(server, TW_ROAMING_TAKEN),
            (unsigned long long)sim_server_rekey(server, TW_REKEY_STARTED));
+    printf("%s: %llu clients killed, %llu of %llu that had kept a token resumed, %llu logins of "
+           "accounts that were in\n",
+           name, (unsigned long long)soak.killed, (unsigned long long)resumed(),
+           (unsigned long long)soak.resumes,
+           (unsigned long long)tw_counter_get(&server->shard_counters->joins_replacing));
     printf(
         "%s: %llu messages heard, %llu views compared, none wrong; %llu of %llu inputs too late; "
         "%llu frames lost at the port of a host that stood still; %llu KB resident\n",
@@ -302,6 +345,8 @@ static void soak_run(const char *name, uint64_t seed)
             resident_early_kb = resident_kb();
     }
     print_figures(name, soak.whole->now_us - from_us, (double)(clock() - begun) / CLOCKS_PER_SEC);
+    /* All but those whose session had ended or was on its way to another worker. */
+    WHOLE_CHECK(soak.whole, resumed() * 10u >= soak.resumes * 8u);
     /* After the first minutes nothing grows but what the C library keeps in hand. */
     if (resident_early_kb != 0)
         WHOLE_CHECK(soak.whole, resident_kb() < resident_early_kb * 105u / 100u);
