@@ -101,3 +101,102 @@ def test_back_with_its_keys_while_the_control_plane_is_dead(options):
         scene.expect_equal("proven address", stats["roaming"]["validated"], 1)
         scene.expect_equal("handshakes", stats["verdicts"]["welcomed"], 1)
         player.leave()
+
+
+SAID = 3
+
+
+def _large(number):
+    """As a bot that talks says it, by one that does not exist: bots look whether it is whole."""
+    head = (77).to_bytes(4, "little") + number.to_bytes(4, "little") + bytes(8)
+    return head + bytes(77 * 13 + number * 31 + at * 7 + (at >> 8) & 0xFF
+                        for at in range(16, 10240))
+
+
+def test_a_bot_killed_goes_on_by_what_it_kept(options):
+    """The C library: a process killed with -9, another one with what the first one wrote down."""
+    with scene.start(options, settings=QUICK) as host:
+        other = scene.Player(host, host.token("other")).join(0.3)
+        kept = host.directory / "kept"
+        kept.mkdir(mode=0o700)
+        file, token = kept / "bot-0", host.token("victim")
+
+        def bots(seconds, token=token):
+            return host.bots([token], seconds, "--behaviour", "stand", "--listen",
+                             "--resume", kept)
+
+        first = bots(60)
+        _run_until(other, lambda: file.exists() and len(_others(other)) == 1)
+        scene.expect_equal("mode", file.stat().st_mode & 0o777, 0o600)
+        handle, = _others(other)
+        used = file.read_bytes()
+        first.process.kill()
+        _run_until(other, lambda: _life_of(host, "victim") == ["reconnecting"])
+        for number in range(SAID):
+            other.session.outgoing.send(messages.BULK, _large(number))
+        _run_until(other, other.session.outgoing.is_empty)
+        _run_until(other, lambda: not _others(other), 10)
+        # The connect token is used up: without the other one nobody would get in.
+        second = bots(60)
+        _run_until(other, lambda: _others(other) == {handle})
+        _run_until(other, lambda: file.read_bytes() != used)
+        scene.expect_equal("mode", file.stat().st_mode & 0o777, 0o600)
+        # A process that stands still is not dead: it is out when it goes on.
+        second.process.signal(signal.SIGSTOP)
+        third = bots(5)
+        _run_until(other, lambda: host.stats()["life"]["resumed"] == 2)
+        second.process.signal(signal.SIGCONT)
+        status, summary = second.finish(15)
+        scene.expect_equal("exit status", status, 1)
+        scene.expect_equal("told", summary["close_reasons"], {"resumed": 1})
+        scene.expect_equal("resumed", summary["resumed"], 1)
+        scene.expect_equal("heard, sent while it was dead", summary["messages_heard"], SAID)
+        scene.expect_equal("messages wrong", summary["messages_wrong"], 0)
+        scene.expect(file.exists(), "it took the third one's file along")
+        other.session.run(0.3)
+        scene.expect_equal("seen by others", _others(other), {handle})
+        status, summary = third.finish(20)
+        scene.expect_equal(f"exit status {summary}", status, 0)
+        scene.expect_equal("resumed", summary["resumed"], 1)
+        scene.expect_equal("heard twice", summary["messages_heard"], 0)
+        scene.expect(not file.exists(), "the session is over, what resumed it is still there")
+        # What is good for nothing any more keeps nobody out.
+        file.touch(mode=0o600)
+        file.write_bytes(used)
+        status, summary = bots(2, host.token("victim")).finish(20)
+        scene.expect_equal(f"exit status {summary}", status, 0)
+        scene.expect_equal("resumed", summary["resumed"], 0)
+        scene.expect_ledger(host.settled_stats())
+        other.leave()
+
+
+def test_a_login_takes_the_place_of_an_older_session(options):
+    """The same entity, whether its client was killed just now, long ago, or is alive."""
+    with scene.start(options, settings=QUICK) as host:
+        other = scene.Player(host, host.token("other")).join(0.3)
+        first = host.bots([host.token("victim")], 60, "--behaviour", "stand")
+        _run_until(other, lambda: len(_others(other)) == 1)
+        handle, = _others(other)
+        first.process.kill()
+        second = scene.Player(host, host.token("victim")).join(1.0)
+        scene.expect_equal("own entity", second.session.view.own.handle, handle)
+        scene.expect_equal("hashes wrong", second.session.view.hashes_wrong, 0)
+        other.session.run(0.3)
+        scene.expect_equal("seen by others", _others(other), {handle})
+        scene.expect_equal("sessions", _life_of(host, "victim"), ["connected"])
+        # It falls silent, and leaves the world.
+        _run_until(other, lambda: host.stats()["players_parked"] == 1)
+        third = host.bots([host.token("victim")], 6, "--behaviour", "stand")
+        _run_until(other, lambda: _others(other) == {handle})
+        try:
+            second.session.run(1)
+            raise AssertionError("two clients play one player")
+        except scene.python_client.Failed as failure:
+            scene.expect_equal("told", str(failure), "closed by the server: 9")
+        status, summary = third.finish(20)
+        scene.expect_equal(f"exit status {summary}", status, 0)
+        stats = host.settled_stats()
+        scene.expect_equal("replaced", stats["joins_replacing"], 2)
+        scene.expect_equal("sessions", stats["sessions_live"], 1)
+        scene.expect_ledger(stats)
+        other.leave()

@@ -3,10 +3,12 @@
 
 #include "tests/load/key_log.h"
 #include "tests/load/random.h"
+#include "tests/load/resume_store.h"
 #include "tickwire/wire.h"
 
 #include <errno.h>
 #include <math.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -146,6 +148,35 @@ void tw_load_bots_destroy(struct tw_load_bots *bots)
 
 /* ---- one bot --------------------------------------------------------------------------------- */
 
+static uint32_t number_of(const struct tw_load_bots *bots, const struct tw_load_bot *bot)
+{
+    return (uint32_t)(bot - bots->bots);
+}
+
+/* A new token for the session of now: whoever kills this process, the next one goes on with it. */
+static void keep_resume(const struct tw_load_bots *bots, const struct tw_load_bot *bot)
+{
+    uint8_t bytes[TW_CLIENT_RESUME_SIZE];
+    const char *directory = bots->options->resume_path;
+    if (directory && tw_client_get_resume(bot->client, bytes, sizeof(bytes)) == TW_CLIENT_OK)
+        (void)tw_load_resume_write(directory, number_of(bots, bot), bytes);
+    sodium_memzero(bytes, sizeof(bytes));
+}
+
+/* After its end: a session that is over cannot be resumed; one that another process resumed is that
+ * one's, as is the file; of one that only fell silent nothing is known. */
+static void forget_resume(const struct tw_load_bots *bots, struct tw_load_bot *bot)
+{
+    bool over = bot->end == TW_CLIENT_END_LOCAL || bot->end == TW_CLIENT_END_REFUSED ||
+                (bot->end == TW_CLIENT_END_REMOTE && bot->end_code != TW_CLOSE_RESUMED);
+    if (bots->options->resume_path && over)
+        tw_load_resume_forget(bots->options->resume_path, number_of(bots, bot));
+    /* Too late, or used up by a process that was killed too soon: it logs in. */
+    if (bot->resuming && bot->end == TW_CLIENT_END_REFUSED)
+        bot->started = false;
+    bot->resuming = false;
+}
+
 static void take_events(struct tw_load_bots *bots, struct tw_load_bot *bot)
 {
     struct tw_client_event event;
@@ -153,6 +184,7 @@ static void take_events(struct tw_load_bots *bots, struct tw_load_bot *bot)
         switch (event.type) {
         case TW_CLIENT_EVENT_CONNECTED:
             bot->connected_ever = true;
+            bots->resumed += bot->resuming;
             break;
         case TW_CLIENT_EVENT_TRY_AGAIN:
             bots->try_again++;
@@ -160,6 +192,10 @@ static void take_events(struct tw_load_bots *bots, struct tw_load_bot *bot)
         case TW_CLIENT_EVENT_CLOSED:
             bot->end = event.end;
             bot->end_code = event.code;
+            forget_resume(bots, bot);
+            break;
+        case TW_CLIENT_EVENT_RESUMABLE:
+            keep_resume(bots, bot);
             break;
         case TW_CLIENT_EVENT_NONE:
         case TW_CLIENT_EVENT_ENTER:
@@ -168,10 +204,10 @@ static void take_events(struct tw_load_bots *bots, struct tw_load_bot *bot)
         case TW_CLIENT_EVENT_LOST:
         case TW_CLIENT_EVENT_REPAIRED:
             break;
+        case TW_CLIENT_EVENT_HEALTH:
+            break;
         case TW_CLIENT_EVENT_WARNED:
             bots->warnings++;
-        case TW_CLIENT_EVENT_HEALTH:
-        case TW_CLIENT_EVENT_RESUMABLE:
             break;
         }
     }
@@ -198,6 +234,7 @@ static void look_around(struct tw_load_bots *bots, struct tw_load_bot *bot, uint
     tw_client_get_statistics(bot->client, &statistics);
     tw_load_agreement_look(&bot->agreement, &statistics, now_us);
     tw_client_get_timing(bot->client, now_us, &bot->timing);
+    bot->datagram_bytes = statistics.datagram_bytes;
     if (statistics.rtt_samples != bot->rtt_samples) {
         bot->rtt_samples = statistics.rtt_samples;
         uint32_t bucket = tw_histogram_bucket(statistics.rtt_us);
@@ -221,11 +258,17 @@ static void look_around(struct tw_load_bots *bots, struct tw_load_bot *bot, uint
 
 static void start(struct tw_load_bots *bots, struct tw_load_bot *bot, uint64_t now_us)
 {
+    uint8_t kept[TW_CLIENT_RESUME_SIZE];
+    const char *directory = bots->options->resume_path;
     bot->started = true;
-    int result = tw_client_connect(bot->client, bot->token, sizeof(bot->token), now_us);
+    bot->resuming = directory && tw_load_resume_read(directory, number_of(bots, bot), kept);
+    int result = tw_client_connect(bot->client, bot->resuming ? kept : bot->token,
+                                   sizeof(bot->token), now_us);
+    sodium_memzero(kept, sizeof(kept));
     if (result != TW_CLIENT_OK) {
         bot->end = TW_CLIENT_END_REFUSED;
         bot->end_code = 0;
+        forget_resume(bots, bot);
     }
     take_events(bots, bot);
 }
@@ -245,11 +288,11 @@ static void act(struct tw_load_bots *bots, struct tw_load_bot *bot, uint64_t now
     }
     tw_client_update(bot->client, now_us);
     take_events(bots, bot);
-    if (bots->options->talk && before == TW_CLIENT_CONNECTED) {
+    if ((bots->options->talk || bots->options->listen) && before == TW_CLIENT_CONNECTED) {
         uint64_t quiet_us =
             bots->started_us + bots->options->seconds * UINT64_C(1000000) - TW_LOAD_TALK_QUIET_US;
-        tw_load_talk_step(&bot->talk, bot->client, (uint32_t)(bot - bots->bots), now_us < quiet_us,
-                          now_us);
+        bool sending = bots->options->talk && now_us < quiet_us;
+        tw_load_talk_step(&bot->talk, bot->client, number_of(bots, bot), sending, now_us);
     }
 }
 

@@ -26,6 +26,7 @@ struct tw_load_bot {
     uint32_t index_in_port;
     uint64_t start_at_us;
     bool started;
+    bool resuming; /* it connects by what an earlier process kept */
     bool connected_ever;
     bool walks;
     enum tw_client_end end; /* when closed */
@@ -37,6 +38,7 @@ struct tw_load_bot {
     uint32_t first_input_tick; /* first one known to be applied; 0: none yet */
     uint32_t last_input_tick;
     uint64_t rtt_samples;
+    uint32_t datagram_bytes; /* so large are those it sends, when last looked at */
     struct tw_load_agreement agreement;
     struct tw_client_timing timing; /* when last looked at */
     struct tw_load_talk talk;
@@ -60,6 +62,7 @@ struct tw_load_bots {
     uint64_t try_again;
     uint64_t warnings;       /* that bots misbehave */
     uint64_t seam_crossings; /* in a world without edges */
+    uint32_t resumed;        /* bots that went on with a session of an earlier process */
     uint64_t started_us;
     uint64_t next_pass_us;
     uint32_t passes;

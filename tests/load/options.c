@@ -27,8 +27,11 @@ static const char help_text[] =
     "  --loss P              drop P percent of datagrams both ways inside the bots\n"
     "  --rebind S            every S seconds each bot goes on from another port\n"
     "  --talk                send commands and large messages, check what is relayed\n"
+    "  --listen              check what others send, and send nothing\n"
     "  --via ADDRESS:PORT    send everything there instead of to the server: see impair\n"
     "  --key-log FILE        append the connections' keys, for tickwire.lua (mode 0600)\n"
+    "  --resume DIR          keep there (mode 0600) what another process needs to go on with the\n"
+    "                        bots' sessions, and go on with those that were kept\n"
     "  --expect-close        a server that stops counts as success\n"
     "\n"
     "exit status: 0 all bots connected and stayed, no view differed from the server's, and none\n"
@@ -50,8 +53,10 @@ enum {
     OPTION_LOSS,
     OPTION_REBIND,
     OPTION_TALK,
+    OPTION_LISTEN,
     OPTION_VIA,
     OPTION_KEY_LOG,
+    OPTION_RESUME,
     OPTION_EXPECT_CLOSE,
     OPTION_HELP
 };
@@ -71,8 +76,10 @@ static const struct option long_options[] = {
     {"loss", required_argument, NULL, OPTION_LOSS},
     {"rebind", required_argument, NULL, OPTION_REBIND},
     {"talk", no_argument, NULL, OPTION_TALK},
+    {"listen", no_argument, NULL, OPTION_LISTEN},
     {"via", required_argument, NULL, OPTION_VIA},
     {"key-log", required_argument, NULL, OPTION_KEY_LOG},
+    {"resume", required_argument, NULL, OPTION_RESUME},
     {"expect-close", no_argument, NULL, OPTION_EXPECT_CLOSE},
     {"help", no_argument, NULL, OPTION_HELP},
     {NULL, 0, NULL, 0},
@@ -133,12 +140,18 @@ static bool apply(struct tw_load_options *options, int option)
     case OPTION_TALK:
         options->talk = true;
         return true;
+    case OPTION_LISTEN:
+        options->listen = true;
+        return true;
     case OPTION_VIA:
         if (!tw_endpoint_parse(optarg, &options->via))
             fprintf(stderr, "tickwire-load: --via wants an address and a port, not '%s'\n", optarg);
         return options->via.port != 0;
     case OPTION_KEY_LOG:
         options->key_log_path = optarg;
+        return true;
+    case OPTION_RESUME:
+        options->resume_path = optarg;
         return true;
     case OPTION_EXPECT_CLOSE:
         options->expect_close = true;

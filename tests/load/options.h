@@ -19,6 +19,7 @@ enum tw_load_behaviour { TW_LOAD_WALK, TW_LOAD_STAND, TW_LOAD_MIXED };
 struct tw_load_options {
     const char *tokens_path;  /* "-": standard input */
     const char *key_log_path; /* NULL: none */
+    const char *resume_path;  /* directory; NULL: none */
     enum tw_load_behaviour behaviour;
     uint32_t count; /* 0: as many as there are tokens */
     uint32_t seconds;
@@ -33,7 +34,8 @@ struct tw_load_options {
     struct tw_address via; /* port 0: straight to the server */
     bool json;
     bool expect_close;
-    bool talk; /* messages, and a look at what comes back */
+    bool talk;   /* messages, and a look at what comes back */
+    bool listen; /* the look alone */
 };
 
 /* False: a message was printed; exit status 2. `help` is set when help was asked for and given. */

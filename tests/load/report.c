@@ -213,6 +213,7 @@ struct tally {
     double walker_moved_min_m;
     uint32_t connected_ever, never_compared, walkers, entity_changes;
     uint32_t key_phase_min, key_phase_max;
+    uint32_t datagram_bytes_min, datagram_bytes_max;
     uint64_t inputs_measured, inputs_late;
     int64_t margin_sum_us; /* of bots that were told */
     uint32_t margins;
@@ -224,6 +225,7 @@ static struct tally tally_up(const struct tw_load_bots *bots)
     struct tally found = {.inputs_applied_min = UINT64_MAX,
                           .hashes_checked_min = UINT64_MAX,
                           .key_phase_min = UINT32_MAX,
+                          .datagram_bytes_min = UINT32_MAX,
                           .walker_moved_min_m = 1e18};
     for (uint32_t i = 0; i < bots->count; i++) {
         const struct tw_load_bot *bot = &bots->bots[i];
@@ -238,6 +240,10 @@ static struct tally tally_up(const struct tw_load_bots *bots)
             found.key_phase_min = statistics.key_phase;
         if (statistics.key_phase > found.key_phase_max)
             found.key_phase_max = statistics.key_phase;
+        if (bot->datagram_bytes < found.datagram_bytes_min)
+            found.datagram_bytes_min = bot->datagram_bytes;
+        if (bot->datagram_bytes > found.datagram_bytes_max)
+            found.datagram_bytes_max = bot->datagram_bytes;
         found.inputs_measured += bot->timing.inputs_measured;
         found.inputs_late += bot->timing.inputs_late;
         found.margin_sum_us += bot->timing.margin_us;
@@ -327,13 +333,17 @@ static void print_summary_json(const struct tw_load_bots *bots, const struct tw_
         sums->inputs, sums->inputs_applied, tally->inputs_applied_min, sums->snapshots,
         sums->snapshots_lost, sums->snapshots_incomplete, sums->rejected, bots->try_again,
         sums->hashes_checked, tally->hashes_checked_min, sums->hashes_wrong, tally->never_compared);
-    printf("\"rebinds\":%u,\"entity_changes\":%u,\"key_phase_min\":%u,\"key_phase_max\":%u,",
-           bots->rebinds, tally->entity_changes, tally->key_phase_min, tally->key_phase_max);
+    printf("\"resumed\":%u,\"rebinds\":%u,\"entity_changes\":%u,\"key_phase_min\":%u,"
+           "\"key_phase_max\":%u,",
+           bots->resumed, bots->rebinds, tally->entity_changes, tally->key_phase_min,
+           tally->key_phase_max);
     printf("\"inputs_measured\":%" PRIu64 ",\"inputs_late\":%" PRIu64 ",\"margin_us\":%" PRId64
            ",\"warnings\":%" PRIu64 ",\"seam_crossings\":%" PRIu64 ",",
            tally->inputs_measured, tally->inputs_late, mean_margin_us(tally), bots->warnings,
            bots->seam_crossings);
-    if (bots->options->talk)
+    printf("\"datagram_bytes_min\":%u,\"datagram_bytes_max\":%u,", tally->datagram_bytes_min,
+           tally->datagram_bytes_max);
+    if (bots->options->talk || bots->options->listen)
         print_talk(bots);
     printf("\"moved_m\":%.1f,\"walker_moved_min_m\":%.1f,\"rtt_p50_us\":%" PRIu64
            ",\"rtt_p99_us\":%" PRIu64 ",\"rtt_max_us\":%" PRIu64 "}\n",
