@@ -41,6 +41,7 @@ import test_lab  # noqa: E402
 import test_life  # noqa: E402
 import test_loss  # noqa: E402
 import test_messages  # noqa: E402
+import test_path_mtu  # noqa: E402
 import test_port_life  # noqa: E402
 import test_ports  # noqa: E402
 import test_privileges  # noqa: E402
@@ -54,7 +55,8 @@ import test_wireshark  # noqa: E402
 
 IN_PAIRS = [test_configuration, test_cli, test_python_client, test_handshake, test_tokens,
             test_hostile, test_impair, test_ipv6, test_life, test_ports, test_privileges,
-            test_rekey, test_roaming, test_handover, test_port_life, test_wireshark]
+            test_rekey, test_roaming, test_handover, test_port_life, test_path_mtu,
+            test_wireshark]
 ALONE = [test_filters, test_telemetry, test_budgets, test_lab, test_floods, test_loss,
          test_timing, test_conduct, test_messages, test_clients, test_fresh_machine]
 
