@@ -215,6 +215,29 @@ static bool check_ports(const struct tw_config_port ports[TW_PORTS_MAX],
     return true;
 }
 
+static bool check_congestion(const struct tw_config_congestion *congestion,
+                             struct tw_check_fault *fault)
+{
+    /* Else a link at the bound would go to and fro. */
+    if (congestion->calm_loss_percent >= congestion->conservative_loss_percent)
+        return fail(fault, "congestion", "calm_loss_percent", "conservative_loss_percent",
+                    "%u is not below conservative_loss_percent, expected at most %u",
+                    congestion->calm_loss_percent, congestion->conservative_loss_percent - 1);
+    if (congestion->calm_delay_ms >= congestion->conservative_delay_ms)
+        return fail(fault, "congestion", "calm_delay_ms", "conservative_delay_ms",
+                    "%u is not below conservative_delay_ms, expected at most %u",
+                    congestion->calm_delay_ms, congestion->conservative_delay_ms - 1);
+    if (congestion->emergency_loss_percent < congestion->conservative_loss_percent)
+        return fail(fault, "congestion", "emergency_loss_percent", "conservative_loss_percent",
+                    "%u is below conservative_loss_percent, expected at least %u",
+                    congestion->emergency_loss_percent, congestion->conservative_loss_percent);
+    if (congestion->emergency_queue_ms < congestion->conservative_delay_ms)
+        return fail(fault, "congestion", "emergency_queue_ms", "conservative_delay_ms",
+                    "%u is below conservative_delay_ms, expected at least %u",
+                    congestion->emergency_queue_ms, congestion->conservative_delay_ms);
+    return true;
+}
+
 static bool check_conduct(const struct tw_config_conduct *conduct, struct tw_check_fault *fault)
 {
     if (conduct->throttle_score <= conduct->warn_score)
@@ -241,6 +264,6 @@ bool tw_config_check(const struct tw_config *config, struct tw_check_fault *faul
 {
     return check_engine(&config->engine, fault) && check_ports(config->ports, fault) &&
            check_life(&config->life, fault) && check_world(&config->world, fault) &&
-           check_edges(&config->world, fault) && check_conduct(&config->conduct, fault) &&
-           check_control(&config->control, fault);
+           check_edges(&config->world, fault) && check_congestion(&config->congestion, fault) &&
+           check_conduct(&config->conduct, fault) && check_control(&config->control, fault);
 }

@@ -40,6 +40,7 @@ const struct tw_schema_section tw_schema_sections[] = {
     {"port4", "a fourth port"},
     {"limits", "budgets of the packet path; packets per second, burst of the same size"},
     {"life", "what becomes of a session from which nothing is heard, by the length of the silence"},
+    {"congestion", "what makes a link conservative or failing (emergency), and what ends that"},
     {"conduct", "what clients may do, and what becomes of those who do more; scores in points"},
     {"world", "the one world this engine simulates"},
     {"control", "the control plane: sockets, store, keys, tokens"},
@@ -203,6 +204,30 @@ const struct tw_schema_key tw_schema_keys[] = {
            "its entity leaves the world and is kept beside it"),
     NUMBER(life, grace_ms, 1000, 3600000, "60000", "ms",
            "it is closed; until then it goes on with the first packet that comes"),
+
+    NUMBER(congestion, calm_loss_percent, 1, 99, "1", "%",
+           "a link is calm if it loses less; below conservative_loss_percent"),
+    /* Up to 10 s: nobody plays at a round trip that long. */
+    NUMBER(congestion, calm_delay_ms, 1, 10000, "10", "ms",
+           "and its round trip is less than so much above its baseline; below "
+           "conservative_delay_ms"),
+    /* Less is a few packets, which tell nothing; more than a minute, and a match is over. */
+    NUMBER(congestion, calm_ms, 100, 60000, "1000", "ms",
+           "so long calm, and it is normal again; so long no longer failing, conservative"),
+    /* One packet lost is 1.6 % of the 64 that count: alone it makes no state. */
+    NUMBER(congestion, conservative_loss_percent, 2, 100, "2", "%",
+           "a link that loses more is conservative; 100 = none is for its losses"),
+    /* Messages themselves make a queue of 15 ms. */
+    NUMBER(congestion, conservative_delay_ms, 16, 10000, "20", "ms",
+           "or whose round trip is more than so much above its baseline"),
+    /* What a path had from the beginning is no change for the worse. */
+    NUMBER(congestion, conservative_jitter_percent, 100, 1000, "200", "%",
+           "or whose jitter is more than so much of its baseline's"),
+    NUMBER(congestion, conservative_jitter_ms, 1, 10000, "10", "ms", "and so much more"),
+    NUMBER(congestion, emergency_loss_percent, 2, 100, "5", "%",
+           "a link that loses more is failing; at least conservative_loss_percent"),
+    NUMBER(congestion, emergency_queue_ms, 16, 10000, "100", "ms",
+           "or on which so long a queue stands; at least conservative_delay_ms"),
 
     /* A person presses a button five times a second; above 1,000 there is a press in every tick. */
     NUMBER(conduct, actions_per_s, 1, 1000, "5", "1/s",

@@ -55,9 +55,26 @@ size_t tw_talk_footprint(uint32_t sessions, const struct tw_config_limits *limit
            aligned(sessions * sizeof(uint32_t));
 }
 
-void tw_talk_init(struct tw_talk *talk, void *memory, uint32_t sessions,
-                  const struct tw_config_limits *limits)
+static struct tw_congestion_thresholds thresholds_make(const struct tw_config_congestion *config)
 {
+    return (struct tw_congestion_thresholds){
+        .calm_loss_q16 = TW_LOSS_PERCENT(config->calm_loss_percent),
+        .calm_delay_us = config->calm_delay_ms * 1000u,
+        .calm_us = config->calm_ms * 1000u,
+        .conservative_loss_q16 = TW_LOSS_PERCENT(config->conservative_loss_percent),
+        .conservative_delay_us = config->conservative_delay_ms * 1000u,
+        .conservative_jitter_percent = config->conservative_jitter_percent,
+        .conservative_jitter_us = config->conservative_jitter_ms * 1000u,
+        .emergency_loss_q16 = TW_LOSS_PERCENT(config->emergency_loss_percent),
+        .emergency_queue_us = config->emergency_queue_ms * 1000u,
+    };
+}
+
+void tw_talk_init(struct tw_talk *talk, void *memory, uint32_t sessions,
+                  const struct tw_config *config)
+{
+    const struct tw_config_limits *limits = &config->limits;
+    talk->thresholds = thresholds_make(&config->congestion);
     uint8_t *at = memory;
     tw_block_pool_init(&talk->pool, at, blocks_for(limits));
     at += aligned(tw_block_pool_footprint(blocks_for(limits)));
@@ -109,6 +126,7 @@ void tw_talk_begin(struct tw_worker *worker, uint32_t slot)
     struct tw_talk *talk = &worker->talk;
     const struct tw_session_body *body = &worker->sessions.bodies[slot];
     struct tw_transport_config config = {.channels = &talk->channels,
+                                         .thresholds = &talk->thresholds,
                                          .first_sequence = body->send_sequence,
                                          .datagram_max = datagram_max(worker, slot)};
     struct tw_talk_session *session = &talk->sessions[slot];
@@ -150,6 +168,7 @@ void tw_talk_arrive(struct tw_worker *worker, uint32_t slot, const struct tw_tra
     bool listed = session->listed;
     talk->transports[slot] = *transport;
     talk->transports[slot].channels_pool = &talk->channels;
+    talk->transports[slot].thresholds = &talk->thresholds;
     *session = (struct tw_talk_session){.listed = listed};
     list_to_probe(worker, slot);
 }

@@ -50,6 +50,7 @@ struct tw_talk_assembly {
 struct tw_talk {
     struct tw_block_pool pool;
     struct tw_channels_pool channels;
+    struct tw_congestion_thresholds thresholds;
     struct tw_bulk *bulk;
     struct tw_transport *transports;  /* [sessions] */
     struct tw_talk_session *sessions; /* [sessions] */
@@ -68,7 +69,7 @@ uint32_t tw_talk_datagram_max(const struct tw_worker *worker, const struct tw_pa
 /* Bytes of zeroed, 64-aligned memory. */
 size_t tw_talk_footprint(uint32_t sessions, const struct tw_config_limits *limits);
 void tw_talk_init(struct tw_talk *talk, void *memory, uint32_t sessions,
-                  const struct tw_config_limits *limits);
+                  const struct tw_config *config);
 
 void tw_talk_begin(struct tw_worker *worker, uint32_t slot);
 void tw_talk_end(struct tw_worker *worker, uint32_t slot);

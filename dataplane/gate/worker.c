@@ -99,7 +99,7 @@ static bool init_tables(struct tw_worker *worker)
         return false;
     tw_sessions_init(&worker->sessions, worker->session_memory, sessions, config->index,
                      config->seed);
-    tw_talk_init(&worker->talk, worker->talk_memory, sessions, &config->config->limits);
+    tw_talk_init(&worker->talk, worker->talk_memory, sessions, config->config);
     const struct tw_config_life *life = &config->config->life;
     const struct tw_life_times times = {.degraded_ms = life->degraded_ms,
                                         .pause_ms = life->pause_ms,

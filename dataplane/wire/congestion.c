@@ -8,19 +8,10 @@
 #define SECOND_US UINT64_C(1000000)
 /* A sample weighs 1/64: one lost packet does not make a state, two in 64 do. */
 #define LOSS_WEIGHT          64u
-#define LOSS_ALL             65536u
-#define LOSS_CALM            (LOSS_ALL / 100u)
-#define LOSS_CONSERVATIVE    (LOSS_ALL * 2u / 100u)
-#define LOSS_EMERGENCY       (LOSS_ALL * 5u / 100u)
 #define LOSS_FORGET_US       (2u * SECOND_US)
 #define ROUND_LOSS_PERCENT   2u
 #define RADIO_LOSS_PERCENT   10u
-#define DELAY_CALM_US        10000u
-#define DELAY_CONSERVATIVE   20000u
-#define DELAY_EMERGENCY      100000u
-#define JITTER_MORE_US       10000u
 #define JITTER_STILL_SECONDS 2u
-#define CALM_US              SECOND_US
 #define RATE_EPOCH_US        SECOND_US
 #define STANDING_TARGETS     4u
 #define GROW_PARTS           8u
@@ -29,6 +20,19 @@
 #define BURST_MIN_BYTES (2u * TW_DATAGRAM_BASE)
 #define BURST_MAX_BYTES (8u * TW_DATAGRAM_BASE) /* what one ack lets go at least */
 #define PACE_MIN_BYTES  (10u * TW_DATAGRAM_BASE)
+
+const struct tw_congestion_thresholds tw_congestion_defaults = {
+    .calm_loss_q16 = TW_LOSS_PERCENT(1u),
+    .calm_delay_us = 10000,
+    .calm_us = 1000000,
+    .conservative_loss_q16 = TW_LOSS_PERCENT(2u),
+    .conservative_delay_us = 20000,
+    .conservative_jitter_percent = 200,
+    .conservative_jitter_us = 10000,
+    .emergency_loss_q16 = TW_LOSS_PERCENT(5u),
+    /* A queue that stands for a tenth of a second is as bad for a game as losing packets. */
+    .emergency_queue_us = 100000,
+};
 
 void tw_congestion_init(struct tw_congestion *congestion, uint64_t now_us)
 {
@@ -61,7 +65,7 @@ static void note_loss(struct tw_congestion *congestion, bool lost)
 {
     congestion->loss_q16 -= congestion->loss_q16 / LOSS_WEIGHT;
     if (lost)
-        congestion->loss_q16 += LOSS_ALL / LOSS_WEIGHT;
+        congestion->loss_q16 += TW_LOSS_ALL / LOSS_WEIGHT;
 }
 
 static void note_rate(struct tw_congestion *congestion, const struct tw_delivery *delivery,
@@ -150,7 +154,7 @@ void tw_congestion_lost(struct tw_congestion *congestion, uint64_t now_us)
 
 void tw_congestion_late(struct tw_congestion *congestion)
 {
-    uint32_t share = LOSS_ALL / LOSS_WEIGHT;
+    uint32_t share = TW_LOSS_ALL / LOSS_WEIGHT;
     congestion->loss_q16 -= congestion->loss_q16 < share ? congestion->loss_q16 : share;
     if (congestion->round_lost > 0)
         congestion->round_lost--;
@@ -204,37 +208,43 @@ static void end_round(struct tw_congestion *congestion, uint64_t now_us)
 }
 
 /* Over the window of 5 s, and still: what was so 5 s ago does not keep a link from recovering. */
-static bool is_jittery(const struct tw_rtt *rtt, uint64_t now_us)
+static bool is_jittery(const struct tw_rtt *rtt, const struct tw_congestion_thresholds *thresholds,
+                       uint64_t now_us)
 {
-    uint32_t limit_us = 2u * rtt->baseline_jitter_us + JITTER_MORE_US;
+    uint64_t limit_us =
+        (uint64_t)rtt->baseline_jitter_us * thresholds->conservative_jitter_percent / 100u +
+        thresholds->conservative_jitter_us;
     return tw_rtt_jitter_us(rtt, TW_RTT_JITTER_SECONDS, now_us) > limit_us &&
            tw_rtt_jitter_us(rtt, JITTER_STILL_SECONDS, now_us) > limit_us;
 }
 
-static enum tw_link_state measure(const struct tw_congestion *congestion, uint64_t now_us,
-                                  bool *calm)
+static enum tw_link_state measure(const struct tw_congestion *congestion,
+                                  const struct tw_congestion_thresholds *thresholds,
+                                  uint64_t now_us, bool *calm)
 {
     const struct tw_rtt *rtt = &congestion->rtt;
     uint32_t delay_us = 0;
     bool jittery = false;
     if (rtt->baseline_us != 0) {
         delay_us = rtt->smoothed_us > rtt->baseline_us ? rtt->smoothed_us - rtt->baseline_us : 0;
-        jittery = is_jittery(rtt, now_us);
+        jittery = is_jittery(rtt, thresholds, now_us);
     }
-    *calm = congestion->loss_q16 < LOSS_CALM && delay_us < DELAY_CALM_US && !jittery;
-    /* A queue that stands for a tenth of a second is as bad for a game as losing packets. */
-    if (congestion->loss_q16 > LOSS_EMERGENCY || tw_rtt_queue_us(rtt) > DELAY_EMERGENCY)
+    *calm = congestion->loss_q16 < thresholds->calm_loss_q16 &&
+            delay_us < thresholds->calm_delay_us && !jittery;
+    if (congestion->loss_q16 > thresholds->emergency_loss_q16 ||
+        tw_rtt_queue_us(rtt) > thresholds->emergency_queue_us)
         return TW_LINK_EMERGENCY;
-    bool conservative =
-        congestion->loss_q16 > LOSS_CONSERVATIVE || delay_us > DELAY_CONSERVATIVE || jittery;
+    bool conservative = congestion->loss_q16 > thresholds->conservative_loss_q16 ||
+                        delay_us > thresholds->conservative_delay_us || jittery;
     return conservative ? TW_LINK_CONSERVATIVE : TW_LINK_NORMAL;
 }
 
 /* Worse at once; better step by step, when nothing is wrong any more. */
-static void update_state(struct tw_congestion *congestion, uint64_t now_us)
+static void update_state(struct tw_congestion *congestion,
+                         const struct tw_congestion_thresholds *thresholds, uint64_t now_us)
 {
     bool calm;
-    enum tw_link_state state = measure(congestion, now_us, &calm);
+    enum tw_link_state state = measure(congestion, thresholds, now_us, &calm);
     if (state > congestion->state) {
         congestion->state = (uint8_t)state;
         congestion->calm_since_us = 0;
@@ -242,7 +252,7 @@ static void update_state(struct tw_congestion *congestion, uint64_t now_us)
         congestion->calm_since_us = 0;
     } else if (congestion->calm_since_us == 0) {
         congestion->calm_since_us = now_us;
-    } else if (now_us - congestion->calm_since_us >= CALM_US) {
+    } else if (now_us - congestion->calm_since_us >= thresholds->calm_us) {
         congestion->state = (uint8_t)(calm                      ? TW_LINK_NORMAL
                                       : state == TW_LINK_NORMAL ? TW_LINK_CONSERVATIVE
                                                                 : state);
@@ -250,14 +260,15 @@ static void update_state(struct tw_congestion *congestion, uint64_t now_us)
     }
 }
 
-void tw_congestion_update(struct tw_congestion *congestion, uint64_t now_us)
+void tw_congestion_update(struct tw_congestion *congestion,
+                          const struct tw_congestion_thresholds *thresholds, uint64_t now_us)
 {
     /* A share of packets forgets slowly on a link that carries few of them. */
     if (now_us - congestion->lost_at_us >= LOSS_FORGET_US)
         congestion->loss_q16 = 0;
     if (now_us >= congestion->round_began_us + smoothed_us(congestion))
         end_round(congestion, now_us);
-    update_state(congestion, now_us);
+    update_state(congestion, thresholds, now_us);
 }
 
 uint64_t tw_congestion_pace(const struct tw_congestion *congestion)

@@ -20,7 +20,7 @@
 #define TW_WINDOW_SMALL         4800u   /* the path is slow: a whole packet is a queue */
 #define TW_WINDOW_INITIAL_BYTES 12000u  /* ten packets, as RFC 9002 section 7.2 */
 #define TW_WINDOW_MAX_BYTES     180000u /* what the sent log holds */
-#define TW_QUEUE_TARGET_US      15000u  /* below the 20 ms that make it conservative */
+#define TW_QUEUE_TARGET_US      15000u  /* below any delay that makes it conservative */
 
 enum tw_link_state {
     TW_LINK_NORMAL = 0,
@@ -28,10 +28,33 @@ enum tw_link_state {
     TW_LINK_EMERGENCY = 2,
 };
 
+#define TW_LOSS_ALL           65536u
+#define TW_LOSS_PERCENT(loss) (TW_LOSS_ALL * (loss) / 100u)
+
+/* What makes and ends a state; decision 15. Delays are the smoothed round trip above its baseline.
+ * One for all sessions of an owner. */
+struct tw_congestion_thresholds {
+    /* Calm is less than both, without the jitter below. For `calm_us`: the state ends. */
+    uint32_t calm_loss_q16;
+    uint32_t calm_delay_us;
+    uint32_t calm_us;
+    /* Conservative is more than one of them; of jitter, more than both together. */
+    uint32_t conservative_loss_q16;
+    uint32_t conservative_delay_us;
+    uint32_t conservative_jitter_percent; /* of the baseline's */
+    uint32_t conservative_jitter_us;      /* and so much more */
+    /* Emergency is more than one of them. */
+    uint32_t emergency_loss_q16;
+    uint32_t emergency_queue_us;
+};
+
+/* Of the client library, and of an engine whose configuration names no others. */
+extern const struct tw_congestion_thresholds tw_congestion_defaults;
+
 /* What an acknowledged packet touches stands first, what messages touch last. */
 struct tw_congestion {
     uint32_t window_bytes;
-    uint32_t loss_q16;                /* smoothed share of packets lost, 65,536 = all */
+    uint32_t loss_q16;                /* smoothed share of packets lost, of TW_LOSS_ALL */
     uint16_t round_acked, round_lost; /* packets */
     uint32_t round_delivered_bytes;   /* delivered_bytes when the round began */
     uint32_t delivered_bytes;         /* ever, low bits */
@@ -66,7 +89,8 @@ void tw_congestion_late(struct tw_congestion *congestion);
 /* Nothing was heard for a whole probe time-out, twice. */
 void tw_congestion_collapse(struct tw_congestion *congestion);
 /* Once per ack frame or timer: end of a round trip, state. */
-void tw_congestion_update(struct tw_congestion *congestion, uint64_t now_us);
+void tw_congestion_update(struct tw_congestion *congestion,
+                          const struct tw_congestion_thresholds *thresholds, uint64_t now_us);
 
 /* Bytes a second at which messages leave. */
 uint64_t tw_congestion_pace(const struct tw_congestion *congestion);

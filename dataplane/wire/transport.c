@@ -41,6 +41,7 @@ void tw_transport_init(struct tw_transport *transport, const struct tw_transport
     tw_congestion_init(&transport->congestion, now_us);
     tw_sent_init(&transport->sent, config->first_sequence);
     transport->channels_pool = config->channels;
+    transport->thresholds = config->thresholds ? config->thresholds : &tw_congestion_defaults;
     transport->begun = true;
     begin_sizes(transport, config->datagram_max, now_us);
     transport->datagram_bytes_told = transport->datagram_bytes;
@@ -124,7 +125,7 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 static void update_state(struct tw_transport *transport, uint64_t now_us)
 {
     uint8_t before = transport->congestion.state;
-    tw_congestion_update(&transport->congestion, now_us);
+    tw_congestion_update(&transport->congestion, transport->thresholds, now_us);
     transport->state_news |= transport->congestion.state != before;
 }
 

@@ -27,8 +27,9 @@
 
 struct tw_transport_config {
     struct tw_channels_pool *channels;
-    uint64_t first_sequence; /* number of the first packet to be sent */
-    uint32_t datagram_max;   /* of this path, as far as both ends know; 0: TW_DATAGRAM_BASE */
+    const struct tw_congestion_thresholds *thresholds; /* NULL: tw_congestion_defaults */
+    uint64_t first_sequence;                           /* number of the first packet to be sent */
+    uint32_t datagram_max; /* of this path, as far as both ends know; 0: TW_DATAGRAM_BASE */
 };
 
 /*
@@ -51,6 +52,7 @@ struct tw_transport {
     uint64_t overtaken_at_us;          /* when a packet last came after later ones */
     struct tw_channel_numbers numbers; /* while `channels` is NULL */
     struct tw_pmtu pmtu;
+    const struct tw_congestion_thresholds *thresholds; /* its owner's, as is the pool */
     uint32_t path_first; /* packets before it left by an earlier path */
     /* … and notes here what others know. */
     uint16_t datagram_bytes_told;

@@ -127,6 +127,19 @@ struct tw_config_life {
     uint32_t grace_ms;    /* it is closed */
 };
 
+/* What makes a link's state, and what ends it: see dataplane/wire/congestion.h. */
+struct tw_config_congestion {
+    uint32_t calm_loss_percent; /* below conservative_loss_percent */
+    uint32_t calm_delay_ms;     /* below conservative_delay_ms */
+    uint32_t calm_ms;           /* how long, before a state ends */
+    uint32_t conservative_loss_percent;
+    uint32_t conservative_delay_ms;
+    uint32_t conservative_jitter_percent;
+    uint32_t conservative_jitter_ms;
+    uint32_t emergency_loss_percent; /* no less than the conservative one */
+    uint32_t emergency_queue_ms;     /* no less than conservative_delay_ms */
+};
+
 /* Points: see dataplane/gate/conduct.h. */
 struct tw_config_conduct {
     uint32_t actions_per_s;  /* presses of one button */
@@ -173,6 +186,7 @@ struct tw_config {
     struct tw_config_port ports[TW_PORTS_MAX];
     struct tw_config_limits limits;
     struct tw_config_life life;
+    struct tw_config_congestion congestion;
     struct tw_config_conduct conduct;
     struct tw_config_world world;
     struct tw_config_control control;

@@ -3,6 +3,7 @@
 #include "control/config/load.h"
 #include "control/config/print.h"
 #include "control/config/schema.h"
+#include "dataplane/wire/congestion.h"
 #include "tickwire/address.h"
 #include "tickwire/wire.h"
 
@@ -22,8 +23,8 @@ struct fault_case {
 static const struct fault_case fault_cases[] = {
     /* 1 unknown section */
     {"\nenginee:\n  name: a\n", "f.yaml:2: key `enginee`: unknown section, expected one of engine, "
-                                "port2, port3, port4, limits, life, conduct, "
-                                "world, control"},
+                                "port2, port3, port4, limits, life, congestion, "
+                                "conduct, world, control"},
     /* 2 unknown key: lists what there is */
     {"limits:\n  arp_pps: 5\n  arp_ppm: 5\n",
      "f.yaml:3: key `limits.arp_ppm`: unknown key, expected one of stranger_pps, source_pps, "
@@ -108,6 +109,26 @@ static const struct fault_case fault_cases[] = {
      "f.yaml:3: key `world.aoi_exit_m`: 99 is below aoi_enter_m, expected at least 100"},
     {"world:\n  aoi_enter_m: 100\n",
      "f.yaml:2: key `world.aoi_exit_m`: 72 is below aoi_enter_m, expected at least 100"},
+    {"congestion:\n  calm_loss_percent: 2\n",
+     "f.yaml:2: key `congestion.calm_loss_percent`: 2 is not below conservative_loss_percent, "
+     "expected at most 1"},
+    {"congestion:\n  conservative_delay_ms: 30\n  calm_delay_ms: 30\n",
+     "f.yaml:3: key `congestion.calm_delay_ms`: 30 is not below conservative_delay_ms, expected at "
+     "most 29"},
+    {"congestion:\n  conservative_loss_percent: 6\n",
+     "f.yaml:2: key `congestion.emergency_loss_percent`: 5 is below conservative_loss_percent, "
+     "expected at least 6"},
+    {"congestion:\n  emergency_queue_ms: 19\n",
+     "f.yaml:2: key `congestion.emergency_queue_ms`: 19 is below conservative_delay_ms, expected "
+     "at least 20"},
+    {"congestion:\n  conservative_loss_percent: 1\n",
+     "f.yaml:2: key `congestion.conservative_loss_percent`: found 1, expected an integer from 2 to "
+     "100"},
+    {"congestion:\n  conservative_delay_ms: 15\n",
+     "f.yaml:2: key `congestion.conservative_delay_ms`: found 15, expected an integer from 16 to "
+     "10000"},
+    {"congestion:\n  calm_ms: 99\n",
+     "f.yaml:2: key `congestion.calm_ms`: found 99, expected an integer from 100 to 60000"},
     {"conduct:\n  throttle_score: 100\n",
      "f.yaml:2: key `conduct.throttle_score`: is not above warn_score, 100, expected more"},
     {"conduct:\n  disconnect_score: 150\n",
@@ -316,6 +337,26 @@ static void test_empty_documents_are_the_defaults(void **state)
     }
 }
 
+/* Engine and client library judge a link alike unless somebody decides otherwise. */
+static void test_congestion_defaults_are_the_librarys(void **state)
+{
+    (void)state;
+    struct tw_config config;
+    tw_config_defaults(&config);
+    const struct tw_config_congestion *ours = &config.congestion;
+    const struct tw_congestion_thresholds *theirs = &tw_congestion_defaults;
+    assert_int_equal(TW_LOSS_PERCENT(ours->calm_loss_percent), theirs->calm_loss_q16);
+    assert_int_equal(ours->calm_delay_ms * 1000, theirs->calm_delay_us);
+    assert_int_equal(ours->calm_ms * 1000, theirs->calm_us);
+    assert_int_equal(TW_LOSS_PERCENT(ours->conservative_loss_percent),
+                     theirs->conservative_loss_q16);
+    assert_int_equal(ours->conservative_delay_ms * 1000, theirs->conservative_delay_us);
+    assert_int_equal(ours->conservative_jitter_percent, theirs->conservative_jitter_percent);
+    assert_int_equal(ours->conservative_jitter_ms * 1000, theirs->conservative_jitter_us);
+    assert_int_equal(TW_LOSS_PERCENT(ours->emergency_loss_percent), theirs->emergency_loss_q16);
+    assert_int_equal(ours->emergency_queue_ms * 1000, theirs->emergency_queue_us);
+}
+
 static void test_example_file_holds_every_key_with_its_default(void **state)
 {
     (void)state;
@@ -386,6 +427,7 @@ int main(void)
         cmocka_unit_test(test_further_ports),
         cmocka_unit_test(test_ipv6_addresses),
         cmocka_unit_test(test_empty_documents_are_the_defaults),
+        cmocka_unit_test(test_congestion_defaults_are_the_librarys),
         cmocka_unit_test(test_example_file_holds_every_key_with_its_default),
         cmocka_unit_test(test_printed_configuration_loads_back),
         cmocka_unit_test(test_oversized_and_missing_files),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Messages while a session goes to another worker: whatever the shard writes, and whenever it looks
- * at its rings, the client gets each message once and in order.
+ * at its rings, the client gets each message once and in order. And how its link is judged.
  *
  * The shard is the test's, and as slow or as fast as the test likes: it reads a worker's ring,
  * writes for where it believes the session to be, and answers HOLD.
@@ -191,9 +191,8 @@ static enum tw_session_state state_at(uint32_t worker, uint32_t id)
     return (enum tw_session_state)rig.worker[worker]->sessions.hot[tw_connection_slot(id)].state;
 }
 
-static void start(void)
+static void begin(void)
 {
-    rig_make(&rig, 2);
     rig.holds_by_hand = true;
     rig_start(&rig);
     memset(&shard, 0, sizeof(shard));
@@ -207,19 +206,31 @@ static void start(void)
     assert_int_equal(tw_connection_worker(client.id), 0);
 }
 
+static void start(void)
+{
+    rig_make(&rig, 2);
+    begin();
+}
+
 static void stop(void)
 {
     peer_free();
     rig_stop(&rig);
 }
 
-static void exchange(uint32_t turns)
+/* Round trips of so many ms. */
+static void exchange_far(uint32_t turns, uint32_t round_trip_ms)
 {
     for (uint32_t i = 0; i < turns; i++) {
         client_sends();
-        rig_turn(&rig, RIG_MS);
+        rig_turn(&rig, round_trip_ms * RIG_MS);
         client_receives();
     }
+}
+
+static void exchange(uint32_t turns)
+{
+    exchange_far(turns, 1);
 }
 
 /* Its packets land at worker 1 now; up to where the owner has asked the shard to hold it. */
@@ -374,6 +385,40 @@ static void any_interleaving(void **state)
     stop();
 }
 
+/* The same link twice: 40 ms above its baseline, then 80. */
+static void links_are_judged_as_configured(void **state)
+{
+    (void)state;
+    for (uint32_t patient = 0; patient < 2; patient++) {
+        rig_make(&rig, 2);
+        if (patient) {
+            rig.config.congestion.calm_delay_ms = 50;
+            rig.config.congestion.conservative_delay_ms = 60;
+        }
+        begin();
+        uint32_t slot = tw_connection_slot(client.id);
+        struct tw_transport *transport = &rig.worker[0]->talk.transports[slot];
+        exchange_far(40, 20);
+        assert_int_equal(transport->congestion.rtt.baseline_us, 20000);
+        assert_int_equal(tw_transport_state(transport), TW_LINK_NORMAL);
+        exchange_far(40, 60);
+        assert_int_equal(tw_transport_state(transport),
+                         patient ? TW_LINK_NORMAL : TW_LINK_CONSERVATIVE);
+        exchange_far(40, 100);
+        assert_int_equal(tw_transport_state(transport), TW_LINK_CONSERVATIVE);
+        go();
+        shard_reads(0);
+        exchange(2);
+        assert_int_equal(roaming(TW_ROAMING_GIVEN), 1);
+        exchange(20);
+        const struct tw_talk *talk = &rig.worker[1]->talk;
+        assert_int_equal(tw_connection_worker(client.id), 1);
+        assert_ptr_equal(talk->transports[tw_connection_slot(client.id)].thresholds,
+                         &talk->thresholds);
+        stop();
+    }
+}
+
 int main(int argc, char **argv)
 {
     (void)argc;
@@ -385,6 +430,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_slow_shard_holds_nobody_up),
         cmocka_unit_test(ended_while_held),
         cmocka_unit_test(any_interleaving),
+        cmocka_unit_test(links_are_judged_as_configured),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -91,6 +91,15 @@ void rig_make(struct rig *rig, uint32_t workers)
                                                      .throttle_score = 200,
                                                      .disconnect_score = 400,
                                                      .decay_per_s = 10};
+    config->congestion = (struct tw_config_congestion){.calm_loss_percent = 1,
+                                                       .calm_delay_ms = 10,
+                                                       .calm_ms = 1000,
+                                                       .conservative_loss_percent = 2,
+                                                       .conservative_delay_ms = 20,
+                                                       .conservative_jitter_percent = 200,
+                                                       .conservative_jitter_ms = 10,
+                                                       .emergency_loss_percent = 5,
+                                                       .emergency_queue_ms = 100};
     config->life = (struct tw_config_life){
         .degraded_ms = 1000, .pause_ms = 3000, .park_ms = 6000, .grace_ms = 10000};
     config->world.id = 1;

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A link's state changes at exactly the thresholds it is judged by, whatever they are. */
+#include "dataplane/wire/congestion.h"
+
+#include "tests/unit/wire/testing.h"
+
+#define NOW_US        UINT64_C(10000000)
+#define BASELINE_US   50000u
+#define BASE_JITTER   4000u
+#define JITTER_SECOND (uint32_t)(NOW_US / 1000000u)
+
+static const struct tw_congestion_thresholds others = {
+    .calm_loss_q16 = TW_LOSS_PERCENT(4u),
+    .calm_delay_us = 33000,
+    .calm_us = 250000,
+    .conservative_loss_q16 = TW_LOSS_PERCENT(7u),
+    .conservative_delay_us = 44000,
+    .conservative_jitter_percent = 150,
+    .conservative_jitter_us = 3000,
+    .emergency_loss_q16 = TW_LOSS_PERCENT(20u),
+    .emergency_queue_us = 222000,
+};
+static const struct tw_congestion_thresholds *const tables[] = {&tw_congestion_defaults, &others};
+
+/* A path at its baseline, in that state. */
+static struct tw_congestion path(enum tw_link_state state)
+{
+    struct tw_congestion congestion;
+    tw_congestion_init(&congestion, NOW_US);
+    congestion.state = (uint8_t)state;
+    congestion.lost_at_us = NOW_US; /* so that losses are not forgotten */
+    struct tw_rtt *rtt = &congestion.rtt;
+    rtt->smoothed_us = rtt->baseline_us = rtt->latest_us = rtt->min_now_us = BASELINE_US;
+    for (uint32_t i = 0; i < 4; i++)
+        rtt->recent[i] = BASELINE_US;
+    rtt->baseline_jitter_us = BASE_JITTER;
+    rtt->second = JITTER_SECOND;
+    return congestion;
+}
+
+static void assert_becomes(struct tw_congestion congestion,
+                           const struct tw_congestion_thresholds *thresholds,
+                           enum tw_link_state expected)
+{
+    tw_congestion_update(&congestion, thresholds, NOW_US);
+    assert_int_equal(congestion.state, expected);
+}
+
+static void test_losses(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < 2; i++) {
+        struct tw_congestion congestion = path(TW_LINK_NORMAL);
+        congestion.loss_q16 = tables[i]->conservative_loss_q16;
+        assert_becomes(congestion, tables[i], TW_LINK_NORMAL);
+        congestion.loss_q16++;
+        assert_becomes(congestion, tables[i], TW_LINK_CONSERVATIVE);
+        congestion.loss_q16 = tables[i]->emergency_loss_q16;
+        assert_becomes(congestion, tables[i], TW_LINK_CONSERVATIVE);
+        congestion.loss_q16++;
+        assert_becomes(congestion, tables[i], TW_LINK_EMERGENCY);
+    }
+}
+
+static void test_delay_and_queue(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < 2; i++) {
+        struct tw_congestion congestion = path(TW_LINK_NORMAL);
+        congestion.rtt.smoothed_us = BASELINE_US + tables[i]->conservative_delay_us;
+        assert_becomes(congestion, tables[i], TW_LINK_NORMAL);
+        congestion.rtt.smoothed_us++;
+        assert_becomes(congestion, tables[i], TW_LINK_CONSERVATIVE);
+        for (uint32_t k = 0; k < 4; k++)
+            congestion.rtt.recent[k] = BASELINE_US + tables[i]->emergency_queue_us;
+        assert_becomes(congestion, tables[i], TW_LINK_CONSERVATIVE);
+        for (uint32_t k = 0; k < 4; k++)
+            congestion.rtt.recent[k]++;
+        assert_becomes(congestion, tables[i], TW_LINK_EMERGENCY);
+    }
+}
+
+static void test_jitter(void **state)
+{
+    (void)state;
+    static const uint32_t limits_us[] = {2 * BASE_JITTER + 10000, BASE_JITTER * 3 / 2 + 3000};
+    for (uint32_t i = 0; i < 2; i++) {
+        struct tw_congestion congestion = path(TW_LINK_NORMAL);
+        uint32_t at = JITTER_SECOND % TW_RTT_JITTER_SECONDS;
+        congestion.rtt.change_count[at] = 1;
+        congestion.rtt.change_sum_us[at] = limits_us[i];
+        assert_becomes(congestion, tables[i], TW_LINK_NORMAL);
+        congestion.rtt.change_sum_us[at]++;
+        assert_becomes(congestion, tables[i], TW_LINK_CONSERVATIVE);
+    }
+}
+
+/* What it is after it was like this from now on. */
+static enum tw_link_state after(struct tw_congestion congestion,
+                                const struct tw_congestion_thresholds *thresholds, uint64_t wait_us)
+{
+    uint32_t loss_q16 = congestion.loss_q16;
+    tw_congestion_update(&congestion, thresholds, NOW_US);
+    congestion.lost_at_us = NOW_US + wait_us;
+    congestion.loss_q16 = loss_q16;
+    tw_congestion_update(&congestion, thresholds, NOW_US + wait_us);
+    return (enum tw_link_state)congestion.state;
+}
+
+static void test_calm(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < 2; i++) {
+        const struct tw_congestion_thresholds *table = tables[i];
+        struct tw_congestion congestion = path(TW_LINK_CONSERVATIVE);
+        congestion.loss_q16 = table->calm_loss_q16 - 1u;
+        congestion.rtt.smoothed_us = BASELINE_US + table->calm_delay_us - 1u;
+        assert_int_equal(after(congestion, table, table->calm_us - 1u), TW_LINK_CONSERVATIVE);
+        assert_int_equal(after(congestion, table, table->calm_us), TW_LINK_NORMAL);
+        congestion.loss_q16++;
+        assert_int_equal(after(congestion, table, table->calm_us), TW_LINK_CONSERVATIVE);
+        congestion.loss_q16--;
+        congestion.rtt.smoothed_us++;
+        assert_int_equal(after(congestion, table, table->calm_us), TW_LINK_CONSERVATIVE);
+        /* Better, if not calm: one state after the same time. */
+        congestion.state = TW_LINK_EMERGENCY;
+        assert_int_equal(after(congestion, table, table->calm_us - 1u), TW_LINK_EMERGENCY);
+        assert_int_equal(after(congestion, table, table->calm_us), TW_LINK_CONSERVATIVE);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_losses),
+        cmocka_unit_test(test_delay_and_queue),
+        cmocka_unit_test(test_jitter),
+        cmocka_unit_test(test_calm),
+    };
+    return cmocka_run_group_tests(tests, testing_setup, NULL);
+}
