@@ -183,6 +183,10 @@ const struct tw_schema_key tw_schema_keys[] = {
            "taken from one session; what comes faster waits at the client"),
     NUMBER(limits, message_backlog_kb, 64, 8192, "192", "KB",
            "messages that wait for one session; more closes it (reason 10)"),
+    /* A client that hears nothing at all stops playing after 5 s, and is silent then. */
+    NUMBER(limits, starved_s, 10, 3600, "15", "s",
+           "a session that sends inputs and acknowledges no snapshot for so long is closed (reason "
+           "14)"),
     NUMBER(limits, message_memory_kb, 512, 65535, "8192", "KB",
            "of each worker for messages, in and out; a quarter is never used for those going out"),
     /* What one packet holds gains nothing; 65536 switches it off. */

@@ -28,6 +28,7 @@ static const char *reason_name(uint32_t reason)
         [TW_CLOSE_STALLED] = "stalled",
         [TW_CLOSE_RESUMED] = "resumed",
         [TW_CLOSE_GONE] = "gone",
+        [TW_CLOSE_STARVED] = "starved",
     };
     return reason < TW_CLOSE_COUNT ? names[reason] : "unknown";
 }

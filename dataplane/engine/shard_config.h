@@ -33,6 +33,7 @@ static inline struct tw_shard_config tw_shard_config_from(const struct tw_config
         .view_max = world->view_max,
         .tick_hz = world->tick_hz,
         .snapshot_hz = world->snapshot_hz,
+        .starved_s = config->limits.starved_s,
         .spawn_radius_m = world->spawn_radius_m,
         .parking_max =
             world->parking_max < world->players_max ? world->parking_max : world->players_max,

@@ -81,6 +81,7 @@ static void add_shard(struct tw_agent_stats *out, const struct tw_shard_counters
     out->view_full += tw_counter_get(&counters->view_full);
     out->joins_refused += tw_counter_get(&counters->joins_refused);
     out->joins_replacing += tw_counter_get(&counters->joins_replacing);
+    out->players_starved += tw_counter_get(&counters->players_starved);
     add_all(out->space, counters->space, TW_SPACE_FIGURE_COUNT);
     out->state_hash = tw_counter_get(&counters->state_hash);
     out->state_hash_tick = tw_counter_get(&counters->state_hash_tick);

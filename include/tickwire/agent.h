@@ -23,7 +23,7 @@
 
 #include <stdint.h>
 
-#define TW_AGENT_VERSION 9u
+#define TW_AGENT_VERSION 10u
 
 enum tw_agent_type {
     /* engine → control */
@@ -312,6 +312,7 @@ struct tw_agent_worker {
     X(view_full)                                                                                   \
     X(joins_refused)                                                                               \
     X(joins_replacing)                                                                             \
+    X(players_starved)                                                                             \
     X(state_hash_tick)                                                                             \
     X(tick_p50_ns)                                                                                 \
     X(tick_p99_ns)                                                                                 \
@@ -344,6 +345,7 @@ struct tw_agent_stats {
     uint64_t players, players_away, players_parked, parking_full, entities;
     uint64_t snapshots, snapshot_bytes, snapshots_incomplete, snapshots_no_buffer;
     uint64_t records_stale, records_ring_full, view_full, joins_refused, joins_replacing;
+    uint64_t players_starved;
     uint64_t space[TW_SPACE_FIGURE_COUNT]; /* of the world's spatial index */
     uint64_t shed_middle_bytes, shed_far_bytes, links_conservative, links_emergency;
     uint64_t messages_relayed, messages_dropped;

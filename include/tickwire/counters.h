@@ -146,6 +146,7 @@ struct tw_shard_counters {
     tw_counter records_stale; /* join, leave, ack of an old route epoch */
     tw_counter joins_refused;
     tw_counter joins_replacing; /* took the place of their account's older session */
+    tw_counter players_starved; /* closed: they sent inputs and no snapshot reached them */
     tw_counter parking_full;    /* silent players that stayed in the world for lack of a place */
     tw_counter players_away;    /* gauge: in the world, their sessions silent */
     tw_counter players_parked;  /* gauge: of the players, out of the world */

@@ -383,7 +383,8 @@ enum tw_close_reason {
     TW_CLOSE_STALLED = 11,   /* it began a message and did not go on with it */
     TW_CLOSE_RESUMED = 12,   /* a newer process of the same player went on with it */
     TW_CLOSE_GONE = 13,      /* what was to be resumed ended meanwhile */
-    TW_CLOSE_COUNT = 14,
+    TW_CLOSE_STARVED = 14,   /* it sends inputs, and snapshots do not reach it */
+    TW_CLOSE_COUNT = 15,
 };
 
 /* ---- snapshot frame body -------------------------------------------------------------------- */

@@ -12,7 +12,8 @@ local reasons = {
     [6] = "misbehaviour", [7] = "join refused by the world", [8] = "packet numbers used up",
     [9] = "replaced by a newer login", [10] = "messages waited faster than it took them",
     [11] = "it began a message and did not go on",
-    [12] = "a newer process went on with it", [13] = "what was to be resumed has ended"}
+    [12] = "a newer process went on with it", [13] = "what was to be resumed has ended",
+    [14] = "it sent inputs, and no snapshot reached it"}
 local kinds = {[0] = "whole", [1] = "part", [2] = "abandoned"}
 local channels = {[0] = "latest", [1] = "ordered", [2] = "unordered", [3] = "bulk"}
 local types = {[0] = "none", [1] = "player", [2] = "wanderer", [3] = "obstacle"}

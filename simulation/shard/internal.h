@@ -8,6 +8,7 @@
 #include "simulation/shard/relay.h"
 #include "simulation/shard/sessions.h"
 #include "simulation/shard/shard.h"
+#include "simulation/shard/starvation.h"
 #include "simulation/shard/world.h"
 
 struct tw_shard {
@@ -18,6 +19,8 @@ struct tw_shard {
     struct tw_interest interest;
     struct tw_relay relay;
     struct tw_arrivals *arrivals;     /* by player */
+    struct tw_starvation *starvation; /* by player */
+    struct tw_starvation_limits starvation_limits;
     uint64_t due_ns;                  /* of the newest tick */
     uint8_t *link_states;             /* by player: 0 normal, 1 conservative, 2 emergency */
     uint16_t *capacities;             /* by player: bytes of a packet that a snapshot may fill */

@@ -16,6 +16,7 @@
 #define VIEW_LIMIT     4096u     /* a view's entries are scanned for each snapshot */
 #define TICK_HZ_MIN    10u       /* a step stays shorter than a body */
 #define TICK_HZ_MAX    240u
+#define STARVED_MAX_S  3600u /* a count of ticks stays far from wrapping */
 
 #define NS_PER_S UINT64_C(1000000000)
 
@@ -41,7 +42,8 @@ static bool config_is_valid(const struct tw_shard_config *config)
            config->parking_max <= config->players_max && config->spawn_radius_m <= config->size_m &&
            config->workers >= 1u && config->workers <= TW_WORKERS_MAX &&
            config->slots_per_worker >= 1u && config->slots_per_worker <= TW_SESSIONS_PER_WORKER &&
-           edges_are_valid(config) && tw_index_config_is_valid(&index);
+           config->starved_s <= STARVED_MAX_S && edges_are_valid(config) &&
+           tw_index_config_is_valid(&index);
 }
 
 /* One code path for counting and for carving, so that the two cannot differ. */
@@ -60,6 +62,7 @@ static void carve(struct tw_shard *shard, struct tw_arena *arena)
     tw_interest_carve(&shard->interest, arena, &interest);
     tw_relay_carve(&shard->relay, arena);
     shard->arrivals = tw_arena_take(arena, config->players_max, sizeof(*shard->arrivals));
+    shard->starvation = tw_arena_take(arena, config->players_max, sizeof(*shard->starvation));
     shard->link_states = tw_arena_take(arena, config->players_max, 1);
     shard->capacities = tw_arena_take(arena, config->players_max, sizeof(*shard->capacities));
 }
@@ -85,6 +88,8 @@ struct tw_shard *tw_shard_init(void *memory, const struct tw_shard_config *confi
     shard->config = *config;
     shard->counters = counters;
     carve(shard, &arena);
+    shard->starvation_limits =
+        tw_starvation_limits_of(config->starved_s, config->tick_hz, config->snapshot_hz);
     shard->interest.entities = &shard->world.entities;
     shard->interest.index = &shard->world.index;
     tw_world_init(&shard->world);
@@ -118,6 +123,14 @@ static void note_arrival(struct tw_shard *shard, uint32_t player, const struct t
     tw_arrivals_note(arrivals, tick, due_ns - (int64_t)record->received_ns, ahead <= 0);
 }
 
+static void acknowledge(struct tw_shard *shard, uint32_t player, uint32_t newest, uint32_t bitmap)
+{
+    struct tw_observer *observer = &shard->interest.observers[player];
+    if (newest <= observer->number)
+        tw_starvation_acked(&shard->starvation[player], newest);
+    tw_observer_acknowledge(observer, newest, bitmap);
+}
+
 static void consume_input(struct tw_shard *shard, struct tw_route *route,
                           const struct tw_record *record)
 {
@@ -128,9 +141,11 @@ static void consume_input(struct tw_shard *shard, struct tw_route *route,
     }
     if (route->state == TW_ROUTE_PLAYING) {
         if (record->input.acked_newest != 0)
-            tw_observer_acknowledge(&shard->interest.observers[route->player],
-                                    record->input.acked_newest, record->input.acked_bitmap);
+            acknowledge(shard, route->player, record->input.acked_newest,
+                        record->input.acked_bitmap);
         note_arrival(shard, route->player, record);
+        tw_starvation_input(&shard->starvation[route->player], &shard->starvation_limits,
+                            (uint32_t)shard->world.state->tick);
         tw_inputs_offer(&shard->world.players[route->player].inputs,
                         (uint32_t)shard->world.state->tick, record->input.tick,
                         &record->input.input, &tally);
@@ -147,6 +162,7 @@ static void forget_view(struct tw_shard *shard, uint32_t player, uint64_t tick)
 {
     tw_observer_reset(&shard->interest, player, tick + player % shard->config.tick_hz);
     shard->interest.observers[player].due_step = UINT64_MAX;
+    shard->starvation[player] = (struct tw_starvation){0};
     shard->link_states[player] = 0;
     shard->capacities[player] = TW_SHARD_BASE_CAPACITY;
 }
@@ -242,8 +258,8 @@ static bool consume_other(struct tw_shard *shard, struct tw_route *route,
         if (route->state == TW_ROUTE_NONE || route->epoch != record->route_epoch)
             return false;
         if (route->state == TW_ROUTE_PLAYING)
-            tw_observer_acknowledge(&shard->interest.observers[route->player],
-                                    record->snapshot_ack.newest, record->snapshot_ack.bitmap);
+            acknowledge(shard, route->player, record->snapshot_ack.newest,
+                        record->snapshot_ack.bitmap);
         return true;
     case TW_RECORD_PRESENCE:
         return tw_shard_sessions_presence(&shard->sessions, route, record);
@@ -440,23 +456,34 @@ static struct tw_out_buffer *take_buffer(struct tw_outbox *outbox, uint32_t capa
     return &outbox->buffers[outbox->used++];
 }
 
+/* Of one of its slots: its session is to end, or, without a reason, gets nothing until it is let
+ * go. False: no buffer. */
+static bool tell_worker(const struct tw_shard_sessions *sessions, uint32_t at,
+                        enum tw_close_reason reason, const struct sending *sending)
+{
+    struct tw_out_buffer *buffer =
+        take_buffer(&sending->outboxes[at / sessions->slots_per_worker], 0);
+    if (!buffer)
+        return false;
+    buffer->slot = at % sessions->slots_per_worker;
+    buffer->route_epoch = sessions->routes[at].epoch;
+    buffer->length = 0;
+    buffer->kind = reason == TW_CLOSE_NONE ? TW_OUT_HELD : TW_OUT_CLOSE;
+    buffer->reason = (uint16_t)reason;
+    buffer->tick_ns = sending->due_ns;
+    return true;
+}
+
 /* False: no buffer. */
 static bool send_notice(struct tw_shard *shard, uint32_t at, const struct sending *sending)
 {
     struct tw_shard_sessions *sessions = &shard->sessions;
     struct tw_route *route = &sessions->routes[at];
-    struct tw_out_buffer *buffer =
-        take_buffer(&sending->outboxes[at / sessions->slots_per_worker], 0);
-    if (!buffer)
-        return false;
     bool closes = route->state == TW_ROUTE_CLOSING;
     bool over = closes || route->state == TW_ROUTE_NONE;
-    buffer->slot = at % sessions->slots_per_worker;
-    buffer->route_epoch = route->epoch;
-    buffer->length = 0;
-    buffer->kind = closes ? TW_OUT_CLOSE : TW_OUT_HELD;
-    buffer->reason = closes ? route->reason : TW_CLOSE_NONE;
-    buffer->tick_ns = sending->due_ns;
+    enum tw_close_reason reason = closes ? (enum tw_close_reason)route->reason : TW_CLOSE_NONE;
+    if (!tell_worker(sessions, at, reason, sending))
+        return false;
     if (closes)
         route->state = TW_ROUTE_NONE;
     tw_shard_sessions_set_hold(sessions, route, over ? TW_HOLD_NONE : TW_HOLD_HELD);
@@ -550,6 +577,7 @@ static bool send_snapshot(struct tw_shard *shard, uint32_t index, uint64_t step,
     buffer->kind = TW_OUT_SNAPSHOT;
     buffer->reason = TW_CLOSE_NONE;
     buffer->tick_ns = sending->due_ns;
+    tw_starvation_sent(&shard->starvation[index]);
     count_snapshot(shard, &result);
     sample_depth(shard, index, sending->tick);
     return true;
@@ -560,6 +588,19 @@ static uint64_t due_step(const struct tw_shard *shard, uint32_t player, uint64_t
 {
     uint32_t interval = shard->config.tick_hz / shard->config.snapshot_hz;
     return (tick + player % interval) * shard->config.snapshot_hz / shard->config.tick_hz;
+}
+
+/* It stays in the world until its worker says that it left. */
+static void close_starved(struct tw_shard *shard, uint32_t index, const struct sending *sending)
+{
+    struct tw_starvation *starvation = &shard->starvation[index];
+    const struct tw_player *player = &shard->world.players[index];
+    uint32_t at = player->worker * shard->sessions.slots_per_worker + player->slot;
+    if (!tw_starvation_is_over(starvation, &shard->starvation_limits) ||
+        !tell_worker(&shard->sessions, at, TW_CLOSE_STARVED, sending))
+        return;
+    starvation->closed = true;
+    tw_counter_add(&shard->counters->players_starved, 1);
 }
 
 static void send_snapshots(struct tw_shard *shard, const struct sending *sending)
@@ -575,6 +616,7 @@ static void send_snapshots(struct tw_shard *shard, const struct sending *sending
         if (player->entity == 0 || step == observer->due_step || player->presence != TW_PRESENT ||
             tw_shard_sessions_is_held(&shard->sessions, player))
             continue;
+        close_starved(shard, index, sending);
         if (send_snapshot(shard, index, step, sending)) {
             observer->due_step = step;
         } else if (all) {

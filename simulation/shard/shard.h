@@ -38,6 +38,7 @@ struct tw_shard_config {
     uint32_t view_max;
     uint32_t tick_hz;
     uint32_t snapshot_hz;
+    uint32_t starved_s; /* inputs, and no snapshot acknowledged, before a close; 0: never */
     uint32_t spawn_radius_m;
     uint32_t parking_max;                   /* players of silent sessions out of the world */
     bool octree;                            /* the spatial index: an octree instead of the grid */

@@ -155,9 +155,10 @@ static void add_reason(struct reasons *reasons, uint32_t bots, const char *forma
 
 static const char *close_name(uint32_t code)
 {
-    static const char *const names[] = {
-        "none",    "by_client", "shutdown", "kicked",  "banned",  "timeout", "misbehaved",
-        "refused", "exhausted", "replaced", "backlog", "stalled", "resumed", "gone"};
+    static const char *const names[] = {"none",      "by_client", "shutdown",   "kicked",
+                                        "banned",    "timeout",   "misbehaved", "refused",
+                                        "exhausted", "replaced",  "backlog",    "stalled",
+                                        "resumed",   "gone",      "starved"};
     static_assert(sizeof(names) / sizeof(names[0]) == TW_CLOSE_COUNT, "a name for each");
     return code < TW_CLOSE_COUNT ? names[code] : "unknown";
 }

@@ -28,6 +28,7 @@ struct tw_shard_config field_config_default(void)
                                     .view_max = 128,
                                     .tick_hz = 60,
                                     .snapshot_hz = 20,
+                                    .starved_s = 15,
                                     .spawn_radius_m = 40,
                                     .workers = 1,
                                     .slots_per_worker = FIELD_MAX};
@@ -89,6 +90,7 @@ static void init_player(struct field *field, uint32_t index)
     struct tw_client_session_config config = {.backend = tw_aead_sodium(),
                                               .secrets = &secrets,
                                               .welcome = &welcome,
+                                              .times = {1000, 5000, 30000, 60000},
                                               .view = player->view,
                                               .channels = &player->channels.pool,
                                               .events = &player->events,
@@ -263,6 +265,11 @@ static void run_tick(struct field *field)
     struct tw_outbox outbox = {.buffers = field->buffers, .count = FIELD_MAX};
     tw_shard_tick(field->shard, field->tick, field->now_us * 1000u, &outbox);
     for (uint32_t i = 0; i < outbox.used; i++) {
+        if (field->buffers[i].kind == TW_OUT_CLOSE) {
+            FIELD_CHECK(field, field->buffers[i].reason == TW_CLOSE_STARVED);
+            field->players[field->buffers[i].slot].starved++;
+            continue;
+        }
         FIELD_CHECK(field, field->buffers[i].kind == TW_OUT_SNAPSHOT);
         server_sends(field, field->buffers[i].slot, field->buffers[i].bytes,
                      field->buffers[i].length);
@@ -310,6 +317,7 @@ static void update_player(struct field *field, uint32_t index)
         player->session.inputs.current.move_y =
             (int8_t)((int32_t)tw_rng_below(&field->rng, 255) - 127);
     }
+    (void)tw_client_session_health(&player->session, player_local_us(field, player));
     for (uint32_t i = 0; i < SENDS; i++) {
         size_t size =
             tw_client_session_write(&player->session, packet, player_local_us(field, player));

@@ -54,7 +54,8 @@ struct player {
     struct tw_input_window inputs;
     struct tw_conduct conduct;
     uint32_t charged[TW_CONDUCT_COUNT];
-    uint64_t closes; /* verdicts that the session is to end */
+    uint64_t closes;  /* verdicts that the session is to end */
+    uint64_t starved; /* the same, by the shard */
     bool joined, pong_due;
     struct tw_frame_pong pong;
     uint32_t link_state;

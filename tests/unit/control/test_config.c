@@ -30,7 +30,7 @@ static const struct fault_case fault_cases[] = {
      "f.yaml:3: key `limits.arp_ppm`: unknown key, expected one of stranger_pps, source_pps, "
      "session_pps, arp_pps, icmp_pps, pending_max, malformed_max, messages_per_s, "
      "message_backlog_kb, "
-     "message_memory_kb, compress_above_bytes, rekey_s, rekey_packets"},
+     "starved_s, message_memory_kb, compress_above_bytes, rekey_s, rekey_packets"},
     /* 3 text for a number */
     {"engine:\n  udp_port: many\n",
      "f.yaml:2: key `engine.udp_port`: found many, expected an integer from 1 to 65535"},

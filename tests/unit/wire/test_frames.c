@@ -289,10 +289,10 @@ static void other_ranges(void **state)
     (void)state;
     assert_int_equal(CLIENT(2, 8, 0, 0, 0, 0, 0, 1, 0, 0, 0), TW_FRAMES_RANGE); /* snapshot 0 */
     assert_int_equal(CLIENT(5, 2, 0, 0, 0), TW_FRAMES_RANGE);                   /* no reason */
-    assert_int_equal(CLIENT(5, 2, 0, 13, 0), TW_FRAMES_OK);
-    assert_int_equal(CLIENT(5, 2, 0, 14, 0), TW_FRAMES_RANGE);
+    assert_int_equal(CLIENT(5, 2, 0, 14, 0), TW_FRAMES_OK);
+    assert_int_equal(CLIENT(5, 2, 0, 15, 0), TW_FRAMES_RANGE);
     assert_int_equal(CLIENT(5, 2, 0, 1, 1), TW_FRAMES_RANGE);
-    assert_int_equal(SERVER(5, 2, 0, 14, 0), TW_FRAMES_RANGE);
+    assert_int_equal(SERVER(5, 2, 0, 15, 0), TW_FRAMES_RANGE);
     uint8_t ack[21] = {TW_FRAME_ACK, 18, 0, [11] = 1};
     assert_int_equal(client_decode(ack, sizeof(ack)), TW_FRAMES_RANGE); /* number 0 */
     assert_int_equal(server_decode(ack, sizeof(ack)), TW_FRAMES_RANGE);
