@@ -469,6 +469,30 @@ static void new_keys_at_loss_20(const char *name, uint64_t seed)
     end(whole, 60 * WHOLE_SECOND);
 }
 
+/* Nothing larger than a pong reaches the first one, which plays on. It is told to go, and nobody
+ * else is. */
+static void starved(const char *name, uint64_t seed)
+{
+    struct whole_options options = {
+        .clients = CLIENTS, .speakers = CLIENTS, .profile = impair_profile_find("fiber")};
+    struct whole *whole = whole_create(name, &options, seed);
+    const struct sim_player *players = whole->players.players;
+    whole_join(whole);
+    net_path(whole->net, 1)->profile.drop_above_bytes = 80;
+    whole_run(whole, 14 * WHOLE_SECOND);
+    WHOLE_CHECK(whole, sim_players_all(&whole->players, TW_CLIENT_CONNECTED));
+    whole_run(whole, 4 * WHOLE_SECOND);
+    WHOLE_CHECK(whole, players[0].closes == 1 && players[0].closed_by[TW_CLOSE_STARVED] == 1);
+    WHOLE_CHECK(whole, tw_counter_get(&whole->server.shard_counters->players_starved) == 1);
+    WHOLE_CHECK(whole, tw_counter_get(&whole->server.shard_counters->players) == CLIENTS - 1u);
+    for (uint32_t i = 1; i < CLIENTS; i++) {
+        WHOLE_CHECK(whole, tw_client_get_state(players[i].client) == TW_CLIENT_CONNECTED);
+        WHOLE_CHECK(whole, players[i].closes == 0);
+    }
+    add_tally(whole);
+    whole_destroy(whole);
+}
+
 /* The same seed is the same run, to the last bit; another seed is another one. */
 static uint64_t hash_of(const char *name, uint64_t seed)
 {
@@ -531,6 +555,7 @@ int main(int argc, char **argv)
         {"new_keys_at_loss_20", new_keys_at_loss_20, report, 20, 1000},
         {"thousand_clients", thousand_clients, report, 1, 1},
         {"no_edges", no_edges, report, 10, 1000},
+        {"starved", starved, report, 10, 1000},
     };
     return scenario_main(argc, argv, scenarios, sizeof(scenarios) / sizeof(scenarios[0]));
 }
