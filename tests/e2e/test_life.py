@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Clients that fall silent: killed and resumed by another process, or back with their keys."""
+"""Clients that fall silent: killed and resumed by another process, or back with their keys. And one
+that never says that it sees anything."""
 import signal
 import sys
+import time
 
 import messages
 import scene
@@ -200,3 +202,36 @@ def test_a_login_takes_the_place_of_an_older_session(options):
         scene.expect_equal("sessions", stats["sessions_live"], 1)
         scene.expect_ledger(stats)
         other.leave()
+
+
+STARVED_S = 10  # the least
+
+
+def test_who_plays_without_seeing_is_closed(options):
+    """Inputs, and never a snapshot acknowledged: it is told, counted, and shown with the reason."""
+    with scene.start(options, settings={"limits.starved_s": STARVED_S}) as host:
+        neighbour = host.bots([host.token("neighbour")], STARVED_S + 8)
+        blind = scene.Player(host, host.token("blind")).join(0)
+        session, hears, start = blind.session, blind.session.apply, time.monotonic()
+        session.apply = lambda frames, sequence: hears(
+            {kind: body for kind, body in frames.items()
+             if kind != scene.python_client.protocol.SNAPSHOT}, sequence)
+        try:
+            session.run(STARVED_S + 6)
+            raise AssertionError("it plays on")
+        except scene.python_client.Failed as failure:
+            scene.expect_equal("told", str(failure), "closed by the server: 14")
+        lasted = time.monotonic() - start
+        scene.expect(lasted > STARVED_S - 0.5, f"closed after {lasted:.1f} s already")
+        scene.wait_for("it is out of the world", lambda: host.stats()["players"] == 1)
+        connection = f"{session.connection_id:08x}"
+        scene.wait_for("its session is over", lambda: host.request(
+            "session.show", connection=connection)["state"] == "ended")
+        scene.expect_equal("reason", host.request("session.show", connection=connection)["reason"],
+                           "starved")
+        status, summary = neighbour.finish(25)
+        scene.expect_equal(f"the neighbour's exit status {summary}", status, 0)
+        scene.expect_equal("the neighbour's wrong views", summary["hashes_wrong"], 0)
+        stats = host.settled_stats()
+        scene.expect_equal("starved", stats["players_starved"], 1)
+        scene.expect_ledger(stats)
