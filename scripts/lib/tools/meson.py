@@ -1,14 +1,19 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Builds a variant and runs its meson tests; every test becomes one line of the report."""
 import json
+import pathlib
 
 from . import shell
 
 
-def build(report, label, name, options=(), env=None, targets=()):
-    """Path of the compiled build directory, or None after reporting the failure."""
+def build(report, label, name, options=(), env=None, targets=(), suites=()):
+    """Path of the compiled build directory, or None after reporting the failure. With `suites` only
+    what their tests need is compiled."""
     watch = shell.Stopwatch()
     try:
+        if suites:
+            directory = shell.build(name, options, ["build.ninja"], env)
+            targets = _prerequisites(directory, suites)
         directory = shell.build(name, options, targets, env)
     except shell.CommandFailed as failure:
         report.add_failure(f"{label}: build", _compiler_errors(failure.log))
@@ -30,7 +35,8 @@ def _compiler_errors(log):
 
 def test(report, label, directory, suites, env=None, only=None, timeout_s=300):
     """Runs the meson suites; `only` keeps the tests whose name contains it. Count of tests run."""
-    names = _test_names(directory, suites, only)
+    names = [entry["name"] for entry in _tests(directory, suites)
+             if only is None or only in entry["name"]]
     if not names:
         report.add_skip(label, "no test of suite " + ", ".join(suites))
         return 0
@@ -60,8 +66,17 @@ def test(report, label, directory, suites, env=None, only=None, timeout_s=300):
     return count
 
 
-def _test_names(directory, suites, only):
-    listing = json.loads(shell.check(["meson", "introspect", "--tests", directory]))
-    return [entry["name"] for entry in listing
-            if any(suite.split(":")[-1] in suites for suite in entry["suite"])
-            and (only is None or only in entry["name"])]
+def _introspect(directory, what):
+    return json.loads(shell.check(["meson", "introspect", f"--{what}", directory]))
+
+
+def _tests(directory, suites):
+    return [entry for entry in _introspect(directory, "tests")
+            if any(suite.split(":")[-1] in suites for suite in entry["suite"])]
+
+
+def _prerequisites(directory, suites):
+    """What ninja calls the programs that these tests run."""
+    needed = {target for entry in _tests(directory, suites) for target in entry["depends"]}
+    return sorted(str(pathlib.Path(target["filename"][0]).relative_to(directory.resolve()))
+                  for target in _introspect(directory, "targets") if target["id"] in needed)
