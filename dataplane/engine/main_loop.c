@@ -13,6 +13,7 @@
 #include "dataplane/engine/telemetry.h"
 #include "dataplane/engine/tick_schedule.h"
 #include "dataplane/gate/mailbox.h"
+#include "dataplane/gate/ring.h"
 #include "dataplane/wire/cookie.h"
 #include "tickwire/assert.h"
 
@@ -136,7 +137,7 @@ static void settle_neighbours(struct tw_main_loop *loop, uint8_t interface,
 static bool commands_have_room(const struct tw_main_loop *loop)
 {
     for (uint32_t worker = 0; worker < loop->workers; worker++)
-        if (rte_ring_free_count(loop->mailboxes[worker].commands) <= TW_TOPOLOGY_COMMANDS_RESERVE)
+        if (tw_ring_room(loop->mailboxes[worker].commands) <= TW_TOPOLOGY_COMMANDS_RESERVE)
             return false;
     return true;
 }

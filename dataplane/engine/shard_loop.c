@@ -3,6 +3,7 @@
 
 #include "dataplane/engine/clock.h"
 #include "dataplane/engine/tick_schedule.h"
+#include "dataplane/gate/ring.h"
 #include "tickwire/assert.h"
 #include "tickwire/shard.h"
 
@@ -81,14 +82,6 @@ struct tw_shard_loop *tw_shard_loop_init(void *memory, const struct tw_shard_loo
     return loop;
 }
 
-/* rte_ring_count reads what the other thread writes without saying so. */
-static uint32_t entries_in(const struct rte_ring *ring)
-{
-    uint32_t written = __atomic_load_n(&ring->prod.tail, __ATOMIC_ACQUIRE);
-    uint32_t taken = __atomic_load_n(&ring->cons.tail, __ATOMIC_RELAXED);
-    return (written - taken) & ring->mask;
-}
-
 /* Messages of the burst, read by now, go back to their worker; its ring holds all that it lends. */
 static void return_messages(const struct tw_shard_loop *loop, uint32_t worker, uint32_t count)
 {
@@ -108,7 +101,7 @@ static void drain_records(struct tw_shard_loop *loop)
 {
     for (uint32_t i = 0; i < loop->config.shard.workers; i++) {
         struct rte_ring *ring = loop->config.rings[i].records;
-        uint32_t left = entries_in(ring);
+        uint32_t left = tw_ring_used(ring);
         while (left > 0) {
             uint32_t want = left < RECORD_BURST ? left : RECORD_BURST;
             uint32_t count = rte_ring_sc_dequeue_burst_elem(ring, loop->burst,
@@ -127,7 +120,7 @@ static void drain_filling(struct tw_shard_loop *loop)
 {
     for (uint32_t i = 0; i < loop->config.shard.workers; i++) {
         const struct rte_ring *ring = loop->config.rings[i].records;
-        if (entries_in(ring) > rte_ring_get_capacity(ring) / 4) {
+        if (tw_ring_used(ring) > rte_ring_get_capacity(ring) / 4) {
             drain_records(loop);
             return;
         }
@@ -159,7 +152,7 @@ static void fill_outboxes(struct tw_shard_loop *loop)
     for (uint32_t i = 0; i < loop->config.shard.workers; i++) {
         struct outgoing *out = &loop->outgoing[i];
         struct rte_ring *ring = loop->config.rings[i].empty;
-        uint32_t want = entries_in(ring);
+        uint32_t want = tw_ring_used(ring);
         uint32_t room = out->first > out->waiting_count ? out->first - out->waiting_count : 0;
         if (want > room)
             want = room;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Sessions from worker to worker; what happens in which order is told in move.h. */
+#include "dataplane/gate/ring.h"
 #include "dataplane/gate/worker_state.h"
 
 #include "tickwire/assert.h"
@@ -45,7 +46,7 @@ static void end_send(struct tw_worker *worker, uint32_t to)
 /* Room for what must always find some is kept. */
 static bool has_room(const struct tw_worker *worker, uint32_t to)
 {
-    uint32_t used = TW_MOVE_RING_DEPTH - 1u - rte_ring_free_count(worker->config.move_out[to]);
+    uint32_t used = tw_ring_used(worker->config.move_out[to]);
     return used < TW_MOVE_RING_DEPTH - 1u - TW_MOVE_RING_KEPT;
 }
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/gate/ring.h"
 #include "dataplane/gate/worker_state.h"
 
 #include "tickwire/assert.h"
@@ -295,7 +296,7 @@ static void refill_ring(struct tw_worker *worker, struct rte_ring *empty)
     struct rte_mbuf *mbufs[BUFFERS_PER_BURST];
     struct tw_out_buffer buffers[BUFFERS_PER_BURST];
     for (;;) {
-        unsigned int room = rte_ring_free_count(empty);
+        unsigned int room = tw_ring_room(empty);
         unsigned int count = room < BUFFERS_PER_BURST ? room : BUFFERS_PER_BURST;
         if (count == 0 || !tw_transmit_buffers(worker, mbufs, count))
             return;
