@@ -86,7 +86,9 @@ def test_session_follows_its_packets_to_another_worker(options):
 
 def test_crowd_changes_ports_and_workers(options):
     with _host(options) as host:
-        status, summary = host.bots(host.tokens(CLIENTS), 3, "--rebind", "1",
+        # They leave a second after the last change: what comes from a path that is not validated
+        # yet is taken at a rate of its own, so the last inputs of one who left at once could be lost.
+        status, summary = host.bots(host.tokens(CLIENTS), 5, "--rebind", "2",
                                     "--talk").finish(40)
         scene.expect_equal(f"bots' exit status {summary}", status, 0)
         scene.expect_equal("connected", summary["connected"], CLIENTS)
@@ -101,7 +103,6 @@ def test_crowd_changes_ports_and_workers(options):
         scene.expect(roaming["given"] >= CLIENTS // 2, f"few moves: {roaming}")
         scene.expect_equal("taken", roaming["taken"], roaming["given"])
         scene.expect_equal("handshakes", stats["verdicts"]["welcomed"], CLIENTS)
-        # Its last input may come by the other worker, and be overtaken by its close.
-        missing = summary["inputs_sent"] - stats["inputs"]["routed"]
-        scene.expect(0 <= missing <= CLIENTS, f"inputs that did not reach the world: {missing}")
+        scene.expect_equal("inputs that reached the world", stats["inputs"]["routed"],
+                           summary["inputs_sent"])
         scene.expect_ledger(stats)
