@@ -619,7 +619,7 @@ static bool wait_for_work(struct tw_main_loop *loop, int signal_fd)
 static bool events_taken(const struct tw_main_loop *loop)
 {
     for (uint32_t worker = 0; worker < loop->workers; worker++)
-        if (!rte_ring_empty(loop->mailboxes[worker].events))
+        if (tw_ring_used(loop->mailboxes[worker].events) > 0)
             return false;
     return true;
 }

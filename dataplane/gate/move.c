@@ -237,7 +237,7 @@ static bool settle_granted(struct tw_worker *worker, uint32_t slot)
     return true;
 }
 
-static void settle_all_granted(struct tw_worker *worker)
+void tw_move_give_turn(struct tw_worker *worker)
 {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < worker->moves_granted_count; i++) {
@@ -421,11 +421,6 @@ void tw_move_take_turn(struct tw_worker *worker)
             rte_ring_dequeue_zc_elem_finish(ring, 1);
         }
     }
-}
-
-void tw_move_give_turn(struct tw_worker *worker)
-{
-    settle_all_granted(worker);
 }
 
 /* ---- tombstones --------------------------------------------------------------------------------

@@ -100,7 +100,8 @@ struct tw_seal_batch {
 };
 
 /* Records on their way to one shard, written in the ring's cells: the shard sees them all at once,
- * for a ring's index costs it a cache line each time it moves. */
+ * for a ring's index costs it a cache line each time it moves. Some bursts' worth, so that the cell
+ * of a burst later is reserved when it is asked for. */
 #define TW_RECORD_BATCH 128u
 struct tw_record_batch {
     uint32_t count;    /* written */

@@ -6,6 +6,7 @@
  * usage: test_sim_conduct [--long] [--seed N]
  */
 #include "tests/sim/field.h"
+#include "tests/sim/seeds.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -103,12 +104,7 @@ static void test_swings_outages_and_hitches(void **state)
 
 int main(int argc, char **argv)
 {
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--long") == 0)
-            seeds = 200;
-        else if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc)
-            first_seed = strtoull(argv[++i], NULL, 10), seeds = 1;
-    }
+    (void)sim_seeds_parse(argc, argv, 200, &first_seed, &seeds);
     if (sodium_init() < 0)
         return 1;
     const struct CMUnitTest tests[] = {

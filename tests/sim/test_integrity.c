@@ -7,6 +7,7 @@
  */
 #include "simulation/client/internal.h"
 #include "tests/sim/field.h"
+#include "tests/sim/seeds.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -257,12 +258,8 @@ static void test_liar(void **state)
 
 int main(int argc, char **argv)
 {
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--long") == 0)
-            seeds = few = 200;
-        else if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc)
-            first_seed = strtoull(argv[++i], NULL, 10), seeds = few = 1;
-    }
+    if (sim_seeds_parse(argc, argv, 200, &first_seed, &seeds))
+        few = seeds;
     if (sodium_init() < 0)
         return 1;
     const struct CMUnitTest tests[] = {

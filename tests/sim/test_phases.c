@@ -7,6 +7,7 @@
  */
 #include "dataplane/client/link.h"
 #include "tests/sim/network.h"
+#include "tests/sim/seeds.h"
 #include "tests/sim/server_link.h"
 
 #include <setjmp.h>
@@ -238,12 +239,7 @@ static void test_the_news_gets_lost(void **state)
 
 int main(int argc, char **argv)
 {
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--long") == 0)
-            seeds = 200;
-        else if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc)
-            first_seed = strtoull(argv[++i], NULL, 10);
-    }
+    (void)sim_seeds_parse(argc, argv, 200, &first_seed, &seeds);
     if (sodium_init() < 0)
         return 1;
     const struct CMUnitTest tests[] = {

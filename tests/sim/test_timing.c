@@ -5,6 +5,7 @@
  * usage: test_sim_timing [--long] [--seed N]
  */
 #include "tests/sim/field.h"
+#include "tests/sim/seeds.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -365,12 +366,8 @@ static void test_interpolation_delay_suffices(void **state)
 
 int main(int argc, char **argv)
 {
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--long") == 0)
-            seeds = few = 200;
-        else if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc)
-            first_seed = strtoull(argv[++i], NULL, 10), seeds = few = 1;
-    }
+    if (sim_seeds_parse(argc, argv, 200, &first_seed, &seeds))
+        few = seeds;
     if (sodium_init() < 0)
         return 1;
     const struct CMUnitTest tests[] = {

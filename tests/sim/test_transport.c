@@ -5,6 +5,7 @@
  * usage: test_sim_transport [--long] [--seed N]
  */
 #include "tests/sim/peers.h"
+#include "tests/sim/seeds.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -594,16 +595,7 @@ static void test_compressed_bulk(void **state)
 
 int main(int argc, char **argv)
 {
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--long") == 0)
-            seeds = 1000;
-        else if (strcmp(argv[i], "--seeds") == 0 && i + 1 < argc)
-            seeds = (uint32_t)strtoul(argv[++i], NULL, 10);
-        else if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc)
-            first_seed = strtoull(argv[++i], NULL, 10), seeds = 1;
-        else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc)
-            cmocka_set_test_filter(argv[++i]);
-    }
+    (void)sim_seeds_parse(argc, argv, 1000, &first_seed, &seeds);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_profile_delivers_exactly_once),
         cmocka_unit_test(test_5_percent_loss),

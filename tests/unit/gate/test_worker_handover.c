@@ -337,12 +337,6 @@ static void ended_while_held(void **state)
     }
 }
 
-static uint32_t next(uint64_t *random, uint32_t below)
-{
-    *random = *random * 6364136223846793005u + 1442695040888963407u;
-    return (uint32_t)(*random >> 33) % below;
-}
-
 /* Everybody has a turn when it likes; one packet in ten is lost, each way. */
 static void any_interleaving(void **state)
 {
@@ -353,21 +347,21 @@ static void any_interleaving(void **state)
     for (uint32_t round = 0; round < 40000; round++) {
         rig.now_ns += RIG_MS / 4u;
         /* Bursts of talk, and pauses in which it can go. */
-        if (next(&random, 40) == 0 && round / 400u % 2u == 0 && round < 38000)
+        if (rig_random(&random, 40) == 0 && round / 400u % 2u == 0 && round < 38000)
             shard_writes();
-        if (next(&random, 60) == 0)
-            shard_reads(next(&random, 2));
-        if (next(&random, 600) == 0)
-            client.queue = next(&random, 2);
-        if (next(&random, 12) == 0)
+        if (rig_random(&random, 60) == 0)
+            shard_reads(rig_random(&random, 2));
+        if (rig_random(&random, 600) == 0)
+            client.queue = rig_random(&random, 2);
+        if (rig_random(&random, 12) == 0)
             client_sends();
-        rig_turn_one(&rig, next(&random, 2));
+        rig_turn_one(&rig, rig_random(&random, 2));
         uint8_t frame[TEST_FRAME_MAX];
-        if (next(&random, 10) == 0)
+        if (rig_random(&random, 10) == 0)
             rig_sent(&rig, frame);
-        if (next(&random, 4) == 0)
+        if (rig_random(&random, 4) == 0)
             client_receives();
-        if (next(&random, 10) == 0)
+        if (rig_random(&random, 10) == 0)
             tw_transport_update(&peer.transport, now_us());
         rig.event_count = 0;
     }

@@ -98,7 +98,6 @@ static void inputs_reach_the_shard_once(void **state)
     rig_stop(&rig);
 }
 
-/* Everything the window takes at once: from 63 ticks ago to 60 ahead. */
 /* One record for an input and what its packet acknowledges; a repeat's acknowledgement goes alone.
  */
 static void an_input_takes_the_acknowledgement_along(void **state)
@@ -137,6 +136,7 @@ static void an_input_takes_the_acknowledgement_along(void **state)
     rig_stop(&rig);
 }
 
+/* Everything the window takes at once: from 63 ticks ago to 60 ahead. */
 static void inputs_above_the_rate_are_counted(void **state)
 {
     (void)state;

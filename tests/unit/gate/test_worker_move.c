@@ -434,12 +434,6 @@ static void a_flood_is_not_passed_on(void **state)
 /* ---- any order ---------------------------------------------------------------------------------
  */
 
-static uint32_t next(uint64_t *random, uint32_t below)
-{
-    *random = *random * 6364136223846793005u + 1442695040888963407u;
-    return (uint32_t)(*random >> 33) % below;
-}
-
 /* Workers take turns as they like, packets land where they like, are lost, doubled, late. Every
  * key asserts that its numbers rise (TW_CHECK_NONCES), every packet has one end (rig_stop). */
 static void any_interleaving(void **state)
@@ -452,18 +446,18 @@ static void any_interleaving(void **state)
     for (uint16_t i = 0; i < 4; i++)
         make_live(&clients[i], (uint16_t)(6000 + i));
     for (uint32_t round = 0; round < 6000; round++) {
-        struct rig_client *client = &clients[next(&random, 4)];
+        struct rig_client *client = &clients[rig_random(&random, 4)];
         uint8_t packet[TW_DATAGRAM_MAX];
         static const uint8_t ping[] = {TW_FRAME_PING, 8, 0, 1, 2, 3, 4, 5, 6, 7, 8};
-        if (next(&random, 150) == 0)
-            land(client, next(&random, 2));
+        if (rig_random(&random, 150) == 0)
+            land(client, rig_random(&random, 2));
         size_t size = rig_client_seal(client, client->sequence++, ping, sizeof(ping), packet);
-        uint32_t copies = next(&random, 20) == 0 ? 2 : next(&random, 20) != 0;
+        uint32_t copies = rig_random(&random, 20) == 0 ? 2 : rig_random(&random, 20) != 0;
         for (uint32_t copy = 0; copy < copies; copy++)
             rig_client_send(&rig, client, packet, size);
         rig.now_ns += RIG_MS;
-        rig_turn_one(&rig, next(&random, 2));
-        if (next(&random, 4) == 0)
+        rig_turn_one(&rig, rig_random(&random, 2));
+        if (rig_random(&random, 4) == 0)
             rig_client_receive(&rig, clients, 4);
         if (round % 50 == 0) {
             rig_turn(&rig, RIG_MS);

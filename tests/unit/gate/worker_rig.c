@@ -315,6 +315,12 @@ void rig_turn(struct rig *rig, uint64_t advance_ns)
         rig_take_events(rig, i);
 }
 
+uint32_t rig_random(uint64_t *seed, uint32_t below)
+{
+    *seed = *seed * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)(*seed >> 33) % below;
+}
+
 void rig_turn_one(struct rig *rig, uint32_t worker)
 {
     turn_worker(rig, worker);

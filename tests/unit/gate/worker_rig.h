@@ -86,11 +86,13 @@ void rig_stop(struct rig *rig);
 
 /* Moves time and gives each worker one turn; then takes all events. */
 void rig_turn(struct rig *rig, uint64_t advance_ns);
-/* A frame reaches a queue of the first port, or of any. */
 /* What a worker told the main thread until now; a turn of the rig's ends with it. */
 void rig_take_events(struct rig *rig, uint32_t worker);
 /* One worker's turn alone. */
 void rig_turn_one(struct rig *rig, uint32_t worker);
+/* Below `below`, from a seed that moves on. */
+uint32_t rig_random(uint64_t *seed, uint32_t below);
+/* A frame reaches a queue of the first port, or of any. */
 void rig_inject(struct rig *rig, uint32_t queue, const uint8_t *frame, size_t length);
 void rig_inject_at(struct rig *rig, uint32_t port, uint32_t queue, const uint8_t *frame,
                    size_t length);
