@@ -87,7 +87,7 @@ def test_session_follows_its_packets_to_another_worker(options):
 def test_crowd_changes_ports_and_workers(options):
     with _host(options) as host:
         # They leave a second after the last change: what comes from a path that is not validated
-        # yet is taken at a rate of its own, so the last inputs of one who left at once could be lost.
+        # yet is taken at a rate of its own, and last inputs are not repeated.
         status, summary = host.bots(host.tokens(CLIENTS), 5, "--rebind", "2",
                                     "--talk").finish(40)
         scene.expect_equal(f"bots' exit status {summary}", status, 0)
