@@ -6,10 +6,12 @@
 -- Handshake packets and headers are shown of any capture; what is sealed, with a key log
 -- (docs/operations.md, "Reading captures"). Every tag is checked. The phase of a key is found by
 -- trying the newest one that was seen, its neighbours, and, for a capture that begins late, the
--- ones behind it. tickwire_frames.lua and tickwire_crypto.lua stand beside this file.
+-- ones behind it. tickwire_frames.lua, tickwire_messages.lua and tickwire_crypto.lua stand beside
+-- this file.
 local here = debug.getinfo(1, "S").source:match("^@(.*[/\\])") or ""
 local crypto = dofile(here .. "tickwire_crypto.lua")
 local frames = dofile(here .. "tickwire_frames.lua")
+local messages = dofile(here .. "tickwire_messages.lua")
 
 -- Ten days of phases of 10 minutes: how far a capture that begins late is looked through.
 local PHASES_SOUGHT = 1440
@@ -89,8 +91,10 @@ local expert = {
         expert.severity.ERROR),
     unread = ProtoExpert.new("tickwire.unread", "Not opened", expert.group.DECRYPTION,
         expert.severity.NOTE),
+    damaged = ProtoExpert.new("tickwire.message.damaged", "Damaged message",
+        expert.group.MALFORMED, expert.severity.ERROR),
 }
-tickwire.experts = {expert.malformed, expert.crc, expert.unread}
+tickwire.experts = {expert.malformed, expert.crc, expert.unread, expert.damaged}
 
 -- ---- sessions and their keys -------------------------------------------------------------------
 
@@ -108,7 +112,7 @@ local function read_key_log(path)
             "^TICKWIRE1 (%x+) (%S+) (%x+) (%x+) (%S+) (%S+)%s*$")
         if id and crypto.suites[suite] and #c2s == 64 and #s2c == 64 then
             local session = {suite = suite, searches = 0, c = make_direction(c2s),
-                s = make_direction(s2c)}
+                s = make_direction(s2c), streams = {}}
             local number = tonumber(id, 16)
             by_id[number] = by_id[number] or {}
             table.insert(by_id[number], session)
@@ -197,6 +201,24 @@ end
 
 -- ---- sealed packets ----------------------------------------------------------------------------
 
+-- Whatever looks at a packet again, in any order, finds what was made of it the first time.
+-- Returns what makes the packet malformed, or nil.
+local function show_messages(entries, found, frame)
+    local streams = found.session.streams
+    if #entries > 0 and found.taken == nil then
+        streams[found.side] = streams[found.side] or messages.make_stream()
+        local good, taken = pcall(messages.take, streams[found.side], entries, frame)
+        found.taken = good and taken or tostring(taken)
+    end
+    if type(found.taken) == "string" then return found.taken end
+    for i, entry in ipairs(entries) do
+        local problem = frames.show_message(entry, found.taken[i])
+        if problem then
+            entry.tree:add_proto_expert_info(expert.damaged, "Damaged message: " .. problem)
+        end
+    end
+end
+
 local function show_sealed(tvb, pinfo, tree)
     local size = tvb:len() - HEADER - TAG
     tree:add(f["sealed"], tvb(HEADER, size))
@@ -225,8 +247,9 @@ local function show_sealed(tvb, pinfo, tree)
         end
         if not known then table.insert(by_id[told.renamed], found.session) end
     end
-    if told.malformed then
-        tree:add_proto_expert_info(expert.malformed, "Malformed: " .. told.malformed)
+    local malformed = told.malformed or show_messages(told.entries, found, pinfo.number)
+    if malformed then
+        tree:add_proto_expert_info(expert.malformed, "Malformed: " .. malformed)
     end
     pinfo.cols.info = string.format("%s #%s: %s", found.side == "c" and "client" or "server",
         number, table.concat(told.names, ", "))

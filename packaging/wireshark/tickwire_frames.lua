@@ -3,9 +3,9 @@
 --
 -- A cursor reads the plaintext from front to back and puts what it reads into the tree; what does
 -- not follow the document raises an error of text, which the caller shows as malformed.
+local here = debug.getinfo(1, "S").source:match("^@(.*[/\\])") or ""
+local messages = dofile(here .. "tickwire_messages.lua")
 local frames = {}
-
-local GRANULE = 128
 
 local reasons = {
     [1] = "client left", [2] = "server stops", [3] = "kicked", [4] = "banned", [5] = "timeout",
@@ -121,6 +121,8 @@ add("message.size", u32, "Size of the message", DEC)
 add("message.granule", u32, "First granule", DEC)
 add("message.count", u32, "Bytes here", DEC)
 add("message.data", bytes, "Data")
+add("message.complete_in", ProtoField.framenum, "Complete in frame")
+add("message.whole", bytes, "Message of its parts")
 add("message.full_size", u32, "Size before it was compressed", DEC)
 add("message.text", bytes, "Data before it was compressed")
 
@@ -273,50 +275,37 @@ end
 
 -- ---- messages ----------------------------------------------------------------------------------
 
--- A length of four bits that goes on in the following bytes if it is 15.
-local function long(block, at, length)
-    if length < 15 then return length, at end
-    repeat
-        need(at <= #block, "a length in an LZ4 block is cut off")
-        length = length + block:byte(at)
-        at = at + 1
-    until block:byte(at - 1) < 255
-    return length, at
-end
-
--- What an LZ4 block holds, as text. Parts of `out` are whole literals and copies; copies are made
--- byte by byte, as they may overlap what they make.
-local function decompress(block, size)
-    local out, at = {}, 1
-    while at <= #block do
-        local token, count = block:byte(at), nil
-        count, at = long(block, at + 1, math.floor(token / 16))
-        need(at + count - 1 <= #block and #out + count <= size, "literals of an LZ4 block")
-        for i = at, at + count - 1 do out[#out + 1] = block:sub(i, i) end
-        at = at + count
-        if at > #block then break end
-        need(at + 1 <= #block, "an offset in an LZ4 block is cut off")
-        local offset = block:byte(at) + 256 * block:byte(at + 1)
-        count, at = long(block, at + 2, token % 16)
-        need(offset >= 1 and offset <= #out and #out + count + 4 <= size, "copy in an LZ4 block")
-        for _ = 1, count + 4 do out[#out + 1] = out[#out + 1 - offset] end
-    end
-    need(#out == size, "an LZ4 block of another size than it says")
-    return table.concat(out)
-end
-
--- Of a message that is whole in this packet.
-local function compressed(c, tree, size)
-    local inner = make_cursor(c.tvb, c.at, c.at + size)
+-- What a message stands for that travelled as `size` bytes from `at` of the tvb on; an error of
+-- text if it cannot be restored.
+local function show_restored(tree, tvb, at, size)
+    local inner = make_cursor(tvb, at, at + size)
     local full = inner:varint(tree, "message.full_size")
-    need(full > size and full <= 65536, "size of a compressed message")
-    local text = decompress(inner:take(inner:left(), "LZ4 block"):raw(), full)
+    need(full > size and full <= messages.SIZE_MAX, "size of a compressed message")
+    need(inner:left() > 0, "no LZ4 block")
+    local text = messages.decompress(inner:take(inner:left(), "LZ4 block"):raw(), full)
     local shown = ByteArray.new(text, true):tvb("Message before it was compressed")
     tree:add(f["message.text"], shown())
 end
 
+-- What became of an entry of a packet, of which nothing is wrong; `taken` as tickwire_messages.lua
+-- tells it, or nil. Returns what is wrong with the message, or nil.
+function frames.show_message(entry, taken)
+    local tvb, at, size = entry.tvb, entry.at, entry.size
+    if taken and taken.message.complete_in and entry.kind == 1 then
+        entry.tree:add(f["message.complete_in"], taken.message.complete_in):set_generated()
+    end
+    if entry.kind == 1 then
+        if not (taken and taken.whole) then return nil end
+        tvb, at = ByteArray.new(taken.whole, true):tvb("Message of its parts"), 0
+        entry.tree:add(f["message.whole"], tvb())
+    end
+    if not entry.compressed then return nil end
+    local good, problem = pcall(show_restored, entry.tree, tvb, at, size)
+    return not good and tostring(problem) or nil
+end
+
 local function message(c, tree, seen)
-    local start = c.at
+    local start, first = c.at, 0
     local entry = tree:add(f["message"], c.tvb(start, c:left()))
     local head = c:take(1, "message"):uint()
     local channel, kind = head % 4, math.floor(head / 4) % 4
@@ -334,34 +323,33 @@ local function message(c, tree, seen)
     if kind < 2 then
         size = c:varint(entry, "message.size")
         count = size
-        need(size >= 1 and size <= 65536, "size of a message is not 1..65536")
+        need(size >= 1 and size <= messages.SIZE_MAX, "size of a message is not 1..65536")
     end
     if kind == 1 then
-        local first = c:varint(entry, "message.granule")
+        first = c:varint(entry, "message.granule")
         count = c:varint(entry, "message.count")
-        local stop = first * GRANULE + count
+        local stop = first * messages.GRANULE + count
         need(channel ~= 0, "a part on channel 0")
-        need(count > 0 and stop <= size and (count % GRANULE == 0 or stop == size),
+        need(count > 0 and stop <= size and (count % messages.GRANULE == 0 or stop == size),
             "a part that is not whole granules of its message")
     end
-    if is_compressed and kind == 0 then
-        need(c:left() >= count, "message is cut off")
-        compressed(c, entry, count)
+    local at, data = c.at, nil
+    if count > 0 then
+        data = c:take(count, "message")
+        entry:add(f["message.data"], data)
     end
-    if count > 0 then entry:add(f["message.data"], c:take(count, "message")) end
     entry:set_len(c.at - start)
     entry:append_text(string.format(" %d of channel %s, %s, %d bytes", number, channels[channel],
         kinds[kind], count))
+    return {channel = channel, number = number, kind = kind, size = size, first = first,
+        compressed = is_compressed, bytes = data and data:raw(), tree = entry, tvb = c.tvb, at = at}
 end
 
-local function messages(c, tree)
-    local seen, count = {}, 0
-    while c:left() > 0 do
-        message(c, tree, seen)
-        count = count + 1
-    end
-    need(count > 0, "no message")
-    return count
+local function message_list(c, tree, told)
+    local seen = {}
+    while c:left() > 0 do told.entries[#told.entries + 1] = message(c, tree, seen) end
+    need(#told.entries > 0, "no message")
+    return #told.entries
 end
 
 -- ---- snapshot ----------------------------------------------------------------------------------
@@ -473,7 +461,7 @@ end
 -- Who sends it ("c" client, "s" server), and how to read it; by type.
 local known = {
     {"c", inputs}, {"c", snapshot_ack}, {"c", ping}, {"s", pong}, {"cs", close}, {"cs", ack},
-    {"s", snapshot}, {"s", challenge}, {"c", response}, {"s", rename}, {"cs", messages},
+    {"s", snapshot}, {"s", challenge}, {"c", response}, {"s", rename}, {"cs", message_list},
     {"s", arrivals}, {"c", check}, {"cs", padding}, {"c", resume_wanted}, {"s", resume},
     {"s", notice}}
 
@@ -499,9 +487,10 @@ local function one_frame(c, tree, direction, told)
 end
 
 -- Reads a whole plaintext; direction is "c" (from the client) or "s". Returns what is to be known
--- of it: `names` for the summary, `renamed` a new connection id, `malformed` what is wrong.
+-- of it: `names` for the summary, `entries` of messages, `renamed` a new connection id, `malformed`
+-- what is wrong.
 function frames.dissect(tvb, tree, direction)
-    local told = {names = {}}
+    local told = {names = {}, entries = {}}
     local c = make_cursor(tvb, 0, tvb:len())
     local good, problem = pcall(function()
         need(c:left() > 0, "no frame")

@@ -11,9 +11,9 @@ SCRIPT = shell.ROOT / "packaging" / "wireshark" / "tickwire.lua"
 # Of each packet, in this order; a field that occurs more than once is a list.
 FIELDS = ("tickwire.handshake", "tickwire.from_client", "tickwire.phase", "tickwire.sequence",
           "tickwire.frame.type", "tickwire.inputs.count", "tickwire.message.kind",
-          "tickwire.unread", "tickwire.malformed", "tickwire.crc.wrong", "_ws.malformed",
-          "_ws.lua.error")
-FAULTS = FIELDS[-5:]
+          "tickwire.unread", "tickwire.malformed", "tickwire.crc.wrong",
+          "tickwire.message.damaged", "_ws.malformed", "_ws.lua.error")
+FAULTS = FIELDS[-6:]
 # Of the table in section 4: type, name, who sends it.
 TABLE = re.compile(r"^\| (\d+) \| ([a-z ]+) \| (c → s|s → c|both) \|", re.MULTILINE)
 FRAMES = {int(kind): (name, sides) for kind, name, sides in TABLE.findall(
@@ -42,11 +42,13 @@ def key_log_line(connection_id, suite, keys, ephemeral):
                      (keys.confirm_key + keys.confirm_nonce).hex()))
 
 
-def read(capture, key_log, fields=FIELDS, ports=40000, timeout_s=120):
-    """One {field: [text]} for each Tickwire packet of the capture."""
+def read(capture, key_log, fields=FIELDS, ports=40000, timeout_s=120, twice=False):
+    """One {field: [text]} for each Tickwire packet of the capture; looked at twice: of the second
+    time."""
     command = ["tshark", "-n", "-X", f"lua_script:{SCRIPT}", "-r", capture, "-Y", "tickwire",
                "-o", f"tickwire.key_log:{key_log}", "-o", f"tickwire.ports:{ports}",
                "-T", "fields", "-E", "separator=/t", "-E", "aggregator=,"]
+    command += ["-2"] if twice else []
     for field in fields:
         command += ["-e", field]
     output = shell.check(command, timeout_s=timeout_s)

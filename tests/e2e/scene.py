@@ -69,11 +69,11 @@ class Player:
         self.endpoint.sent = self.endpoint.received = self.endpoint.largest = 0
         self.endpoint.rebind()
         self.handshake = python_client.Handshake(connect, self.endpoint, timeout_s)
-        self.session = self.welcome = None
+        self.session = self.welcome = self.keys = None
 
     def join(self, seconds=0.5):
-        self.welcome, keys = self.handshake.run()
-        self.session = python_client.Session(self.endpoint, self.welcome, keys, True)
+        self.welcome, self.keys = self.handshake.run()
+        self.session = python_client.Session(self.endpoint, self.welcome, self.keys, True)
         self.session.run(seconds)
         return self
 

@@ -12,6 +12,7 @@ import test_lab
 from tools import shell
 from tools.host import packets, stack
 
+import messages
 import phases
 import tickwire_client as python_client
 import vectors as protocol_vectors
@@ -140,6 +141,218 @@ class _Recorder:
         self.frames += self.wire.capture(0.2)
         self.wire.close()
         return self.frames
+
+
+# What a packet shows of messages.
+TOLD = ("tickwire.from_client", "tickwire.message.whole", "tickwire.message.text",
+        "tickwire.message.complete_in", "tickwire.malformed", "_ws.expert.message",
+        "_ws.lua.error")
+
+
+class _Talk:
+    """Packets with messages of the vectors' session, and what is to be shown of each."""
+
+    def __init__(self, vectors):
+        keys = protocol.Keys(vectors["transcript"], vectors["dh ephemeral ephemeral"],
+                             vectors["dh ephemeral static"], vectors["psk"])
+        self.log = dissector.key_log_line(0x2A000017, 1, keys, vectors["client ephemeral key"])
+        self.sealers = {True: protocol.PacketKey(keys.client_to_server, 1),
+                        False: protocol.PacketKey(keys.server_to_client, 1)}
+        self.id, self.sequence = 0x2A000017, 0
+        self.frames, self.expected, self.late = [], [], {}
+
+    def packet(self, from_client, plaintext):
+        self.sequence += 1
+        sealed = self.sealers[from_client].seal(self.id, self.sequence, plaintext)
+        self.frames.append(_frame(sealed, from_client))
+        self.expected.append({})
+        return len(self.frames)
+
+    def say(self, from_client, *entries, **shown):
+        """Returns the number of the packet; shown: whole, text, damaged, malformed, complete_in."""
+        self.packet(from_client, protocol.frame(protocol.MESSAGES, b"".join(entries)))
+        self.expected[-1] = shown
+        return len(self.frames)
+
+    def complete(self, earlier):
+        """Those packets tell, when looked at again, that this last one completed the message."""
+        for number in earlier:
+            self.late[number - 1] = len(self.frames)
+
+    def show(self, rows, again):
+        for number, (row, shown) in enumerate(zip(rows, self.expected)):
+            frame = shown.get("complete_in", self.late.get(number) if again else None)
+            expected = {
+                "whole": [shown["whole"].hex()] if "whole" in shown else [],
+                "text": [shown["text"].hex()] if "text" in shown else [],
+                "malformed": bool(shown.get("malformed")),
+                "complete_in": [str(frame)] if frame else []}
+            seen = {"whole": row["tickwire.message.whole"], "text": row["tickwire.message.text"],
+                    "malformed": bool(row["tickwire.malformed"]),
+                    "complete_in": row["tickwire.message.complete_in"]}
+            scene.expect(seen == expected, f"packet {number + 1}, again: {again}: "
+                         f"{str(seen)[:400]} instead of {str(expected)[:400]}")
+            said = "".join(row["_ws.expert.message"])
+            damaged = [part.split(": ")[1] for part in said.split("Damaged message")[1:]]
+            scene.expect_equal(f"packet {number + 1}, damaged", damaged, shown.get("damaged", []))
+            scene.expect_equal("errors of the script", row["_ws.lua.error"], [])
+
+
+def _parts(number, data, flags=messages.COMPRESSED, channel=messages.BULK):
+    return [messages.entry_part(channel, number, len(data), at // messages.GRANULE,
+                                data[at:at + messages.RUN_BYTES], flags)
+            for at in range(0, len(data), messages.RUN_BYTES)]
+
+
+def _talk_of_parts(talk, text, block):
+    """Out of order, twice, both ways at once, under a new name, across the end of numbers."""
+    numbers = {True: 65535, False: 65535}
+    order = list(reversed(range(len(_parts(0, block)))))
+    order.insert(1, order[0])
+    earlier = {True: [], False: []}
+    for step, which in enumerate(order):
+        for side in (True, False):
+            last = step == len(order) - 1
+            here = len(talk.frames) + 1
+            shown = {"whole": block, "text": text, "complete_in": here} if last else {}
+            earlier[side].append(talk.say(side, _parts(numbers[side], block)[which], **shown))
+            if last:
+                talk.complete(earlier[side][:-1])
+        if step == 1:
+            talk.packet(False, protocol.frame(protocol.RENAME, (0x51010203).to_bytes(4, "little")))
+            talk.id = 0x51010203
+    done = {side: earlier[side][-1] for side in earlier}
+    # Once more: here before. The next number is 0; parts that are whole, and not compressed.
+    talk.say(True, _parts(65535, block)[0], complete_in=done[True])
+    plain = bytes(range(256)) * 5
+    first = talk.say(True, _parts(0, plain, flags=0, channel=messages.UNORDERED)[0])
+    talk.say(True, _parts(0, plain, flags=0, channel=messages.UNORDERED)[1], whole=plain,
+             complete_in=first + 1)
+    talk.complete([first])
+    # Parts that nothing completes: their number comes again, for another message.
+    talk.say(True, _parts(1, block)[0], _parts(0, plain, flags=0)[0])
+    for number in range(40, 65536, 32000):
+        talk.say(True, messages.entry_whole(messages.BULK, number, b"x"))
+    talk.say(True, messages.entry_whole(messages.BULK, 65535, b"x"))
+    other = messages.compress(text[::-1])
+    earlier = [talk.say(True, part) for part in _parts(0, other)[:-1]]
+    talk.say(True, _parts(0, other)[-1], whole=other, text=text[::-1],
+             complete_in=len(talk.frames) + 1)
+    talk.complete(earlier)
+
+
+def _talk_of_hostiles(talk, block):
+    """None of it is restored, none of it stops what is shown behind it."""
+    number = 1
+    claims = "size of a compressed message"
+    for damaged, why in (
+            (block[:-1] + bytes([block[-1] ^ 1]) + b"!", "an offset in an LZ4 block is cut off"),
+            (block[:-3], "literals of an LZ4 block"),
+            # A copy of a million bytes, and of more than is left: neither is begun.
+            (messages.varint(65536) + b"\x1fx\x01\x00" + b"\xff" * 4000 + b"\x00",
+             "copy in an LZ4 block"),
+            (messages.varint(20000) + b"\x1fx\x01\x00" + b"\xff" * 79 + bytes(2000),
+             "copy in an LZ4 block"),
+            (messages.varint(65537) + block[3:], claims),
+            (messages.varint(0xFFFFFFFF) + block[5:], claims),
+            (messages.varint(5) + block[3:], claims),
+            (b"\x80" * 3000, "message.full_size is longer than five bytes"),
+            (messages.varint(60000) + b"\x10x\x00\x00" + bytes(2000), "copy in an LZ4 block"),
+            (messages.varint(60000) + b"\x10x\xff\xff" + bytes(2000), "copy in an LZ4 block"),
+            (messages.varint(60000) + b"\xff" * 2000, "a length in an LZ4 block is cut off"),
+            (messages.varint(60000) + block[3:], "an LZ4 block of another size than it says")):
+        parts = _parts(number, damaged)
+        earlier = [talk.say(False, part) for part in parts[:-1]]
+        small = messages.compress(bytes(500))
+        talk.say(False, parts[-1], messages.entry_whole(messages.BULK, number + 1, small,
+                                                        messages.COMPRESSED),
+                 whole=damaged, damaged=[why], text=bytes(500), complete_in=len(talk.frames) + 1)
+        talk.complete(earlier)
+        number += 2
+    talk.say(False, messages.entry_whole(messages.BULK, number, b"\x40", messages.COMPRESSED),
+             damaged=["no LZ4 block"])
+    # Of another size than before, or no longer compressed: the packet counts for nothing.
+    parts = _parts(number + 1, block)
+    earlier = [talk.say(False, part) for part in parts[:-1]]
+    talk.say(False, _parts(number + 1, block + b"!")[-1], malformed=True)
+    talk.say(False, _parts(number + 1, block, flags=0)[-1], malformed=True)
+    talk.say(False, _parts(number + 2, block)[0], _parts(number + 1, block, flags=0)[-1],
+             malformed=True)
+    talk.say(False, parts[-1], whole=block, text=messages.restore(block),
+             complete_in=len(talk.frames) + 1)
+    talk.complete(earlier)
+    # Given up: its last part completes nothing.
+    talk.say(False, _parts(number + 2, block)[0])
+    talk.say(False, bytes([messages.BULK | messages.ABANDONED << 2])
+             + (number + 2).to_bytes(2, "little"))
+    for part in _parts(number + 2, block):
+        talk.say(False, part)
+
+
+def test_dissector_puts_messages_together(_options):
+    """Parts of messages in whatever order and number, and parts of what is none; and once more,
+    when each packet is looked at again."""
+    _need_tshark()
+    random = Random(1)
+    text = b"".join(b"%d things, " % random.randrange(10 ** 9) for _ in range(1000))
+    block = messages.compress(text)
+    scene.expect(len(block) > 4 * messages.RUN_BYTES, f"hardly cut: {len(block)}")
+    talk = _Talk(protocol_vectors.read(scene.ROOT / "docs" / "protocol.md"))
+    _talk_of_parts(talk, text, block)
+    _talk_of_hostiles(talk, block)
+    with tempfile.TemporaryDirectory() as directory:
+        capture, log = pathlib.Path(directory, "c.pcap"), pathlib.Path(directory, "keys")
+        dissector.write_pcap(capture, talk.frames)
+        log.write_text(talk.log + "\n")
+        for again in (False, True):
+            rows = dissector.read(capture, log, TOLD, ports=SERVER[1], twice=again)
+            scene.expect_equal("packets shown", len(rows), len(talk.frames))
+            talk.show(rows, again)
+
+
+def test_dissector_shows_whole_messages_of_real_sessions(options):
+    """One client says much, twice, in many packets; it and another one hear it."""
+    _need_tshark()
+    random = Random(2)
+    said = [b"".join(b"%d things, " % random.randrange(10 ** 9) for _ in range(1500))
+            for _ in range(2)]
+    with scene.start(options, settings={"world.spawn_radius_m": 10}) as host:
+        log, capture = host.directory / "keys", host.directory / "capture.pcap"
+        recorder = _Recorder(host)
+        players = [scene.Player(host, host.token(name)).join(1) for name in ("one", "two")]
+        log.write_text("".join(dissector.key_log_line(
+            player.welcome.connection_id, player.welcome.suite, player.keys,
+            player.handshake.ephemeral) + "\n" for player in players))
+        for large in said:
+            players[0].session.outgoing.send_compressed(messages.compress(large))
+        for _ in range(80):
+            for player in players:
+                player.session.run(0.1)
+            if all(len(player.session.incoming.ready) == 2 for player in players):
+                break
+        for player in players:
+            heard = [message[4:] for _, message in player.session.incoming.ready]
+            scene.expect(heard == said, f"heard: {[len(one) for one in heard]}")
+            player.leave()
+        dissector.write_pcap(capture, [frame for _, _, frame in recorder.stop()])
+        for again in (False, True):
+            rows = dissector.read(capture, log, twice=again)
+            scene.expect_equal("faults", dissector.faults(rows), {})
+            rows = dissector.read(capture, log, TOLD, twice=again)
+            told = {side: [text for row in rows for text in row["tickwire.message.text"]
+                           if _is_client(row) == side] for side in (True, False)}
+            scene.expect(told[True] == [large.hex() for large in said], "said otherwise")
+            # Handles of players come first.
+            scene.expect(sorted(text[8:] for text in told[False])
+                         == sorted(2 * [large.hex() for large in said]), "heard otherwise")
+            marked = sum(bool(row["tickwire.message.complete_in"]) for row in rows)
+            whole = sum(len(row["tickwire.message.whole"]) for row in rows)
+            scene.expect(whole == 6 and (marked > 20 if again else marked >= 6),
+                         f"whole messages {whole}, marked parts {marked}")
+
+
+def _is_client(row):
+    return row["tickwire.from_client"] in (["1"], ["True"])
 
 
 def _count(rows, name, text):
