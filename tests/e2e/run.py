@@ -49,6 +49,7 @@ import test_python_client  # noqa: E402
 import test_rekey  # noqa: E402
 import test_roaming  # noqa: E402
 import test_telemetry  # noqa: E402
+import test_thresholds  # noqa: E402
 import test_timing  # noqa: E402
 import test_tokens  # noqa: E402
 import test_wireshark  # noqa: E402
@@ -56,7 +57,7 @@ import test_wireshark  # noqa: E402
 IN_PAIRS = [test_configuration, test_cli, test_python_client, test_handshake, test_tokens,
             test_hostile, test_impair, test_ipv6, test_life, test_ports, test_privileges,
             test_rekey, test_roaming, test_handover, test_port_life, test_path_mtu,
-            test_wireshark]
+            test_wireshark, test_thresholds]
 ALONE = [test_filters, test_telemetry, test_budgets, test_lab, test_floods, test_loss,
          test_timing, test_conduct, test_messages, test_clients, test_fresh_machine]
 

@@ -8,7 +8,7 @@ RULES = {"conduct.warn_score": 20, "conduct.throttle_score": 40, "conduct.discon
          "conduct.decay_per_s": 5}
 
 
-def _too_many_inputs(player):
+def too_many_inputs(player):
     """Each tick's packet ten times."""
     session = player.session
     session.tick(0.0, False)
@@ -17,7 +17,7 @@ def _too_many_inputs(player):
         session.send(frame)
 
 
-def _time_jumps(player):
+def time_jumps(player):
     """Inputs of an hour from now, of an hour ago."""
     session = player.session
     session.tick(0.0, False)
@@ -25,7 +25,7 @@ def _time_jumps(player):
         session.send(scene.python_client.protocol.frame_inputs(tick, [(0, 0, 0, 0)]))
 
 
-def _action_spam(player):
+def action_spam(player):
     """A press every other tick."""
     session = player.session
     advance = type(session)._advance
@@ -33,12 +33,12 @@ def _action_spam(player):
     session.tick(0.0, False)
 
 
-CHEATS = [("too many inputs", _too_many_inputs, 0, "input_packets"),
-          ("time jumps", _time_jumps, None, "input_ahead"),
-          ("action spam", _action_spam, 3, "actions")]
+CHEATS = [("too many inputs", too_many_inputs, 0, "input_packets"),
+          ("time jumps", time_jumps, None, "input_ahead"),
+          ("action spam", action_spam, 3, "actions")]
 
 
-def _cheat(player, act, seconds):
+def cheat(player, act, seconds):
     """Until the server closes it: the reason."""
     end = time.monotonic() + seconds
     session = player.session
@@ -60,7 +60,7 @@ def test_cheaters_are_warned_throttled_and_closed(options):
         neighbours = host.bots(host.tokens(5), 10)
         for number, (name, act, kind, _) in enumerate(CHEATS):
             player = scene.Player(host, host.token(f"cheat{number}")).join(0.5)
-            reason = _cheat(player, act, 10)
+            reason = cheat(player, act, 10)
             scene.expect_equal(f"{name}: closed for", reason, 6)
             stages = [notice[0] for notice in player.session.notices]
             scene.expect(1 in stages and 2 in stages and stages == sorted(stages),

@@ -17,8 +17,8 @@ RELAY_PORT = 41000
 class Relay:
     """The relay between bots and engine, in the bots' namespace. Use it as a context manager."""
 
-    def __init__(self, host, *options, listen="127.0.0.1", engine=None):
-        self.via = f"{listen}:{RELAY_PORT}"
+    def __init__(self, host, *options, listen="127.0.0.1", engine=None, port=RELAY_PORT):
+        self.via = f"{listen}:{port}"
         to = f"{engine or stack.port_module.ENGINE_ADDRESS}:{stack.UDP_PORT}"
         self.process = host.spawn("load", "impair", "--listen", self.via, "--to", to, "--json",
                                   *options, namespace=host.port.bots, pipe=True)
