@@ -16,7 +16,7 @@ def build_sanitized(report):
 
 
 def run(report, long_run):
-    # Tests that draw random numbers draw ten times as many.
+    # Tests that draw random numbers draw more: ten times, ciphers a hundred times as many.
     more = {"TICKWIRE_LONG": "1"} if long_run else {}
     timeout_s = 3600 if long_run else 600
     directory = build_sanitized(report)

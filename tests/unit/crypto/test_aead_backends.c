@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Every AEAD back end of this machine against libsodium: edge cases, whole bursts, random cases.
- * TW_AEAD_CASES sets the number of random packets per back end (default 100,000); TW_AEAD_SEED
- * repeats a run.
+ * Every AEAD back end against libsodium: edge cases, whole bursts, random cases. All tests run once
+ * for each back end; one that this machine lacks shows as skipped. Random packets a back end:
+ * 100,000, or 10,000,000 with TICKWIRE_LONG in the environment (a tenth of these under a
+ * sanitizer); TICKWIRE_SEED repeats a run.
  */
 #include "dataplane/crypto/aead_ipsec_mb.h"
 #include "dataplane/crypto/aead_select.h"
@@ -37,24 +38,26 @@ static const struct tw_aead_backend *made_of_two(void)
     return tw_aead_select_from(table, 2, TW_AEAD_AUTO, &report);
 }
 
-static const struct tw_aead_backend *(*const getters[])(void) = {
-    tw_aead_sodium, tw_aead_ipsec_mb, made_of_two, tw_aead_chacha_lanes_avx512,
-    tw_aead_chacha_lanes_avx2};
-#define BACKENDS (sizeof(getters) / sizeof(getters[0]))
-
-/* Calls `check` for each back end and suite that runs here. */
-static void each(void (*check)(const struct tw_aead_backend *backend, enum tw_suite suite))
+/* The back end of this run; ends the test as skipped where the machine lacks it. */
+static const struct tw_aead_backend *backend_of(void **state)
 {
-    for (size_t i = 0; i < BACKENDS; i++) {
-        const struct tw_aead_backend *backend = getters[i]();
-        if (backend == NULL)
-            continue;
-        assert_true(tw_aead_thread_start(backend));
-        for (uint32_t suite = 1; suite <= TW_SUITES_KNOWN; suite <<= 1)
-            if (backend->suites & tw_aead_sodium()->suites & suite)
-                check(backend, (enum tw_suite)suite);
-        tw_aead_thread_end(backend);
-    }
+    const struct tw_aead_backend *(*const *here)(void) = *state;
+    const struct tw_aead_backend *backend = (*here)();
+    if (backend == NULL)
+        skip();
+    return backend;
+}
+
+/* Calls `check` for each suite that the back end has and libsodium can check. */
+static void each(void **state,
+                 void (*check)(const struct tw_aead_backend *backend, enum tw_suite suite))
+{
+    const struct tw_aead_backend *backend = backend_of(state);
+    assert_true(tw_aead_thread_start(backend));
+    for (uint32_t suite = 1; suite <= TW_SUITES_KNOWN; suite <<= 1)
+        if (backend->suites & tw_aead_sodium()->suites & suite)
+            check(backend, (enum tw_suite)suite);
+    tw_aead_thread_end(backend);
 }
 
 struct pair {
@@ -112,8 +115,7 @@ static void passes_self_test(const struct tw_aead_backend *backend, enum tw_suit
 
 static void self_tests(void **state)
 {
-    (void)state;
-    each(passes_self_test);
+    each(state, passes_self_test);
 }
 
 /* Each bit of a packet: nothing of it may change unseen; nor may it be cut. */
@@ -140,8 +142,7 @@ static void every_bit_counts(const struct tw_aead_backend *backend, enum tw_suit
 
 static void every_flipped_bit_fails(void **state)
 {
-    (void)state;
-    each(every_bit_counts);
+    each(state, every_bit_counts);
 }
 
 /* Tags that a careless comparison would take: zeros, ones, the right one turned or swapped. */
@@ -173,8 +174,7 @@ static void refuses_tags(const struct tw_aead_backend *backend, enum tw_suite su
 
 static void special_tags_fail(void **state)
 {
-    (void)state;
-    each(refuses_tags);
+    each(state, refuses_tags);
 }
 
 static void takes_sequences(const struct tw_aead_backend *backend, enum tw_suite suite)
@@ -204,8 +204,7 @@ static void takes_sequences(const struct tw_aead_backend *backend, enum tw_suite
 
 static void sequences_up_to_the_last(void **state)
 {
-    (void)state;
-    each(takes_sequences);
+    each(state, takes_sequences);
 }
 
 /*
@@ -241,8 +240,7 @@ static void hashes_extremes(const struct tw_aead_backend *backend, enum tw_suite
 
 static void extreme_ciphertexts(void **state)
 {
-    (void)state;
-    each(hashes_extremes);
+    each(state, hashes_extremes);
 }
 
 /* ---- bursts ---------------------------------------------------------------------------------- */
@@ -375,34 +373,25 @@ static const char *fault_of_burst(struct burst *burst, const struct tw_aead_back
     return NULL;
 }
 
-static uint64_t environment_number(const char *name, uint64_t otherwise)
-{
-    const char *text = getenv(name);
-    return text == NULL ? otherwise : strtoull(text, NULL, 0);
-}
-
 /* Mixed suites, keys, sizes and failures. */
 static void random_bursts(void **state)
 {
-    (void)state;
-    const uint64_t cases = environment_number("TW_AEAD_CASES", 100000);
-    const uint64_t seed = environment_number("TW_AEAD_SEED", randombytes_random() | 1u);
+    const struct tw_aead_backend *backend = backend_of(state);
+    if (backend == tw_aead_sodium())
+        skip(); /* it would be compared with itself */
+    const uint64_t cases = testing_cases(100000, 10000000);
     struct burst *burst = aligned_alloc(64, (sizeof(*burst) + 63u) & ~(size_t)63u);
     assert_non_null(burst);
-    for (size_t b = 1; b < BACKENDS; b++) {
-        const struct tw_aead_backend *backend = getters[b]();
-        if (backend == NULL)
-            continue;
-        assert_true(tw_aead_thread_start(backend));
-        burst->seed = seed;
-        for (uint64_t done = 0; done < cases; done += burst->count) {
-            const char *fault = fault_of_burst(burst, backend);
-            if (fault != NULL)
-                fail_msg("%s: %s within %llu packets; TW_AEAD_SEED=%llu", backend->name, fault,
-                         (unsigned long long)(done + burst->count), (unsigned long long)seed);
-        }
-        tw_aead_thread_end(backend);
+    burst->seed = testing_seed();
+    print_message("%llu packets\n", (unsigned long long)cases);
+    assert_true(tw_aead_thread_start(backend));
+    for (uint64_t done = 0; done < cases; done += burst->count) {
+        const char *fault = fault_of_burst(burst, backend);
+        if (fault != NULL)
+            fail_msg("%s: %s within %llu packets", backend->name, fault,
+                     (unsigned long long)(done + burst->count));
     }
+    tw_aead_thread_end(backend);
     free(burst);
 }
 
@@ -424,19 +413,37 @@ static void *run_thread(void *argument)
 
 static void threads_do_not_meet(void **state)
 {
-    (void)state;
-    for (size_t b = 0; b < BACKENDS; b++) {
-        const struct tw_aead_backend *backend = getters[b]();
-        pthread_t threads[3];
-        for (size_t i = 0; i < 3 && backend != NULL; i++)
-            assert_int_equal(
-                pthread_create(&threads[i], NULL, run_thread, (void *)(uintptr_t)backend), 0);
-        for (size_t i = 0; i < 3 && backend != NULL; i++) {
-            void *fault = NULL;
-            assert_int_equal(pthread_join(threads[i], &fault), 0);
-            assert_null(fault);
-        }
+    const struct tw_aead_backend *backend = backend_of(state);
+    pthread_t threads[3];
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, run_thread, (void *)(uintptr_t)backend),
+                         0);
+    for (size_t i = 0; i < 3; i++) {
+        void *fault = NULL;
+        assert_int_equal(pthread_join(threads[i], &fault), 0);
+        assert_null(fault);
     }
+}
+
+static const struct run {
+    const struct tw_aead_backend *(*here)(void); /* NULL: not on this machine */
+    const char *name;
+} runs[] = {
+    {tw_aead_sodium, "libsodium"},
+    {tw_aead_ipsec_mb, "ipsec-mb"},
+    {made_of_two, "AES by ipsec-mb, ChaCha20 by libsodium"},
+    {tw_aead_chacha_lanes_avx512, "chacha-lanes-avx512"},
+    {tw_aead_chacha_lanes_avx2, "chacha-lanes-avx2"},
+};
+
+static const struct run *next_run = runs;
+
+static int take_next_run(void **state)
+{
+    print_message("%s\n", next_run->name);
+    *state = (void *)(uintptr_t)&next_run->here;
+    next_run++;
+    return testing_setup(state);
 }
 
 int main(void)
@@ -447,5 +454,8 @@ int main(void)
         cmocka_unit_test(extreme_ciphertexts), cmocka_unit_test(random_bursts),
         cmocka_unit_test(threads_do_not_meet),
     };
-    return cmocka_run_group_tests(tests, testing_setup, NULL);
+    int failed = 0;
+    for (size_t i = 0; i < sizeof(runs) / sizeof(runs[0]); i++)
+        failed += cmocka_run_group_tests(tests, take_next_run, NULL);
+    return failed;
 }

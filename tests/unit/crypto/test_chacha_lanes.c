@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * ChaCha20-Poly1305 across packets against libsodium, for every path this CPU has.
- *
- * TW_LANES_CASES=10000000 in the environment runs that many random packets a path (default
- * 100,000).
+ * ChaCha20-Poly1305 across packets against libsodium. Each test runs once for each path; one that
+ * this CPU lacks shows as skipped. Random packets a path: 100,000, or 10,000,000 with TICKWIRE_LONG
+ * in the environment (a tenth of these under a sanitizer); TICKWIRE_SEED repeats a run.
  */
 #include "dataplane/crypto/chacha_lanes.h"
 
@@ -22,33 +21,42 @@
 #define SIZE_MAX_TESTED 1500u
 #define PACKET_ROOM     (TW_PACKET_MIN + SIZE_MAX_TESTED)
 #define BURST_MAX       200u
-#define PATHS           2u
 
-/* What is under test: one path at a time. */
+/* What is under test. */
 struct path {
+    const struct tw_aead_backend *(*backend_here)(void); /* NULL: not on this CPU */
     const struct tw_aead_backend *backend;
     void (*blocks)(const struct tw_lanes_block *blocks, uint32_t count);
     void (*tags)(struct tw_lanes_mac *macs, uint32_t count);
     uint32_t lanes;
 };
 
-static struct path paths[PATHS];
-static size_t path_count;
-
-static int setup(void **state)
-{
-    path_count = 0;
 #if defined(__x86_64__)
-    if (tw_aead_chacha_lanes_avx512() != NULL)
-        paths[path_count++] = (struct path){tw_aead_chacha_lanes_avx512(), tw_lanes_blocks_avx512,
-                                            tw_lanes_tags_avx512, 16};
-    if (tw_aead_chacha_lanes_avx2() != NULL)
-        paths[path_count++] =
-            (struct path){tw_aead_chacha_lanes_avx2(), tw_lanes_blocks_avx2, tw_lanes_tags_avx2, 8};
+static struct path avx512 = {
+    .backend_here = tw_aead_chacha_lanes_avx512,
+    .blocks = tw_lanes_blocks_avx512,
+    .tags = tw_lanes_tags_avx512,
+    .lanes = 16,
+};
+static struct path avx2 = {
+    .backend_here = tw_aead_chacha_lanes_avx2,
+    .blocks = tw_lanes_blocks_avx2,
+    .tags = tw_lanes_tags_avx2,
+    .lanes = 8,
+};
+#else
+static struct path avx512 = {.backend_here = tw_aead_chacha_lanes_avx512};
+static struct path avx2 = {.backend_here = tw_aead_chacha_lanes_avx2};
 #endif
-    for (size_t i = 0; i < path_count; i++)
-        print_message("path %s\n", paths[i].backend->name);
-    return testing_setup(state);
+
+/* The path of this test; ends the test as skipped where the CPU lacks it. */
+static const struct path *path_of(void **state)
+{
+    struct path *path = *state;
+    path->backend = path->backend_here();
+    if (path->backend == NULL)
+        skip();
+    return path;
 }
 
 static void random_bytes(uint64_t *seed, uint8_t *bytes, size_t size)
@@ -85,29 +93,27 @@ static void reference_seal(const uint8_t raw[TW_KEY_SIZE], const uint8_t iv[TW_I
 /* RFC 8439 section 2.3.2, in every lane while the others work on something else. */
 static void block_of_rfc8439(void **state)
 {
-    (void)state;
+    const struct path *path = path_of(state);
     uint8_t key[TW_KEY_SIZE], expected[64], other[TW_KEY_SIZE] = {1};
     unhex(key, sizeof(key), "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f");
     unhex(expected, sizeof(expected),
           "10f1e7e4d13b5915500fdd1fa32071c4c7d1f4c733c068030422aa9ac3d46c4e"
           "d2826446079faa0914c2d705d98b02a2b5129cd1de164eb9cbd083e8a2503c4e");
-    for (size_t p = 0; p < path_count; p++) {
-        for (uint32_t count = 1; count <= paths[p].lanes; count++) {
-            uint8_t out[TW_LANES_MAX][64] = {{0}};
-            struct tw_lanes_block blocks[TW_LANES_MAX];
-            for (uint32_t i = 0; i < count; i++)
-                blocks[i] = (struct tw_lanes_block){.key = i == count - 1 ? key : other,
-                                                    .from = out[i],
-                                                    .to = out[i],
-                                                    .size = 64,
-                                                    .input = {1, 0x09000000, 0x4a000000, 0}};
-            paths[p].blocks(blocks, count);
-            assert_memory_equal(out[count - 1], expected, 64);
-            for (uint32_t i = 0; i + 1 < count; i++)
-                assert_memory_not_equal(out[i], expected, 64);
-            for (uint32_t i = count; i < TW_LANES_MAX; i++)
-                assert_true(sodium_is_zero(out[i], 64));
-        }
+    for (uint32_t count = 1; count <= path->lanes; count++) {
+        uint8_t out[TW_LANES_MAX][64] = {{0}};
+        struct tw_lanes_block blocks[TW_LANES_MAX];
+        for (uint32_t i = 0; i < count; i++)
+            blocks[i] = (struct tw_lanes_block){.key = i == count - 1 ? key : other,
+                                                .from = out[i],
+                                                .to = out[i],
+                                                .size = 64,
+                                                .input = {1, 0x09000000, 0x4a000000, 0}};
+        path->blocks(blocks, count);
+        assert_memory_equal(out[count - 1], expected, 64);
+        for (uint32_t i = 0; i + 1 < count; i++)
+            assert_memory_not_equal(out[i], expected, 64);
+        for (uint32_t i = count; i < TW_LANES_MAX; i++)
+            assert_true(sodium_is_zero(out[i], 64));
     }
 }
 
@@ -115,7 +121,7 @@ static void block_of_rfc8439(void **state)
  * no associated data enters, and the library's tag for the header. */
 static void packet_of_rfc8439(void **state)
 {
-    (void)state;
+    const struct path *path = path_of(state);
     uint8_t raw[TW_KEY_SIZE], iv[TW_IV_SIZE], plain[128], cipher[128];
     unhex(raw, sizeof(raw), "808182838485868788898a8b8c8d8e8f909192939495969798999a9b9c9d9e9f");
     unhex(iv, sizeof(iv), "070000004041424344454647");
@@ -131,24 +137,22 @@ static void packet_of_rfc8439(void **state)
                            "3ff4def08e4b7a9de576d26586cec64b6116"),
                      size);
     iv[4] ^= 1; /* sequence 1 turns it back */
-    for (size_t p = 0; p < path_count; p++) {
-        struct tw_aead_key key;
-        paths[p].backend->expand(&key, TW_SUITE_CHACHA20_POLY1305, raw, iv);
-        uint8_t packet[256], expected[256];
-        tw_header_write(packet, (struct tw_header){.connection_id = 7, .sequence = 1});
-        memcpy(packet + TW_HEADER_SIZE, plain, size);
-        memcpy(expected, packet, TW_HEADER_SIZE + size);
-        reference_seal(raw, iv, expected, size);
-        struct tw_aead_job job = {
-            .key = &key, .packet = packet, .length = (uint32_t)(TW_HEADER_SIZE + size)};
-        paths[p].backend->seal(&job, 1);
-        assert_int_equal(job.length, TW_PACKET_MIN + size);
-        assert_memory_equal(packet + TW_HEADER_SIZE, cipher, size);
-        assert_memory_equal(packet, expected, TW_PACKET_MIN + size);
-        paths[p].backend->open(&job, 1);
-        assert_true(job.ok);
-        assert_memory_equal(packet + TW_HEADER_SIZE, plain, size);
-    }
+    struct tw_aead_key key;
+    path->backend->expand(&key, TW_SUITE_CHACHA20_POLY1305, raw, iv);
+    uint8_t packet[256], expected[256];
+    tw_header_write(packet, (struct tw_header){.connection_id = 7, .sequence = 1});
+    memcpy(packet + TW_HEADER_SIZE, plain, size);
+    memcpy(expected, packet, TW_HEADER_SIZE + size);
+    reference_seal(raw, iv, expected, size);
+    struct tw_aead_job job = {
+        .key = &key, .packet = packet, .length = (uint32_t)(TW_HEADER_SIZE + size)};
+    path->backend->seal(&job, 1);
+    assert_int_equal(job.length, TW_PACKET_MIN + size);
+    assert_memory_equal(packet + TW_HEADER_SIZE, cipher, size);
+    assert_memory_equal(packet, expected, TW_PACKET_MIN + size);
+    path->backend->open(&job, 1);
+    assert_true(job.ok);
+    assert_memory_equal(packet + TW_HEADER_SIZE, plain, size);
 }
 
 /* The library's Poly1305 over what the AEAD feeds it. */
@@ -175,36 +179,34 @@ static void reference_tag(const struct tw_lanes_mac *mac, uint8_t tag[TW_TAG_SIZ
  */
 static void sums_around_the_prime(void **state)
 {
-    (void)state;
+    const struct path *path = path_of(state);
     enum { COUNT = 34 };
     uint8_t packets[COUNT][TW_PACKET_MIN + 16] = {{0}}, keys[COUNT][TW_KEY_SIZE] = {{0}};
     struct tw_lanes_mac macs[COUNT];
-    for (size_t p = 0; p < path_count; p++) {
-        for (int i = 0; i < COUNT; i++) {
-            /* header + text + lengths + 3 * 2^128 = 2^130 - 5 + delta */
-            int delta = i / 2 - 8;
-            tw_store_u64(packets[i] + TW_HEADER_SIZE,
-                         (uint64_t)0 - 5 - TW_HEADER_SIZE + (uint64_t)(int64_t)delta);
-            tw_store_u64(packets[i] + TW_HEADER_SIZE + 8, UINT64_MAX - 16);
-            keys[i][0] = 1;
-            memset(keys[i] + 16, i % 2 ? 0xff : 0, 16);
-            macs[i] = (struct tw_lanes_mac){.packet = packets[i], .key = keys[i], .size = 16};
-        }
-        paths[p].tags(macs, COUNT);
-        for (int i = 0; i < COUNT; i++) {
-            uint8_t tag[TW_TAG_SIZE];
-            reference_tag(&macs[i], tag);
-            assert_memory_equal(macs[i].tag, tag, sizeof(tag));
-            if (i % 2 == 0 && i / 2 >= 8)
-                assert_int_equal(macs[i].tag[0], i / 2 - 8);
-        }
+    for (int i = 0; i < COUNT; i++) {
+        /* header + text + lengths + 3 * 2^128 = 2^130 - 5 + delta */
+        int delta = i / 2 - 8;
+        tw_store_u64(packets[i] + TW_HEADER_SIZE,
+                     (uint64_t)0 - 5 - TW_HEADER_SIZE + (uint64_t)(int64_t)delta);
+        tw_store_u64(packets[i] + TW_HEADER_SIZE + 8, UINT64_MAX - 16);
+        keys[i][0] = 1;
+        memset(keys[i] + 16, i % 2 ? 0xff : 0, 16);
+        macs[i] = (struct tw_lanes_mac){.packet = packets[i], .key = keys[i], .size = 16};
+    }
+    path->tags(macs, COUNT);
+    for (int i = 0; i < COUNT; i++) {
+        uint8_t tag[TW_TAG_SIZE];
+        reference_tag(&macs[i], tag);
+        assert_memory_equal(macs[i].tag, tag, sizeof(tag));
+        if (i % 2 == 0 && i / 2 >= 8)
+            assert_int_equal(macs[i].tag[0], i / 2 - 8);
     }
 }
 
 /* Largest and sparse r, s and text, at all lengths up to 300 and counts up to 40. */
 static void tags_of_extreme_keys(void **state)
 {
-    (void)state;
+    const struct path *path = path_of(state);
     enum { COUNT = 40 };
     static uint8_t packets[COUNT][PACKET_ROOM], keys[COUNT][TW_KEY_SIZE];
     uint64_t seed = 0x1badb002;
@@ -221,13 +223,11 @@ static void tags_of_extreme_keys(void **state)
             uint32_t size = i % 2 ? round : (uint32_t)random_below(&seed, SIZE_MAX_TESTED + 1);
             macs[i] = (struct tw_lanes_mac){.packet = packets[i], .key = keys[i], .size = size};
         }
-        for (size_t p = 0; p < path_count; p++) {
-            paths[p].tags(macs, count);
-            for (uint32_t i = 0; i < count; i++) {
-                uint8_t tag[TW_TAG_SIZE];
-                reference_tag(&macs[i], tag);
-                assert_memory_equal(macs[i].tag, tag, sizeof(tag));
-            }
+        path->tags(macs, count);
+        for (uint32_t i = 0; i < count; i++) {
+            uint8_t tag[TW_TAG_SIZE];
+            reference_tag(&macs[i], tag);
+            assert_memory_equal(macs[i].tag, tag, sizeof(tag));
         }
     }
 }
@@ -327,39 +327,32 @@ static size_t random_size(uint64_t *seed)
 
 static void random_packets(void **state)
 {
-    (void)state;
-    const char *asked = getenv("TW_LANES_CASES");
-    uint64_t cases = asked ? strtoull(asked, NULL, 10) : 100000;
-    for (size_t p = 0; p < path_count; p++) {
-        uint64_t seed = 0x20240901;
-        print_message("%s: %llu packets, seed %llu\n", paths[p].backend->name,
-                      (unsigned long long)cases, (unsigned long long)seed);
-        for (uint64_t done = 0; done < cases;) {
-            size_t sizes[64], count = 1 + random_below(&seed, 64);
-            for (size_t i = 0; i < count; i++)
-                sizes[i] = random_size(&seed);
-            check_burst(&paths[p], &seed, sizes, count);
-            done += count;
-        }
+    const struct path *path = path_of(state);
+    uint64_t cases = testing_cases(100000, 10000000), seed = testing_seed();
+    print_message("%llu packets\n", (unsigned long long)cases);
+    for (uint64_t done = 0; done < cases;) {
+        size_t sizes[64], count = 1 + random_below(&seed, 64);
+        for (size_t i = 0; i < count; i++)
+            sizes[i] = random_size(&seed);
+        check_burst(path, &seed, sizes, count);
+        done += count;
     }
 }
 
 static void bursts_of_every_size(void **state)
 {
-    (void)state;
+    const struct path *path = path_of(state);
     uint64_t seed = 77;
-    for (size_t p = 0; p < path_count; p++) {
-        paths[p].backend->seal(NULL, 0);
-        paths[p].backend->open(NULL, 0);
-        for (size_t count = 1; count <= BURST_MAX; count++) {
-            size_t equal[BURST_MAX], mixed[BURST_MAX];
-            for (size_t i = 0; i < count; i++) {
-                equal[i] = count;
-                mixed[i] = i * SIZE_MAX_TESTED / count;
-            }
-            check_burst(&paths[p], &seed, equal, count);
-            check_burst(&paths[p], &seed, mixed, count);
+    path->backend->seal(NULL, 0);
+    path->backend->open(NULL, 0);
+    for (size_t count = 1; count <= BURST_MAX; count++) {
+        size_t equal[BURST_MAX], mixed[BURST_MAX];
+        for (size_t i = 0; i < count; i++) {
+            equal[i] = count;
+            mixed[i] = i * SIZE_MAX_TESTED / count;
         }
+        check_burst(path, &seed, equal, count);
+        check_burst(path, &seed, mixed, count);
     }
 }
 
@@ -377,47 +370,45 @@ static uint8_t *guarded_pages(size_t *size)
 /* Every length: intact, and with a wrong bit in tag, ciphertext, header, and the wrong key. */
 static void every_length(void **state)
 {
-    (void)state;
+    const struct path *path = path_of(state);
     uint64_t seed = 4711;
     size_t page = 0;
     uint8_t *pages = guarded_pages(&page);
-    for (size_t p = 0; p < path_count; p++) {
-        const struct tw_aead_backend *backend = paths[p].backend;
-        for (size_t size = 0; size <= SIZE_MAX_TESTED; size++) {
-            make_job(&paths[p], &seed, 0, size);
-            size_t whole = TW_PACKET_MIN + size;
-            uint8_t *packet = size % 2 ? pages + page : pages + 2 * page - whole;
-            memcpy(packet, plain[0], TW_HEADER_SIZE + size);
-            jobs[0].packet = packet;
-            make_job(&paths[p], &seed, 1, size / 2); /* alone, a long one may not go to lanes */
-            backend->seal(jobs, 2);
-            assert_memory_equal(packet, sealed[0], whole);
-            backend->open(jobs, 2);
-            assert_true(jobs[0].ok && jobs[1].ok);
-            assert_memory_equal(packet, plain[0], TW_HEADER_SIZE + size);
+    const struct tw_aead_backend *backend = path->backend;
+    for (size_t size = 0; size <= SIZE_MAX_TESTED; size++) {
+        make_job(path, &seed, 0, size);
+        size_t whole = TW_PACKET_MIN + size;
+        uint8_t *packet = size % 2 ? pages + page : pages + 2 * page - whole;
+        memcpy(packet, plain[0], TW_HEADER_SIZE + size);
+        jobs[0].packet = packet;
+        make_job(path, &seed, 1, size / 2); /* alone, a long one may not go to lanes */
+        backend->seal(jobs, 2);
+        assert_memory_equal(packet, sealed[0], whole);
+        backend->open(jobs, 2);
+        assert_true(jobs[0].ok && jobs[1].ok);
+        assert_memory_equal(packet, plain[0], TW_HEADER_SIZE + size);
 
-            enum { TAG, HEADER, KEY, CIPHERTEXT, DAMAGES };
-            static uint8_t damaged[DAMAGES][PACKET_ROOM];
-            make_key(&paths[p], &seed, KEY);
-            size_t damages = size == 0 ? CIPHERTEXT : DAMAGES;
-            for (size_t i = 0; i < damages; i++)
-                memcpy(damaged[i], sealed[0], whole);
-            damaged[TAG][whole - 1 - size % TW_TAG_SIZE] ^= (uint8_t)(1u << size % 8);
-            damaged[HEADER][size % TW_HEADER_SIZE] ^= (uint8_t)(1u << size % 8);
-            if (size > 0)
-                damaged[CIPHERTEXT][TW_HEADER_SIZE + random_below(&seed, size)] ^= 0x40;
-            for (size_t i = 0; i < damages; i++) {
-                memcpy(packets[i], damaged[i], whole);
-                jobs[i] = (struct tw_aead_job){.key = &keys[i == KEY ? KEY : 0],
-                                               .packet = packets[i],
-                                               .length = (uint32_t)whole,
-                                               .ok = true};
-            }
-            backend->open(jobs, damages);
-            for (size_t i = 0; i < damages; i++) {
-                assert_false(jobs[i].ok);
-                assert_memory_equal(packets[i], damaged[i], whole);
-            }
+        enum { TAG, HEADER, KEY, CIPHERTEXT, DAMAGES };
+        static uint8_t damaged[DAMAGES][PACKET_ROOM];
+        make_key(path, &seed, KEY);
+        size_t damages = size == 0 ? CIPHERTEXT : DAMAGES;
+        for (size_t i = 0; i < damages; i++)
+            memcpy(damaged[i], sealed[0], whole);
+        damaged[TAG][whole - 1 - size % TW_TAG_SIZE] ^= (uint8_t)(1u << size % 8);
+        damaged[HEADER][size % TW_HEADER_SIZE] ^= (uint8_t)(1u << size % 8);
+        if (size > 0)
+            damaged[CIPHERTEXT][TW_HEADER_SIZE + random_below(&seed, size)] ^= 0x40;
+        for (size_t i = 0; i < damages; i++) {
+            memcpy(packets[i], damaged[i], whole);
+            jobs[i] = (struct tw_aead_job){.key = &keys[i == KEY ? KEY : 0],
+                                           .packet = packets[i],
+                                           .length = (uint32_t)whole,
+                                           .ok = true};
+        }
+        backend->open(jobs, damages);
+        for (size_t i = 0; i < damages; i++) {
+            assert_false(jobs[i].ok);
+            assert_memory_equal(packets[i], damaged[i], whole);
         }
     }
     munmap(pages, 3 * page);
@@ -426,104 +417,93 @@ static void every_length(void **state)
 /* Shorter than header and tag: refused, and no reason to leave the others alone. */
 static void short_packets_fail(void **state)
 {
-    (void)state;
+    const struct path *path = path_of(state);
     uint64_t seed = 99;
-    for (size_t p = 0; p < path_count; p++) {
-        for (uint32_t i = 0; i < 2 * TW_PACKET_MIN; i++)
-            make_job(&paths[p], &seed, i, 70);
-        paths[p].backend->seal(jobs, 2 * TW_PACKET_MIN);
-        for (uint32_t i = 0; i < TW_PACKET_MIN; i++)
-            jobs[2 * i].length = i;
-        paths[p].backend->open(jobs, 2 * TW_PACKET_MIN);
-        for (uint32_t i = 0; i < TW_PACKET_MIN; i++) {
-            assert_false(jobs[2 * i].ok);
-            assert_memory_equal(packets[2 * i], sealed[2 * i], TW_PACKET_MIN + 70);
-            assert_true(jobs[2 * i + 1].ok);
-        }
-        paths[p].backend->open(jobs, 1); /* nothing but refused ones */
-        assert_false(jobs[0].ok);
+    for (uint32_t i = 0; i < 2 * TW_PACKET_MIN; i++)
+        make_job(path, &seed, i, 70);
+    path->backend->seal(jobs, 2 * TW_PACKET_MIN);
+    for (uint32_t i = 0; i < TW_PACKET_MIN; i++)
+        jobs[2 * i].length = i;
+    path->backend->open(jobs, 2 * TW_PACKET_MIN);
+    for (uint32_t i = 0; i < TW_PACKET_MIN; i++) {
+        assert_false(jobs[2 * i].ok);
+        assert_memory_equal(packets[2 * i], sealed[2 * i], TW_PACKET_MIN + 70);
+        assert_true(jobs[2 * i + 1].ok);
     }
+    path->backend->open(jobs, 1); /* nothing but refused ones */
+    assert_false(jobs[0].ok);
 }
 
 static void keys_are_those_of_libsodium(void **state)
 {
-    (void)state;
+    const struct path *path = path_of(state);
     uint64_t seed = 5;
-    for (size_t p = 0; p < path_count; p++) {
-        assert_int_equal(paths[p].backend->suites, TW_SUITE_CHACHA20_POLY1305);
-        for (size_t i = 0; i < 40; i++)
-            make_job(&paths[p], &seed, i, 100 + i);
-        tw_aead_sodium()->seal(jobs, 40);
-        paths[p].backend->open(jobs, 40);
-        for (size_t i = 0; i < 40; i++)
-            check_opened(i, false);
-    }
-    const struct tw_aead_backend *best = path_count > 0 ? paths[0].backend : NULL;
+    assert_int_equal(path->backend->suites, TW_SUITE_CHACHA20_POLY1305);
+    for (size_t i = 0; i < 40; i++)
+        make_job(path, &seed, i, 100 + i);
+    tw_aead_sodium()->seal(jobs, 40);
+    path->backend->open(jobs, 40);
+    for (size_t i = 0; i < 40; i++)
+        check_opened(i, false);
+}
+
+static void the_widest_here_is_taken(void **state)
+{
+    (void)state;
+    const struct tw_aead_backend *best = tw_aead_chacha_lanes_avx512();
+    if (best == NULL)
+        best = tw_aead_chacha_lanes_avx2();
     assert_ptr_equal(tw_aead_chacha_lanes(), best);
 }
 
 static void lanes_are_counted(void **state)
 {
-    (void)state;
+    const struct path *path = path_of(state);
     uint64_t seed = 6;
-    for (size_t p = 0; p < path_count; p++) {
-        struct tw_chacha_lanes_statistics *statistics = tw_chacha_lanes_statistics();
-        memset(statistics, 0, sizeof(*statistics));
-        for (size_t i = 0; i < 32; i++)
-            make_job(&paths[p], &seed, i, 128);
-        paths[p].backend->seal(jobs, 32);
-        paths[p].backend->open(jobs, 32);
-        assert_int_equal(statistics->packets, 64);
-        assert_int_equal(statistics->packets_to_libsodium, 0);
-        /* 128 bytes are two blocks, with the key's three; eight pieces, with header and lengths
-         * ten. */
-        assert_int_equal(statistics->block_lanes_used, 64 * 3);
-        assert_int_equal(statistics->block_lanes_run, 64 * 3);
-        assert_int_equal(statistics->mac_lanes_used, 64 * 10);
-        assert_int_equal(statistics->mac_lanes_run, 64 * 10);
-        for (size_t i = 0; i < 32; i++)
-            packets[i][20] ^= 1;
-        paths[p].backend->open(jobs, 32); /* forged: one block each */
-        assert_int_equal(statistics->block_lanes_used, 64 * 3 + 32);
-        assert_int_equal(statistics->block_lanes_run, 64 * 3 + 32);
-    }
+    struct tw_chacha_lanes_statistics *statistics = tw_chacha_lanes_statistics();
+    memset(statistics, 0, sizeof(*statistics));
+    for (size_t i = 0; i < 32; i++)
+        make_job(path, &seed, i, 128);
+    path->backend->seal(jobs, 32);
+    path->backend->open(jobs, 32);
+    assert_int_equal(statistics->packets, 64);
+    assert_int_equal(statistics->packets_to_libsodium, 0);
+    /* 128 bytes are two blocks, with the key's three; eight pieces, with header and lengths
+     * ten. */
+    assert_int_equal(statistics->block_lanes_used, 64 * 3);
+    assert_int_equal(statistics->block_lanes_run, 64 * 3);
+    assert_int_equal(statistics->mac_lanes_used, 64 * 10);
+    assert_int_equal(statistics->mac_lanes_run, 64 * 10);
+    for (size_t i = 0; i < 32; i++)
+        packets[i][20] ^= 1;
+    path->backend->open(jobs, 32); /* forged: one block each */
+    assert_int_equal(statistics->block_lanes_used, 64 * 3 + 32);
+    assert_int_equal(statistics->block_lanes_run, 64 * 3 + 32);
 }
 
 /* Where the lanes of a lone long packet are too empty to pay, libsodium takes it. */
 static void a_lone_packet(void **state)
 {
-    (void)state;
+    const struct path *path = path_of(state);
     uint64_t seed = 8;
-    for (size_t p = 0; p < path_count; p++) {
-        bool narrow = paths[p].lanes == 8;
-        struct tw_chacha_lanes_statistics *statistics = tw_chacha_lanes_statistics();
-        for (size_t count = 1; count <= 65; count += 64) {
-            memset(statistics, 0, sizeof(*statistics));
-            for (size_t i = 0; i < count; i++)
-                make_job(&paths[p], &seed, i, SIZE_MAX_TESTED);
-            paths[p].backend->seal(jobs, count);
-            for (size_t i = 0; i < count; i++)
-                check_sealed(i, SIZE_MAX_TESTED);
-            paths[p].backend->open(jobs, count);
-            for (size_t i = 0; i < count; i++)
-                check_opened(i, false);
-            assert_int_equal(statistics->packets_to_libsodium, narrow ? 2 : 0);
-            assert_int_equal(statistics->packets, 2 * (count - narrow));
-        }
+    bool narrow = path->lanes == 8;
+    struct tw_chacha_lanes_statistics *statistics = tw_chacha_lanes_statistics();
+    for (size_t count = 1; count <= 65; count += 64) {
+        memset(statistics, 0, sizeof(*statistics));
+        for (size_t i = 0; i < count; i++)
+            make_job(path, &seed, i, SIZE_MAX_TESTED);
+        path->backend->seal(jobs, count);
+        for (size_t i = 0; i < count; i++)
+            check_sealed(i, SIZE_MAX_TESTED);
+        path->backend->open(jobs, count);
+        for (size_t i = 0; i < count; i++)
+            check_opened(i, false);
+        assert_int_equal(statistics->packets_to_libsodium, narrow ? 2 : 0);
+        assert_int_equal(statistics->packets, 2 * (count - narrow));
     }
 }
 
 /* ---- what is left in memory ---------------------------------------------------------------- */
-
-/* Sanitizers make larger frames, and ThreadSanitizer does not follow a change of stack. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define STACK_IS_NOT_OURS 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer) ||                         \
-    __has_feature(thread_sanitizer)
-#define STACK_IS_NOT_OURS 1
-#endif
-#endif
 
 enum { STACK_SIZE = 256 * 1024, BURST_OF_SECRETS = 37 };
 static uint8_t stack[STACK_SIZE] __attribute__((aligned(64)));
@@ -569,50 +549,61 @@ static size_t secrets_left(void (*run)(struct tw_aead_job *jobs, size_t count))
 
 static void no_secret_stays_on_the_stack(void **state)
 {
-    (void)state;
-#ifdef STACK_IS_NOT_OURS
-    skip();
-#endif
+    const struct path *path = path_of(state);
+    /* Sanitizers make larger frames, and ThreadSanitizer does not follow a change of stack. */
+    if (TESTING_SANITIZED)
+        skip();
     uint64_t seed = 12;
-    for (size_t p = 0; p < path_count; p++) {
-        for (size_t i = 0; i < BURST_OF_SECRETS; i++)
-            make_job(&paths[p], &seed, i, 300);
-        /* One word of 32 bits may be there by chance; unwiped there are dozens. */
-        assert_in_range(secrets_left(paths[p].backend->seal), 0, 2);
-        assert_in_range(secrets_left(paths[p].backend->open), 0, 2);
-        assert_true(jobs[0].ok);
-    }
+    for (size_t i = 0; i < BURST_OF_SECRETS; i++)
+        make_job(path, &seed, i, 300);
+    /* One word of 32 bits may be there by chance; unwiped there are dozens. */
+    assert_in_range(secrets_left(path->backend->seal), 0, 2);
+    assert_in_range(secrets_left(path->backend->open), 0, 2);
+    assert_true(jobs[0].ok);
 }
 
 static void a_nonce_is_never_used_twice(void **state)
 {
-    (void)state;
 #ifdef TW_CHECK_NONCES
-    for (size_t p = 0; p < path_count; p++) {
-        for (uint64_t second = 4; second <= 6; second++) {
-            pid_t child = fork();
-            assert_true(child >= 0);
-            if (child == 0) {
-                signal(SIGABRT, SIG_DFL); /* cmocka's handler would call it this test's failure */
-                if (freopen("/dev/null", "w", stderr) == NULL)
-                    _exit(2);
-                uint64_t seed = 1;
-                for (size_t i = 0; i < 2; i++) {
-                    make_job(&paths[p], &seed, i, 60);
-                    tw_store_u64(packets[i] + TW_HEADER_SEQUENCE, i == 0 ? 5 : second);
-                }
-                jobs[1].key = jobs[0].key;
-                paths[p].backend->seal(jobs, 2);
-                _exit(0);
+    const struct path *path = path_of(state);
+    for (uint64_t second = 4; second <= 6; second++) {
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0) {
+            signal(SIGABRT, SIG_DFL); /* cmocka's handler would call it this test's failure */
+            if (freopen("/dev/null", "w", stderr) == NULL)
+                _exit(2);
+            uint64_t seed = 1;
+            for (size_t i = 0; i < 2; i++) {
+                make_job(path, &seed, i, 60);
+                tw_store_u64(packets[i] + TW_HEADER_SEQUENCE, i == 0 ? 5 : second);
             }
-            int status = 0;
-            assert_int_equal(waitpid(child, &status, 0), child);
-            assert_int_equal(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT, second <= 5);
+            jobs[1].key = jobs[0].key;
+            path->backend->seal(jobs, 2);
+            _exit(0);
         }
+        int status = 0;
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_int_equal(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT, second <= 5);
     }
 #else
+    (void)state;
     skip();
 #endif
+}
+
+static int take_avx512(void **state)
+{
+    *state = &avx512;
+    print_message("avx512\n");
+    return testing_setup(state);
+}
+
+static int take_avx2(void **state)
+{
+    *state = &avx2;
+    print_message("avx2\n");
+    return testing_setup(state);
 }
 
 int main(void)
@@ -631,6 +622,8 @@ int main(void)
         cmocka_unit_test(a_lone_packet),
         cmocka_unit_test(no_secret_stays_on_the_stack),
         cmocka_unit_test(a_nonce_is_never_used_twice),
+        cmocka_unit_test(the_widest_here_is_taken),
     };
-    return cmocka_run_group_tests(tests, setup, NULL);
+    return cmocka_run_group_tests(tests, take_avx512, NULL) +
+           cmocka_run_group_tests(tests, take_avx2, NULL);
 }

@@ -13,7 +13,20 @@
 
 #include <sodium.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define TESTING_SANITIZED true
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer) ||                         \
+    __has_feature(thread_sanitizer)
+#define TESTING_SANITIZED true
+#endif
+#endif
+#ifndef TESTING_SANITIZED
+#define TESTING_SANITIZED false
+#endif
 
 /* Every test's group setup: a test must never run with libsodium not ready. */
 static inline int testing_setup(void **state)
@@ -29,6 +42,29 @@ static inline uint64_t testing_random(uint64_t *seed)
     *seed ^= *seed << 25;
     *seed ^= *seed >> 27;
     return *seed * 0x2545F4914F6CDD1Du;
+}
+
+/* How many random cases a test takes: `usual`; with TICKWIRE_LONG in the environment `many`, or a
+ * tenth of them under a sanitizer, which makes everything several times slower. */
+static inline uint64_t testing_cases(uint64_t usual, uint64_t many)
+{
+    if (getenv("TICKWIRE_LONG") == NULL)
+        return usual;
+    return TESTING_SANITIZED ? many / 10 : many;
+}
+
+/* Another one each time, printed; TICKWIRE_SEED in the environment repeats it. */
+static inline uint64_t testing_seed(void)
+{
+    const char *text = getenv("TICKWIRE_SEED");
+    uint64_t seed = 0;
+    if (text != NULL)
+        seed = strtoull(text, NULL, 0);
+    else
+        randombytes_buf(&seed, sizeof(seed));
+    seed += seed == 0; /* testing_random would stay there */
+    print_message("TICKWIRE_SEED=%llu\n", (unsigned long long)seed);
+    return seed;
 }
 
 #endif
