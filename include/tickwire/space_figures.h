@@ -5,6 +5,10 @@
 #define TICKWIRE_SPACE_FIGURES_H
 
 #define TW_SPACE_FIGURES(X)                                                                        \
+    X(WRAPS, "wraps", "1: the world has no edges, it goes round; 0: it has edges")                 \
+    X(SIZE, "size_m", "its side, after which it goes round or ends")                               \
+    X(SPLIT_ABOVE, "split_above", "a cell that holds more is split")                               \
+    X(MERGE_BELOW, "merge_below", "a split cell that holds fewer is merged")                       \
     X(ENTITIES, "entities", "entities in the index")                                               \
     X(LARGE, "large_bodies", "of them: bodies that stand in several cells")                        \
     X(ROOTS, "roots", "root cells that hold something")                                            \

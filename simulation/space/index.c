@@ -177,6 +177,15 @@ static void publish_costs(const struct tw_index *index, tw_counter *out)
     tw_counter_set(&out[TW_SPACE_FIGURE_QUERY_HITS], cost->hits);
 }
 
+/* What it was made with, zeros replaced by what they stand for. */
+static void publish_config(const struct tw_space_config *config, tw_counter *out)
+{
+    tw_counter_set(&out[TW_SPACE_FIGURE_WRAPS], config->wraps);
+    tw_counter_set(&out[TW_SPACE_FIGURE_SIZE], (uint32_t)config->size.x / TW_UNITS_PER_METRE);
+    tw_counter_set(&out[TW_SPACE_FIGURE_SPLIT_ABOVE], config->split_above);
+    tw_counter_set(&out[TW_SPACE_FIGURE_MERGE_BELOW], config->merge_below);
+}
+
 void tw_index_tend(struct tw_index *index, const struct tw_entities *entities,
                    tw_counter figures[TW_SPACE_FIGURE_COUNT])
 {
@@ -184,6 +193,7 @@ void tw_index_tend(struct tw_index *index, const struct tw_entities *entities,
     uint32_t some = entities->capacity / ROUND_TICKS + 1u;
     tw_space_tend(index->space, nodes);
     tw_space_audit_step(&index->audit, index->space, nodes, some);
+    publish_config(&index->space->config, figures);
     publish_figures(&index->audit, figures);
     publish_costs(index, figures);
     check(index, entities);

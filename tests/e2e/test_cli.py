@@ -35,6 +35,7 @@ def _expect_index(host, entities):
     scene.expect(space["verdict"] != "faulty" and figures["faults"] == 0, f"index: {space}")
     # The two answers may be a second apart.
     scene.expect(abs(figures["entities"] - entities) <= 1, f"index: {space}, entities {entities}")
+    scene.expect(figures["wraps"] == 0 and figures["split_above"] == 32, f"index: {space}")
     scene.expect(figures["queries"] > 0 and figures["inserts"] >= entities, f"index: {space}")
 
 

@@ -56,7 +56,7 @@ def test_200_clients_with_the_control_plane_killed(options):
 def test_world_without_edges(options):
     small = {"world.edges": "wrap", "world.size_m": 64, "world.aoi_enter_m": 27,
              "world.aoi_exit_m": 30, "world.spawn_radius_m": 0, "world.npcs": 100,
-             "world.obstacles": 10}
+             "world.obstacles": 10, "world.split_above": 24, "world.merge_below": 6}
     with scene.start(options, settings=small) as host:
         bots = host.bots(host.tokens(50), 15)
         scene.expect(bots.wait_for(lambda line: line.get("connected") == 50, 15),
@@ -78,6 +78,10 @@ def test_world_without_edges(options):
         scene.expect_ledger(host.settled_stats())
         space = host.cli("debug", "space")
         scene.expect(space["verdict"] == "consistent", f"index: {space}")
+        figures = {row["name"]: row["value"] for row in space["figures"]}
+        told = {name: figures[name] for name in ("wraps", "size_m", "split_above", "merge_below")}
+        scene.expect_equal("the index is made of", told, {"wraps": 1, "size_m": 64,
+                                                          "split_above": 24, "merge_below": 6})
 
 
 def test_orderly_stop_tells_every_client(options):

@@ -320,6 +320,9 @@ static void check_space(struct fixture *fixture)
     const json_t *splits = json_array_get(figures, TW_SPACE_FIGURE_SPLITS);
     assert_string_equal(text_of(splits, "name"), "splits");
     assert_int_equal(number(splits, NULL, "value"), 12);
+    const json_t *wraps = json_array_get(figures, TW_SPACE_FIGURE_WRAPS);
+    assert_string_equal(text_of(wraps, "name"), "wraps");
+    assert_int_equal(number(wraps, NULL, "value"), 1);
     json_decref(space);
 }
 
@@ -391,6 +394,7 @@ static void test_statistics_by_name(void **state)
     message.stats.worker[1] = (struct tw_agent_worker){
         .rx_packets = 107, .polls_busy = 1, .polls_empty = 2, .slept_ns = 3000, .core = 5};
     message.stats.space[TW_SPACE_FIGURE_SPLITS] = 12;
+    message.stats.space[TW_SPACE_FIGURE_WRAPS] = 1;
     message.stats.space[TW_SPACE_FIGURE_FAULTS] = 1;
     fill_ports(&message.stats);
     fixture_send(fixture->engine, &message, TW_AGENT_STATS, sizeof(message.stats));

@@ -547,6 +547,33 @@ static void test_cells_split_and_merge_as_configured(void **state)
     }
 }
 
+static void assert_published(const struct tw_shard_config *config, const uint32_t expected[4])
+{
+    static const enum tw_space_figure ids[] = {TW_SPACE_FIGURE_WRAPS, TW_SPACE_FIGURE_SIZE,
+                                               TW_SPACE_FIGURE_SPLIT_ABOVE,
+                                               TW_SPACE_FIGURE_MERGE_BELOW};
+    tw_counter figures[TW_SPACE_FIGURE_COUNT] = {0};
+    struct fixture fixture;
+    set_up(&fixture, config);
+    tw_index_tend(&fixture.world.index, &fixture.world.entities, figures);
+    for (uint32_t i = 0; i < 4; i++)
+        assert_int_equal(tw_counter_get(&figures[ids[i]]), expected[i]);
+    free(fixture.memory);
+}
+
+static void test_index_tells_how_it_was_made(void **state)
+{
+    (void)state;
+    struct tw_shard_config config = config_of(60, 10, 0);
+    assert_published(&config, (const uint32_t[]){0, 60, 32, 8});
+    config.split_above = 5; /* where nothing is said of it, half is the most */
+    assert_published(&config, (const uint32_t[]){0, 60, 5, 2});
+    config = seamless_config_of(10, 0);
+    config.split_above = 24;
+    config.merge_below = 6;
+    assert_published(&config, (const uint32_t[]){1, config.size_m, 24, 6});
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -566,6 +593,7 @@ int main(void)
         cmocka_unit_test(test_coming_back_to_the_corner),
         cmocka_unit_test(test_index_does_not_decide),
         cmocka_unit_test(test_cells_split_and_merge_as_configured),
+        cmocka_unit_test(test_index_tells_how_it_was_made),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
