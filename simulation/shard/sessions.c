@@ -15,7 +15,7 @@ void tw_shard_sessions_carve(struct tw_shard_sessions *sessions, struct tw_arena
     sessions->routes = tw_arena_take(arena, routes, sizeof(*sessions->routes));
     sessions->joins = tw_arena_take(arena, routes, sizeof(*sessions->joins));
     sessions->notices = tw_arena_take(arena, routes, sizeof(*sessions->notices));
-    sessions->accounts = tw_arena_take(arena, config->players_max, sizeof(*sessions->accounts));
+    tw_accounts_carve(&sessions->accounts, arena, config->players_max);
     sessions->leaving = tw_arena_take(arena, config->players_max, sizeof(*sessions->leaving));
     sessions->presence = tw_arena_take(arena, config->players_max, sizeof(*sessions->presence));
     sessions->early = tw_arena_take(arena, routes * EARLY_PER_ROUTE, sizeof(*sessions->early));
@@ -253,33 +253,14 @@ void tw_shard_sessions_close(struct tw_shard_sessions *sessions, uint32_t route_
     list_notice(sessions, route);
 }
 
-uint32_t tw_shard_sessions_player_of(const struct tw_shard_sessions *sessions, uint64_t account,
-                                     const struct tw_player *players, uint32_t end)
-{
-    for (uint32_t i = 0; i < end; i++) {
-        if (sessions->accounts[i] == account && players[i].entity != 0)
-            return i;
-    }
-    return TW_PLAYER_NONE;
-}
-
-void tw_shard_sessions_play(struct tw_shard_sessions *sessions, struct tw_route *route,
-                            uint32_t player)
-{
-    route->state = TW_ROUTE_PLAYING;
-    route->player = player;
-    sessions->accounts[player] = route->account;
-}
-
-void tw_shard_sessions_spare(struct tw_shard_sessions *sessions, const struct tw_player *players,
-                             uint32_t end)
+void tw_shard_sessions_spare(struct tw_shard_sessions *sessions)
 {
     for (uint32_t i = 0; i < sessions->join_count && sessions->leave_count > 0; i++) {
         const struct tw_route *route = &sessions->routes[sessions->joins[i]];
         if (route->state != TW_ROUTE_JOINING)
             continue;
-        uint32_t player = tw_shard_sessions_player_of(sessions, route->account, players, end);
-        if (player == TW_PLAYER_NONE || sessions->leaving[player] != TW_LEAVE_REPLACED)
+        uint32_t player = tw_accounts_find(&sessions->accounts, route->account);
+        if (player == TW_ACCOUNTS_NONE || sessions->leaving[player] != TW_LEAVE_REPLACED)
             continue;
         sessions->leaving[player] = TW_LEAVE_NONE;
         sessions->leave_count--;

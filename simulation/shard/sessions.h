@@ -23,6 +23,7 @@
 #define TICKWIRE_SIMULATION_SHARD_SESSIONS_H
 
 #include "simulation/core/arena.h"
+#include "simulation/shard/accounts.h"
 #include "simulation/shard/world.h"
 #include "tickwire/shard.h"
 
@@ -77,9 +78,9 @@ struct tw_shard_sessions {
     uint32_t join_count;
     uint32_t *notices; /* routes whose worker is to be told something, each at most once */
     uint32_t notice_count;
-    uint32_t hold_count; /* routes with a hold */
-    uint64_t *accounts;  /* by player; beside the players, to be searched */
-    uint8_t *leaving;    /* by player */
+    uint32_t hold_count;         /* routes with a hold */
+    struct tw_accounts accounts; /* of all players */
+    uint8_t *leaving;            /* by player */
     uint32_t leave_count;
     uint8_t *presence; /* by player: enum tw_presence that it shall have, + 1; 0: as it is */
     uint32_t presence_count;
@@ -134,15 +135,14 @@ void tw_shard_sessions_sort_joins(struct tw_shard_sessions *sessions);
 void tw_shard_sessions_close(struct tw_shard_sessions *sessions, uint32_t route_index,
                              enum tw_close_reason reason);
 
-/* The account's player, below `end`; TW_PLAYER_NONE if it has none. */
-uint32_t tw_shard_sessions_player_of(const struct tw_shard_sessions *sessions, uint64_t account,
-                                     const struct tw_player *players, uint32_t end);
 /* The player is this route's now. */
-void tw_shard_sessions_play(struct tw_shard_sessions *sessions, struct tw_route *route,
-                            uint32_t player);
+static inline void tw_shard_sessions_play(struct tw_route *route, uint32_t player)
+{
+    route->state = TW_ROUTE_PLAYING;
+    route->player = player;
+}
 /* Players that were replaced by sessions whose joins wait do not leave. */
-void tw_shard_sessions_spare(struct tw_shard_sessions *sessions, const struct tw_player *players,
-                             uint32_t end);
+void tw_shard_sessions_spare(struct tw_shard_sessions *sessions);
 /* Whoever drives it is heard, whatever was to become of its presence. */
 void tw_shard_sessions_present(struct tw_shard_sessions *sessions, uint32_t player);
 

@@ -309,6 +309,7 @@ static void apply_leaves(struct tw_shard *shard)
         tally.skipped += tw_inputs_waiting(&world->players[player].inputs);
         shard->presences[world->players[player].presence]--;
         tw_world_leave(world, player);
+        tw_accounts_remove(&sessions->accounts, player);
         tw_shard_sessions_presence_done(sessions, player);
         sessions->leaving[player] = 0;
         sessions->leave_count--;
@@ -338,7 +339,7 @@ static void take_over(struct tw_shard *shard, uint32_t at, uint32_t index, uint6
     player->worker = at / sessions->slots_per_worker;
     player->slot = at % sessions->slots_per_worker;
     player->route_epoch = route->epoch;
-    tw_shard_sessions_play(sessions, route, index);
+    tw_shard_sessions_play(route, index);
     tw_shard_sessions_present(sessions, index);
     forget_view(shard, index, tick);
     shard->arrivals[index] = (struct tw_arrivals){0};
@@ -352,9 +353,8 @@ static void apply_joins(struct tw_shard *shard, uint64_t tick)
     for (uint32_t i = 0; i < sessions->join_count; i++) {
         uint32_t at = sessions->joins[i];
         struct tw_route *route = &sessions->routes[at];
-        uint32_t own = tw_shard_sessions_player_of(sessions, route->account, shard->world.players,
-                                                   shard->world.state->players_end);
-        if (own != TW_PLAYER_NONE) {
+        uint32_t own = tw_accounts_find(&sessions->accounts, route->account);
+        if (own != TW_ACCOUNTS_NONE) {
             take_over(shard, at, own, tick);
             continue;
         }
@@ -368,7 +368,8 @@ static void apply_joins(struct tw_shard *shard, uint64_t tick)
             tw_counter_add(&shard->counters->joins_refused, 1);
             continue;
         }
-        tw_shard_sessions_play(sessions, route, player);
+        tw_shard_sessions_play(route, player);
+        tw_accounts_put(&sessions->accounts, player, route->account);
         shard->presences[TW_PRESENT]++;
         forget_view(shard, player, tick);
         shard->arrivals[player] = (struct tw_arrivals){0};
@@ -646,7 +647,7 @@ void tw_shard_tick(struct tw_shard *shard, uint64_t tick, uint64_t due_ns,
     struct sending sending = {.tick = tick, .due_ns = due_ns, .outboxes = outboxes};
     state->tick = tick;
     shard->due_ns = due_ns;
-    tw_shard_sessions_spare(&shard->sessions, shard->world.players, state->players_end);
+    tw_shard_sessions_spare(&shard->sessions);
     apply_leaves(shard);
     apply_presence(shard, (uint32_t)tick);
     apply_joins(shard, tick);
