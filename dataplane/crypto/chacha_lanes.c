@@ -4,6 +4,7 @@
 #include "dataplane/crypto/lanes.h"
 #include "dataplane/wire/header.h"
 #include "tickwire/assert.h"
+#include "tickwire/disclose.h"
 #include "tickwire/prefetch.h"
 
 #include <sodium.h>
@@ -168,7 +169,9 @@ static void make_tags(struct burst *burst)
 static bool same_tag(const uint8_t *a, const uint8_t *b)
 {
     uint64_t differ = (tw_load_u64(a) ^ tw_load_u64(b)) | (tw_load_u64(a + 8) ^ tw_load_u64(b + 8));
-    return differ == 0;
+    bool same = differ == 0;
+    tw_disclose(&same, sizeof(same));
+    return same;
 }
 
 static void add_packet(struct burst *burst, struct tw_aead_job *job, uint32_t size)

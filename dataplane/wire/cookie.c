@@ -3,6 +3,7 @@
 
 #include "tickwire/assert.h"
 #include "tickwire/bytes.h"
+#include "tickwire/disclose.h"
 
 #include <sodium.h>
 #include <string.h>
@@ -101,7 +102,9 @@ bool tw_cookie_check(const uint8_t cookie[TW_COOKIE_SIZE], const struct tw_cooki
             continue;
         uint8_t expected[TW_COOKIE_SIZE];
         cookie_hash(expected, keys, which, source, ephemeral);
-        if (sodium_memcmp(cookie, expected, TW_COOKIE_SIZE) == 0)
+        bool same = sodium_memcmp(cookie, expected, TW_COOKIE_SIZE) == 0;
+        tw_disclose(&same, sizeof(same));
+        if (same)
             return true;
     }
     return false;
