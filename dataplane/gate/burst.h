@@ -5,8 +5,8 @@
  * Each stage runs over the whole list before the next one starts, so that what a packet needs from
  * memory is on its way while others are worked on:
  *
- *   parse → filter → answer → find → test → open → commit → validate → route → finish
- *                     │ ARP, ICMP, hello, another worker's
+ *   parse → (share) → filter → answer → find → test → open → commit → validate → route → finish
+ *            │ of a crowded burst      │ ARP, ICMP, hello, another worker's
  *
  * A stage that decides a packet writes its outcome and leaves it out of the list it hands on; the
  * order of arrival is kept. Owned by one worker; pure values, no DPDK.
@@ -25,6 +25,7 @@
 
 struct tw_burst {
     uint32_t count;
+    bool crowded; /* of a queue that brings more than the worker takes: share.h */
     uint32_t going_count;
     uint32_t elsewhere;          /* packets of sessions that are another worker's now, after find */
     uint32_t followed;           /* sessions that went on to their next key phase, after commit */

@@ -3,7 +3,8 @@
 #include "dataplane/gate/worker_state.h"
 
 /* A session that is another worker's now, or always was, is judged there. */
-static enum tw_filter_class class_of(const struct tw_worker *worker, const struct tw_packet *packet)
+enum tw_filter_class tw_filter_stage_class(const struct tw_worker *worker,
+                                           const struct tw_packet *packet)
 {
     uint32_t id = tw_packet_session_id(packet);
     uint32_t owner = tw_connection_worker(id);
@@ -38,7 +39,7 @@ void tw_filter_stage_admit(struct tw_worker *worker)
         views[view_count++] = (struct tw_filter_view){
             .ip = packet->source.ip,
             .length = packet->frame_length,
-            .class = (uint16_t)class_of(worker, packet),
+            .class = (uint16_t)tw_filter_stage_class(worker, packet),
             .outcome = packet->outcome,
         };
     }

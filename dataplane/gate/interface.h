@@ -14,6 +14,7 @@
 #include "dataplane/gate/neighbours_ipv6.h"
 #include "dataplane/gate/parse.h"
 #include "dataplane/gate/port_orders.h"
+#include "dataplane/gate/share.h"
 #include "dataplane/gate/udp_frame.h"
 #include "tickwire/address.h"
 #include "tickwire/config.h"
@@ -46,6 +47,7 @@ struct tw_interface {
     bool has_port;    /* false in tests that need none */
     uint32_t given;   /* the main thread's order that holds, with its number */
     enum tw_port_order order;
+    struct tw_share share; /* of strangers in this queue */
     struct tw_parse_rules rules;
     const struct tw_frame_writers *writers;
     struct tw_send_batch send;

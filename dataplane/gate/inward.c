@@ -30,6 +30,8 @@ static void parse(struct tw_worker *worker, uint32_t i)
         .udp = hint_of(mbuf->ol_flags, RTE_MBUF_F_RX_L4_CKSUM_MASK, RTE_MBUF_F_RX_L4_CKSUM_GOOD,
                        RTE_MBUF_F_RX_L4_CKSUM_BAD),
     };
+    if (worker->burst.crowded && hints.udp == TW_CHECKSUM_UNKNOWN)
+        hints.udp = TW_CHECKSUM_LATER;
     packet->frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
     packet->frame_length = mbuf->data_len;
     tw_packet_parse(packet, &worker->interfaces[packet->interface].rules, hints);
@@ -248,6 +250,8 @@ static void run_stages(struct tw_worker *worker, uint32_t count)
     prefetch_frames(worker, count);
     tw_stage_end(cycles, TW_STAGE_RECEIVE);
     parse_stage(worker);
+    if (burst->crowded)
+        tw_share_stage(worker);
     tw_stage_end(cycles, TW_STAGE_PARSE);
     tw_filter_stage_admit(worker);
     tw_stage_end(cycles, TW_STAGE_FILTER);
@@ -281,6 +285,7 @@ static uint32_t receive_from_port(struct tw_worker *worker, uint8_t interface)
 {
     uint32_t total = 0;
     uint16_t port_id = worker->interfaces[interface].port_id;
+    struct tw_share *share = &worker->interfaces[interface].share;
     for (uint32_t burst = 0; burst < BURSTS_PER_TURN; burst++) {
         tw_stage_begin(&worker->stage_cycles);
         uint16_t count = rte_eth_rx_burst(port_id, (uint16_t)worker->config.index, worker->received,
@@ -294,6 +299,8 @@ static uint32_t receive_from_port(struct tw_worker *worker, uint8_t interface)
         }
         tw_counter_add(&worker->config.counters->rx_packets, count);
         tw_counter_add(&worker->config.counters->rx_bytes, bytes);
+        tw_share_note(share, count == TW_BURST_MAX, worker->now_ns);
+        worker->burst.crowded = tw_share_holds(share, worker->now_ns);
         run_stages(worker, count);
         total += count;
         if (count < TW_BURST_MAX)
@@ -327,6 +334,7 @@ static uint32_t receive_from_workers(struct tw_worker *worker)
             packet->arrived_at = (uint8_t)from;
             packet->passed_id = worker->received[i]->hash.usr;
         }
+        worker->burst.crowded = false; /* sessions' own packets, within what is passed on */
         /* The session of a packet that was passed on was given before. */
         tw_move_take_turn(worker);
         run_stages(worker, count);

@@ -37,6 +37,7 @@ struct tw_packet {
     uint8_t kind;            /* enum tw_packet_kind */
     uint8_t path;            /* enum tw_path_kind, once the session is found */
     uint8_t network_offset;  /* of the ARP or IP header in the frame: 14 or 18 */
+    bool checksum_owed;      /* of UDP: not looked at yet */
     uint16_t network_length; /* of the IP packet, Ethernet padding cut off */
     uint16_t payload_length; /* of the UDP payload */
     uint8_t interface;       /* that received it, of the worker's */

@@ -71,7 +71,7 @@ static uint16_t parse_icmp(struct tw_packet *packet, const uint8_t *icmp, uint16
     return TW_OUTCOME_OPEN;
 }
 
-static bool udp_checksum_is_right(const uint8_t *ipv4, const uint8_t *udp, uint16_t length,
+static bool udp_checksum_is_right(const uint8_t *ipv4, const uint8_t *udp,
                                   enum tw_checksum_hint hint)
 {
     if (hint != TW_CHECKSUM_UNKNOWN)
@@ -79,6 +79,7 @@ static bool udp_checksum_is_right(const uint8_t *ipv4, const uint8_t *udp, uint1
     /* RFC 768: zero means that the sender made none. */
     if (tw_load_be16(udp + TW_UDP_CHECKSUM) == 0)
         return true;
+    uint16_t length = tw_load_be16(udp + TW_UDP_LENGTH);
     uint64_t sum = tw_checksum_pseudo_header(ipv4, length);
     return tw_checksum_finish(tw_checksum_add(sum, udp, length)) == 0;
 }
@@ -90,11 +91,15 @@ static uint16_t parse_udp(struct tw_packet *packet, const struct tw_parse_rules 
     uint16_t outcome = tw_udp_header_check(udp, room, rules->udp_port);
     if (outcome != TW_OUTCOME_OPEN)
         return outcome;
-    uint16_t length = tw_load_be16(udp + TW_UDP_LENGTH);
-    if (!udp_checksum_is_right(packet->frame + packet->network_offset, udp, length, hint))
-        return TW_OUTCOME_UDP_CHECKSUM;
     packet->source.port = tw_load_be16(udp + TW_UDP_SOURCE_PORT);
-    return tw_udp_payload_take(packet, udp);
+    outcome = tw_udp_payload_take(packet, udp);
+    packet->checksum_owed = hint == TW_CHECKSUM_LATER;
+    if (outcome != TW_OUTCOME_OPEN || packet->checksum_owed)
+        return outcome;
+    if (udp_checksum_is_right(packet->frame + packet->network_offset, udp, hint))
+        return TW_OUTCOME_OPEN;
+    packet->kind = TW_PACKET_NONE;
+    return TW_OUTCOME_UDP_CHECKSUM;
 }
 
 static uint16_t check_ipv4_header(struct tw_packet *packet, const struct tw_parse_rules *rules,
@@ -170,6 +175,7 @@ void tw_packet_parse(struct tw_packet *packet, const struct tw_parse_rules *rule
     packet->kind = TW_PACKET_NONE;
     packet->network_offset = 0;
     packet->network_length = 0;
+    packet->checksum_owed = false;
     packet->payload = NULL;
     packet->payload_length = 0;
     packet->source_ipv4 = 0;
@@ -177,4 +183,15 @@ void tw_packet_parse(struct tw_packet *packet, const struct tw_parse_rules *rule
     packet->header = (struct tw_header){0};
     packet->source = (struct tw_address){0};
     packet->outcome = parse_ethernet(packet, rules, hints);
+}
+
+uint16_t tw_packet_check_udp(struct tw_packet *packet)
+{
+    const uint8_t *network = packet->frame + packet->network_offset;
+    const uint8_t *udp = packet->payload - TW_UDP_SIZE;
+    bool right = tw_ip_is_ipv4(packet->source.ip)
+                     ? udp_checksum_is_right(network, udp, TW_CHECKSUM_UNKNOWN)
+                     : tw_ipv6_udp_checksum_is_right(network, udp, TW_CHECKSUM_UNKNOWN);
+    packet->checksum_owed = false;
+    return right ? TW_OUTCOME_OPEN : TW_OUTCOME_UDP_CHECKSUM;
 }

@@ -19,6 +19,7 @@ enum tw_checksum_hint {
     TW_CHECKSUM_UNKNOWN, /* checked here */
     TW_CHECKSUM_GOOD,
     TW_CHECKSUM_BAD,
+    TW_CHECKSUM_LATER, /* of UDP: by tw_packet_check_udp, if the packet gets that far */
 };
 
 struct tw_parse_rules {
@@ -43,5 +44,8 @@ bool tw_parse_is_neighbour(const struct tw_parse_rules *rules, uint32_t address)
 /* Needs packet->frame and frame_length; sets everything else. */
 void tw_packet_parse(struct tw_packet *packet, const struct tw_parse_rules *rules,
                      struct tw_checksum_hints hints);
+
+/* The UDP checksum of a packet that is owed one: open, or wrong. */
+uint16_t tw_packet_check_udp(struct tw_packet *packet);
 
 #endif

@@ -100,8 +100,8 @@ static uint16_t check_header(struct tw_packet *packet, const struct tw_parse_rul
 }
 
 /* RFC 8200 section 8.1: there is no UDP over IPv6 without a checksum. */
-static bool udp_checksum_is_right(const uint8_t *ipv6, const uint8_t *udp,
-                                  enum tw_checksum_hint hint)
+bool tw_ipv6_udp_checksum_is_right(const uint8_t *ipv6, const uint8_t *udp,
+                                   enum tw_checksum_hint hint)
 {
     if (tw_load_be16(udp + TW_UDP_CHECKSUM) == 0)
         return false;
@@ -119,10 +119,15 @@ static uint16_t parse_udp(struct tw_packet *packet, const struct tw_parse_rules 
     uint16_t outcome = tw_udp_header_check(udp, room, rules->udp_port);
     if (outcome != TW_OUTCOME_OPEN)
         return outcome;
-    if (!udp_checksum_is_right(packet->frame + packet->network_offset, udp, hint))
-        return TW_OUTCOME_UDP_CHECKSUM;
     packet->source.port = tw_load_be16(udp + TW_UDP_SOURCE_PORT);
-    return tw_udp_payload_take(packet, udp);
+    outcome = tw_udp_payload_take(packet, udp);
+    packet->checksum_owed = hint == TW_CHECKSUM_LATER;
+    if (outcome != TW_OUTCOME_OPEN || packet->checksum_owed)
+        return outcome;
+    if (tw_ipv6_udp_checksum_is_right(packet->frame + packet->network_offset, udp, hint))
+        return TW_OUTCOME_OPEN;
+    packet->kind = TW_PACKET_NONE;
+    return TW_OUTCOME_UDP_CHECKSUM;
 }
 
 static bool icmp_checksum_is_right(const uint8_t *ipv6, uint16_t length)

@@ -37,4 +37,8 @@ bool tw_ipv6_is_neighbour(const struct tw_parse_rules *rules, const uint8_t ip[1
 uint16_t tw_ipv6_parse(struct tw_packet *packet, const struct tw_parse_rules *rules,
                        enum tw_checksum_hint udp_hint);
 
+/* Of the datagram udp[its length] in this packet, by what the card said or by its bytes. */
+bool tw_ipv6_udp_checksum_is_right(const uint8_t *ipv6, const uint8_t *udp,
+                                   enum tw_checksum_hint hint);
+
 #endif

@@ -206,8 +206,17 @@ void tw_inward_send_back(struct tw_worker *worker, const struct tw_packet *packe
 /* Packet i of the burst is neighbour discovery or an ICMPv6 echo request. */
 void tw_ipv6_answer(struct tw_worker *worker, uint32_t i);
 
+/* ---- share_stage.c ----------------------------------------------------------------------------
+ */
+/* Of a crowded burst, right after parse: sheds strangers beyond their share, and looks at the UDP
+ * checksums of the others. */
+void tw_share_stage(struct tw_worker *worker);
+
 /* ---- filter_stage.c ---------------------------------------------------------------------------
  */
+/* Of a packet that was parsed. */
+enum tw_filter_class tw_filter_stage_class(const struct tw_worker *worker,
+                                           const struct tw_packet *packet);
 /* Right after parse: drops what the rules say. */
 void tw_filter_stage_admit(struct tw_worker *worker);
 /* After the last stage: remembers who sent malformed packets. */

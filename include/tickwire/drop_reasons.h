@@ -59,9 +59,10 @@ enum tw_outcome_kind {
     X(ICMP_BUDGET,         "icmp_budget",         DROPPED,  "ICMP or ICMPv6 above its rate limit")                   \
     X(UDP_TRUNCATED,       "udp_truncated",       DROPPED,  "UDP length does not fit the IP packet")                 \
     X(UDP_PORT,            "udp_port",            DROPPED,  "UDP port is not served, or source port 0")              \
-    X(UDP_CHECKSUM,        "udp_checksum",        DROPPED,  "bad UDP checksum, or none over IPv6")                   \
     X(PAYLOAD_SMALL,       "payload_small",       DROPPED,  "payload shorter than header and tag")                   \
     X(PAYLOAD_OVERSIZED,   "payload_oversized",   DROPPED,  "payload above 1,440 bytes")                             \
+    X(OVERLOAD_SHED,       "overload_shed",       DROPPED,  "stranger's, while more comes than the worker takes")    \
+    X(UDP_CHECKSUM,        "udp_checksum",        DROPPED,  "bad UDP checksum, or none over IPv6")                   \
     X(FILTER_DENIED,       "filter_denied",       DROPPED, "a filter rule denies the source's prefix")               \
     X(FILTER_OFFENDER,     "filter_offender",     DROPPED, "source or prefix denied for a while, see malformed rules")\
     X(FILTER_HARD,         "filter_hard",         DROPPED, "above the hard limit of a filter rule")                  \

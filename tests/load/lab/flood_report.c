@@ -47,14 +47,16 @@ static json_t *kinds(const struct tw_flooder *flooder)
 
 json_t *tw_flood_report(const struct tw_flooder *flooder)
 {
-    uint64_t sent = tw_flooder_sent(flooder);
+    uint64_t sent = tw_flooder_sent(flooder), lost = tw_flooder_lost(flooder);
     double seconds = (double)(flooder->ended_ns - flooder->begun_ns) / 1e9;
     json_t *object = json_object();
     set_number(object, "packets", sent);
     set_number(object, "bytes", tw_flooder_bytes(flooder));
-    set_number(object, "unsent", flooder->options->flood_count - sent);
+    set_number(object, "lost", lost);
+    set_number(object, "unsent", flooder->options->flood_count - sent - lost);
     set(object, "seconds", json_real(seconds));
     set(object, "packets_per_s", json_real(seconds > 0 ? (double)sent / seconds : 0));
+    set(object, "offered_per_s", json_real(seconds > 0 ? (double)(sent + lost) / seconds : 0));
     set_number(object, "port_full", flooder->port_full);
     set(object, "kinds", kinds(flooder));
     set(object, "before", trips(NULL, &flooder->at_begin));

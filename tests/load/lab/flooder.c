@@ -59,6 +59,11 @@ static uint64_t due(const struct tw_flooder *flooder, uint64_t now_ns)
 /* False: nothing can be made now. */
 static bool make(struct tw_flooder *flooder)
 {
+    if (flooder->spare_count > 0) {
+        flooder->pending[flooder->pending_count++] = flooder->spare[--flooder->spare_count];
+        flooder->made++;
+        return true;
+    }
     struct rte_mbuf *mbuf = rte_pktmbuf_alloc(flooder->port->pool);
     if (!mbuf)
         return false;
@@ -72,6 +77,17 @@ static bool make(struct tw_flooder *flooder)
     flooder->pending[flooder->pending_count++] = (struct tw_flooder_pending){mbuf, length, kind};
     flooder->made++;
     return true;
+}
+
+/* The port had no room for them. Their frames serve for packets that come later, so that offering
+ * more than the port takes costs little. */
+static void lose_pending(struct tw_flooder *flooder)
+{
+    for (uint32_t i = 0; i < flooder->pending_count; i++) {
+        flooder->lost[flooder->pending[i].kind]++;
+        flooder->spare[flooder->spare_count++] = flooder->pending[i];
+    }
+    flooder->pending_count = 0;
 }
 
 static void send_pending(struct tw_flooder *flooder)
@@ -90,6 +106,8 @@ static void send_pending(struct tw_flooder *flooder)
             flooder->pending_count * sizeof(flooder->pending[0]));
     if (sent > 0)
         flooder->ended_ns = tw_clock_now_ns();
+    if (flooder->options->overflow)
+        lose_pending(flooder);
 }
 
 void tw_flooder_turn(struct tw_flooder *flooder, uint64_t now_ns)
@@ -127,7 +145,10 @@ void tw_flooder_stop(struct tw_flooder *flooder, uint64_t now_ns)
         end(flooder);
     for (uint32_t i = 0; i < flooder->pending_count; i++)
         rte_pktmbuf_free(flooder->pending[i].mbuf);
+    for (uint32_t i = 0; i < flooder->spare_count; i++)
+        rte_pktmbuf_free(flooder->spare[i].mbuf);
     flooder->pending_count = 0;
+    flooder->spare_count = 0;
 }
 
 static uint64_t sum(const uint64_t values[TW_FLOOD_KIND_COUNT])
@@ -141,6 +162,11 @@ static uint64_t sum(const uint64_t values[TW_FLOOD_KIND_COUNT])
 uint64_t tw_flooder_sent(const struct tw_flooder *flooder)
 {
     return sum(flooder->sent);
+}
+
+uint64_t tw_flooder_lost(const struct tw_flooder *flooder)
+{
+    return sum(flooder->lost);
 }
 
 uint64_t tw_flooder_bytes(const struct tw_flooder *flooder)

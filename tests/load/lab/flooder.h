@@ -3,7 +3,7 @@
  * Sends a flood through the port of a replay, beside its honest packets: bursts of both in turn,
  * neither before the other, and what the port does not take at once is offered again. So nothing is
  * lost at the sender; a port that is full makes both wait, and the replay's `late_ns` tells how
- * long.
+ * long. With `overflow` it is lost instead, as in the queue of a network card, and counted.
  *
  * It begins some time after the first honest packet, so that replies without and with it can be
  * compared, and ends after its last packet or with the last honest one. Main thread; nothing is
@@ -42,12 +42,15 @@ struct tw_flooder {
     uint64_t made;
     struct tw_flooder_pending pending[TW_FLOODER_BURST]; /* in order, not yet taken */
     uint32_t pending_count;
+    struct tw_flooder_pending spare[TW_FLOODER_BURST]; /* lost ones, for others to come */
+    uint32_t spare_count;
     bool begun, ended;
     uint64_t begun_ns, ended_ns;
     struct tw_flooder_trips at_begin, at_end;
     /* counted */
     uint64_t sent[TW_FLOOD_KIND_COUNT], bytes[TW_FLOOD_KIND_COUNT];
-    uint64_t port_full; /* bursts that the port did not take whole */
+    uint64_t lost[TW_FLOOD_KIND_COUNT]; /* for lack of room */
+    uint64_t port_full;                 /* bursts that the port did not take whole */
 };
 
 void tw_flooder_init(struct tw_flooder *flooder, const struct tw_replay_options *options,
@@ -64,6 +67,7 @@ uint64_t tw_flooder_due_ns(const struct tw_flooder *flooder);
 void tw_flooder_stop(struct tw_flooder *flooder, uint64_t now_ns);
 
 uint64_t tw_flooder_sent(const struct tw_flooder *flooder);
+uint64_t tw_flooder_lost(const struct tw_flooder *flooder);
 uint64_t tw_flooder_bytes(const struct tw_flooder *flooder);
 
 #endif

@@ -204,6 +204,17 @@ static void note_sent(struct tw_player *player, uint32_t count, const uint32_t *
         player->end_ns = now_ns;
 }
 
+/* The next in the queue, for which the port had no room. */
+static void lose(struct tw_player *player, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        rte_pktmbuf_free(player->queue[player->queue_first].mbuf);
+        player->queue_first = (player->queue_first + 1u) % TW_PLAYER_QUEUE;
+    }
+    player->queue_count -= count;
+    player->lost += count;
+}
+
 static void send_due(struct tw_player *player, uint64_t now_ns)
 {
     struct rte_mbuf *mbufs[TW_PLAYER_BURST];
@@ -228,6 +239,8 @@ static void send_due(struct tw_player *player, uint64_t now_ns)
     if (player->flooder)
         tw_flood_sent(&player->flooder->flood, sent);
     note_sent(player, sent, lengths, tw_clock_now_ns());
+    if (player->options->overflow)
+        lose(player, (uint32_t)count - sent);
 }
 
 /* ---- receiving ---------------------------------------------------------------------------------

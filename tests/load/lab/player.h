@@ -49,6 +49,7 @@ struct tw_player {
     double ahead_seconds;
     /* counted */
     uint64_t sent, sent_bytes;
+    uint64_t lost;      /* for lack of room, where that is wanted */
     uint64_t port_full; /* bursts that the port did not take whole */
     uint64_t no_buffer; /* turns that found no buffer to fill */
     uint64_t received, opened, foreign, forged, repeated, malformed;

@@ -37,9 +37,11 @@ static const char help_text[] =
     "  --flood-pps N     default: as fast as the port takes them\n"
     "  --flood-from MS   after the first honest packet (default 500): what was before is compared\n"
     "  --flood-seed N    default 1\n"
+    "  --overflow        what the port has no room for is lost, honest or hostile, as in the\n"
+    "                    queue of a network card; else it is offered again\n"
     "  --json            one JSON line instead of a table\n"
     "\n"
-    "exit status: 0 every packet was sent, 1 something failed, 2 usage\n";
+    "exit status: 0 every packet was sent or lost as said, 1 something failed, 2 usage\n";
 
 /* clang-format off */
 #define OPTIONS(X)                                   \
@@ -63,6 +65,7 @@ static const char help_text[] =
     X(FLOOD_PPS, "flood-pps", required_argument)     \
     X(FLOOD_FROM, "flood-from", required_argument)   \
     X(FLOOD_SEED, "flood-seed", required_argument)   \
+    X(OVERFLOW, "overflow", no_argument)             \
     X(JSON, "json", no_argument)                     \
     X(HELP, "help", no_argument)
 /* clang-format on */
@@ -140,6 +143,9 @@ static bool apply(void *context, int option, const struct tw_argument *argument)
         return true;
     case OPTION_HUGEPAGES:
         options->hugepages = true;
+        return true;
+    case OPTION_OVERFLOW:
+        options->overflow = true;
         return true;
     case OPTION_NAP:
         options->nap = true;

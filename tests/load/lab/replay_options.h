@@ -21,8 +21,9 @@ struct tw_replay_options {
     uint64_t flood_pps;     /* 0: as fast as the port takes them */
     uint64_t flood_count, flood_seed;
     bool hugepages;
-    bool ahead; /* seal everything before the first packet is sent */
-    bool nap;   /* sleep where there is time: cores are shared */
+    bool ahead;    /* seal everything before the first packet is sent */
+    bool overflow; /* what the port has no room for is lost */
+    bool nap;      /* sleep where there is time: cores are shared */
     bool json;
     bool help; /* was asked for and given */
 };

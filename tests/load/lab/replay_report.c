@@ -33,6 +33,7 @@ static json_t *sent_json(const struct tw_player *player)
     (void)json_object_set_new(object, "packets_per_s",
                               json_real(seconds > 0 ? (double)player->sent / seconds : 0));
     set_number(object, "neighbour", player->port->asked + player->port->answered);
+    set_number(object, "lost", player->lost);
     set_number(object, "port_full", player->port_full);
     set_number(object, "no_buffer", player->no_buffer);
     if (player->ahead)

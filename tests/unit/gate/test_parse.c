@@ -207,6 +207,35 @@ static void believes_hardware(void **state)
     free(copy);
 }
 
+/* Nothing of the payload is summed up until it is asked for. */
+static void checksum_can_wait(void **state)
+{
+    (void)state;
+    uint8_t frame[TEST_FRAME_MAX];
+    struct tw_checksum_hints later = {TW_CHECKSUM_UNKNOWN, TW_CHECKSUM_LATER};
+    for (uint32_t wrong = 0; wrong < 2; wrong++) {
+        uint8_t *copy;
+        size_t size = good_udp(frame, 40);
+        frame[50] ^= (uint8_t)wrong;
+        struct tw_packet packet = parse_hinted(frame, size, later, &copy);
+        assert_int_equal(packet.outcome, TW_OUTCOME_OPEN);
+        assert_int_equal(packet.kind, TW_PACKET_UDP);
+        assert_true(packet.checksum_owed);
+        assert_int_equal(tw_packet_check_udp(&packet),
+                         wrong ? TW_OUTCOME_UDP_CHECKSUM : TW_OUTCOME_OPEN);
+        assert_false(packet.checksum_owed);
+        free(copy);
+        packet = parse_hinted(frame, size, no_hints, &copy);
+        assert_false(packet.checksum_owed);
+        assert_int_equal(packet.kind, wrong ? TW_PACKET_NONE : TW_PACKET_UDP);
+        free(copy);
+    }
+    /* Cheaper to see than a wrong sum. */
+    size_t size = good_udp(frame, TW_DATAGRAM_MAX + 1);
+    frame[50] ^= 1;
+    assert_int_equal(outcome_of(frame, size), TW_OUTCOME_PAYLOAD_OVERSIZED);
+}
+
 static void answers_arp(void **state)
 {
     (void)state;
@@ -451,6 +480,7 @@ int main(void)
         cmocka_unit_test(rejects_ipv4_addresses),
         cmocka_unit_test(rejects_udp),
         cmocka_unit_test(believes_hardware),
+        cmocka_unit_test(checksum_can_wait),
         cmocka_unit_test(answers_arp),
         cmocka_unit_test(rejects_arp),
         cmocka_unit_test(answers_icmp),

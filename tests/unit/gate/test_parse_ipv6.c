@@ -198,6 +198,29 @@ static void rejects_udp_checksums(void **state)
     assert_int_equal(outcome_hinted(TW_CHECKSUM_GOOD), TW_OUTCOME_UDP_CHECKSUM);
 }
 
+static uint16_t outcome_later(void)
+{
+    struct tw_parse_rules rules = test_rules6();
+    uint8_t *copy;
+    struct tw_packet packet = parse_with(&rules, size, TW_CHECKSUM_LATER, &copy);
+    assert_int_equal(packet.outcome, TW_OUTCOME_OPEN);
+    assert_true(packet.checksum_owed);
+    uint16_t later = tw_packet_check_udp(&packet);
+    free(copy);
+    return later;
+}
+
+static void checksum_can_wait(void **state)
+{
+    (void)state;
+    good_udp(41);
+    assert_int_equal(outcome_later(), TW_OUTCOME_OPEN);
+    frame[70] ^= 1;
+    assert_int_equal(outcome_later(), TW_OUTCOME_UDP_CHECKSUM);
+    tw_store_be16(frame + 60, 0);
+    assert_int_equal(outcome_later(), TW_OUTCOME_UDP_CHECKSUM);
+}
+
 /* What a port that sums up everything behind the IPv6 header makes of an unfinished frame. */
 static void expect_same_by_a_port(const struct tw_parse_rules *rules,
                                   const struct tw_udp6_target *target, uint16_t length)
@@ -501,6 +524,7 @@ int main(void)
         cmocka_unit_test(rejects_sources),
         cmocka_unit_test(rejects_udp),
         cmocka_unit_test(rejects_udp_checksums),
+        cmocka_unit_test(checksum_can_wait),
         cmocka_unit_test(written_frames_are_accepted),
         cmocka_unit_test(answers_echo),
         cmocka_unit_test(ignores_other_icmp),
