@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#define _GNU_SOURCE /* RTLD_NEXT */
 #include "tests/unit/gate/allocations.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <rte_malloc.h>
+#include <rte_memzone.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -100,6 +103,75 @@ void allocations_init(void)
 {
 }
 #endif
+
+/* ---- DPDK's ------------------------------------------------------------------------------------
+ * DPDK is shared libraries, so what stands here is called for theirs, by DPDK's other libraries as
+ * well. One of these functions may call another: calls are counted, not blocks. */
+
+static void *next_of(const char *name)
+{
+    count();
+    return dlsym(RTLD_NEXT, name);
+}
+
+/* A function of DPDK's by its type. */
+#define NEXT(name) (*(__typeof__(&(name)) *)&(void *){next_of(#name)})
+
+void *rte_malloc(const char *type, size_t size, unsigned int align)
+{
+    return NEXT(rte_malloc)(type, size, align);
+}
+
+void *rte_zmalloc(const char *type, size_t size, unsigned int align)
+{
+    return NEXT(rte_zmalloc)(type, size, align);
+}
+
+void *rte_calloc(const char *type, size_t number, size_t size, unsigned int align)
+{
+    return NEXT(rte_calloc)(type, number, size, align);
+}
+
+void *rte_realloc(void *memory, size_t size, unsigned int align)
+{
+    return NEXT(rte_realloc)(memory, size, align);
+}
+
+void *rte_malloc_socket(const char *type, size_t size, unsigned int align, int socket)
+{
+    return NEXT(rte_malloc_socket)(type, size, align, socket);
+}
+
+void *rte_zmalloc_socket(const char *type, size_t size, unsigned int align, int socket)
+{
+    return NEXT(rte_zmalloc_socket)(type, size, align, socket);
+}
+
+void *rte_calloc_socket(const char *type, size_t number, size_t size, unsigned int align,
+                        int socket)
+{
+    return NEXT(rte_calloc_socket)(type, number, size, align, socket);
+}
+
+void *rte_realloc_socket(void *memory, size_t size, unsigned int align, int socket)
+{
+    return NEXT(rte_realloc_socket)(memory, size, align, socket);
+}
+
+const struct rte_memzone *rte_memzone_reserve(const char *name, size_t size, int socket,
+                                              unsigned int flags)
+{
+    return NEXT(rte_memzone_reserve)(name, size, socket, flags);
+}
+
+const struct rte_memzone *rte_memzone_reserve_aligned(const char *name, size_t size, int socket,
+                                                      unsigned int flags, unsigned int align)
+{
+    return NEXT(rte_memzone_reserve_aligned)(name, size, socket, flags, align);
+}
+
+/* ---- watching ----------------------------------------------------------------------------------
+ */
 
 void allocations_watch(void)
 {

@@ -113,6 +113,11 @@ void rig_make(struct rig *rig, uint32_t workers)
     randombytes_buf(rig->token_key.key, TW_KEY_SIZE);
 }
 
+static uint8_t suites_of(const struct rig *rig)
+{
+    return rig->suites != 0 ? rig->suites : TW_SUITE_CHACHA20_POLY1305;
+}
+
 static void start_port(struct rig *rig, uint32_t number)
 {
     char name[RTE_RING_NAMESIZE];
@@ -149,7 +154,8 @@ static void configure_worker(struct rig *rig, uint32_t i)
         memcpy(config->ports[port].mac, test_server_mac, 6);
     }
     config->config = &rig->config;
-    config->aead = tw_aead_sodium();
+    config->aead = rig->aead;
+    config->cookie_hash = rig->cookie_hash;
     config->tx_pool = rig->tx_pool;
     config->shard_rings[0].records =
         make_ring("records", i, sizeof(struct tw_record), rig->records_depth);
@@ -175,6 +181,9 @@ void rig_start(struct rig *rig)
 {
     rig_number++;
     allocations_init();
+    if (rig->aead == NULL)
+        rig->aead = tw_aead_sodium();
+    assert_true(tw_aead_thread_start(rig->aead));
     rig->rx_pool = make_pool("rx", 2176);
     rig->tx_pool = make_pool("tx", RTE_PKTMBUF_HEADROOM + 1536);
     if (rig->ports == 1)
@@ -237,6 +246,7 @@ void rig_stop(struct rig *rig)
         rte_ring_free(config->move_out[1 - i]);
         rte_free(rig->counters[i]);
     }
+    tw_aead_thread_end(rig->aead);
     assert_int_equal(rte_mempool_avail_count(rig->rx_pool), POOL_SIZE);
     assert_int_equal(rte_mempool_avail_count(rig->tx_pool), POOL_SIZE);
     for (uint32_t port = 0; port < rig->ports; port++) {
@@ -405,7 +415,7 @@ struct tw_worker_command rig_answer(struct rig *rig, const struct tw_worker_even
                                          .token_key_count = 1,
                                          .static_secret = rig->static_secret,
                                          .audience = audience,
-                                         .suites = TW_SUITE_CHACHA20_POLY1305,
+                                         .suites = suites_of(rig),
                                          .world = 1};
     struct tw_token token;
     struct tw_session_secrets secrets;
@@ -479,7 +489,7 @@ void rig_client_make(struct rig *rig, struct rig_client *client, uint32_t ip, ui
     struct tw_token token = {.account = rig->account != 0 ? rig->account : 4711,
                              .world = 1,
                              .version = TW_PROTOCOL_VERSION,
-                             .suites = TW_SUITE_CHACHA20_POLY1305,
+                             .suites = suites_of(rig),
                              .address_count = 3,
                              .expires_unix_s = 1060,
                              .issued_unix_s = 1000};
@@ -490,7 +500,7 @@ void rig_client_make(struct rig *rig, struct rig_client *client, uint32_t ip, ui
     randombytes_buf(token.psk, sizeof(token.psk));
     tw_token_audience(token.audience, "rig");
     struct tw_connect_token connect = {.version = TW_PROTOCOL_VERSION,
-                                       .suites = TW_SUITE_CHACHA20_POLY1305,
+                                       .suites = suites_of(rig),
                                        .address_count = 3,
                                        .expires_unix_s = 1060};
     memcpy(connect.addresses, token.addresses, sizeof(connect.addresses));
@@ -500,8 +510,8 @@ void rig_client_make(struct rig *rig, struct rig_client *client, uint32_t ip, ui
     randombytes_buf(nonce, sizeof(nonce));
     randombytes_buf(secret, sizeof(secret));
     tw_token_seal(connect.token, &token, rig->token_key.id, rig->token_key.key, nonce);
-    assert_true(tw_handshake_client_init(&client->handshake, &connect, TW_SUITE_CHACHA20_POLY1305,
-                                         secret, tw_crc32c_portable));
+    assert_true(tw_handshake_client_init(&client->handshake, &connect, suites_of(rig), secret,
+                                         tw_crc32c_portable));
 }
 
 static size_t client_frame(uint8_t *frame, const struct rig_client *client, const uint8_t *packet,

@@ -24,6 +24,10 @@ struct rig {
     struct tw_config config; /* changed before rig_start */
     uint32_t workers, ports; /* one port, unless changed before rig_start */
     uint32_t records_depth, events_depth;
+    /* Set before rig_start: what the engine would choose. NULL: libsodium. */
+    const struct tw_aead_backend *aead;
+    const struct tw_cookie_hash *cookie_hash;
+    uint8_t suites; /* of tokens and of their clients; 0: ChaCha20-Poly1305 */
     struct tw_worker *worker[RIG_WORKERS_MAX];
     struct tw_worker_counters *counters[RIG_WORKERS_MAX];
     struct tw_worker_config worker_config[RIG_WORKERS_MAX];
