@@ -162,7 +162,8 @@ void tw_congestion_late(struct tw_congestion *congestion)
 
 void tw_congestion_collapse(struct tw_congestion *congestion)
 {
-    set_window(congestion, TW_WINDOW_COLLAPSED);
+    if (congestion->window_bytes > TW_WINDOW_COLLAPSED)
+        set_window(congestion, TW_WINDOW_COLLAPSED);
     congestion->slow_start = true;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A link's state changes at exactly the thresholds it is judged by, whatever they are. */
+/* A link's state changes at exactly the thresholds it is judged by, whatever they are; and what
+ * window, rate and loss become of what is told about packets. */
 #include "dataplane/wire/congestion.h"
 
 #include "tests/unit/wire/testing.h"
@@ -129,13 +130,118 @@ static void test_calm(void **state)
     }
 }
 
+/* `bytes` more arrive, told `elapsed_us` after the last delivery before they left. */
+static void deliver(struct tw_congestion *congestion, uint32_t bytes, uint64_t elapsed_us,
+                    uint64_t now_us)
+{
+    struct tw_delivery delivery = {.bytes = bytes,
+                                   .delivered_bytes = congestion->delivered_bytes,
+                                   .delivered_at_us = now_us - elapsed_us};
+    tw_congestion_acked(congestion, &delivery, now_us);
+}
+
+/* The greatest of this second and the one before. */
+static void test_rate(void **state)
+{
+    (void)state;
+    struct tw_congestion congestion = path(TW_LINK_NORMAL);
+    assert_int_equal(tw_congestion_rate(&congestion), 0);
+    deliver(&congestion, 1000, 10000, NOW_US);
+    assert_int_equal(tw_congestion_rate(&congestion), 100000);
+    deliver(&congestion, 3000, 999, NOW_US); /* bunched up: no sample */
+    deliver(&congestion, 500, 10000, NOW_US + 100000);
+    assert_int_equal(tw_congestion_rate(&congestion), 100000);
+    deliver(&congestion, 400, 10000, NOW_US + 1000000);
+    assert_int_equal(tw_congestion_rate(&congestion), 100000);
+    deliver(&congestion, 300, 10000, NOW_US + 2000000);
+    assert_int_equal(tw_congestion_rate(&congestion), 40000);
+    deliver(&congestion, 200, 10000, NOW_US + 9000000);
+    assert_int_equal(tw_congestion_rate(&congestion), 20000);
+}
+
+/* A round trip on that path, of which so many packets were lost; what the window is then. */
+static uint32_t window_after_round(struct tw_congestion congestion, uint32_t acked, uint32_t lost)
+{
+    congestion.window_bytes = 80000;
+    congestion.round_began_us = NOW_US - 60000;
+    congestion.round_acked = (uint16_t)acked;
+    congestion.round_lost = (uint16_t)lost;
+    tw_congestion_update(&congestion, &tw_congestion_defaults, NOW_US);
+    assert_int_equal(congestion.round_lost, 0);
+    return congestion.window_bytes;
+}
+
+/* Beyond 2 % with a queue, beyond 10 % without, and never a single packet. */
+static void test_loss_of_a_round(void **state)
+{
+    (void)state;
+    struct tw_congestion congestion = path(TW_LINK_NORMAL);
+    assert_int_equal(window_after_round(congestion, 90, 10), 80000);
+    assert_int_equal(window_after_round(congestion, 89, 11), 70000);
+    assert_int_equal(window_after_round(congestion, 2, 2), 70000);
+    assert_int_equal(window_after_round(congestion, 0, 1), 80000);
+    for (uint32_t i = 0; i < 4; i++)
+        congestion.rtt.recent[i] = BASELINE_US + 10000; /* more than half of what is aimed at */
+    assert_int_equal(window_after_round(congestion, 98, 2), 80000);
+    assert_int_equal(window_after_round(congestion, 97, 3), 70000);
+    /* Not below what the path is known to carry: 1.5 MB/s for 50 ms. */
+    congestion.rate_bytes_s[0] = 1500000;
+    assert_int_equal(window_after_round(congestion, 97, 3), 75000);
+    congestion.rate_bytes_s[0] = 4000000;
+    assert_int_equal(window_after_round(congestion, 97, 3), 80000);
+}
+
+/* A queue that stands for four targets: no more than what this round delivered. */
+static void test_standing_queue(void **state)
+{
+    (void)state;
+    struct tw_congestion congestion = path(TW_LINK_NORMAL);
+    congestion.rate_bytes_s[0] = 4000000; /* of before: not believed */
+    congestion.delivered_bytes = 24000;   /* in the 60 ms of the round */
+    for (uint32_t i = 0; i < 4; i++)
+        congestion.rtt.recent[i] = BASELINE_US + 4 * TW_QUEUE_TARGET_US + 1;
+    assert_int_equal(window_after_round(congestion, 20, 0), 20000);
+}
+
+static void test_late_is_not_lost(void **state)
+{
+    (void)state;
+    struct tw_congestion congestion = path(TW_LINK_NORMAL);
+    for (uint32_t i = 0; i < 5; i++)
+        tw_congestion_lost(&congestion, NOW_US);
+    uint32_t loss_q16 = congestion.loss_q16;
+    assert_int_equal(congestion.round_lost, 5);
+    tw_congestion_late(&congestion);
+    assert_int_equal(congestion.round_lost, 4);
+    assert_int_equal(congestion.loss_q16, loss_q16 - TW_LOSS_ALL / 64u);
+    for (uint32_t i = 0; i < 8; i++)
+        tw_congestion_late(&congestion);
+    assert_int_equal(congestion.round_lost, 0);
+    assert_int_equal(congestion.loss_q16, 0);
+}
+
+/* Less than two packets is never made more by an outage. */
+static void test_collapse(void **state)
+{
+    (void)state;
+    struct tw_congestion congestion = path(TW_LINK_NORMAL);
+    congestion.slow_start = false;
+    tw_congestion_collapse(&congestion);
+    assert_int_equal(congestion.window_bytes, TW_WINDOW_COLLAPSED);
+    assert_true(congestion.slow_start);
+    congestion.window_bytes = TW_WINDOW_MIN_BYTES;
+    tw_congestion_collapse(&congestion);
+    assert_int_equal(congestion.window_bytes, TW_WINDOW_MIN_BYTES);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_losses),
-        cmocka_unit_test(test_delay_and_queue),
-        cmocka_unit_test(test_jitter),
-        cmocka_unit_test(test_calm),
+        cmocka_unit_test(test_losses),         cmocka_unit_test(test_delay_and_queue),
+        cmocka_unit_test(test_jitter),         cmocka_unit_test(test_calm),
+        cmocka_unit_test(test_rate),           cmocka_unit_test(test_loss_of_a_round),
+        cmocka_unit_test(test_standing_queue), cmocka_unit_test(test_late_is_not_lost),
+        cmocka_unit_test(test_collapse),
     };
     return cmocka_run_group_tests(tests, testing_setup, NULL);
 }

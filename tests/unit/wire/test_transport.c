@@ -1,47 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What the transport answers to peers that do not play by the rules; see decision 15. */
-#include "dataplane/wire/transport.h"
-
-#include "tests/unit/wire/testing.h"
-
-#include <stdlib.h>
-
-#define BLOCKS 512u
-#define SECOND UINT64_C(1000000)
-
-struct fixture {
-    struct tw_block_pool pool;
-    struct tw_channels_pool channels;
-    struct tw_transport transport;
-    void *memory, *channels_memory;
-    uint64_t now_us;
-    uint64_t sequence; /* of the peer's packets */
-};
-
-static void setup(struct fixture *fixture, uint32_t blocks)
-{
-    memset(fixture, 0, sizeof(*fixture));
-    fixture->memory = aligned_alloc(64, (tw_block_pool_footprint(blocks) + 63u) / 64u * 64u);
-    assert_non_null(fixture->memory);
-    tw_block_pool_init(&fixture->pool, fixture->memory, blocks);
-    fixture->now_us = 10 * SECOND;
-    struct tw_channels_config channels = {
-        .blocks = &fixture->pool, .send_blocks_max = 128, .kept = true};
-    fixture->channels_memory = aligned_alloc(64, tw_channels_pool_footprint(1));
-    assert_non_null(fixture->channels_memory);
-    tw_channels_pool_init(&fixture->channels, &channels, fixture->channels_memory, 1);
-    struct tw_transport_config config = {.channels = &fixture->channels, .first_sequence = 1};
-    tw_transport_init(&fixture->transport, &config, fixture->now_us);
-}
-
-static void teardown(struct fixture *fixture)
-{
-    tw_transport_fini(&fixture->transport);
-    assert_int_equal(fixture->pool.free_count, fixture->pool.capacity);
-    assert_int_equal(fixture->channels.free_count, 1);
-    free(fixture->memory);
-    free(fixture->channels_memory);
-}
+#include "tests/unit/wire/transport_rig.h"
 
 static void write_part(struct tw_writer *writer, const struct tw_entry *entry)
 {
@@ -83,53 +42,25 @@ static struct tw_entry part(uint8_t channel, uint16_t number, uint16_t first, ui
                              .length = length};
 }
 
-static void queue(struct fixture *fixture, uint8_t channel, uint32_t size)
-{
-    static const uint8_t bytes[TW_MESSAGE_MAX];
-    struct tw_outgoing message = {.channel = channel, .bytes = bytes, .size = size};
-    assert_int_equal(tw_transport_send(&fixture->transport, &message, fixture->now_us),
-                     TW_SENDER_QUEUED);
-}
-
-/* One packet of whatever there is to send; its count of runs. */
-static uint32_t send_packet(struct fixture *fixture)
-{
-    uint8_t packet[TW_PLAINTEXT_BASE];
-    struct tw_writer writer = tw_writer_make(packet, sizeof(packet));
-    tw_transport_write(&fixture->transport, &writer, fixture->now_us);
-    uint32_t runs = tw_transport_run_count(&fixture->transport);
-    tw_transport_sent(&fixture->transport, (uint32_t)(writer.next - packet) + TW_PACKET_MIN,
-                      fixture->now_us);
-    return runs;
-}
-
-static enum tw_transport_result acknowledge(struct fixture *fixture, uint64_t largest,
-                                            uint64_t bitmap)
-{
-    struct tw_frame_ack ack = {.largest = largest, .bitmap = bitmap};
-    struct tw_transport_packet packet = {.sequence = ++fixture->sequence, .ack = &ack};
-    return tw_transport_receive(&fixture->transport, &packet, fixture->now_us);
-}
-
 /* 1: acks of packets that were never sent, and of numbers below the first. */
 static void case_1_ack_spoofing(void **state)
 {
     (void)state;
     struct fixture fixture;
-    setup(&fixture, BLOCKS);
-    queue(&fixture, TW_CHANNEL_ORDERED, 100);
-    assert_int_equal(send_packet(&fixture), 1);
+    rig_setup(&fixture, BLOCKS);
+    rig_queue(&fixture, TW_CHANNEL_ORDERED, 100);
+    assert_int_equal(rig_send(&fixture), 1);
     fixture.now_us += 50000;
-    assert_int_equal(acknowledge(&fixture, 2, 0), TW_TRANSPORT_RANGE);
-    assert_int_equal(acknowledge(&fixture, UINT64_MAX, UINT64_MAX), TW_TRANSPORT_RANGE);
-    assert_int_equal(acknowledge(&fixture, 0, 0), TW_TRANSPORT_RANGE);
-    assert_int_equal(acknowledge(&fixture, 1, 1), TW_TRANSPORT_RANGE); /* number 0 */
+    assert_int_equal(rig_acknowledge(&fixture, 2, 0), TW_TRANSPORT_RANGE);
+    assert_int_equal(rig_acknowledge(&fixture, UINT64_MAX, UINT64_MAX), TW_TRANSPORT_RANGE);
+    assert_int_equal(rig_acknowledge(&fixture, 0, 0), TW_TRANSPORT_RANGE);
+    assert_int_equal(rig_acknowledge(&fixture, 1, 1), TW_TRANSPORT_RANGE); /* number 0 */
     assert_false(tw_sender_empty(&fixture.transport.channels->sender));
     assert_int_equal(fixture.transport.acks.largest, 0); /* nor were they acknowledged */
-    assert_int_equal(acknowledge(&fixture, 1, 0), TW_TRANSPORT_OK);
+    assert_int_equal(rig_acknowledge(&fixture, 1, 0), TW_TRANSPORT_OK);
     assert_true(tw_sender_empty(&fixture.transport.channels->sender));
     assert_int_equal(fixture.transport.congestion.rtt.latest_us, 50000);
-    teardown(&fixture);
+    rig_teardown(&fixture);
 }
 
 /* 2: acks that come again, and old ones, change nothing. */
@@ -137,16 +68,16 @@ static void case_2_acks_again(void **state)
 {
     (void)state;
     struct fixture fixture;
-    setup(&fixture, BLOCKS);
+    rig_setup(&fixture, BLOCKS);
     for (uint32_t i = 0; i < 300; i++) {
-        send_packet(&fixture);
+        rig_send(&fixture);
         fixture.now_us += 1000;
-        assert_int_equal(acknowledge(&fixture, i + 1u, 0), TW_TRANSPORT_OK);
-        assert_int_equal(acknowledge(&fixture, i / 2u + 1u, 0), TW_TRANSPORT_OK);
+        assert_int_equal(rig_acknowledge(&fixture, i + 1u, 0), TW_TRANSPORT_OK);
+        assert_int_equal(rig_acknowledge(&fixture, i / 2u + 1u, 0), TW_TRANSPORT_OK);
     }
     assert_int_equal(fixture.transport.packets_acked, 300);
     assert_int_equal(fixture.transport.packets_lost, 0);
-    teardown(&fixture);
+    rig_teardown(&fixture);
 }
 
 /* 3: a bomb of fragments takes blocks for the bytes it brings, and only so many. */
@@ -154,7 +85,7 @@ static void case_3_fragment_bomb(void **state)
 {
     (void)state;
     struct fixture fixture;
-    setup(&fixture, BLOCKS);
+    rig_setup(&fixture, BLOCKS);
     uint32_t stored = 0;
     for (uint16_t number = 1; number < TW_MESSAGE_WINDOW; number++) {
         for (uint16_t block = 0; block < TW_MESSAGE_BLOCKS_MAX; block++) {
@@ -178,7 +109,7 @@ static void case_3_fragment_bomb(void **state)
     assert_non_null(message);
     assert_int_equal(message->size, TW_MESSAGE_MAX);
     tw_message_free(&fixture.pool, message);
-    teardown(&fixture);
+    rig_teardown(&fixture);
 }
 
 /* 4: a pool that is empty refuses, and takes it later. */
@@ -186,7 +117,7 @@ static void case_4_pool_empty(void **state)
 {
     (void)state;
     struct fixture fixture;
-    setup(&fixture, 2);
+    rig_setup(&fixture, 2);
     struct tw_entry entry = whole(TW_CHANNEL_UNORDERED, 0, 500);
     assert_int_equal(receive_entry(&fixture, &entry), TW_TRANSPORT_OK);
     entry.number = 1;
@@ -199,7 +130,7 @@ static void case_4_pool_empty(void **state)
                      TW_SENDER_NO_POOL);
     tw_message_free(&fixture.pool, tw_transport_take(&fixture.transport));
     assert_int_equal(receive_entry(&fixture, &entry), TW_TRANSPORT_OK);
-    teardown(&fixture);
+    rig_teardown(&fixture);
 }
 
 /* 5: contradictions are out of range, and leave nothing behind. */
@@ -208,7 +139,7 @@ static void case_5_contradictions(void **state)
     (void)state;
     struct fixture fixture;
     uint8_t body[TW_DATAGRAM_MAX];
-    setup(&fixture, BLOCKS);
+    rig_setup(&fixture, BLOCKS);
     struct tw_entry entry = part(TW_CHANNEL_BULK, 0, 0, 128);
     assert_int_equal(receive_entry(&fixture, &entry), TW_TRANSPORT_OK);
     entry.size = 30000; /* another size for the same message */
@@ -238,7 +169,7 @@ static void case_5_contradictions(void **state)
     assert_int_equal(receive(&fixture, &writer, body), TW_TRANSPORT_MALFORMED);
     assert_null(tw_transport_take(&fixture.transport));
     assert_int_equal(fixture.transport.acks.largest, 1);
-    teardown(&fixture);
+    rig_teardown(&fixture);
 }
 
 /* 6: messages that came before, whole and in part. */
@@ -246,7 +177,7 @@ static void case_6_duplicates(void **state)
 {
     (void)state;
     struct fixture fixture;
-    setup(&fixture, BLOCKS);
+    rig_setup(&fixture, BLOCKS);
     for (uint32_t i = 0; i < 3; i++) {
         struct tw_entry entry = whole(TW_CHANNEL_UNORDERED, 1, 10); /* ahead of number 0 */
         assert_int_equal(receive_entry(&fixture, &entry), TW_TRANSPORT_OK);
@@ -262,7 +193,7 @@ static void case_6_duplicates(void **state)
     }
     assert_int_equal(fixture.transport.channels->receiver.messages, 2);
     assert_int_equal(fixture.transport.channels->receiver.channels[TW_CHANNEL_UNORDERED].base, 2);
-    teardown(&fixture);
+    rig_teardown(&fixture);
 }
 
 /* 7: begun and not gone on with: stalled, unless nothing is heard at all. */
@@ -270,7 +201,7 @@ static void case_7_stalled(void **state)
 {
     (void)state;
     struct fixture fixture;
-    setup(&fixture, BLOCKS);
+    rig_setup(&fixture, BLOCKS);
     struct tw_entry entry = part(TW_CHANNEL_BULK, 0, 0, 128);
     assert_int_equal(receive_entry(&fixture, &entry), TW_TRANSPORT_OK);
     fixture.now_us += 20 * SECOND;
@@ -286,7 +217,7 @@ static void case_7_stalled(void **state)
     entry = whole(TW_CHANNEL_UNORDERED, 49, 10);
     assert_int_equal(receive_entry(&fixture, &entry), TW_TRANSPORT_OK);
     assert_true(tw_receiver_stalled(&fixture.transport.channels->receiver, fixture.now_us));
-    teardown(&fixture);
+    rig_teardown(&fixture);
 }
 
 /* 8: a peer that never acknowledges fills its own queue and nothing else. */
@@ -295,7 +226,7 @@ static void case_8_never_acknowledged(void **state)
     (void)state;
     struct fixture fixture;
     static const uint8_t bytes[1024];
-    setup(&fixture, BLOCKS);
+    rig_setup(&fixture, BLOCKS);
     struct tw_outgoing message = {
         .channel = TW_CHANNEL_ORDERED, .bytes = bytes, .size = sizeof(bytes)};
     uint32_t queued = 0;
@@ -303,13 +234,13 @@ static void case_8_never_acknowledged(void **state)
         queued +=
             tw_transport_send(&fixture.transport, &message, fixture.now_us) == TW_SENDER_QUEUED;
         while (tw_transport_wants_packet(&fixture.transport, fixture.now_us))
-            send_packet(&fixture);
+            rig_send(&fixture);
         fixture.now_us += 10000;
         tw_transport_update(&fixture.transport, fixture.now_us);
     }
     assert_int_equal(queued, 128);
     assert_true(fixture.transport.channels->flight.bytes <= TW_WINDOW_MAX_BYTES);
-    teardown(&fixture);
+    rig_teardown(&fixture);
 }
 
 /* 9: several messages in one packet; small ones are not cut. */
@@ -317,15 +248,15 @@ static void case_9_many_in_one_packet(void **state)
 {
     (void)state;
     struct fixture fixture;
-    setup(&fixture, BLOCKS);
+    rig_setup(&fixture, BLOCKS);
     for (uint32_t i = 0; i < 10; i++)
-        queue(&fixture, TW_CHANNEL_ORDERED, 50);
-    queue(&fixture, TW_CHANNEL_UNORDERED, 900);
-    assert_int_equal(send_packet(&fixture), 10);
-    assert_int_equal(send_packet(&fixture), 1);
-    assert_int_equal(acknowledge(&fixture, 2, 1), TW_TRANSPORT_OK);
+        rig_queue(&fixture, TW_CHANNEL_ORDERED, 50);
+    rig_queue(&fixture, TW_CHANNEL_UNORDERED, 900);
+    assert_int_equal(rig_send(&fixture), 10);
+    assert_int_equal(rig_send(&fixture), 1);
+    assert_int_equal(rig_acknowledge(&fixture, 2, 1), TW_TRANSPORT_OK);
     assert_true(tw_sender_empty(&fixture.transport.channels->sender));
-    teardown(&fixture);
+    rig_teardown(&fixture);
 }
 
 /* 10: what is lost is sent again, that and no more; an abandoned message becomes three bytes. */
@@ -334,7 +265,7 @@ static void case_10_lost_and_abandoned(void **state)
     (void)state;
     struct fixture fixture;
     static const uint8_t bytes[3000];
-    setup(&fixture, BLOCKS);
+    rig_setup(&fixture, BLOCKS);
     struct tw_outgoing message = {.channel = TW_CHANNEL_ORDERED,
                                   .bytes = bytes,
                                   .size = sizeof(bytes),
@@ -342,29 +273,29 @@ static void case_10_lost_and_abandoned(void **state)
     assert_int_equal(tw_transport_send(&fixture.transport, &message, fixture.now_us),
                      TW_SENDER_QUEUED);
     for (uint32_t i = 0; i < 3; i++)
-        assert_int_equal(send_packet(&fixture), 1);
+        assert_int_equal(rig_send(&fixture), 1);
     for (uint32_t i = 0; i < 4; i++)
-        send_packet(&fixture); /* nothing left to say but that they exist */
+        rig_send(&fixture); /* nothing left to say but that they exist */
     fixture.now_us += 20000;
     uint32_t second = tw_flight_run(&fixture.transport.channels->flight, 1)->count;
-    assert_int_equal(acknowledge(&fixture, 7, 0x2f), TW_TRANSPORT_OK); /* all but number 2 */
+    assert_int_equal(rig_acknowledge(&fixture, 7, 0x2f), TW_TRANSPORT_OK); /* all but number 2 */
     assert_int_equal(fixture.transport.channels->sender.lost_bytes, 0);
     assert_int_equal(tw_transport_due_us(&fixture.transport, fixture.now_us),
                      fixture.now_us + 2500u); /* an eighth of a round trip later it is lost */
     fixture.now_us += 2500;
     tw_transport_update(&fixture.transport, fixture.now_us);
     while (tw_transport_wants_packet(&fixture.transport, fixture.now_us))
-        send_packet(&fixture); /* with an ack beside it, the run needs two packets */
+        rig_send(&fixture); /* with an ack beside it, the run needs two packets */
     assert_int_equal(fixture.transport.channels->sender.again_bytes, second * TW_GRANULE_BYTES);
     assert_int_equal(fixture.transport.channels->sender.lost_bytes, second * TW_GRANULE_BYTES);
     fixture.now_us += 20000;
-    assert_int_equal(acknowledge(&fixture, 9, 1), TW_TRANSPORT_OK);
+    assert_int_equal(rig_acknowledge(&fixture, 9, 1), TW_TRANSPORT_OK);
     assert_true(tw_sender_empty(&fixture.transport.channels->sender));
     message.deadline_us = fixture.now_us + SECOND;
     assert_int_equal(tw_transport_send(&fixture.transport, &message, fixture.now_us),
                      TW_SENDER_QUEUED);
     while (tw_transport_wants_packet(&fixture.transport, fixture.now_us))
-        send_packet(&fixture);
+        rig_send(&fixture);
     fixture.now_us += SECOND;
     tw_transport_update(&fixture.transport, fixture.now_us);
     assert_int_equal(fixture.transport.channels->sender.expired, 1);
@@ -374,9 +305,10 @@ static void case_10_lost_and_abandoned(void **state)
     const uint8_t *body = writer.next - TW_ENTRY_HEADER_SIZE;
     assert_int_equal(body[0], TW_CHANNEL_ORDERED | TW_ENTRY_ABANDONED << TW_ENTRY_KIND_SHIFT);
     tw_transport_sent(&fixture.transport, 100, fixture.now_us);
-    assert_int_equal(acknowledge(&fixture, fixture.transport.sent.next - 1u, 0), TW_TRANSPORT_OK);
+    assert_int_equal(rig_acknowledge(&fixture, fixture.transport.sent.next - 1u, 0),
+                     TW_TRANSPORT_OK);
     assert_true(tw_sender_empty(&fixture.transport.channels->sender));
-    teardown(&fixture);
+    rig_teardown(&fixture);
 }
 
 /* 11: abandoned by the peer: what came is given back, what is behind it goes on. */
@@ -384,7 +316,7 @@ static void case_11_abandoned_by_the_peer(void **state)
 {
     (void)state;
     struct fixture fixture;
-    setup(&fixture, BLOCKS);
+    rig_setup(&fixture, BLOCKS);
     struct tw_entry entry = part(TW_CHANNEL_ORDERED, 0, 0, 1024);
     assert_int_equal(receive_entry(&fixture, &entry), TW_TRANSPORT_OK);
     entry = whole(TW_CHANNEL_ORDERED, 1, 10);
@@ -397,7 +329,7 @@ static void case_11_abandoned_by_the_peer(void **state)
     assert_non_null(message);
     assert_int_equal(message->size, 10);
     tw_message_free(&fixture.pool, message);
-    teardown(&fixture);
+    rig_teardown(&fixture);
 }
 
 /* 12: every entry survives writing and reading; one value has one encoding. */
@@ -436,52 +368,52 @@ static void case_13_states(void **state)
 {
     (void)state;
     struct fixture fixture;
-    setup(&fixture, BLOCKS);
+    rig_setup(&fixture, BLOCKS);
     for (uint32_t i = 1; i <= 100; i++) {
-        send_packet(&fixture);
+        rig_send(&fixture);
         fixture.now_us += 20000;
-        assert_int_equal(acknowledge(&fixture, i, 0), TW_TRANSPORT_OK);
+        assert_int_equal(rig_acknowledge(&fixture, i, 0), TW_TRANSPORT_OK);
     }
     const struct tw_congestion *congestion = &fixture.transport.congestion;
     assert_int_equal(congestion->rtt.baseline_us, 20000);
     assert_int_equal(congestion->state, TW_LINK_NORMAL);
     uint64_t number = 100;
     for (uint32_t i = 0; i < 30; i++) { /* 45 ms: more than 20 above the baseline */
-        send_packet(&fixture);
+        rig_send(&fixture);
         fixture.now_us += 45000;
-        assert_int_equal(acknowledge(&fixture, ++number, 0), TW_TRANSPORT_OK);
+        assert_int_equal(rig_acknowledge(&fixture, ++number, 0), TW_TRANSPORT_OK);
     }
     assert_int_equal(congestion->state, TW_LINK_CONSERVATIVE);
     for (uint32_t i = 0; i < 60; i++) { /* a tenth is lost */
         for (uint32_t k = 0; k < 10; k++)
-            send_packet(&fixture);
+            rig_send(&fixture);
         fixture.now_us += 20000;
         number += 10;
-        assert_int_equal(acknowledge(&fixture, number, 0xff), TW_TRANSPORT_OK);
+        assert_int_equal(rig_acknowledge(&fixture, number, 0xff), TW_TRANSPORT_OK);
     }
     assert_int_equal(congestion->state, TW_LINK_EMERGENCY);
-    queue(&fixture, TW_CHANNEL_BULK, 5000);
-    assert_int_equal(send_packet(&fixture), 1);
+    rig_queue(&fixture, TW_CHANNEL_BULK, 5000);
+    assert_int_equal(rig_send(&fixture), 1);
     const struct tw_run *part = tw_flight_run(&fixture.transport.channels->flight, 0);
     assert_int_equal(part->count * TW_GRANULE_BYTES, 512); /* a loss costs little */
-    assert_int_equal(acknowledge(&fixture, ++number, 0), TW_TRANSPORT_OK);
+    assert_int_equal(rig_acknowledge(&fixture, ++number, 0), TW_TRANSPORT_OK);
     uint64_t since_us = fixture.now_us;
     while (congestion->state != TW_LINK_NORMAL) {
-        send_packet(&fixture);
+        rig_send(&fixture);
         fixture.now_us += 20000;
-        assert_int_equal(acknowledge(&fixture, ++number, 0), TW_TRANSPORT_OK);
+        assert_int_equal(rig_acknowledge(&fixture, ++number, 0), TW_TRANSPORT_OK);
         assert_true(fixture.now_us - since_us < 8 * SECOND);
     }
     assert_true(fixture.now_us - since_us >= SECOND);
     assert_true(tw_transport_all_arrived(&fixture.transport));
     for (uint32_t i = 0; i < 4; i++) { /* nothing is lost, but a queue stands for 130 ms */
-        send_packet(&fixture);
+        rig_send(&fixture);
         fixture.now_us += 150000;
         assert_int_equal(congestion->state == TW_LINK_EMERGENCY, false);
-        assert_int_equal(acknowledge(&fixture, ++number, 0), TW_TRANSPORT_OK);
+        assert_int_equal(rig_acknowledge(&fixture, ++number, 0), TW_TRANSPORT_OK);
     }
     assert_int_equal(congestion->state, TW_LINK_EMERGENCY);
-    teardown(&fixture);
+    rig_teardown(&fixture);
 }
 
 /* Sends two packets, of which the first arrives `late_us` after the second: true if it was called
@@ -490,14 +422,14 @@ static bool overtake(struct fixture *fixture, uint32_t late_us)
 {
     uint64_t lost = fixture->transport.packets_lost;
     uint64_t first = fixture->transport.sent.next;
-    send_packet(fixture);
-    send_packet(fixture);
+    rig_send(fixture);
+    rig_send(fixture);
     fixture->now_us += 20000;
-    assert_int_equal(acknowledge(fixture, first + 1u, 0), TW_TRANSPORT_OK);
+    assert_int_equal(rig_acknowledge(fixture, first + 1u, 0), TW_TRANSPORT_OK);
     fixture->now_us += late_us;
     tw_transport_update(&fixture->transport, fixture->now_us);
     bool called_lost = fixture->transport.packets_lost > lost;
-    assert_int_equal(acknowledge(fixture, first + 1u, 1), TW_TRANSPORT_OK);
+    assert_int_equal(rig_acknowledge(fixture, first + 1u, 1), TW_TRANSPORT_OK);
     return called_lost;
 }
 
@@ -506,9 +438,10 @@ static void case_14_overtaken(void **state)
 {
     (void)state;
     struct fixture fixture;
-    setup(&fixture, BLOCKS);
+    rig_setup(&fixture, BLOCKS);
     assert_true(overtake(&fixture, 8000));
     assert_int_equal(fixture.transport.packets_late, 1);
+    assert_int_equal(fixture.transport.congestion.loss_q16, 0); /* what came was not lost */
     assert_false(overtake(&fixture, 8000));
     assert_false(overtake(&fixture, 9000)); /* a quarter more than was seen */
     assert_true(overtake(&fixture, 30000));
@@ -521,7 +454,7 @@ static void case_14_overtaken(void **state)
     assert_true(overtake(&fixture, 8000));
     tw_transport_path_changed(&fixture.transport, TW_DATAGRAM_BASE, fixture.now_us);
     assert_int_equal(fixture.transport.reorder_us, 0);
-    teardown(&fixture);
+    rig_teardown(&fixture);
 }
 
 /* 15: channels that are not kept rest whenever no message is held, and go on where they were. */
@@ -529,20 +462,20 @@ static void case_15_channels_rest(void **state)
 {
     (void)state;
     struct fixture fixture;
-    setup(&fixture, BLOCKS);
+    rig_setup(&fixture, BLOCKS);
     fixture.channels.config.kept = false;
     for (uint16_t round = 0; round < 200; round++) {
         assert_true(tw_transport_rest(&fixture.transport));
-        send_packet(&fixture); /* without messages, before and after */
-        queue(&fixture, TW_CHANNEL_ORDERED, 10);
-        assert_int_equal(send_packet(&fixture), 1);
+        rig_send(&fixture); /* without messages, before and after */
+        rig_queue(&fixture, TW_CHANNEL_ORDERED, 10);
+        assert_int_equal(rig_send(&fixture), 1);
         assert_false(tw_transport_rest(&fixture.transport));
         /* Of three numbers the first comes last: the gap stays known while the channels rest. */
         uint16_t first = (uint16_t)(round / 2u * 3u);
         struct tw_entry entry =
             whole(TW_CHANNEL_UNORDERED, (uint16_t)(first + 1u + round % 2u), 10);
         assert_int_equal(receive_entry(&fixture, &entry), TW_TRANSPORT_OK);
-        assert_int_equal(acknowledge(&fixture, fixture.transport.sent.next - 1u, 1),
+        assert_int_equal(rig_acknowledge(&fixture, fixture.transport.sent.next - 1u, 1),
                          TW_TRANSPORT_OK);
         assert_false(tw_transport_rest(&fixture.transport)); /* what came was not taken yet */
         tw_message_free(&fixture.pool, tw_transport_take(&fixture.transport));
@@ -564,7 +497,7 @@ static void case_15_channels_rest(void **state)
     struct tw_entry begun = part(TW_CHANNEL_BULK, 0, 0, 128);
     assert_int_equal(receive_entry(&fixture, &begun), TW_TRANSPORT_OK);
     assert_false(tw_transport_rest(&fixture.transport));
-    teardown(&fixture);
+    rig_teardown(&fixture);
 }
 
 /* 16: none is free: refused in both directions, and nothing but that. */
@@ -572,7 +505,7 @@ static void case_16_no_channels(void **state)
 {
     (void)state;
     struct fixture fixture;
-    setup(&fixture, BLOCKS);
+    rig_setup(&fixture, BLOCKS);
     struct tw_channels *taken =
         tw_channels_take(&fixture.channels, &fixture.transport.numbers, fixture.now_us);
     assert_non_null(taken);
@@ -584,14 +517,14 @@ static void case_16_no_channels(void **state)
     assert_int_equal(receive_entry(&fixture, &entry), TW_TRANSPORT_NO_ROOM);
     assert_int_equal(fixture.transport.acks.largest, 0);
     assert_null(tw_transport_take(&fixture.transport));
-    assert_int_equal(send_packet(&fixture), 0);
-    assert_int_equal(acknowledge(&fixture, 1, 0), TW_TRANSPORT_OK);
+    assert_int_equal(rig_send(&fixture), 0);
+    assert_int_equal(rig_acknowledge(&fixture, 1, 0), TW_TRANSPORT_OK);
     assert_int_equal(tw_transport_due_us(&fixture.transport, fixture.now_us), UINT64_MAX);
     struct tw_channel_numbers unused;
     tw_channels_give(&fixture.channels, taken, &unused);
     assert_int_equal(receive_entry(&fixture, &entry), TW_TRANSPORT_OK);
     tw_message_free(&fixture.pool, tw_transport_take(&fixture.transport));
-    teardown(&fixture);
+    rig_teardown(&fixture);
 }
 
 /* 17: a frame that is refused leaves no channels behind; numbers that cannot be are refused. */
@@ -599,17 +532,17 @@ static void case_17_refused_frames(void **state)
 {
     (void)state;
     struct fixture fixture;
-    setup(&fixture, BLOCKS);
+    rig_setup(&fixture, BLOCKS);
     fixture.channels.config.kept = false;
     struct tw_entry entry = whole(TW_CHANNEL_ORDERED, TW_MESSAGE_WINDOW, 10);
     assert_int_equal(receive_entry(&fixture, &entry), TW_TRANSPORT_RANGE);
     assert_null(fixture.transport.channels);
     fixture.sequence = TW_SEALED_MAX;
-    assert_int_equal(acknowledge(&fixture, 1, 0), TW_TRANSPORT_RANGE);
+    assert_int_equal(rig_acknowledge(&fixture, 1, 0), TW_TRANSPORT_RANGE);
     entry.number = 0;
     assert_int_equal(receive_entry(&fixture, &entry), TW_TRANSPORT_RANGE);
     assert_null(fixture.transport.channels);
-    teardown(&fixture);
+    rig_teardown(&fixture);
 }
 
 /* The next packet's messages frame; entries of it in `entries`; how many. */
@@ -640,10 +573,10 @@ static void case_18_another_process(void **state)
     (void)state;
     struct fixture fixture;
     struct tw_transport next;
-    setup(&fixture, BLOCKS);
+    rig_setup(&fixture, BLOCKS);
     for (uint32_t size = 10; size <= 13; size++)
-        queue(&fixture, TW_CHANNEL_ORDERED, size);
-    queue(&fixture, TW_CHANNEL_BULK, 5000);
+        rig_queue(&fixture, TW_CHANNEL_ORDERED, size);
+    rig_queue(&fixture, TW_CHANNEL_BULK, 5000);
     struct tw_outgoing hasty = {.channel = TW_CHANNEL_UNORDERED,
                                 .bytes = (const uint8_t *)"hasty",
                                 .size = 5,
@@ -651,16 +584,16 @@ static void case_18_another_process(void **state)
     assert_int_equal(tw_transport_send(&fixture.transport, &hasty, fixture.now_us),
                      TW_SENDER_QUEUED);
     uint32_t packets = 0;
-    while (send_packet(&fixture) > 0 && packets < 16) {
+    while (rig_send(&fixture) > 0 && packets < 16) {
         packets++;
         fixture.now_us += 20000;
     }
     assert_true(packets > 2);
     /* The first packet arrived: all four small ones and a part of the large one. */
-    assert_int_equal(acknowledge(&fixture, 1, 0), TW_TRANSPORT_OK);
+    assert_int_equal(rig_acknowledge(&fixture, 1, 0), TW_TRANSPORT_OK);
     for (uint32_t size = 20; size <= 22; size++)
-        queue(&fixture, TW_CHANNEL_ORDERED, size);
-    (void)send_packet(&fixture);
+        rig_queue(&fixture, TW_CHANNEL_ORDERED, size);
+    (void)rig_send(&fixture);
     fixture.now_us += SECOND;
     tw_transport_update(&fixture.transport, fixture.now_us); /* the hasty one is given up */
     struct tw_entry whole_one = whole(TW_CHANNEL_UNORDERED, 0, 30);
@@ -700,11 +633,11 @@ static void case_18_another_process(void **state)
     assert_int_equal(bulk, 5000);
     /* Its acknowledgements are of its own packets. */
     fixture.transport = next;
-    assert_int_equal(acknowledge(&fixture, 1, 0), TW_TRANSPORT_OK);
-    assert_int_equal(acknowledge(&fixture, 200, 0), TW_TRANSPORT_RANGE);
+    assert_int_equal(rig_acknowledge(&fixture, 1, 0), TW_TRANSPORT_OK);
+    assert_int_equal(rig_acknowledge(&fixture, 200, 0), TW_TRANSPORT_RANGE);
     /* The new peer begins with number 0, too. */
     assert_int_equal(receive_entry(&fixture, &half), TW_TRANSPORT_OK);
-    teardown(&fixture);
+    rig_teardown(&fixture);
 }
 
 /* 19: another path. What is on its way on the old one arrives or does not, and says nothing about
@@ -713,25 +646,25 @@ static void case_19_another_path(void **state)
 {
     (void)state;
     struct fixture fixture;
-    setup(&fixture, BLOCKS);
+    rig_setup(&fixture, BLOCKS);
     struct tw_transport *transport = &fixture.transport;
     const struct tw_congestion *congestion = &transport->congestion;
     for (uint32_t i = 0; i < 40; i++) {
-        send_packet(&fixture);
+        rig_send(&fixture);
         fixture.now_us += 20000;
-        assert_int_equal(acknowledge(&fixture, i + 1u, 0), TW_TRANSPORT_OK);
+        assert_int_equal(rig_acknowledge(&fixture, i + 1u, 0), TW_TRANSPORT_OK);
     }
     assert_int_equal(congestion->rtt.baseline_us, 20000);
     uint64_t first = transport->sent.next;
     for (uint32_t i = 0; i < 20; i++) { /* one in two of them will be lost */
-        queue(&fixture, TW_CHANNEL_UNORDERED, 100);
-        assert_int_equal(send_packet(&fixture), 1);
+        rig_queue(&fixture, TW_CHANNEL_UNORDERED, 100);
+        assert_int_equal(rig_send(&fixture), 1);
     }
     tw_transport_path_changed(transport, TW_DATAGRAM_BASE, fixture.now_us);
     assert_int_equal(congestion->rtt.smoothed_us, 0);
     assert_int_equal(congestion->rtt.baseline_us, 0);
     fixture.now_us += 900000;
-    assert_int_equal(acknowledge(&fixture, first + 19u, 0x55555), TW_TRANSPORT_OK);
+    assert_int_equal(rig_acknowledge(&fixture, first + 19u, 0x55555), TW_TRANSPORT_OK);
     assert_int_equal(transport->packets_acked, 40 + 11);
     assert_int_equal(transport->packets_lost, 9);
     assert_int_equal(congestion->rtt.smoothed_us, 0);
@@ -739,14 +672,39 @@ static void case_19_another_path(void **state)
     assert_int_equal(congestion->window_bytes, TW_WINDOW_INITIAL_BYTES);
     assert_int_equal(transport->reorder_us, 0);
     assert_int_equal(congestion->state, TW_LINK_NORMAL);
-    assert_int_equal(send_packet(&fixture), 9);
+    assert_int_equal(rig_send(&fixture), 9);
     fixture.now_us += 150000;
     /* One that had been called lost comes late: not a word about this path, either. */
-    assert_int_equal(acknowledge(&fixture, first + 20u, 0x4), TW_TRANSPORT_OK);
+    assert_int_equal(rig_acknowledge(&fixture, first + 20u, 0x4), TW_TRANSPORT_OK);
     assert_int_equal(transport->packets_late, 1);
     assert_int_equal(transport->reorder_us, 0);
     assert_int_equal(congestion->rtt.smoothed_us, 150000);
-    teardown(&fixture);
+    rig_teardown(&fixture);
+}
+
+/* 20: messages are acknowledged within 10 ms, and with every eighth packet of them at once. */
+static void case_20_acks_in_time(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    rig_setup(&fixture, BLOCKS);
+    struct tw_transport *transport = &fixture.transport;
+    for (uint16_t number = 0; number < TW_ACKS_EVERY; number++) {
+        struct tw_entry entry = whole(TW_CHANNEL_UNORDERED, number, 10);
+        uint64_t due_us = 10 * SECOND + TW_ACKS_DELAY_US;
+        assert_int_equal(receive_entry(&fixture, &entry), TW_TRANSPORT_OK);
+        tw_message_free(&fixture.pool, tw_transport_take(transport));
+        if (number + 1u == TW_ACKS_EVERY)
+            break;
+        assert_int_equal(tw_transport_due_us(transport, fixture.now_us), due_us);
+        assert_false(tw_transport_wants_packet(transport, due_us - 1u));
+        assert_true(tw_transport_wants_packet(transport, due_us));
+        fixture.now_us += 100;
+    }
+    assert_true(tw_transport_wants_packet(transport, fixture.now_us));
+    rig_send(&fixture);
+    assert_false(tw_transport_wants_packet(transport, fixture.now_us + SECOND));
+    rig_teardown(&fixture);
 }
 
 int main(void)
@@ -771,6 +729,7 @@ int main(void)
         cmocka_unit_test(case_17_refused_frames),
         cmocka_unit_test(case_18_another_process),
         cmocka_unit_test(case_19_another_path),
+        cmocka_unit_test(case_20_acks_in_time),
     };
     return cmocka_run_group_tests(tests, testing_setup, NULL);
 }

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* When messages leave: what waits for what, in which order, and what is not sent any more. */
+#include "tests/unit/wire/transport_rig.h"
+
+static const struct tw_sender *sender_of(const struct fixture *fixture)
+{
+    return &fixture->transport.channels->sender;
+}
+
+/* Nobody answers: each probe waits twice as long as the one before, up to 3 s. */
+static void test_probes_back_off(void **state)
+{
+    (void)state;
+    static const uint64_t waits_us[] = {400000, 800000, 1600000, 3000000, 3000000, 3000000};
+    struct fixture fixture;
+    rig_setup(&fixture, BLOCKS);
+    rig_queue(&fixture, TW_CHANNEL_ORDERED, 100);
+    assert_int_equal(rig_send(&fixture), 1);
+    for (uint32_t i = 0; i < sizeof(waits_us) / sizeof(waits_us[0]); i++) {
+        uint64_t due_us = fixture.now_us + waits_us[i];
+        assert_int_equal(tw_transport_due_us(&fixture.transport, fixture.now_us), due_us);
+        tw_transport_update(&fixture.transport, due_us - 1u);
+        assert_false(tw_transport_wants_packet(&fixture.transport, due_us - 1u));
+        tw_transport_update(&fixture.transport, due_us);
+        assert_true(tw_transport_wants_packet(&fixture.transport, due_us));
+        fixture.now_us = due_us;
+        assert_int_equal(rig_send(&fixture), 1);
+    }
+    /* An answer: the path is there, and the next one is soon. */
+    rig_queue(&fixture, TW_CHANNEL_ORDERED, 100);
+    assert_int_equal(rig_send(&fixture), 1);
+    fixture.now_us += 10000;
+    assert_int_equal(rig_acknowledge(&fixture, fixture.transport.sent.next - 2u, 0),
+                     TW_TRANSPORT_OK);
+    uint64_t wait_us = tw_rtt_probe_us(&fixture.transport.congestion.rtt);
+    assert_true(wait_us < 400000);
+    assert_true(tw_transport_due_us(&fixture.transport, fixture.now_us) <=
+                fixture.now_us + wait_us);
+    rig_teardown(&fixture);
+}
+
+static void assert_only_small_ordered_leave(struct fixture *fixture)
+{
+    assert_int_equal(rig_send(fixture), 0);
+    rig_queue(fixture, TW_CHANNEL_UNORDERED, 100);
+    assert_int_equal(rig_send(fixture), 0);
+    rig_queue(fixture, TW_CHANNEL_ORDERED, 100);
+    assert_true(tw_transport_wants_packet(&fixture->transport, fixture->now_us));
+    assert_int_equal(rig_send(fixture), 1);
+    rig_queue(fixture, TW_CHANNEL_ORDERED, 5000); /* has to be cut: waits like the others */
+    assert_int_equal(rig_send(fixture), 0);
+}
+
+/* A full window and a spent pace hold up everything but small ordered messages. */
+static void test_small_ordered_never_wait(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    rig_setup(&fixture, BLOCKS);
+    rig_queue(&fixture, TW_CHANNEL_BULK, 60000);
+    while (rig_send(&fixture) > 0)
+        ;
+    const struct tw_congestion *congestion = &fixture.transport.congestion;
+    assert_true(fixture.transport.channels->flight.bytes < congestion->window_bytes);
+    assert_only_small_ordered_leave(&fixture);
+    rig_teardown(&fixture);
+
+    rig_setup(&fixture, BLOCKS);
+    rig_queue(&fixture, TW_CHANNEL_BULK, 60000);
+    rig_queue(&fixture, TW_CHANNEL_UNORDERED, 100); /* the next one is no trickle */
+    uint64_t began_us = fixture.now_us;
+    while (fixture.transport.channels->flight.bytes < congestion->window_bytes) {
+        fixture.now_us += 20000;
+        rig_send(&fixture);
+    }
+    fixture.now_us += 35000;
+    assert_true(fixture.now_us - began_us < 400000); /* neither probe nor trickle */
+    assert_true(tw_congestion_may_send(&fixture.transport.congestion, fixture.now_us));
+    assert_only_small_ordered_leave(&fixture);
+    rig_teardown(&fixture);
+}
+
+/* Ordered messages fill every packet; bulk begins each eighth one. */
+static void test_bulk_has_its_turn(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    rig_setup(&fixture, BLOCKS);
+    rig_queue(&fixture, TW_CHANNEL_ORDERED, 60000);
+    rig_queue(&fixture, TW_CHANNEL_BULK, 60000);
+    uint64_t bulk_bytes = 0;
+    for (uint32_t i = 1; i <= 24; i++) {
+        fixture.now_us += 20000;
+        assert_true(rig_send(&fixture) > 0);
+        uint64_t more = sender_of(&fixture)->channel_bytes[TW_CHANNEL_BULK] - bulk_bytes;
+        if (i % 8u == 0)
+            assert_true(more >= 512);
+        else
+            assert_int_equal(more, 0);
+        bulk_bytes += more;
+        fixture.now_us += 1000;
+        assert_int_equal(rig_acknowledge(&fixture, i, 0), TW_TRANSPORT_OK);
+    }
+    rig_teardown(&fixture);
+}
+
+/* More messages than a channel numbers: those that wait until their deadline are never sent. */
+static void test_deadlines_of_what_waits(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    rig_setup(&fixture, BLOCKS);
+    const uint8_t byte = 0;
+    struct tw_outgoing message = {.channel = TW_CHANNEL_UNORDERED, .bytes = &byte, .size = 1};
+    for (uint32_t i = 0; i < TW_MESSAGE_WINDOW; i++)
+        assert_int_equal(tw_transport_send(&fixture.transport, &message, fixture.now_us),
+                         TW_SENDER_QUEUED);
+    message.deadline_us = fixture.now_us + 100000;
+    for (uint32_t i = 0; i < 5; i++)
+        assert_int_equal(tw_transport_send(&fixture.transport, &message, fixture.now_us),
+                         TW_SENDER_QUEUED);
+    assert_int_equal(sender_of(&fixture)->channels[TW_CHANNEL_UNORDERED].waiting.count, 5);
+    assert_true(tw_transport_due_us(&fixture.transport, fixture.now_us) <= message.deadline_us);
+    tw_transport_update(&fixture.transport, message.deadline_us - 1u);
+    assert_int_equal(sender_of(&fixture)->expired, 0);
+    fixture.now_us = message.deadline_us;
+    tw_transport_update(&fixture.transport, fixture.now_us);
+    assert_int_equal(sender_of(&fixture)->expired, 5);
+    assert_int_equal(sender_of(&fixture)->blocks, TW_MESSAGE_WINDOW);
+    /* All that are left arrive; no number was used up by the others. */
+    uint64_t number = 0;
+    while (!tw_transport_all_arrived(&fixture.transport)) {
+        fixture.now_us += 20000;
+        assert_true(rig_send(&fixture) > 0);
+        assert_int_equal(rig_acknowledge(&fixture, ++number, 0), TW_TRANSPORT_OK);
+    }
+    assert_int_equal(sender_of(&fixture)->channels[TW_CHANNEL_UNORDERED].next, TW_MESSAGE_WINDOW);
+    rig_teardown(&fixture);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_probes_back_off),
+        cmocka_unit_test(test_small_ordered_never_wait),
+        cmocka_unit_test(test_bulk_has_its_turn),
+        cmocka_unit_test(test_deadlines_of_what_waits),
+    };
+    return cmocka_run_group_tests(tests, testing_setup, NULL);
+}
