@@ -166,6 +166,8 @@ bool tw_client_session_receive(struct tw_client_session *session, uint8_t *packe
     if (tw_server_frames_decode(&frames, packet + TW_HEADER_SIZE, length - TW_PACKET_MIN) !=
         TW_FRAMES_OK)
         return false;
+    if (frames.has_snapshot && !tw_view_is_valid(frames.snapshot, frames.snapshot_size))
+        return false;
     if (!receive_messages(session, &frames, tw_header_read(packet).sequence, now_us))
         return false;
     if (frames.has_snapshot) {
@@ -179,9 +181,8 @@ bool tw_client_session_receive(struct tw_client_session *session, uint8_t *packe
             apply_snapshot(session, &changes, now_us);
             break;
         case TW_VIEW_OLD:
+        case TW_VIEW_MALFORMED: /* was seen to be none */
             break;
-        case TW_VIEW_MALFORMED:
-            return false;
         }
     }
     if (frames.has_pong)

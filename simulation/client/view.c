@@ -363,17 +363,30 @@ static void note_number(struct tw_view *view, uint32_t number)
     view->newest = number;
 }
 
+/* False: it does not parse. */
+static bool decode(const uint8_t *body, size_t size, struct parts *parts)
+{
+    struct tw_reader reader = tw_reader_make(body, size);
+    *parts = (struct parts){0};
+    parts->number = tw_read_u32(&reader);
+    parts->tick = tw_read_u32(&reader);
+    parts->last_input = tw_read_u32(&reader);
+    parts->flags = tw_read_u8(&reader);
+    return !reader.failed && check_parts(&reader, parts);
+}
+
+bool tw_view_is_valid(const uint8_t *body, size_t size)
+{
+    struct parts parts;
+    return decode(body, size, &parts);
+}
+
 enum tw_view_result tw_view_apply(struct tw_view *view, const uint8_t *body, size_t size,
                                   struct tw_view_changes *changes)
 {
-    struct tw_reader reader = tw_reader_make(body, size);
-    struct parts parts = {0};
+    struct parts parts;
     *changes = (struct tw_view_changes){0};
-    parts.number = tw_read_u32(&reader);
-    parts.tick = tw_read_u32(&reader);
-    parts.last_input = tw_read_u32(&reader);
-    parts.flags = tw_read_u8(&reader);
-    if (reader.failed || !check_parts(&reader, &parts))
+    if (!decode(body, size, &parts))
         return TW_VIEW_MALFORMED;
     if (parts.number <= view->newest)
         return TW_VIEW_OLD;

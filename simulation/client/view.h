@@ -60,6 +60,8 @@ struct tw_view_changes {
 size_t tw_view_footprint(uint32_t capacity);
 struct tw_view *tw_view_init(void *memory, uint32_t capacity);
 
+/* Whether it parses, which no view decides: for callers that take a packet whole or not at all. */
+bool tw_view_is_valid(const uint8_t *body, size_t size);
 enum tw_view_result tw_view_apply(struct tw_view *view, const uint8_t *body, size_t size,
                                   struct tw_view_changes *changes);
 
