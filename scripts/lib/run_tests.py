@@ -15,7 +15,7 @@ from tools import report as report_module
 from tools import shell
 
 SUITES = {
-    "style": (style.run, "format, licence line, file and function sizes, words, shell"),
+    "style": (style.run, "format, licence line, file and function sizes, words, shell, Lua"),
     "layers": (layers.run, "who may include whom; every header compiles alone"),
     "unit": (unit.run, "unit tests: gcc with ASan and UBSan, then clang"),
     "sim": (sim.run, "whole server in one process under a seeded bad network"),

@@ -20,3 +20,11 @@ def run(report, _long_run):
         report.add_failure("style: shellcheck", output)
     else:
         report.add_pass("style: shellcheck")
+    # Some run in programs that no test starts (scripts/pktgen): at least they parse. The Lua of
+    # Wireshark is 5.2, of Pktgen a later one.
+    scripts = [str(path) for path in shell.source_files(".lua")]
+    status, output = shell.run(["luac5.2", "-p", "--", *scripts])
+    if status or not scripts:
+        report.add_failure("style: luac", output or "no Lua file found")
+    else:
+        report.add_pass("style: luac")
