@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Clients that change their address: same session, same entity, no handshake; nobody is flooded."""
+import time
+
 import scene
 
 CLIENTS = 20
+CHALLENGES_PER_S = 5  # to one candidate, however much comes from it
 
 
 def _expect_stayed(summary, clients):
@@ -54,11 +57,13 @@ def test_python_client_changes_its_port(options):
 
 
 def test_a_victim_gets_three_times_at_most(options):
-    """A client writes another source port: who listens there gets little, and only challenges."""
+    """A client writes another source port: who listens there gets little, and only challenges: at
+    most three times what was sent, and never more than a few a second, which is far less."""
     with scene.start(options) as host:
         player = scene.Player(host, host.token("liar")).join(1.0)
         wire = scene.wire(host)  # sends from a port of its own, and its sink listens there
         sent = sent_bytes = 0
+        begun = time.monotonic()
         for _ in range(200):
             packet = player.sealed(scene.python_client.protocol.frame_ping(1))
             wire.send_udp(packet)
@@ -68,7 +73,14 @@ def test_a_victim_gets_three_times_at_most(options):
         scene.expect(1 <= len(got) <= 3 * sent, f"{len(got)} packets for {sent}")
         scene.expect(sum(map(len, got)) <= 3 * sent_bytes, f"{got}")
         scene.expect_equal("sizes", {len(packet) for packet in got}, {41})
-        scene.expect_equal("moved", host.settled_stats()["roaming"]["validated"], 0)
+        roaming = host.settled_stats()["roaming"]
+        seconds = time.monotonic() - begun
+        most = CHALLENGES_PER_S * seconds + roaming["opened"]
+        scene.expect(roaming["opened"] <= seconds + 1, f"a candidate a second: {roaming}")
+        scene.expect(len(got) <= roaming["challenged"] <= most,
+                     f"{len(got)} challenges came; in {seconds:.1f} s {most:.1f} may be sent at "
+                     f"most, whatever came from there ({sent} packets): {roaming}")
+        scene.expect_equal("moved", roaming["validated"], 0)
         player.session.run(1.0)
         player.leave()
         wire.close()

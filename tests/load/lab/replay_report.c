@@ -102,6 +102,7 @@ static json_t *report_json(const struct tw_player *player, const struct tw_engin
     if (player->flooder)
         (void)json_object_set_new(object, "flood", tw_flood_report(player->flooder));
     if (options->speed_permille != 0) {
+        set_number(object, "early", player->timing.early);
         (void)json_object_set_new(
             object, "gap_error_ns",
             percentiles(&player->timing.gap_error_ns, player->timing.gap_error_max_ns));

@@ -14,6 +14,7 @@ static uint64_t larger(uint64_t a, uint64_t b)
 void tw_timing_note(struct tw_timing *timing, uint64_t due_ns, uint64_t sent_ns)
 {
     uint64_t late_ns = sent_ns > due_ns ? sent_ns - due_ns : 0;
+    timing->early += sent_ns < due_ns;
     tw_histogram_record(&timing->late_ns, late_ns);
     timing->late_max_ns = larger(timing->late_max_ns, late_ns);
     if (timing->packets > 0) {

@@ -12,6 +12,7 @@
 
 struct tw_timing {
     uint64_t packets;
+    uint64_t early; /* sent before they were due */
     uint64_t last_due_ns, last_sent_ns;
     uint64_t late_max_ns, gap_error_max_ns;
     struct tw_histogram late_ns, gap_error_ns;
