@@ -327,7 +327,8 @@ static void sum_memory(struct tw_topology *topology, const struct tw_config *con
                                (uint64_t)config->limits.pending_max * PENDING_BYTES);
     uint64_t bytes =
         topology->shard_bytes + topology->session_bytes + BASE_BYTES + topology->ports * PORT_BYTES;
-    bytes += topology->workers * (tw_filter_footprint() + sizeof(struct tw_worker_counters));
+    bytes += topology->workers *
+             (tw_filter_footprint(config->engine.sessions_max) + sizeof(struct tw_worker_counters));
     for (uint32_t i = 0; i < topology->ring_count; i++)
         bytes += (uint64_t)topology->rings[i].element_size * topology->rings[i].depth + 512;
     for (uint32_t i = 0; i < topology->pool_count; i++)

@@ -5,8 +5,8 @@
  * Each stage runs over the whole list before the next one starts, so that what a packet needs from
  * memory is on its way while others are worked on:
  *
- *   parse → (share) → filter → answer → find → test → open → commit → validate → route → finish
- *            │ of a crowded burst      │ ARP, ICMP, hello, another worker's
+ *   parse → (share) → filter → answer → find → test → open → commit → filter → validate → route
+ *            │ of a crowded burst      │ ARP, ICMP, hello, another worker's                → finish
  *
  * A stage that decides a packet writes its outcome and leaves it out of the list it hands on; the
  * order of arrival is kept. Owned by one worker; pure values, no DPDK.
@@ -28,6 +28,7 @@ struct tw_burst {
     bool crowded; /* of a queue that brings more than the worker takes: share.h */
     uint32_t going_count;
     uint32_t elsewhere;          /* packets of sessions that are another worker's now, after find */
+    uint32_t metered;            /* packets that have a limit to pay, after the filter */
     uint32_t followed;           /* sessions that went on to their next key phase, after commit */
     uint8_t going[TW_BURST_MAX]; /* indices into packets */
     struct tw_packet packets[TW_BURST_MAX];

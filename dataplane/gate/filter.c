@@ -15,9 +15,9 @@ static size_t sources_size(void)
     return (sizeof(struct tw_filter_sources) + 63u) & ~(size_t)63u;
 }
 
-size_t tw_filter_footprint(void)
+size_t tw_filter_footprint(uint32_t sessions)
 {
-    return states_size() + 2u * sources_size();
+    return states_size() + 2u * sources_size() + sessions * sizeof(uint64_t);
 }
 
 void tw_filter_init(struct tw_filter *filter, void *memory, const uint8_t key[16],
@@ -30,6 +30,8 @@ void tw_filter_init(struct tw_filter *filter, void *memory, const uint8_t key[16
     filter->offenders = (struct tw_filter_sources *)(void *)next;
     next += sources_size();
     filter->states = (struct tw_filter_state *)(void *)next;
+    next += states_size();
+    filter->forged_until_ns = (uint64_t *)(void *)next;
     filter->counters = counters;
     memcpy(filter->metered->key, key, sizeof(filter->metered->key));
     memcpy(filter->offenders->key, key, sizeof(filter->offenders->key));
@@ -135,34 +137,103 @@ static enum tw_filter_load higher(enum tw_filter_load a, enum tw_filter_load b)
     return a > b ? a : b;
 }
 
+/* The bucket of the packet's source; NULL: there is no room for one more. */
+static struct tw_filter_source *metered_source(const struct tw_filter *filter,
+                                               const struct tw_filter_state *state,
+                                               struct tw_filter_view *view, uint64_t now_ns)
+{
+    struct tw_filter_source *first = filter->metered->entries[0];
+    if (view->metered == 0) {
+        struct source source = source_of(view->ip);
+        struct tw_filter_source *each =
+            tw_filter_sources_take(filter->metered, state->rule, source.ip, now_ns);
+        view->metered = each ? (uint32_t)(each - first) + 1u : 0;
+    }
+    return view->metered != 0 ? first + view->metered - 1u : NULL;
+}
+
+/* What one more packet would be; `each` is its source's bucket, if the rule has such. */
+static enum tw_filter_load weigh(const struct tw_filter *filter, struct tw_filter_state *state,
+                                 struct tw_filter_view *view, uint64_t now_ns,
+                                 struct tw_filter_source **each)
+{
+    enum tw_filter_load load =
+        tw_filter_meter_look(&state->meter, &state->rates, view->length, now_ns);
+    *each = NULL;
+    if (!state->has_each || load == TW_LOAD_ABOVE_HARD)
+        return load;
+    *each = metered_source(filter, state, view, now_ns);
+    /* No room to meter one more source: strangers wait, nobody who plays pays for it. */
+    return higher(load,
+                  *each ? tw_filter_meter_look(&(*each)->meter, &state->each, view->length, now_ns)
+                        : TW_LOAD_ABOVE_SOFT);
+}
+
+static void charge(struct tw_filter_state *state, struct tw_filter_source *each,
+                   const struct tw_filter_view *view, enum tw_filter_load load)
+{
+    bool above_soft = load == TW_LOAD_ABOVE_SOFT;
+    tw_filter_meter_charge(&state->meter, &state->rates, view->length, above_soft);
+    if (each)
+        tw_filter_meter_charge(&each->meter, &state->each, view->length, above_soft);
+}
+
+/* What forged packets of its source took, if the rule has a limit for each source and there is room
+ * to remember this one. */
+static struct tw_filter_source *forged_of_source(const struct tw_filter *filter,
+                                                 const struct tw_filter_state *state,
+                                                 const struct tw_filter_view *view, uint64_t now_ns)
+{
+    struct source source = source_of(view->ip);
+    return state->has_each
+               ? tw_filter_sources_take(filter->offenders, state->rule, source.ip, now_ns)
+               : NULL;
+}
+
+/* False: there is no more for forged packets. */
+static bool take_forged(const struct tw_filter *filter, struct tw_filter_state *state,
+                        const struct tw_filter_view *view, uint64_t now_ns)
+{
+    struct tw_filter_source *each = forged_of_source(filter, state, view, now_ns);
+    uint32_t length = view->length;
+    if (tw_filter_meter_look(&state->forged, &state->rates, length, now_ns) == TW_LOAD_ABOVE_HARD ||
+        (each &&
+         tw_filter_meter_look(&each->meter, &state->each, length, now_ns) == TW_LOAD_ABOVE_HARD))
+        return false;
+    tw_filter_meter_charge(&state->forged, &state->rates, length, true);
+    if (each)
+        tw_filter_meter_charge(&each->meter, &state->each, length, true);
+    return true;
+}
+
+static void give_back_forged(const struct tw_filter *filter, struct tw_filter_state *state,
+                             const struct tw_filter_view *view, uint64_t now_ns)
+{
+    struct tw_filter_source *each = forged_of_source(filter, state, view, now_ns);
+    tw_filter_meter_return(&state->forged, &state->rates, view->length);
+    if (each)
+        tw_filter_meter_return(&each->meter, &state->each, view->length);
+}
+
 static void pass_limit(const struct tw_filter *filter, uint32_t slot, struct tw_filter_view *view,
                        uint64_t now_ns)
 {
     struct tw_filter_state *state = &filter->states[slot];
     struct tw_filter_counters *counters = count_asked(filter, slot, view);
-    struct tw_filter_source *each = NULL;
-    enum tw_filter_load load =
-        tw_filter_meter_look(&state->meter, &state->rates, view->length, now_ns);
-    if (state->has_each && load != TW_LOAD_ABOVE_HARD) {
-        struct source source = source_of(view->ip);
-        each = tw_filter_sources_take(filter->metered, state->rule, source.ip, now_ns);
-        /* No room to meter one more source: strangers wait, nobody who plays pays for it. */
-        load = higher(load,
-                      each ? tw_filter_meter_look(&each->meter, &state->each, view->length, now_ns)
-                           : TW_LOAD_ABOVE_SOFT);
-    }
-    if (load == TW_LOAD_ABOVE_HARD) {
+    struct tw_filter_source *each;
+    enum tw_filter_load load = weigh(filter, state, view, now_ns, &each);
+    bool known = view->class == TW_FILTER_KNOWN;
+    /* Only where somebody forged lately is it looked up whose packets. */
+    view->suspect = known && state->forged.full_at_ns > now_ns &&
+                    filter->forged_until_ns[view->session] > now_ns;
+    if (load == TW_LOAD_ABOVE_HARD || (view->suspect && !take_forged(filter, state, view, now_ns)))
         drop(view, counters, TW_OUTCOME_FILTER_HARD);
-        return;
-    }
-    bool above_soft = load == TW_LOAD_ABOVE_SOFT;
-    if (above_soft && view->class != TW_FILTER_KNOWN) {
+    else if (known)
+        view->limit = (uint16_t)(slot + 1u);
+    else if (load == TW_LOAD_ABOVE_SOFT)
         drop(view, counters, TW_OUTCOME_FILTER_SOFT);
-        return;
-    }
-    tw_filter_meter_charge(&state->meter, &state->rates, view->length, above_soft);
-    if (each)
-        tw_filter_meter_charge(&each->meter, &state->each, view->length, above_soft);
+    else
+        charge(state, each, view, load);
 }
 
 static void judge(const struct tw_filter *filter, const struct tw_filter_node *node,
@@ -186,6 +257,39 @@ void tw_filter_admit(struct tw_filter *filter, struct tw_filter_view *views, uin
         if (node != filter->table->nodes)
             judge(filter, node, &views[i], now_ns);
     }
+}
+
+/* ---- after the cipher --------------------------------------------------------------------------
+ */
+
+static void pay(const struct tw_filter *filter, uint32_t slot, struct tw_filter_view *view,
+                uint64_t now_ns)
+{
+    struct tw_filter_state *state = &filter->states[slot];
+    struct tw_filter_source *each;
+    /* Anew: the packets before it in its burst have paid. */
+    enum tw_filter_load load = weigh(filter, state, view, now_ns, &each);
+    if (load == TW_LOAD_ABOVE_HARD)
+        drop(view, &filter->counters->filters[slot], TW_OUTCOME_FILTER_HARD);
+    else
+        charge(state, each, view, load);
+}
+
+void tw_filter_settle(struct tw_filter *filter, struct tw_filter_view *view, uint64_t now_ns)
+{
+    uint32_t slot = view->limit - 1u;
+    struct tw_filter_state *state = &filter->states[slot];
+    if (view->outcome == TW_OUTCOME_TAG_WRONG) {
+        filter->forged_until_ns[view->session] = now_ns + TW_FILTER_SECOND_NS;
+        /* The first ones come unsuspected: as many as fit are put down. */
+        if (!view->suspect)
+            (void)take_forged(filter, state, view, now_ns);
+        return;
+    }
+    if (view->suspect)
+        give_back_forged(filter, state, view, now_ns);
+    if (view->outcome == TW_FILTER_PASSED)
+        pay(filter, slot, view, now_ns);
 }
 
 /* ---- offences ----------------------------------------------------------------------------------

@@ -9,10 +9,14 @@
  * - STRANGER: hello, hello 2, an id that names no session, or names one from another address.
  * - KNOWN: names a session and comes from its validated address. It is never dropped as an
  *   offender or above a soft limit, so nobody who merely writes a player's address into packets
- *   can cut the player off. (Who also writes its connection id has read its traffic; those packets
- *   fail to authenticate under the session's own budget.)
+ *   can cut the player off. Whether it is the player's is known only after the cipher, so it pays
+ *   a limit only then, and packets that fail before (copies, those over the session's budget) pay
+ *   nothing. Forged ones have as much again as the hard level, for themselves; beyond that, packets
+ *   of sessions that were forged within the last second are dropped, and of no others.
  * - FOREIGN: names another worker's session. Only that worker can tell more, and asks all but the
  *   denied prefixes itself: no rule counts a packet twice.
+ *
+ *   admit ─► … ─► open ─► commit ─► KNOWN: settle
  *
  * Limits hold per worker. A source is an IPv4 address or an IPv6 /64. Packets that a rule dropped
  * take nothing from any limit. Owned by the worker; the table by the main thread. Pure.
@@ -32,11 +36,18 @@ enum tw_filter_class {
     TW_FILTER_FOREIGN,
 };
 
+/* Outcome of a view that nothing has decided: TW_OUTCOME_OPEN of a packet. */
+#define TW_FILTER_PASSED ((uint16_t)TW_OUTCOME_COUNT)
+
 struct tw_filter_view {
     const uint8_t *ip; /* 16 bytes */
     uint32_t length;   /* of the whole frame */
+    uint32_t session;  /* KNOWN: its slot */
     uint16_t class;    /* enum tw_filter_class */
-    uint16_t outcome;  /* enum tw_outcome, or unchanged when the packet passes */
+    uint16_t outcome;  /* enum tw_outcome, or TW_FILTER_PASSED */
+    uint16_t limit;    /* KNOWN and passed: slot plus 1 of the rule it has to pay; else 0 */
+    uint16_t suspect;  /* 1: KNOWN, and took what there is for forged packets */
+    uint32_t metered;  /* place of its source's bucket, plus 1: looked up once; 0: not yet */
 };
 
 /* What one rule's slot remembers besides its counters. */
@@ -46,6 +57,7 @@ struct tw_filter_state {
     struct tw_filter_rates each;  /* of each source */
     bool has_each;
     struct tw_filter_meter meter;
+    struct tw_filter_meter forged;      /* what forged packets took, of the same rates */
     struct tw_filter_offences offences; /* of the prefix; per source: the newest end of a denial */
 };
 
@@ -53,12 +65,13 @@ struct tw_filter {
     const struct tw_filter_table *table; /* NULL: no rules */
     struct tw_filter_state *states;      /* by slot */
     struct tw_filter_sources *metered;
-    struct tw_filter_sources *offenders;
+    struct tw_filter_sources *offenders; /* by malformed rules; forged packets by limits */
+    uint64_t *forged_until_ns;           /* by session slot: a second after its newest forged one */
     struct tw_worker_counters *counters;
 };
 
-/* Bytes of zeroed memory aligned to 64. */
-size_t tw_filter_footprint(void);
+/* Bytes of zeroed memory aligned to 64, for session slots below `sessions`. */
+size_t tw_filter_footprint(uint32_t sessions);
 
 /* `key` is secret; `counters` are zeroed and outlive the filter. */
 void tw_filter_init(struct tw_filter *filter, void *memory, const uint8_t key[16],
@@ -68,9 +81,15 @@ void tw_filter_init(struct tw_filter *filter, void *memory, const uint8_t key[16
  * that stays in its slot keeps its state and counters. */
 void tw_filter_use(struct tw_filter *filter, const struct tw_filter_table *table);
 
-/* Views of packets that are open and have a source address. */
+/* Views of packets that are open and have a source address; the members from `limit` on
+ * are 0. */
 void tw_filter_admit(struct tw_filter *filter, struct tw_filter_view *views, uint32_t count,
                      uint64_t now_ns);
+
+/* What became of an admitted packet that has a limit to pay, once the cipher and all tests before
+ * it have had their say: passed, it pays, or is dropped after all. Under the same table and at the
+ * same time as it was admitted. */
+void tw_filter_settle(struct tw_filter *filter, struct tw_filter_view *view, uint64_t now_ns);
 
 static inline bool tw_filter_is_active(const struct tw_filter *filter)
 {

@@ -93,4 +93,15 @@ static inline void tw_filter_meter_charge(struct tw_filter_meter *meter,
     }
 }
 
+/* Gives back what one packet took of the hard buckets at the time of the newest look. */
+static inline void tw_filter_meter_return(struct tw_filter_meter *meter,
+                                          const struct tw_filter_rates *rates, uint32_t length)
+{
+    for (uint32_t i = 0; i < TW_DEBT_FIRST_SOFT; i++) {
+        uint64_t taken = tw_filter_amount(i, length) * TW_FILTER_SECOND_NS;
+        if (rates->per_second[i] != 0)
+            meter->debts[i] -= taken < meter->debts[i] ? taken : meter->debts[i];
+    }
+}
+
 #endif

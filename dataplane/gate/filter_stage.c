@@ -28,6 +28,7 @@ void tw_filter_stage_admit(struct tw_worker *worker)
     struct tw_filter_view views[TW_BURST_MAX];
     struct tw_packet *viewed[TW_BURST_MAX];
     uint32_t view_count = 0, kept = 0;
+    burst->metered = 0;
     if (!tw_filter_is_active(&worker->filter))
         return;
     for (uint32_t n = 0; n < burst->going_count; n++) {
@@ -39,13 +40,49 @@ void tw_filter_stage_admit(struct tw_worker *worker)
         views[view_count++] = (struct tw_filter_view){
             .ip = packet->source.ip,
             .length = packet->frame_length,
+            .session = tw_connection_slot(tw_packet_session_id(packet)),
             .class = (uint16_t)tw_filter_stage_class(worker, packet),
             .outcome = packet->outcome,
         };
     }
     tw_filter_admit(&worker->filter, views, view_count, worker->now_ns);
-    for (uint32_t n = 0; n < view_count; n++)
+    for (uint32_t n = 0; n < view_count; n++) {
         viewed[n]->outcome = views[n].outcome;
+        viewed[n]->limit = views[n].limit;
+        viewed[n]->suspect = views[n].suspect;
+        viewed[n]->metered = views[n].metered;
+        burst->metered += views[n].limit != 0;
+    }
+    for (uint32_t n = 0; n < burst->going_count; n++)
+        kept = tw_burst_pass(burst, kept, burst->going[n]);
+    burst->going_count = kept;
+}
+
+static void settle(struct tw_worker *worker, struct tw_packet *packet)
+{
+    struct tw_filter_view view = {
+        .ip = packet->source.ip,
+        .length = packet->frame_length,
+        .session = packet->slot,
+        .class = TW_FILTER_KNOWN,
+        .outcome = packet->outcome,
+        .limit = packet->limit,
+        .suspect = packet->suspect,
+        .metered = packet->metered,
+    };
+    tw_filter_settle(&worker->filter, &view, worker->now_ns);
+    packet->outcome = view.outcome;
+}
+
+void tw_filter_stage_settle(struct tw_worker *worker)
+{
+    struct tw_burst *burst = &worker->burst;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < burst->count; i++) {
+        struct tw_packet *packet = &burst->packets[i];
+        if (packet->limit != 0)
+            settle(worker, packet);
+    }
     for (uint32_t n = 0; n < burst->going_count; n++)
         kept = tw_burst_pass(burst, kept, burst->going[n]);
     burst->going_count = kept;

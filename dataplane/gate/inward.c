@@ -271,6 +271,8 @@ static void run_stages(struct tw_worker *worker, uint32_t count)
     tw_live_commit(live, burst, worker->now_ns);
     if (burst->followed > 0)
         tw_counter_add(&worker->config.counters->rekeys[TW_REKEY_FOLLOWED], burst->followed);
+    if (burst->metered > 0)
+        tw_filter_stage_settle(worker);
     tw_stage_end(cycles, TW_STAGE_COMMIT);
     tw_live_validate(live, burst);
     tw_stage_end(cycles, TW_STAGE_VALIDATE);

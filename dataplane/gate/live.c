@@ -178,7 +178,8 @@ static bool follow_phase(struct tw_session_body *body, uint64_t sequence, uint64
     return true;
 }
 
-/* Two copies in one burst both pass the test: the second one fails here. */
+/* Two copies in one burst both pass the test: the second one fails here, and must not cost the
+ * client whose packet somebody copied. */
 void tw_live_commit(const struct tw_live *live, struct tw_burst *burst, uint64_t now_ns)
 {
     uint32_t kept = 0;
@@ -193,6 +194,8 @@ void tw_live_commit(const struct tw_live *live, struct tw_burst *burst, uint64_t
         else
             packet->outcome =
                 outcome_of_replay(tw_replay_commit(&body->replay, packet->header.sequence));
+        if (packet->outcome == TW_OUTCOME_REPLAY_DUPLICATE && packet->path != TW_PATH_FRESH)
+            tw_budget_return(&live->sessions->hot[packet->slot].budget, live->session_rate);
         if (packet->header.flags != body->receive_flag && packet->outcome == TW_OUTCOME_OPEN)
             burst->followed += follow_phase(body, packet->header.sequence, now_ns);
         kept = tw_burst_pass(burst, kept, i);

@@ -11,9 +11,10 @@
  * wrong tag never closes a session.
  *
  * Whoever can write a client's address and connection id into packets (it reads its traffic) must
- * not use up its budget: repeats fail before the budget is asked, and what a forged packet took is
- * given back. Forgers so get cryptography for nothing, one look at a packet; a budget for that
- * could only be kept by refusing packets unread, the client's own among them.
+ * not use up its budget: repeats fail before the budget is asked, and what a forged packet or a
+ * second copy in one burst took is given back. Forgers so get cryptography for nothing, one look at
+ * a packet; a budget for that could only be kept by refusing packets unread, the client's own among
+ * them.
  *
  * A packet from another address than its session's is opened only if it is newer than all before
  * it, within a small budget of the worker and a smaller one of the session, which it does not

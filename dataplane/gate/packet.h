@@ -43,10 +43,13 @@ struct tw_packet {
     uint8_t interface;       /* that received it, of the worker's */
     uint8_t arrived_at;      /* worker that passed it to this one, or this one */
     uint32_t passed_id;      /* connection id that a tombstone put beside it; 0: none */
+    uint16_t limit;          /* as the filter left it, which admitted the packet; else 0 */
+    uint16_t suspect;        /* as `limit` */
     uint8_t *payload;
     uint32_t source_ipv4;     /* host byte order; 0 over IPv6 */
     uint32_t slot;            /* of the session, once it is found */
     struct tw_address source; /* all zero until the IP header was found good */
+    uint32_t metered;         /* as `limit` */
     struct tw_header header;
 };
 

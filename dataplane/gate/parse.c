@@ -180,6 +180,7 @@ void tw_packet_parse(struct tw_packet *packet, const struct tw_parse_rules *rule
     packet->payload_length = 0;
     packet->source_ipv4 = 0;
     packet->slot = UINT32_MAX;
+    packet->limit = 0;
     packet->header = (struct tw_header){0};
     packet->source = (struct tw_address){0};
     packet->outcome = parse_ethernet(packet, rules, hints);

@@ -83,7 +83,7 @@ static bool init_tables(struct tw_worker *worker)
     worker->pending_memory = rte_zmalloc_socket(
         "handshakes", tw_pending_footprint(handshakes, sessions), 64, config->socket);
     worker->filter_memory =
-        rte_zmalloc_socket("filters", tw_filter_footprint(), 64, config->socket);
+        rte_zmalloc_socket("filters", tw_filter_footprint(sessions), 64, config->socket);
     worker->owed.slots =
         rte_zmalloc_socket("owed", sessions * sizeof(uint32_t), 64, config->socket);
     worker->pongs = rte_zmalloc_socket("pongs", sessions * sizeof(uint32_t), 64, config->socket);

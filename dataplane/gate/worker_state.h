@@ -219,6 +219,8 @@ enum tw_filter_class tw_filter_stage_class(const struct tw_worker *worker,
                                            const struct tw_packet *packet);
 /* Right after parse: drops what the rules say. */
 void tw_filter_stage_admit(struct tw_worker *worker);
+/* After commit: what is authentic pays its limit, what was forged is put down as that. */
+void tw_filter_stage_settle(struct tw_worker *worker);
 /* After the last stage: remembers who sent malformed packets. */
 void tw_filter_stage_report(struct tw_worker *worker);
 

@@ -247,11 +247,15 @@ static void admit(uint32_t first)
     for (uint32_t i = 0; i < BURST; i++)
         views[i] = (struct tw_filter_view){.ip = bench.mapped[first + i],
                                            .length = 120,
+                                           .session = first + i,
                                            .class = TW_FILTER_KNOWN,
                                            .outcome = TW_OUTCOME_COUNT};
     tw_filter_admit(&bench.filter, views, BURST, bench.now_ns);
-    for (uint32_t i = 0; i < BURST; i++)
+    for (uint32_t i = 0; i < BURST; i++) {
+        if (views[i].limit != 0)
+            tw_filter_settle(&bench.filter, &views[i], bench.now_ns);
         bench.sum += views[i].outcome;
+    }
 }
 
 static void measure_stage(const char *name, const struct tw_filter_rule *rules)
@@ -266,7 +270,7 @@ static void measure_stages(void)
 {
     static struct tw_filter_rule rules[TW_FILTER_RULES_MAX];
     static const uint8_t key[16] = {1};
-    size_t size = (tw_filter_footprint() + 63u) & ~(size_t)63u;
+    size_t size = (tw_filter_footprint(FEW) + 63u) & ~(size_t)63u;
     void *memory = aligned_alloc(64, size);
     require(memory != NULL, "no memory");
     memset(memory, 0, size);

@@ -3,6 +3,7 @@
 #include "tests/unit/gate/worker_rig.h"
 
 #include "dataplane/gate/filter.h"
+#include "dataplane/gate/worker_state.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -227,6 +228,181 @@ static void handed_over_packets_count_once(void **state)
     rig_stop(&rig);
 }
 
+/* ---- what one cannot do to others ------------------------------------------------------------ */
+
+#define STEP_MS 10u
+#define STEPS   200u /* two seconds */
+
+/* Two players of one prefix: `loud`, from whose address and under whose id come many packets, and
+ * `calm`, who sends 33 pings a second. */
+struct pair {
+    struct rig rig;
+    struct rig_client loud, calm;
+};
+
+static void know(struct rig *rig, uint32_t ip)
+{
+    struct tw_worker_command command = {.type = TW_COMMAND_NEIGHBOUR_SET,
+                                        .neighbour.address = tw_address_from_ipv4(ip, 0)};
+    memcpy(command.neighbour.mac, test_client_mac, sizeof(test_client_mac));
+    rig_command(rig, 0, &command);
+}
+
+static struct tw_filter_rule *start_pair(struct pair *pair, uint32_t calm_ip, uint32_t session_pps)
+{
+    struct rig *rig = &pair->rig;
+    memset(rules, 0, sizeof(rules));
+    rig_make(rig, 1);
+    rig->config.limits.session_pps = session_pps;
+    rig_start(rig);
+    know(rig, calm_ip);
+    rig_client_make(rig, &pair->loud, TEST_CLIENT_ADDRESS, TEST_CLIENT_PORT);
+    rig_client_make(rig, &pair->calm, calm_ip, TEST_CLIENT_PORT + 7);
+    rig_client_join(rig, &pair->loud);
+    rig_client_join(rig, &pair->calm);
+    rig_client_send_ping(rig, &pair->loud, 1);
+    rig_client_send_ping(rig, &pair->calm, 1);
+    rig_turn(rig, RIG_MS);
+    assert_int_equal(rig_outcome(rig, TW_OUTCOME_ACCEPTED), 2);
+    return rule(0, TW_FILTER_LIMIT, 24);
+}
+
+static uint64_t heard_of(const struct pair *pair, const struct rig_client *client)
+{
+    const struct tw_worker *worker = pair->rig.worker[0];
+    return worker->sessions.bodies[tw_connection_slot(client->id)].received_packets;
+}
+
+/* Both of them, two seconds long: every ping of the calm one's must have been accepted. */
+static void play(struct pair *pair, void (*make_noise)(struct pair *pair))
+{
+    uint64_t before = heard_of(pair, &pair->calm), sent = 0;
+    for (uint32_t step = 0; step < STEPS; step++) {
+        make_noise(pair);
+        if (step % 3 == 0) {
+            rig_client_send_ping(&pair->rig, &pair->calm, step + 2);
+            sent++;
+        }
+        rig_turn(&pair->rig, STEP_MS * RIG_MS);
+    }
+    assert_int_equal(heard_of(pair, &pair->calm) - before, sent);
+}
+
+/* 5,000 a second whose tags are wrong. */
+static void forge(struct pair *pair)
+{
+    uint8_t packet[TW_DATAGRAM_MAX], text[8] = {0};
+    for (uint32_t i = 0; i < 50; i++) {
+        size_t length = rig_client_seal(&pair->loud, 1000 + i, text, sizeof(text), packet);
+        packet[length - 1] ^= 1;
+        rig_client_send(&pair->rig, &pair->loud, packet, length);
+    }
+}
+
+static void forger_takes_nothing_from_others(void **state)
+{
+    (void)state;
+    struct pair pair;
+    struct rig_client stranger;
+    start_pair(&pair, TEST_CLIENT_ADDRESS + 1, 250)->pps = (struct tw_filter_level){50, 60};
+    use(&pair.rig);
+    play(&pair, forge);
+    /* Nor from those who want to join. */
+    uint64_t passed = rig_outcome(&pair.rig, TW_OUTCOME_COOKIE_SENT);
+    rig_client_make(&pair.rig, &stranger, TEST_CLIENT_ADDRESS, TEST_CLIENT_PORT + 1);
+    rig_client_hello(&pair.rig, &stranger, 0);
+    rig_turn(&pair.rig, RIG_MS);
+    assert_int_equal(rig_outcome(&pair.rig, TW_OUTCOME_COOKIE_SENT), passed + 1);
+    /* The limit holds for forged packets, too: a second's worth at once, the same each second,
+     * and the burst in which the first ones came. */
+    uint64_t opened = rig_outcome(&pair.rig, TW_OUTCOME_TAG_WRONG);
+    assert_in_range(opened, 3 * 60 - 2, 3 * 60 + TW_BURST_MAX);
+    assert_int_equal(rig_outcome(&pair.rig, TW_OUTCOME_FILTER_HARD), 50 * STEPS - opened);
+    rig_stop(&pair.rig);
+}
+
+/* Below the limit, a forger's victim loses nothing either; nor for long after a flood. */
+static void victim_of_few_forged_packets_plays_on(void **state)
+{
+    (void)state;
+    struct pair pair;
+    start_pair(&pair, TEST_CLIENT_ADDRESS + 1, 250)->pps = (struct tw_filter_level){5000, 6000};
+    use(&pair.rig);
+    play(&pair, forge);
+    uint64_t before = heard_of(&pair, &pair.loud);
+    ping(&pair.rig, &pair.loud, 10);
+    assert_int_equal(heard_of(&pair, &pair.loud), before + 10);
+    rules[0].id = 99;
+    rules[0].pps = (struct tw_filter_level){50, 60};
+    use(&pair.rig);
+    play(&pair, forge);
+    rig_turn(&pair.rig, 1000 * RIG_MS);
+    before = heard_of(&pair, &pair.loud);
+    ping(&pair.rig, &pair.loud, 10);
+    assert_int_equal(heard_of(&pair, &pair.loud), before + 10);
+    rig_stop(&pair.rig);
+}
+
+/* Two players behind one address, and a limit for each address. */
+static void forger_takes_nothing_from_the_same_address(void **state)
+{
+    (void)state;
+    struct pair pair;
+    start_pair(&pair, TEST_CLIENT_ADDRESS, 250)->source_pps = (struct tw_filter_level){50, 60};
+    use(&pair.rig);
+    play(&pair, forge);
+    uint64_t opened = rig_outcome(&pair.rig, TW_OUTCOME_TAG_WRONG);
+    assert_in_range(opened, 3 * 60 - 2, 3 * 60 + TW_BURST_MAX);
+    rig_stop(&pair.rig);
+}
+
+/* 2,000 a second, all of them good. */
+static void hurry(struct pair *pair)
+{
+    for (uint32_t i = 0; i < 20; i++)
+        rig_client_send_ping(&pair->rig, &pair->loud, i);
+}
+
+static void session_over_its_rate_takes_nothing_from_others(void **state)
+{
+    (void)state;
+    struct pair pair;
+    start_pair(&pair, TEST_CLIENT_ADDRESS + 1, 40)->pps = (struct tw_filter_level){70, 80};
+    use(&pair.rig);
+    uint64_t before = heard_of(&pair, &pair.loud);
+    play(&pair, hurry);
+    assert_in_range(heard_of(&pair, &pair.loud) - before, 3 * 40 - 2, 3 * 40);
+    assert_int_equal(rig_outcome(&pair.rig, TW_OUTCOME_FILTER_HARD), 0);
+    assert_true(rig_outcome(&pair.rig, TW_OUTCOME_SESSION_BUDGET) > 3000);
+    rig_stop(&pair.rig);
+}
+
+/* Each packet of the loud one's 50 times: in one burst, where none of them is known yet. */
+static void copy(struct pair *pair)
+{
+    uint8_t packet[TW_DATAGRAM_MAX], text[64];
+    struct tw_writer writer = tw_writer_make(text, sizeof(text));
+    tw_frame_write_ping(&writer, pair->loud.sequence);
+    size_t length = rig_client_seal(&pair->loud, pair->loud.sequence++, text,
+                                    (size_t)(writer.next - text), packet);
+    for (uint32_t i = 0; i < 50; i++)
+        rig_client_send(&pair->rig, &pair->loud, packet, length);
+}
+
+static void copies_take_nothing(void **state)
+{
+    (void)state;
+    struct pair pair;
+    start_pair(&pair, TEST_CLIENT_ADDRESS + 1, 250)->pps = (struct tw_filter_level){130, 140};
+    use(&pair.rig);
+    uint64_t before = heard_of(&pair, &pair.loud);
+    play(&pair, copy);
+    /* Not from the one that is copied either: its session pays for each packet once. */
+    assert_int_equal(heard_of(&pair, &pair.loud) - before, STEPS);
+    assert_int_equal(rig_outcome(&pair.rig, TW_OUTCOME_REPLAY_DUPLICATE), 49 * STEPS);
+    rig_stop(&pair.rig);
+}
+
 int main(int argc, char **argv)
 {
     (void)argc;
@@ -238,6 +414,11 @@ int main(int argc, char **argv)
         cmocka_unit_test(spoofed_garbage_denies_strangers_only),
         cmocka_unit_test(forged_tags_do_not_deny_their_victim),
         cmocka_unit_test(handed_over_packets_count_once),
+        cmocka_unit_test(forger_takes_nothing_from_others),
+        cmocka_unit_test(victim_of_few_forged_packets_plays_on),
+        cmocka_unit_test(forger_takes_nothing_from_the_same_address),
+        cmocka_unit_test(session_over_its_rate_takes_nothing_from_others),
+        cmocka_unit_test(copies_take_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
