@@ -4,7 +4,7 @@ side, and players that no flood and no forger can cut off."""
 import os
 
 import scene
-from tools.host import packets
+from tools.host import dual_port, packets
 
 BOTS = 6
 QUICK = scene.IMPATIENT
@@ -146,6 +146,71 @@ def test_flood_above_soft_leaves_players_alone(options):
         scene.expect_equal("hashes wrong", player.session.view.hashes_wrong, 0)
         player.leave()
         wire.close()
+
+
+def _received(host, player):
+    shown = host.cli("session", "show", f"{player.session.connection_id:08x}")
+    return shown["received_packets"]
+
+
+def _lost(host, player, run_s, disturb=lambda: None):
+    """Packets of this player's that the engine did not take while it played and was disturbed."""
+    sent, received = player.endpoint.sent, _received(host, player)
+    for _ in range(10):
+        disturb()
+        player.session.run(run_s / 10)
+    host.settled_stats()
+    return player.endpoint.sent - sent - (_received(host, player) - received)
+
+
+def test_forger_of_one_player_takes_nothing_from_another(options):
+    """Both have one address, and the limit holds for the network and for each address."""
+    with scene.start(options, settings=scene.PATIENT) as host:
+        victim = scene.Player(host, host.token("victim")).join(0.5)
+        other = scene.Player(host, host.token("other")).join(0.5)
+        wire = scene.wire(host)
+        number = _add(host, "limit 198.18.0.0/24 pps 100/120 source pps 100/120")
+        forged = packets.header(victim.session.connection_id, 0, 0, 1 << 20) + os.urandom(60)
+
+        def forge():
+            for _ in range(PACKETS):
+                wire.send_udp(forged, source=scene.BOTS, source_port=victim.local_port)
+
+        before = host.settled_stats()
+        scene.expect_equal("packets lost", _lost(host, other, 1.0, forge), 0)
+        stats = host.settled_stats()
+        moved = scene.outcome_delta(before, stats)
+        scene.expect(moved.get("tag_wrong", 0) > 100, f"{moved}")
+        scene.expect(moved.get("filter_hard", 0) > 100, f"{moved}")
+        scene.expect_equal("forged packets", moved["tag_wrong"] + moved["filter_hard"],
+                           10 * PACKETS)
+        _settled_rule(host, number, moved["filter_hard"])
+        scene.expect_ledger(stats)
+        other.leave()
+        victim.leave()
+        wire.close()
+
+
+def test_ipv6_rules_hold_for_ipv6_alone(options):
+    with scene.start(options, port="dual", settings=scene.PATIENT) as host:
+        four = scene.Player(host, host.token("four")).join(0.5)
+        six = scene.Player(host, host.token("six"), address=1).join(0.5)
+        limit = _add(host, "limit fd12::/16 source bps 16k/16k")  # 2,000 bytes a second
+        before = host.settled_stats()
+        lost = _lost(host, six, 2.0)
+        scene.expect(lost > 20, f"{lost} packets lost")
+        scene.expect_equal("lost over IPv4", _lost(host, four, 0.5), 0)
+        moved = scene.outcome_delta(before, host.settled_stats())
+        scene.expect_equal("above the hard limit", moved["filter_hard"], lost)
+        _settled_rule(host, limit, lost)
+        deny = _add(host, f"deny {dual_port.BOTS_ADDRESS6}")
+        scene.expect(_lost(host, six, 0.5) > 10, "packets came from a denied address")
+        scene.expect_equal("lost over IPv4", _lost(host, four, 0.5), 0)
+        stats = host.settled_stats()
+        _settled_rule(host, deny, stats["outcomes"]["filter_denied"])
+        scene.expect_ledger(stats)
+        four.leave()
+        six.leave()
 
 
 def test_forger_denies_no_session(options):

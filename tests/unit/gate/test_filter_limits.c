@@ -149,6 +149,35 @@ static void test_limits_of_each_source_are_its_own(void **state)
     assert_int_equal(tw_counter_get(&rig->counters.filters[0].packets), 500);
 }
 
+/* Packets and bits of a source at once: what runs out first counts. */
+static void test_bits_of_each_source(void **state)
+{
+    struct rig *rig = *state;
+    struct tw_filter_rule rule = rule4(TW_FILTER_LIMIT, 0x0a000000, 8);
+    rule.pps = (struct tw_filter_level){0, 0};
+    rule.source_bps = (struct tw_filter_level){16000, 32000}; /* 2,000 and 4,000 bytes a second */
+    rule.source_pps = (struct tw_filter_level){4, 6};
+    put(rig, 0, rule);
+    use(rig);
+    for (uint32_t source = 0x0a000001; source < 0x0a000004; source++) {
+        assert_int_equal(send(rig, source, TW_FILTER_STRANGER, 1500), OPEN);
+        assert_int_equal(send(rig, source, TW_FILTER_STRANGER, 501), TW_OUTCOME_FILTER_SOFT);
+        assert_int_equal(send(rig, source, TW_FILTER_STRANGER, 500), OPEN);
+        assert_int_equal(send(rig, source, TW_FILTER_STRANGER, 60), TW_OUTCOME_FILTER_SOFT);
+        assert_int_equal(send(rig, source, TW_FILTER_KNOWN, 2001), HARD);
+        assert_int_equal(send(rig, source, TW_FILTER_KNOWN, 2000), OPEN);
+        assert_int_equal(send(rig, source, TW_FILTER_KNOWN, 60), HARD);
+    }
+    rig->now_ns += SECOND_NS / 4; /* 1,000 bytes for the hard level, 500 for the soft one */
+    assert_int_equal(send(rig, 0x0a000001, TW_FILTER_STRANGER, 501), TW_OUTCOME_FILTER_SOFT);
+    assert_int_equal(send(rig, 0x0a000001, TW_FILTER_KNOWN, 1000), OPEN);
+    assert_int_equal(send(rig, 0x0a000001, TW_FILTER_KNOWN, 1), HARD);
+    rig->now_ns += SECOND_NS; /* full again: the packets run out before the bits */
+    for (uint32_t n = 0; n < 6; n++)
+        assert_int_equal(send(rig, 0x0a000001, TW_FILTER_KNOWN, 60), OPEN);
+    assert_int_equal(send(rig, 0x0a000001, TW_FILTER_KNOWN, 60), HARD);
+}
+
 /* Made-up sources by the hundred thousand: none of them buys the others a fresh bucket, strangers
  * wait, a player is not touched. */
 static void test_full_table_of_sources(void **state)
@@ -339,6 +368,7 @@ int main(void)
         TEST(test_largest_limits),
         TEST(test_no_flood_of_strangers_reaches_the_hard_level),
         TEST(test_limits_of_each_source_are_its_own),
+        TEST(test_bits_of_each_source),
         TEST(test_full_table_of_sources),
         TEST(test_one_ipv6_network_is_one_source),
         TEST(test_a_burst_pays_exactly),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A whole worker under filter rules: who is dropped, who plays on, what the counters say. */
+#include "tests/unit/gate/frame_builder_ipv6.h"
 #include "tests/unit/gate/worker_rig.h"
 
 #include "dataplane/gate/filter.h"
@@ -228,6 +229,82 @@ static void handed_over_packets_count_once(void **state)
     rig_stop(&rig);
 }
 
+/* ---- IPv6 -------------------------------------------------------------------------------------
+ */
+
+static struct tw_filter_rule *rule6(uint32_t slot, enum tw_filter_kind kind, uint32_t length)
+{
+    rules[slot] = (struct tw_filter_rule){
+        .id = 100u + slot, .kind = (uint8_t)kind, .prefix_length = (uint8_t)length};
+    memcpy(rules[slot].ip, test_client_ip6, length / 8u);
+    return &rules[slot];
+}
+
+static void make_client6(struct rig *rig, struct rig_client *client, uint8_t network, uint8_t host)
+{
+    struct tw_worker_command command = {.type = TW_COMMAND_NEIGHBOUR_SET};
+    rig_client_make(rig, client, 0, (uint16_t)(6000 + network));
+    memcpy(client->ip6, test_client_ip6, sizeof(client->ip6));
+    client->ip6[7] = network;
+    client->ip6[15] = host;
+    command.neighbour.address = tw_address_from_ipv6(client->ip6, 0);
+    memcpy(command.neighbour.mac, test_client_mac, sizeof(test_client_mac));
+    rig_command(rig, 0, &command);
+    /* Another network is behind the router. */
+    memcpy(command.neighbour.address.ip, test_router_ip6, sizeof(test_router_ip6));
+    rig_command(rig, 0, &command);
+    rig_client_join(rig, client);
+    rig_client_send_ping(rig, client, 1);
+    rig_turn(rig, RIG_MS);
+}
+
+/* Two IPv6 networks and an IPv4 one: limits of each /64, denied prefixes, and neither family's
+ * rules touch the other. */
+static void ipv6_rules_hold_for_ipv6(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct rig_client four, six, other;
+    memset(rules, 0, sizeof(rules));
+    rig_make(&rig, 1);
+    struct tw_config_port *port = &rig.config.ports[0];
+    memcpy(port->address6, test_server_ip6, sizeof(port->address6));
+    port->prefix_length6 = 64;
+    memcpy(port->gateway6, test_router_ip6, sizeof(port->gateway6));
+    rig_start(&rig);
+    rig_client_make(&rig, &four, TEST_CLIENT_ADDRESS, TEST_CLIENT_PORT);
+    rig_client_join(&rig, &four);
+    make_client6(&rig, &six, 0, 2);
+    make_client6(&rig, &other, 9, 2);
+    ping(&rig, &four, 1);
+    uint64_t accepted = rig_outcome(&rig, TW_OUTCOME_ACCEPTED);
+    assert_int_equal(accepted, 3);
+
+    rule6(0, TW_FILTER_LIMIT, 0)->source_pps = (struct tw_filter_level){2, 5};
+    use(&rig);
+    ping(&rig, &six, 8);
+    ping(&rig, &other, 8);
+    ping(&rig, &four, 8);
+    assert_int_equal(rig_outcome(&rig, TW_OUTCOME_ACCEPTED), accepted + 5 + 5 + 8);
+    assert_int_equal(rig_outcome(&rig, TW_OUTCOME_FILTER_HARD), 6);
+    assert_int_equal(packets_of(&rig, 0), 16);
+    assert_int_equal(dropped_by(&rig, 0), 6);
+
+    /* One of its networks denied, then all of IPv4: the other one plays. */
+    rule6(1, TW_FILTER_DENY, 64);
+    rule(2, TW_FILTER_DENY, 0);
+    use(&rig);
+    rig_turn(&rig, 1000 * RIG_MS);
+    accepted = rig_outcome(&rig, TW_OUTCOME_ACCEPTED);
+    ping(&rig, &six, 3);
+    ping(&rig, &other, 3);
+    ping(&rig, &four, 3);
+    assert_int_equal(rig_outcome(&rig, TW_OUTCOME_ACCEPTED), accepted + 3);
+    assert_int_equal(dropped_by(&rig, 1), 3);
+    assert_int_equal(dropped_by(&rig, 2), 3);
+    rig_stop(&rig);
+}
+
 /* ---- what one cannot do to others ------------------------------------------------------------ */
 
 #define STEP_MS 10u
@@ -414,6 +491,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(spoofed_garbage_denies_strangers_only),
         cmocka_unit_test(forged_tags_do_not_deny_their_victim),
         cmocka_unit_test(handed_over_packets_count_once),
+        cmocka_unit_test(ipv6_rules_hold_for_ipv6),
         cmocka_unit_test(forger_takes_nothing_from_others),
         cmocka_unit_test(victim_of_few_forged_packets_plays_on),
         cmocka_unit_test(forger_takes_nothing_from_the_same_address),
