@@ -190,7 +190,8 @@ bool tw_port_open(struct tw_port *port, uint32_t index, const char *device,
     };
     port->max_queues = smaller(info.max_rx_queues, info.max_tx_queues);
     struct tw_port_plan_error plan_error;
-    if (!tw_port_plan_make(&port->plan, &facts, topology->workers, &plan_error))
+    struct tw_port_wanted wanted = {topology->workers, topology->ipv6[index]};
+    if (!tw_port_plan_make(&port->plan, &facts, &wanted, &plan_error))
         return fail(error, "%s", plan_error.message);
     if (!create_pools(port, topology, error) || !configure(port, error) ||
         !set_up_queues(port, error) || !listen_to_events(port, error))

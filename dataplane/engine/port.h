@@ -54,7 +54,7 @@ struct tw_port {
 };
 
 struct tw_port_error {
-    char message[256];
+    char message[320];
 };
 
 bool tw_port_open(struct tw_port *port, uint32_t index, const char *device,

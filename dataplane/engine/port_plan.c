@@ -13,10 +13,10 @@
 
 #define RX_CHECKSUMS (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM)
 #define TX_CHECKSUMS (RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM)
-/* Any of them spreads players, who differ in address or port. */
-#define HASHES                                                                                     \
-    (RTE_ETH_RSS_IPV4 | RTE_ETH_RSS_NONFRAG_IPV4_UDP | RTE_ETH_RSS_NONFRAG_IPV4_OTHER |            \
-     RTE_ETH_RSS_IPV6 | RTE_ETH_RSS_NONFRAG_IPV6_UDP | RTE_ETH_RSS_NONFRAG_IPV6_OTHER |            \
+/* Any of them spreads players of its family, who differ in address or port. */
+#define HASHES4 (RTE_ETH_RSS_IPV4 | RTE_ETH_RSS_NONFRAG_IPV4_UDP | RTE_ETH_RSS_NONFRAG_IPV4_OTHER)
+#define HASHES6                                                                                    \
+    (RTE_ETH_RSS_IPV6 | RTE_ETH_RSS_NONFRAG_IPV6_UDP | RTE_ETH_RSS_NONFRAG_IPV6_OTHER |            \
      RTE_ETH_RSS_IPV6_EX | RTE_ETH_RSS_IPV6_UDP_EX)
 
 /* Their other end, a kernel or a process, chooses the queue: nothing needs to hash here. */
@@ -39,10 +39,33 @@ static uint32_t usable_queues(const struct tw_port_facts *facts)
     return queues;
 }
 
-static bool plan_queues(struct tw_port_plan *plan, const struct tw_port_facts *facts,
-                        uint32_t workers, struct tw_port_plan_error *error)
+/* One family alone would leave all players of the other to the worker of the first queue. */
+static bool check_spread(const struct tw_port_plan *plan, const struct tw_port_facts *facts,
+                         const struct tw_port_wanted *wanted, struct tw_port_plan_error *error)
 {
+    bool four = (plan->hashes & HASHES4) != 0, six = (plan->hashes & HASHES6) != 0;
+    if (wanted->workers == 1 || peer_deals_out(facts->driver) || (four && (six || !wanted->ipv6)))
+        return true;
     uint32_t queues = usable_queues(facts);
+    if (!four && !(six && wanted->ipv6))
+        snprintf(error->message, sizeof(error->message),
+                 "port %s (%s) has %u queue pairs, but cannot spread players over them: it hashes "
+                 "neither IP addresses nor UDP ports. Set engine.workers to 1, not %u",
+                 facts->name, facts->driver, queues, wanted->workers);
+    else
+        snprintf(error->message, sizeof(error->message),
+                 "port %s (%s) has %u queue pairs, but cannot spread players of IPv%c over them: "
+                 "it hashes addresses and UDP ports of IPv%c alone. Set engine.workers to 1, not "
+                 "%u%s",
+                 facts->name, facts->driver, queues, four ? '6' : '4', four ? '4' : '6',
+                 wanted->workers, four ? ", or take the port's address6 away" : "");
+    return false;
+}
+
+static bool plan_queues(struct tw_port_plan *plan, const struct tw_port_facts *facts,
+                        const struct tw_port_wanted *wanted, struct tw_port_plan_error *error)
+{
+    uint32_t queues = usable_queues(facts), workers = wanted->workers;
     if (workers > queues) {
         snprintf(error->message, sizeof(error->message),
                  "port %s (%s) can do %u queue pair%s, but engine.workers is %u: each worker "
@@ -51,15 +74,8 @@ static bool plan_queues(struct tw_port_plan *plan, const struct tw_port_facts *f
         return false;
     }
     plan->queues = (uint16_t)workers;
-    plan->hashes = workers > 1 ? facts->hashes & HASHES : 0;
-    if (workers > 1 && plan->hashes == 0 && !peer_deals_out(facts->driver)) {
-        snprintf(error->message, sizeof(error->message),
-                 "port %s (%s) has %u queue pairs, but cannot spread players over them: it hashes "
-                 "neither IP addresses nor UDP ports. Set engine.workers to 1, not %u",
-                 facts->name, facts->driver, queues, workers);
-        return false;
-    }
-    return true;
+    plan->hashes = workers > 1 ? facts->hashes & (HASHES4 | HASHES6) : 0;
+    return check_spread(plan, facts, wanted, error);
 }
 
 static bool plan_mtu(struct tw_port_plan *plan, const struct tw_port_facts *facts,
@@ -77,10 +93,10 @@ static bool plan_mtu(struct tw_port_plan *plan, const struct tw_port_facts *fact
 }
 
 bool tw_port_plan_make(struct tw_port_plan *plan, const struct tw_port_facts *facts,
-                       uint32_t workers, struct tw_port_plan_error *error)
+                       const struct tw_port_wanted *wanted, struct tw_port_plan_error *error)
 {
     memset(plan, 0, sizeof(*plan));
-    if (!plan_queues(plan, facts, workers, error) || !plan_mtu(plan, facts, error))
+    if (!plan_queues(plan, facts, wanted, error) || !plan_mtu(plan, facts, error))
         return false;
     if ((facts->rx_offloads & RX_CHECKSUMS) == RX_CHECKSUMS)
         plan->rx_offloads = RX_CHECKSUMS;

@@ -6,7 +6,8 @@
  *   received checksums   the card's where it offers both IPv4 and UDP, else ours
  *   sent checksums       the same, for IPv6 too; a port that offers one of the two gets neither
  *   fast free            wherever offered: all a queue sends comes from one pool, once referenced
- *   scaling              needed for several queues on a card; a virtual port's peer deals out
+ *   scaling              needed for several queues on a card, for each family it serves; a virtual
+ *                        port's peer deals out
  *   jumbo, scattered     never: a packet has to fit one buffer
  *   link events          wherever offered, but for TAP, which offers them and never tells
  *   removal events       wherever offered: mlx5 tells of firmware errors so, and only if asked
@@ -31,6 +32,11 @@ struct tw_port_facts {
     uint32_t flags;       /* RTE_ETH_DEV_INTR_*: what it says that it tells of */
 };
 
+struct tw_port_wanted {
+    uint32_t workers; /* a queue pair each */
+    bool ipv6;        /* it serves IPv6 beside IPv4 */
+};
+
 struct tw_port_plan {
     uint16_t queues;
     uint16_t mtu;
@@ -41,12 +47,12 @@ struct tw_port_plan {
 };
 
 struct tw_port_plan_error {
-    char message[256];
+    char message[320];
 };
 
 /* False: *error says what is missing and what the port can do. */
 bool tw_port_plan_make(struct tw_port_plan *plan, const struct tw_port_facts *facts,
-                       uint32_t workers, struct tw_port_plan_error *error)
+                       const struct tw_port_wanted *wanted, struct tw_port_plan_error *error)
     __attribute__((warn_unused_result));
 
 /* As they are told to operators: bit i is enum tw_port_feature, enum tw_port_hash. */

@@ -485,6 +485,8 @@ bool tw_topology_build(struct tw_topology *topology, const struct tw_config *con
     if (!check_counts(config, error))
         return false;
     topology->ports = tw_config_port_count(config);
+    for (uint32_t i = 0; i < topology->ports; i++)
+        topology->ipv6[i] = !tw_ip_is_zero(config->ports[i].address6);
     topology->workers = config->engine.workers;
     topology->shards = config->engine.shards;
     topology->idle = config->engine.idle;

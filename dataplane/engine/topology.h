@@ -79,6 +79,7 @@ struct tw_topology_pool {
 
 struct tw_topology {
     uint32_t ports, workers, shards;
+    bool ipv6[TW_PORTS_MAX]; /* ports that serve IPv6, too */
     uint32_t thread_count, ring_count, pool_count;
     struct tw_topology_thread threads[TW_TOPOLOGY_THREADS_MAX];
     struct tw_topology_ring rings[TW_TOPOLOGY_RINGS_MAX];

@@ -22,6 +22,7 @@
 #define JUMBO   (RTE_ETH_RX_OFFLOAD_SCATTER | RTE_ETH_RX_OFFLOAD_TCP_LRO)
 #define SEGS    RTE_ETH_TX_OFFLOAD_MULTI_SEGS
 #define UDP4    RTE_ETH_RSS_NONFRAG_IPV4_UDP
+#define UDP6    RTE_ETH_RSS_NONFRAG_IPV6_UDP
 #define TCP4    RTE_ETH_RSS_NONFRAG_IPV4_TCP
 #define LSC     RTE_ETH_DEV_INTR_LSC
 #define RMV     RTE_ETH_DEV_INTR_RMV
@@ -150,7 +151,8 @@ static void test_plans(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct tw_port_plan plan;
         struct tw_port_plan_error error = {.message = ""};
-        bool made = tw_port_plan_make(&plan, &cases[i].facts, cases[i].workers, &error);
+        struct tw_port_wanted wanted = {.workers = cases[i].workers};
+        bool made = tw_port_plan_make(&plan, &cases[i].facts, &wanted, &error);
         if (made != (cases[i].refused == NULL) ||
             (!made && strstr(error.message, cases[i].refused) == NULL))
             fail_msg("case %zu (%s): %s", i, cases[i].facts.driver, error.message);
@@ -167,6 +169,49 @@ static void test_plans(void **state)
         bool is_tap = strcmp(cases[i].facts.driver, "net_tap") == 0;
         assert_int_equal(plan.link_events, (cases[i].facts.flags & LSC) != 0 && !is_tap);
         assert_int_equal(plan.removal_events, (cases[i].facts.flags & RMV) != 0);
+    }
+}
+
+/* Both families at once, one of them, none. */
+static void test_spread_of_both_families(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *driver;
+        uint64_t hashes;
+        uint32_t workers;
+        bool ipv6;
+        const char *refused;
+    } spreads[] = {
+        {"net_x", UDP4, 4, false, NULL},
+        {"net_x", UDP4 | UDP6, 4, true, NULL},
+        {"net_x", RTE_ETH_RSS_IPV4 | RTE_ETH_RSS_IPV6_UDP_EX, 4, true, NULL},
+        {"net_x", UDP4, 1, true, NULL},
+        {"net_tap", UDP4, 4, true, NULL}, /* the kernel deals out */
+        {"net_x", UDP4, 4, true,
+         "cannot spread players of IPv6 over them: it hashes addresses and UDP ports of IPv4 "
+         "alone. "
+         "Set engine.workers to 1, not 4, or take the port's address6 away"},
+        {"net_x", UDP6, 4, true, "cannot spread players of IPv4 over them"},
+        {"net_x", UDP6, 4, false, "hashes neither IP addresses nor UDP ports"},
+        {"net_x", TCP4, 2, true, "hashes neither IP addresses nor UDP ports"},
+    };
+    for (size_t i = 0; i < sizeof(spreads) / sizeof(spreads[0]); i++) {
+        struct tw_port_plan plan;
+        struct tw_port_plan_error error = {.message = ""};
+        struct tw_port_facts facts = {.name = "0000:3b:00.0",
+                                      .driver = spreads[i].driver,
+                                      .max_rx_queues = 8,
+                                      .max_tx_queues = 8,
+                                      .hashes = spreads[i].hashes};
+        struct tw_port_wanted wanted = {spreads[i].workers, spreads[i].ipv6};
+        bool made = tw_port_plan_make(&plan, &facts, &wanted, &error);
+        if (made != (spreads[i].refused == NULL) ||
+            (!made && strstr(error.message, spreads[i].refused) == NULL))
+            fail_msg("case %zu: %s", i, error.message);
+        if (made && spreads[i].workers > 1)
+            assert_int_equal(plan.hashes, spreads[i].hashes);
+        assert_true(strlen(error.message) < sizeof(error.message) - 1);
     }
 }
 
@@ -193,6 +238,7 @@ static void test_descriptions(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_plans),
+                                       cmocka_unit_test(test_spread_of_both_families),
                                        cmocka_unit_test(test_descriptions)};
     return cmocka_run_group_tests_name("port_plan", tests, NULL, NULL);
 }
