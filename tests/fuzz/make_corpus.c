@@ -121,6 +121,30 @@ static void write_compressed(const struct vectors *vectors)
     write_seed("fuzz_messages", "compressed", 0, seed, size + 2);
 }
 
+/* A packet of these frames to a client; then time, and what it answers. */
+static void write_to_client(const char *seed, const uint8_t *frames, size_t size)
+{
+    static const uint8_t then[] = {2, 0xff, 0x0f, 3};
+    uint8_t bytes[512];
+    TW_ASSERT(2 + size + sizeof(then) <= sizeof(bytes));
+    tw_store_u16(bytes, (uint16_t)size);
+    memcpy(bytes + 2, frames, size);
+    memcpy(bytes + 2 + size, then, sizeof(then));
+    write_seed("fuzz_client", seed, 0, bytes, 2 + size + sizeof(then));
+}
+
+static void write_packets_to_clients(const struct vectors *vectors)
+{
+    static const char *const names[] = {"server", "close",  "challenge", "rename",    "arrivals",
+                                        "resume", "notice", "messages",  "compressed"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        char name[64];
+        snprintf(name, sizeof(name), "%s plaintext", names[i]);
+        const struct vector *vector = vector_get(vectors, name);
+        write_to_client(names[i], vector->bytes, vector->size);
+    }
+}
+
 int main(int argc, char **argv)
 {
     static struct vectors vectors;
@@ -149,6 +173,8 @@ int main(int argc, char **argv)
     TW_ASSERT(body->size <= sizeof(frame) - 3);
     memcpy(frame + 3, body->bytes, body->size);
     write_seed("fuzz_frames", "snapshot", 1, frame, 3 + body->size);
+    write_packets_to_clients(&vectors);
+    write_to_client("snapshot", frame, 3 + body->size);
     write_packets();
     write_messages();
     write_compressed(&vectors);
