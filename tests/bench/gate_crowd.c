@@ -3,6 +3,7 @@
 
 #include "dataplane/crypto/crc32c_isal.h"
 #include "dataplane/wire/crc32c.h"
+#include "dataplane/wire/entry.h"
 #include "dataplane/wire/frames.h"
 #include "dataplane/wire/handshake_parts.h"
 #include "dataplane/wire/header.h"
@@ -66,6 +67,7 @@ void gate_crowd_fini(struct gate_crowd *crowd)
         sodium_memzero(crowd->clients, crowd->count * sizeof(*crowd->clients));
     free(crowd->clients);
     free(crowd->order);
+    free(crowd->empty_slots);
     memset(crowd, 0, sizeof(*crowd));
 }
 
@@ -94,7 +96,9 @@ static void shuffle(struct gate_crowd *crowd)
 
 void gate_crowd_begin(struct gate_crowd *crowd, uint32_t tick, uint32_t plaintext_size)
 {
-    TW_ASSERT(plaintext_size >= GATE_INPUT_PLAINTEXT && plaintext_size <= TW_PLAINTEXT_MAX);
+    TW_ASSERT(plaintext_size <= TW_PLAINTEXT_MAX &&
+              (plaintext_size == GATE_INPUT_PLAINTEXT ||
+               plaintext_size >= GATE_INPUT_PLAINTEXT + GATE_MESSAGE_MIN));
     crowd->tick = tick;
     crowd->plaintext_size = plaintext_size;
     shuffle(crowd);
@@ -126,7 +130,26 @@ static void write_frames(struct gate_crowd *crowd, const struct gate_client *cli
                                .bitmap =
                                    newest > 64u ? UINT64_MAX : (UINT64_C(1) << (newest - 1u)) - 1u};
     tw_frame_write_ack(writer, &ack);
-    TW_ASSERT(!writer->failed && tw_writer_left(writer) == 0);
+    TW_ASSERT(!writer->failed);
+}
+
+/* What a client that talks puts behind its inputs: a message that fills the packet. */
+static void write_message(struct gate_crowd *crowd, struct gate_client *client,
+                          struct tw_writer *writer)
+{
+    uint8_t *frame = tw_write_space(writer, TW_FRAME_HEADER_SIZE);
+    size_t left = tw_writer_left(writer);
+    struct tw_entry entry = {
+        .channel = TW_CHANNEL_ORDERED, .kind = TW_ENTRY_WHOLE, .number = client->message++};
+    frame[0] = TW_FRAME_MESSAGES;
+    tw_store_u16(frame + 1, (uint16_t)left);
+    entry.size = (uint32_t)(left - TW_ENTRY_HEADER_SIZE - 1u);
+    entry.size -= tw_varint_size(entry.size) > 1u;
+    entry.length = entry.size;
+    uint8_t *bytes = tw_entry_write(writer, &entry);
+    TW_ASSERT(bytes);
+    memset(bytes, 0x33, entry.length);
+    crowd->messages++;
 }
 
 uint32_t gate_crowd_write_packet(struct gate_crowd *crowd, struct gate_client *client,
@@ -136,11 +159,11 @@ uint32_t gate_crowd_write_packet(struct gate_crowd *crowd, struct gate_client *c
     tw_header_write(packet, (struct tw_header){.connection_id = client->connection_id,
                                                .channel = TW_CHANNEL_STATE,
                                                .sequence = client->sequence++});
-    struct tw_writer writer = tw_writer_make(plaintext, GATE_INPUT_PLAINTEXT);
-    if (crowd->plaintext_size == GATE_INPUT_PLAINTEXT)
-        write_frames(crowd, client, &writer);
-    else
-        memset(plaintext, 0, crowd->plaintext_size);
+    struct tw_writer writer = tw_writer_make(plaintext, crowd->plaintext_size);
+    write_frames(crowd, client, &writer);
+    if (crowd->plaintext_size > GATE_INPUT_PLAINTEXT)
+        write_message(crowd, client, &writer);
+    TW_ASSERT(!writer.failed && tw_writer_left(&writer) == 0);
     struct tw_aead_job job = {.key = &client->send_key,
                               .packet = packet,
                               .length = TW_HEADER_SIZE + crowd->plaintext_size};
@@ -148,21 +171,34 @@ uint32_t gate_crowd_write_packet(struct gate_crowd *crowd, struct gate_client *c
     return job.length;
 }
 
-static uint32_t write_unknown(struct gate_crowd *crowd, const struct gate_client *client,
-                              uint8_t *packet)
+/* Random bytes under this id. */
+static uint32_t write_noise(struct gate_crowd *crowd, uint32_t connection_id, uint8_t *packet)
 {
     uint32_t length = TW_PACKET_MIN + crowd->plaintext_size;
-    uint32_t generation = tw_connection_generation(client->connection_id) ^ 0x800u;
     for (uint32_t at = 0; at + 8 <= length; at += 8)
         tw_store_u64(packet + at, gate_crowd_random(crowd));
-    tw_header_write(
-        packet, (struct tw_header){.connection_id =
-                                       tw_connection_id(tw_connection_worker(client->connection_id),
-                                                        tw_connection_slot(client->connection_id),
-                                                        generation == 0 ? 1 : generation),
-                                   .channel = TW_CHANNEL_STATE,
-                                   .sequence = 1 + gate_crowd_random(crowd) % TW_SEALED_MAX});
+    tw_header_write(packet,
+                    (struct tw_header){.connection_id = connection_id,
+                                       .channel = TW_CHANNEL_STATE,
+                                       .sequence = 1 + gate_crowd_random(crowd) % TW_SEALED_MAX});
     return length;
+}
+
+/* This client's slot as another install would have it. */
+static uint32_t stale_id(const struct gate_client *client)
+{
+    uint32_t generation = tw_connection_generation(client->connection_id) ^ 0x800u;
+    return tw_connection_id(tw_connection_worker(client->connection_id),
+                            tw_connection_slot(client->connection_id),
+                            generation == 0 ? 1 : generation);
+}
+
+static uint32_t unknown_id(struct gate_crowd *crowd)
+{
+    uint64_t random = gate_crowd_random(crowd);
+    TW_ASSERT(crowd->empty_count > 0);
+    return tw_connection_id(0, crowd->empty_slots[(random >> 32) % crowd->empty_count],
+                            1 + (uint32_t)random % ((1u << TW_GENERATION_BITS) - 1u));
 }
 
 static uint32_t write_hello(struct gate_crowd *crowd, uint8_t *packet)
@@ -195,9 +231,12 @@ uint32_t gate_crowd_write_frame(struct gate_crowd *crowd, enum gate_traffic traf
     struct gate_client *client = &crowd->clients[gate_crowd_next(crowd)];
     uint32_t stranger = (uint32_t)gate_crowd_random(crowd) & 0xffffffu, length;
     switch (traffic) {
+    case GATE_TRAFFIC_STALE:
+        return wrap(crowd, CLIENT_NETWORK + stranger, client->port, frame,
+                    write_noise(crowd, stale_id(client), packet));
     case GATE_TRAFFIC_UNKNOWN:
         return wrap(crowd, CLIENT_NETWORK + stranger, client->port, frame,
-                    write_unknown(crowd, client, packet));
+                    write_noise(crowd, unknown_id(crowd), packet));
     case GATE_TRAFFIC_HELLO:
         return wrap(crowd, CLIENT_NETWORK + stranger, client->port, frame,
                     write_hello(crowd, packet));

@@ -18,6 +18,8 @@
 
 /* Frames of an input packet: four inputs, a snapshot acknowledgement, an acknowledgement. */
 #define GATE_INPUT_PLAINTEXT 64u
+/* The least that a message takes: headers of the frame and of its entry, a byte. */
+#define GATE_MESSAGE_MIN     8u
 #define GATE_FRAME_HEADERS   42u /* Ethernet, IPv4, UDP */
 #define GATE_FRAME_MAX       (GATE_FRAME_HEADERS + TW_DATAGRAM_MAX)
 #define GATE_SERVER_ADDRESS  UINT32_C(0xc6120001) /* 198.18.0.1 */
@@ -28,7 +30,8 @@ enum gate_traffic {
     GATE_TRAFFIC_INPUTS,  /* valid */
     GATE_TRAFFIC_FORGED,  /* the same with one bit of the tag turned */
     GATE_TRAFFIC_OFFPATH, /* forged, from another address */
-    GATE_TRAFFIC_UNKNOWN, /* the slot of a session, another generation; random bytes behind */
+    GATE_TRAFFIC_STALE,   /* the slot of a session, another generation; random bytes behind */
+    GATE_TRAFFIC_UNKNOWN, /* a slot of the table that nobody has; random bytes behind */
     GATE_TRAFFIC_HELLO,   /* first hellos from random addresses */
 };
 
@@ -36,6 +39,7 @@ struct gate_client {
     struct tw_aead_key send_key; /* client → server */
     uint8_t receive_secret[TW_KEY_SIZE];
     uint64_t sequence; /* of the next packet */
+    uint16_t message;  /* number of the next message */
     uint32_t ip;
     uint32_t connection_id;
     uint32_t route_epoch; /* of its session, for the shard's buffers */
@@ -50,6 +54,9 @@ struct gate_crowd {
     uint32_t tick; /* of this pass */
     uint32_t plaintext_size;
     uint64_t random;
+    uint64_t messages;     /* written so far */
+    uint32_t *empty_slots; /* of the table, which nobody has; the rig's */
+    uint32_t empty_count;
     struct tw_parse_rules sender;
     struct tw_udp_target server;
     uint8_t hello[TW_HELLO_SIZE]; /* but for ephemeral key and CRC */
@@ -65,8 +72,8 @@ void gate_crowd_set_session(struct gate_crowd *crowd, uint32_t number, enum tw_s
                             const uint8_t send_secret[TW_KEY_SIZE],
                             const uint8_t receive_secret[TW_KEY_SIZE]);
 
-/* Starts a pass whose inputs are for `tick`. Bytes of plaintext other than GATE_INPUT_PLAINTEXT
- * are authentic, but hold no frame that a client may send. */
+/* Starts a pass whose inputs are for `tick`. A message of its own fills what a packet has beyond
+ * GATE_INPUT_PLAINTEXT bytes of plaintext: at least GATE_MESSAGE_MIN more. */
 void gate_crowd_begin(struct gate_crowd *crowd, uint32_t tick, uint32_t plaintext_size);
 
 /* Number of the client whose turn it is. */

@@ -55,7 +55,8 @@ static void by_sessions(const struct gate_growth *growth)
 
 static void by_size(const struct gate_growth *growth)
 {
-    /* The last is a datagram of 1,200 bytes; a shard may fill 45 bytes less of it. */
+    /* The last fills the largest datagram, TW_DATAGRAM_MAX; a shard may fill 45 bytes less of it.
+     */
     static const uint32_t sizes[] = {64, 128, 300, 600, TW_PLAINTEXT_MAX};
     static struct gate_rig rigs[2];
     for (uint32_t s = growth->aes ? 0 : 1; s < 2; s++)

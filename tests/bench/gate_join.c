@@ -183,9 +183,22 @@ static void pretend_to_have_sent(struct gate_rig *rig)
     }
 }
 
+static void note_empty_slots(struct gate_rig *rig)
+{
+    static uint32_t empty[TW_SESSIONS_PER_WORKER];
+    const struct tw_sessions *sessions = &rig->worker->sessions;
+    for (uint32_t slot = 0; slot < sessions->capacity; slot++)
+        if (sessions->hot[slot].state == TW_SESSION_FREE)
+            empty[rig->crowd.empty_count++] = slot;
+    rig->crowd.empty_slots = malloc((rig->crowd.empty_count + 1u) * sizeof(empty[0]));
+    GATE_CHECK(rig->crowd.empty_slots, "no memory for a list of slots");
+    memcpy(rig->crowd.empty_slots, empty, rig->crowd.empty_count * sizeof(empty[0]));
+}
+
 void gate_join_all(struct gate_rig *rig)
 {
     install_sessions(rig);
     pretend_to_have_sent(rig);
     confirm_sessions(rig);
+    note_empty_slots(rig);
 }

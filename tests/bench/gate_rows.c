@@ -207,6 +207,7 @@ void gate_rows_strangers(struct gate_pair *pair)
 {
     static const struct row rows[] = {
         {"rx.unknown", {JOB_RECEIVE, GATE_TRAFFIC_UNKNOWN, GATE_INPUT_PLAINTEXT}, 25},
+        {"rx.stale", {JOB_RECEIVE, GATE_TRAFFIC_STALE, GATE_INPUT_PLAINTEXT}, 25},
         {"rx.forged_offpath", {JOB_RECEIVE, GATE_TRAFFIC_OFFPATH, GATE_INPUT_PLAINTEXT}, 20},
         {"hello.cookie", {JOB_RECEIVE, GATE_TRAFFIC_HELLO, GATE_INPUT_PLAINTEXT}, 3},
     };

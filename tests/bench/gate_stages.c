@@ -160,7 +160,9 @@ static void run_suite(const struct gate_port *port, enum tw_suite suite,
     measure(&rig, GATE_TRAFFIC_FORGED, aes ? "forged, AES" : "forged, ChaCha", rounds);
     if (aes) {
         measure(&rig, GATE_TRAFFIC_OFFPATH, "off path", rounds);
-        measure(&rig, GATE_TRAFFIC_UNKNOWN, "unknown", rounds);
+        measure(&rig, GATE_TRAFFIC_STALE, "stale", rounds);
+        if (rig.crowd.empty_count > 0)
+            measure(&rig, GATE_TRAFFIC_UNKNOWN, "unknown", rounds);
         measure(&rig, GATE_TRAFFIC_HELLO, "hello", rounds);
     }
     measure_sent(&rig, aes ? "snapshots, AES" : "snapshots, ChaCha", rounds);

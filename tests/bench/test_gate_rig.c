@@ -12,10 +12,14 @@
 
 static void run(const struct gate_port *port, enum tw_suite suite)
 {
-    static const enum gate_traffic traffics[] = {GATE_TRAFFIC_INPUTS, GATE_TRAFFIC_FORGED,
-                                                 GATE_TRAFFIC_OFFPATH, GATE_TRAFFIC_UNKNOWN,
-                                                 GATE_TRAFFIC_HELLO};
+    static const enum gate_traffic traffics[] = {GATE_TRAFFIC_INPUTS,  GATE_TRAFFIC_FORGED,
+                                                 GATE_TRAFFIC_OFFPATH, GATE_TRAFFIC_STALE,
+                                                 GATE_TRAFFIC_UNKNOWN, GATE_TRAFFIC_HELLO};
+    /* With messages: of one and of two bytes of length, and as large as they get. */
+    static const uint32_t sizes[] = {GATE_INPUT_PLAINTEXT + GATE_MESSAGE_MIN, 128, 1000,
+                                     TW_PLAINTEXT_MAX};
     static struct gate_rig rig;
+    uint32_t messages = 0;
     struct gate_ciphers ciphers = {.aead = tw_aead_sodium()};
     gate_rig_start(&rig, port, SESSIONS, suite, &ciphers);
     for (uint32_t i = 0; i < sizeof(traffics) / sizeof(traffics[0]); i++) {
@@ -25,14 +29,19 @@ static void run(const struct gate_port *port, enum tw_suite suite)
     }
     gate_rig_begin(&rig, GATE_INPUT_PLAINTEXT);
     gate_rig_receive_one(&rig);
-    gate_rig_begin(&rig, 1000);
-    gate_rig_make_ahead(&rig, GATE_TRAFFIC_INPUTS);
-    gate_rig_receive(&rig);
+    for (uint32_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        gate_rig_begin(&rig, sizes[i]);
+        uint32_t rounds = gate_rig_make_ahead(&rig, GATE_TRAFFIC_INPUTS);
+        for (uint32_t round = 0; round < rounds; round++)
+            gate_rig_receive(&rig);
+        messages += rounds * GATE_ROUND;
+    }
     gate_rig_send(&rig, 300);
     gate_rig_send(&rig, TW_PLAINTEXT_MAX);
-    GATE_CHECK(gate_rig_outcome(&rig, TW_OUTCOME_ACCEPTED) == SESSIONS + GATE_ROUND + 1,
+    GATE_CHECK(gate_rig_outcome(&rig, TW_OUTCOME_ACCEPTED) == SESSIONS + GATE_ROUND + 1 + messages,
                "the counters do not add up");
-    gate_rig_stop(&rig);
+    GATE_CHECK(rig.crowd.messages == messages, "not every long packet held a message");
+    gate_rig_stop(&rig); /* checks that all of them arrived */
 }
 
 int main(int argc, char **argv)
