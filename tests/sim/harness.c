@@ -199,6 +199,8 @@ static void post_snapshot(struct sim *sim, uint32_t client, const struct tw_out_
     while (sim->packets[at].length != 0)
         at++;
     SIM_CHECK(sim, at < SIM_PACKETS_MAX - 1u && buffer->length <= sim->capacity);
+    if (at >= sim->packets_end)
+        sim->packets_end = at + 1u;
     struct sim_packet *packet = &sim->packets[at];
     *packet = expected;
     memcpy(packet->bytes, buffer->bytes, buffer->length);
@@ -217,6 +219,8 @@ static void post_ack(struct sim *sim, uint32_t client)
     while (sim->acks[at].due_tick != 0)
         at++;
     SIM_CHECK(sim, at < SIM_PACKETS_MAX - 1u);
+    if (at >= sim->acks_end)
+        sim->acks_end = at + 1u;
     struct tw_record record = sim_record(sim, client, TW_RECORD_SNAPSHOT_ACK);
     tw_view_acknowledgement(sim->clients[client].view, &record.snapshot_ack.newest,
                             &record.snapshot_ack.bitmap);
@@ -258,7 +262,7 @@ static void apply_packet(struct sim *sim, const struct sim_packet *packet)
 
 static void deliver(struct sim *sim)
 {
-    for (uint32_t i = 0; i < SIM_PACKETS_MAX; i++) {
+    for (uint32_t i = 0; i < sim->packets_end; i++) {
         if (sim->packets[i].length != 0 && sim->packets[i].due_tick <= sim->tick) {
             apply_packet(sim, &sim->packets[i]);
             sim->packets[i].length = 0;
@@ -303,7 +307,7 @@ void sim_tick(struct sim *sim)
         if (sim->clients[i].joined && !sim->clients[i].silent)
             send_inputs(sim, i);
     }
-    for (uint32_t i = 0; i < SIM_PACKETS_MAX; i++) {
+    for (uint32_t i = 0; i < sim->acks_end; i++) {
         if (sim->acks[i].due_tick != 0 && sim->acks[i].due_tick <= sim->tick) {
             tw_shard_consume(sim->shard, &sim->acks[i].record, 1);
             sim->acks[i].due_tick = 0;

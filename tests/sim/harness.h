@@ -79,6 +79,7 @@ struct sim {
     struct sim_client *clients;
     struct sim_packet *packets;
     struct sim_ack *acks;
+    uint32_t packets_end, acks_end; /* all from there on are free */
     struct tw_out_buffer *buffers;
     uint8_t *buffer_bytes;
 };
