@@ -6,14 +6,14 @@ import pathlib
 from . import shell
 
 
-def build(report, label, name, options=(), env=None, targets=(), suites=()):
+def build(report, label, name, options=(), env=None, targets=(), suites=(), without=()):
     """Path of the compiled build directory, or None after reporting the failure. With `suites` only
-    what their tests need is compiled."""
+    `targets` and what their tests need is compiled; but not for those of suites `without`."""
     watch = shell.Stopwatch()
     try:
         if suites:
             directory = shell.build(name, options, ["build.ninja"], env)
-            targets = _prerequisites(directory, suites)
+            targets = [*targets, *_prerequisites(directory, suites, without)]
         directory = shell.build(name, options, targets, env)
     except shell.CommandFailed as failure:
         report.add_failure(f"{label}: build", _compiler_errors(failure.log))
@@ -33,10 +33,9 @@ def _compiler_errors(log):
     return "\n".join(lines[j] for j in wanted)
 
 
-def test(report, label, directory, suites, env=None, only=None, timeout_s=300):
-    """Runs the meson suites; `only` keeps the tests whose name contains it. Count of tests run."""
-    names = [entry["name"] for entry in _tests(directory, suites)
-             if only is None or only in entry["name"]]
+def test(report, label, directory, suites, env=None, timeout_s=300, without=()):
+    """Runs the meson suites. Count of tests run."""
+    names = [entry["name"] for entry in _tests(directory, suites, without)]
     if not names:
         report.add_skip(label, "no test of suite " + ", ".join(suites))
         return 0
@@ -70,13 +69,25 @@ def _introspect(directory, what):
     return json.loads(shell.check(["meson", "introspect", f"--{what}", directory]))
 
 
-def _tests(directory, suites):
+def _tests(directory, suites, without=()):
+    def of(entry, names):
+        return any(suite.split(":")[-1] in names for suite in entry["suite"])
     return [entry for entry in _introspect(directory, "tests")
-            if any(suite.split(":")[-1] in suites for suite in entry["suite"])]
+            if of(entry, suites) and not of(entry, without)]
 
 
-def _prerequisites(directory, suites):
+def sources(directory, suites):
+    """Paths of what the programs of these suites' tests are compiled from, libraries aside."""
+    return {pathlib.Path(path) for target in _programs(directory, suites)
+            for part in target["target_sources"] for path in part["sources"]}
+
+
+def _prerequisites(directory, suites, without):
     """What ninja calls the programs that these tests run."""
-    needed = {target for entry in _tests(directory, suites) for target in entry["depends"]}
     return sorted(str(pathlib.Path(target["filename"][0]).relative_to(directory.resolve()))
-                  for target in _introspect(directory, "targets") if target["id"] in needed)
+                  for target in _programs(directory, suites, without))
+
+
+def _programs(directory, suites, without=()):
+    needed = {target for entry in _tests(directory, suites, without) for target in entry["depends"]}
+    return [target for target in _introspect(directory, "targets") if target["id"] in needed]
