@@ -6,8 +6,8 @@ usage: run.py --build DIR [--long] [NAME...]     NAME: part of a test's name
 Everything lives in network namespaces and a temporary directory of the test's own; only processes
 it started are ended. Prints `ok NAME`, `skip NAME: WHY` or `not ok NAME` with reasons.
 
-Most tests wait more than they compute, so those run two at a time; then, one after the other, those
-which measure or which load the machine.
+Most tests wait more than they compute, so those run three at a time; then, one after the other,
+those which measure or which load the machine.
 """
 import argparse
 import concurrent.futures
@@ -37,6 +37,7 @@ import test_handshake  # noqa: E402
 import test_hostile  # noqa: E402
 import test_impair  # noqa: E402
 import test_ipv6  # noqa: E402
+import test_killed_engine  # noqa: E402
 import test_lab  # noqa: E402
 import test_life  # noqa: E402
 import test_loss  # noqa: E402
@@ -54,12 +55,14 @@ import test_timing  # noqa: E402
 import test_tokens  # noqa: E402
 import test_wireshark  # noqa: E402
 
-IN_PAIRS = [test_configuration, test_cli, test_python_client, test_handshake, test_tokens,
-            test_hostile, test_impair, test_ipv6, test_life, test_ports, test_privileges,
-            test_rekey, test_roaming, test_handover, test_port_life, test_path_mtu,
-            test_wireshark, test_thresholds]
-ALONE = [test_filters, test_telemetry, test_budgets, test_lab, test_floods, test_loss,
-         test_timing, test_conduct, test_messages, test_clients, test_fresh_machine]
+AT_ONCE = 3
+# Those that take longest come first, so that none of them is left to the end.
+WAITING = [test_path_mtu, test_thresholds, test_life, test_wireshark, test_filters, test_messages,
+           test_ipv6, test_hostile, test_roaming, test_rekey, test_handover, test_port_life,
+           test_lab, test_telemetry, test_python_client, test_impair, test_ports, test_handshake,
+           test_tokens, test_privileges, test_cli, test_configuration]
+ALONE = [test_killed_engine, test_budgets, test_floods, test_loss, test_timing, test_conduct,
+         test_clients, test_fresh_machine]
 
 
 def tests(modules, names):
@@ -98,17 +101,18 @@ def run_apart(name, options):
     """In a process of its own: (good, what it printed)."""
     said = io.StringIO()
     with contextlib.redirect_stdout(said):
-        good = run_one(name, tests(IN_PAIRS, None)[name], options)
+        good = run_one(name, tests(WAITING, None)[name], options)
         good = tell_left(scene.left_behind(), f"{name} left nothing behind") and good
     return good, said.getvalue()
 
 
-def run_pairs(options):
+def run_waiting(options):
     good = True
-    chosen = tests(IN_PAIRS, options.names)
+    chosen = tests(WAITING, options.names)
     # A process for each test: what a test leaves in its process no other test sees.
-    with concurrent.futures.ProcessPoolExecutor(
-            2, mp_context=multiprocessing.get_context("spawn"), max_tasks_per_child=1) as pool:
+    spawn = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(AT_ONCE, mp_context=spawn,
+                                                max_tasks_per_child=1) as pool:
         for name, future in [(name, pool.submit(run_apart, name, options)) for name in chosen]:
             fine, said = future.result()
             print(said, end="", flush=True)
@@ -132,7 +136,7 @@ def main():
     options = parser.parse_args()
     options.build = options.build.resolve()
     before = scene.footprint()
-    good = run_pairs(options)
+    good = run_waiting(options)
     for name, function in tests(ALONE, options.names).items():
         good = run_one(name, function, options) and good
     if tell_left(scene.left_behind() + scene.grown(before), "nothing is left behind"):

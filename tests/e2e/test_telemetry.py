@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""DPDK's telemetry socket tells what `tickwire status` and `tickwire drops` tell; an engine that
-was killed leaves nothing behind for long; what idle workers do is told."""
+"""DPDK's telemetry socket tells what `tickwire status` and `tickwire drops` tell; what idle workers
+do is told."""
 import os
-import signal
 
 import scene
-from tools.host import stack
 from tools.host.telemetry import Telemetry
 
 
@@ -54,25 +52,6 @@ def test_telemetry_tells_what_status_tells(options):
                 status, told = _of_one_second(host, telemetry)
                 _expect_agreement(status, told)
                 scene.expect(told["drops"]["outcomes"]["accepted"] > 0, "nothing was accepted")
-
-
-def test_directory_of_a_killed_engine_is_removed_by_the_next(options):
-    with scene.start(options, huge=False) as host:
-        first = host.engine.pid
-        directory = stack.DPDK_DIRECTORY / f"tickwire-{first}"
-        scene.expect(directory.exists(), f"{directory} is not there")
-        host.engine.signal(signal.SIGKILL)
-        host.engine.wait(5)
-        scene.expect(directory.exists(), "kill -9 removed a directory")
-        host.start_engine()
-        scene.expect(not directory.exists(), f"{directory} is still there")
-        with Telemetry(host.engine.pid) as telemetry:
-            scene.expect_equal("process", telemetry.greeting["pid"], host.engine.pid)
-        directory = stack.DPDK_DIRECTORY / f"tickwire-{host.engine.pid}"
-        host.engine.signal(signal.SIGTERM)
-        status = host.engine.wait(10)
-        scene.expect_equal(f"exit status ({host.engine.log()})", status, 0)
-        scene.expect(not directory.exists(), "an orderly end left its directory")
 
 
 def test_idle_workers_sleep_as_configured(options):
