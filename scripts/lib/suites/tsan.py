@@ -4,7 +4,7 @@ threads."""
 from tools import meson, shell
 
 # DPDK's default ring code orders by plain fences, which ThreadSanitizer cannot see.
-OPTIONS = ("-Dbuildtype=debug", "-Doptimization=1", "-Db_sanitize=thread",
+OPTIONS = ("-Dbuildtype=debugoptimized", "-Db_sanitize=thread",
            "-Dc_args=-DRTE_USE_C11_MEM_MODEL")
 SUITES = ("tsan",)
 ENVIRONMENT = {"TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1"}
