@@ -44,9 +44,11 @@ static_assert(sizeof(struct tw_aead_key) == 1024, "the size named above");
 #endif
 
 /* Keys lie anywhere in memory, beyond the second cache. A back end asks for what it needs of them
- * so many jobs ahead (more changes nothing, 4 cost 30 ns a packet); for the first ones, the caller
- * may have. */
+ * so many jobs ahead; for the first ones, the caller may have. docs/performance.md says how other
+ * distances are measured. */
+#ifndef TW_AEAD_AHEAD
 #define TW_AEAD_AHEAD 8u
+#endif
 
 struct tw_aead_job {
     const struct tw_aead_key *key;
