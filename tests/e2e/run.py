@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Runs the end-to-end tests: real daemons, kernel UDP clients, a virtual port. Needs root.
 
-usage: run.py --build DIR [--long] [NAME...]     NAME: part of a test's name
+usage: run.py --build DIR [--long] [--sanitized DIR] [NAME...]     NAME: part of a test's name
+
+DIR after --sanitized: a build under AddressSanitizer, for the one test that wants it.
 
 Everything lives in network namespaces and a temporary directory of the test's own; only processes
 it started are ended. Prints `ok NAME`, `skip NAME: WHY` or `not ok NAME` with reasons.
@@ -25,6 +27,7 @@ sys.path.insert(0, str(HERE / "python_client"))
 sys.path.insert(0, str(HERE))
 import scene  # noqa: E402
 import test_budgets  # noqa: E402
+import test_captures  # noqa: E402
 import test_cli  # noqa: E402
 import test_clients  # noqa: E402
 import test_conduct  # noqa: E402
@@ -60,7 +63,7 @@ AT_ONCE = 3
 WAITING = [test_path_mtu, test_thresholds, test_life, test_wireshark, test_filters, test_messages,
            test_ipv6, test_hostile, test_roaming, test_rekey, test_handover, test_port_life,
            test_lab, test_telemetry, test_python_client, test_impair, test_ports, test_handshake,
-           test_tokens, test_privileges, test_cli, test_configuration]
+           test_tokens, test_captures, test_privileges, test_cli, test_configuration]
 ALONE = [test_killed_engine, test_budgets, test_floods, test_loss, test_timing, test_conduct,
          test_clients, test_fresh_machine]
 
@@ -132,9 +135,11 @@ def main():
     parser = argparse.ArgumentParser(description="end-to-end tests")
     parser.add_argument("--build", required=True, type=pathlib.Path)
     parser.add_argument("--long", action="store_true")
+    parser.add_argument("--sanitized", type=pathlib.Path)
     parser.add_argument("names", nargs="*")
     options = parser.parse_args()
     options.build = options.build.resolve()
+    options.sanitized = options.sanitized.resolve() if options.sanitized else None
     before = scene.footprint()
     good = run_waiting(options)
     for name, function in tests(ALONE, options.names).items():

@@ -4,6 +4,7 @@ release builds do not, and so both compilers' code sees traffic (the demo runs g
 import os
 import sys
 
+from suites import unit
 from tools import checks, meson, shell
 
 SCRIPT = shell.ROOT / "tests" / "e2e" / "run.py"
@@ -16,6 +17,9 @@ def run(report, long_run):
     if not directory:
         return
     command = [sys.executable, "-B", SCRIPT, "--build", directory]
+    sanitized = unit.build_sanitized(report) if long_run else None
+    if sanitized:
+        command += ["--sanitized", sanitized]
     if os.geteuid() != 0:
         command = ["sudo", *command]  # namespaces, AF_XDP and TAP need root
     checks.follow(report, "e2e", command + (["--long"] if long_run else []))
