@@ -119,6 +119,8 @@ static void print_statistics(const json_t *stats)
 {
     print_ports(json_object_get(stats, "ports"));
     print_workers(json_object_get(stats, "worker"));
+    print_section("CRYPTO", json_object_get(stats, "crypto"));
+    fputc('\n', stdout);
     print_section("STATISTICS", stats);
 }
 

@@ -60,7 +60,12 @@ static bool filter_counters_ok(const union tw_agent_message *message)
 static bool stats_ok(const union tw_agent_message *message)
 {
     const struct tw_agent_stats *stats = &message->stats;
-    if (stats->ports > TW_PORTS_MAX || stats->workers > TW_WORKERS_MAX)
+    const struct tw_agent_crypto *crypto = &stats->crypto;
+    if (stats->ports > TW_PORTS_MAX || stats->workers > TW_WORKERS_MAX ||
+        !text_ok(crypto->aes256_gcm, sizeof(crypto->aes256_gcm)) ||
+        !text_ok(crypto->chacha20_poly1305, sizeof(crypto->chacha20_poly1305)) ||
+        !text_ok(crypto->cookie, sizeof(crypto->cookie)) ||
+        !text_ok(crypto->refused, sizeof(crypto->refused)))
         return false;
     for (uint32_t i = 0; i < stats->ports; i++) {
         const struct tw_agent_port *port = &stats->port[i];

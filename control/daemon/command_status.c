@@ -154,6 +154,19 @@ static json_t *workers_json(const struct tw_agent_stats *stats)
     return list;
 }
 
+/* A suite that is not there is null. */
+static json_t *name_json(const char *name)
+{
+    return name[0] != '\0' ? json_string(name) : json_null();
+}
+
+static json_t *crypto_json(const struct tw_agent_crypto *crypto)
+{
+    return json_pack("{s:o, s:o, s:o, s:s}", "aes256_gcm", name_json(crypto->aes256_gcm),
+                     "chacha20_poly1305", name_json(crypto->chacha20_poly1305), "cookie",
+                     name_json(crypto->cookie), "refused", crypto->refused);
+}
+
 static json_t *stats_json(const struct tw_daemon *daemon)
 {
     if (daemon->stats_at_ms == 0)
@@ -172,6 +185,7 @@ static json_t *stats_json(const struct tw_daemon *daemon)
     (void)json_object_set_new(object, "state_hash", json_string(hash));
     (void)json_object_set_new(object, "ports", ports_json(daemon));
     (void)json_object_set_new(object, "worker", workers_json(stats));
+    (void)json_object_set_new(object, "crypto", crypto_json(&stats->crypto));
     (void)json_object_set_new(object, "hugepages", json_boolean(stats->hugepages));
     (void)json_object_set_new(object, "idle", json_string(idle_name(stats->idle)));
     (void)json_object_set_new(object, "outcomes", outcomes_ledger(stats->outcomes));

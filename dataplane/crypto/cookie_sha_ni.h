@@ -11,8 +11,7 @@
 
 #include "dataplane/wire/cookie.h"
 
-/* NULL if the CPU cannot, or if a self-test (256 random keys and inputs, under 1 ms) found any
- * difference from libsodium. sodium_init() must have succeeded. */
+/* NULL if the CPU cannot. */
 const struct tw_cookie_hash *tw_cookie_hash_sha_ni(void);
 
 #endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dataplane/engine/engine.h"
 
-#include "dataplane/crypto/cookie_sha_ni.h"
 #include "dataplane/engine/clock.h"
 #include "dataplane/engine/eal.h"
 #include "dataplane/engine/multicast.h"
@@ -179,8 +178,8 @@ bool tw_engine_begin(struct tw_engine *engine, const struct tw_config *config,
     engine->config = config;
     engine->topology = topology;
     engine->aead = tw_aead_select(aead_name(config->engine.aead), &engine->aead_report);
-    if (config->engine.aead != TW_AEAD_CHOICE_LIBSODIUM)
-        engine->cookie_hash = tw_cookie_hash_sha_ni();
+    engine->cookie_hash =
+        tw_cookie_select(config->engine.aead == TW_AEAD_CHOICE_LIBSODIUM, &engine->cookie_report);
     TW_ASSERT(engine->aead != NULL); /* every choice of the configuration is a known back end */
     randombytes_buf(&engine->boot_id, sizeof(engine->boot_id));
     struct tw_eal_error eal_error;

@@ -12,6 +12,7 @@
 #define TICKWIRE_DATAPLANE_ENGINE_ENGINE_H
 
 #include "dataplane/crypto/aead_select.h"
+#include "dataplane/crypto/cookie_select.h"
 #include "dataplane/engine/port.h"
 #include "dataplane/engine/shard_loop.h"
 #include "dataplane/gate/port_orders.h"
@@ -27,8 +28,9 @@ struct tw_engine {
     uint64_t epoch_ns; /* tick 0 */
     uint64_t boot_id;
     const struct tw_aead_backend *aead;
-    const struct tw_cookie_hash *cookie_hash; /* NULL: libsodium\'s */
+    const struct tw_cookie_hash *cookie_hash;
     struct tw_aead_report aead_report;
+    struct tw_cookie_report cookie_report;
     bool aead_threads;                             /* the worker lcores have started it */
     struct rte_ring *rings[TW_TOPOLOGY_RINGS_MAX]; /* as in the topology */
     struct tw_worker *workers[TW_WORKERS_MAX];

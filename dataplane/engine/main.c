@@ -84,8 +84,12 @@ static const char *name_or_none(const char *name)
     return name != NULL ? name : "none";
 }
 
-static void print_refused(const struct tw_aead_report *report)
+static void print_refused(const struct tw_aead_report *report,
+                          const struct tw_cookie_report *cookie)
 {
+    if (cookie->refused != NULL)
+        fprintf(stderr, "tickwire-engine: cookie hash %s is not used: %s\n", cookie->refused,
+                cookie->reason);
     for (uint32_t i = 0; i < report->refused_count; i++) {
         const struct tw_aead_refusal *refused = &report->refused[i];
         fprintf(stderr, "tickwire-engine: AEAD back end %s is not used%s%s: %s\n", refused->backend,
@@ -132,8 +136,7 @@ static void print_ready(const struct tw_engine *engine)
            "\"aead\":{\"aes256_gcm\":\"%s\",\"chacha20_poly1305\":\"%s\"},\"cookie\":\"%s\"}\n",
            engine->hugepages ? "true" : "false", is_lab(engine->config) ? "true" : "false",
            name_or_none(engine->aead_report.aes256_gcm),
-           name_or_none(engine->aead_report.chacha20_poly1305),
-           engine->cookie_hash != NULL ? engine->cookie_hash->name : "libsodium");
+           name_or_none(engine->aead_report.chacha20_poly1305), engine->cookie_report.used);
     fflush(stdout);
 }
 
@@ -145,7 +148,7 @@ static int run(const struct tw_config *config, const struct tw_topology *topolog
         fprintf(stderr, "tickwire-engine: %s\n", error.message);
         return EXIT_START;
     }
-    print_refused(&engine.aead_report);
+    print_refused(&engine.aead_report, &engine.cookie_report);
     if (is_lab(config))
         print_lab();
     if (!tw_telemetry_start()) {

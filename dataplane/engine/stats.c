@@ -121,6 +121,32 @@ static void add_port(struct tw_agent_stats *out, struct tw_agent_port *row, stru
     out->port_no_mbuf += stats.no_mbuf;
 }
 
+static void add_refused(struct tw_agent_crypto *row, const char *what, const char *suite,
+                        const char *reason)
+{
+    size_t used = strlen(row->refused);
+    snprintf(row->refused + used, sizeof(row->refused) - used, "%s%s%s%s: %s", used ? "; " : "",
+             what, suite ? " for " : "", suite ? suite : "", reason);
+}
+
+static void add_name(char name[24], const char *text)
+{
+    snprintf(name, 24, "%s", text != NULL ? text : "");
+}
+
+void tw_stats_crypto(struct tw_agent_crypto *row, const struct tw_aead_report *aead,
+                     const struct tw_cookie_report *cookie)
+{
+    memset(row, 0, sizeof(*row));
+    add_name(row->aes256_gcm, aead->aes256_gcm);
+    add_name(row->chacha20_poly1305, aead->chacha20_poly1305);
+    add_name(row->cookie, cookie->used);
+    if (cookie->refused != NULL)
+        add_refused(row, cookie->refused, "cookies", cookie->reason);
+    for (uint32_t i = 0; i < aead->refused_count; i++)
+        add_refused(row, aead->refused[i].backend, aead->refused[i].suite, aead->refused[i].reason);
+}
+
 static void take_percentiles(struct tw_stats *stats, const struct tw_engine *engine,
                              struct tw_agent_stats *out)
 {
@@ -159,6 +185,7 @@ void tw_stats_collect(struct tw_stats *stats, struct tw_engine *engine, uint64_t
     out->ports = engine->topology->ports;
     for (uint32_t i = 0; i < engine->topology->ports; i++)
         add_port(out, &out->port[i], &engine->ports[i]);
+    tw_stats_crypto(&out->crypto, &engine->aead_report, &engine->cookie_report);
     out->workers = engine->topology->workers;
     out->shards = engine->topology->shards;
     out->hugepages = engine->hugepages ? 1 : 0;

@@ -18,6 +18,10 @@ struct tw_stats {
 };
 
 /* Header and events_lost are the caller's. */
+/* What runs, and what was refused, as much of it as there is room for. */
+void tw_stats_crypto(struct tw_agent_crypto *row, const struct tw_aead_report *aead,
+                     const struct tw_cookie_report *cookie);
+
 void tw_stats_collect(struct tw_stats *stats, struct tw_engine *engine, uint64_t now_ns,
                       struct tw_agent_stats *out);
 

@@ -321,6 +321,13 @@ struct tw_agent_worker {
     X(workers)                                                                                     \
     X(shards)
 
+/* What runs packets and cookies through, chosen at start; "" if a suite is not there. Texts end
+ * with a zero. */
+struct tw_agent_crypto {
+    char aes256_gcm[24], chacha20_poly1305[24], cookie[24];
+    char refused[256]; /* what was wanted and is not used, each with the reason; "" if nothing */
+};
+
 /* Sums over all workers and shards since start; percentiles over the last second. */
 struct tw_agent_stats {
     struct tw_agent_header header;
@@ -361,6 +368,7 @@ struct tw_agent_stats {
     uint64_t events_lost; /* agent events that did not fit the queue: must be 0 */
     struct tw_agent_port port[TW_PORTS_MAX];       /* [ports] */
     struct tw_agent_worker worker[TW_WORKERS_MAX]; /* [workers] */
+    struct tw_agent_crypto crypto;
     uint32_t ports, workers, shards;
     uint32_t hugepages; /* 1 = in use */
     uint32_t idle;      /* enum tw_idle */

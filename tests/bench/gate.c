@@ -2,7 +2,7 @@
 #include "tests/bench/gate.h"
 
 #include "dataplane/crypto/aead_select.h"
-#include "dataplane/crypto/cookie_sha_ni.h"
+#include "dataplane/crypto/cookie_select.h"
 #include "tests/bench/gate_fail.h"
 #include "tests/bench/gate_growth.h"
 #include "tests/bench/gate_overload.h"
@@ -133,9 +133,10 @@ int tw_gate_run(const struct tw_gate_options *options)
 {
     static struct gate_port port;
     struct tw_aead_report report;
+    struct tw_cookie_report cookie;
     gate_port_start(&port, "tickwire-bench", true);
     struct gate_ciphers ciphers = {.aead = tw_aead_select(TW_AEAD_AUTO, &report),
-                                   .cookie_hash = tw_cookie_hash_sha_ni()};
+                                   .cookie_hash = tw_cookie_select(false, &cookie)};
     bool aes = report.aes256_gcm != NULL, all_met = aes; /* a missing row is a missed one */
     struct suite_run run = {.port = &port,
                             .ciphers = &ciphers,

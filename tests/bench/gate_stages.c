@@ -5,7 +5,7 @@
  * with TW_STAGE_CYCLES: its probes read the clock eleven times a burst, which is in the figures.
  */
 #include "dataplane/crypto/aead_select.h"
-#include "dataplane/crypto/cookie_sha_ni.h"
+#include "dataplane/crypto/cookie_select.h"
 #include "dataplane/gate/worker_state.h"
 #include "tests/bench/gate_fail.h"
 #include "tests/bench/gate_rig.h"
@@ -188,11 +188,12 @@ int main(int argc, char **argv)
 {
     static struct gate_port port;
     struct tw_aead_report report;
+    struct tw_cookie_report cookie;
     struct options options = take_options(argc, argv);
     GATE_CHECK(sodium_init() >= 0, "libsodium does not start");
     gate_port_start(&port, argv[0], true);
     struct gate_ciphers ciphers = {.aead = tw_aead_select(TW_AEAD_AUTO, &report),
-                                   .cookie_hash = tw_cookie_hash_sha_ni()};
+                                   .cookie_hash = tw_cookie_select(false, &cookie)};
     if (report.aes256_gcm)
         run_suite(&port, TW_SUITE_AES256_GCM, &ciphers, &options);
     run_suite(&port, TW_SUITE_CHACHA20_POLY1305, &ciphers, &options);

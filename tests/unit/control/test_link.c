@@ -354,6 +354,21 @@ static void check_port_life(const json_t *port)
     assert_string_equal(json_string_value(json_array_get(hashes, 1)), "ipv6_udp");
 }
 
+static void fill_crypto(struct tw_agent_crypto *crypto)
+{
+    strcpy(crypto->chacha20_poly1305, "chacha-lanes");
+    strcpy(crypto->cookie, "libsodium");
+    strcpy(crypto->refused, "sha-ni for cookies: differs");
+}
+
+static void check_crypto(const json_t *crypto)
+{
+    assert_true(json_is_null(json_object_get(crypto, "aes256_gcm")));
+    assert_string_equal(text_of(crypto, "chacha20_poly1305"), "chacha-lanes");
+    assert_string_equal(text_of(crypto, "cookie"), "libsodium");
+    assert_string_equal(text_of(crypto, "refused"), "sha-ni for cookies: differs");
+}
+
 static void expect_refusal(struct fixture *fixture, const char *port, const char *code)
 {
     json_t *answer = fixture_ask(fixture, "port.reset", json_pack("{s:s}", "name", port));
@@ -397,6 +412,7 @@ static void test_statistics_by_name(void **state)
     message.stats.space[TW_SPACE_FIGURE_WRAPS] = 1;
     message.stats.space[TW_SPACE_FIGURE_FAULTS] = 1;
     fill_ports(&message.stats);
+    fill_crypto(&message.stats.crypto);
     fixture_send(fixture->engine, &message, TW_AGENT_STATS, sizeof(message.stats));
     json_t *status = fixture_result(fixture, "status", NULL);
     while (json_is_null(json_object_get(status, "stats"))) {
@@ -424,6 +440,7 @@ static void test_statistics_by_name(void **state)
     assert_string_equal(text_of(json_array_get(ports, 1), "name"), "net_tap1");
     assert_int_equal(number(json_array_get(ports, 1), NULL, "rx_packets"), 42);
     check_port_life(json_array_get(ports, 1));
+    check_crypto(json_object_get(stats, "crypto"));
     const json_t *worker = json_array_get(json_object_get(stats, "worker"), 1);
     assert_int_equal(json_array_size(json_object_get(stats, "worker")), 2);
     assert_int_equal(number(worker, NULL, "core"), 5);

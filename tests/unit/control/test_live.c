@@ -173,6 +173,26 @@ static void test_message_texts(void **state)
     assert_int_equal(tw_agent_message_check(&message, size), TW_AGENT_CHECK_RANGE);
 }
 
+/* Names that reach operators: of ports and of what encrypts. */
+static void test_statistics_texts(void **state)
+{
+    (void)state;
+    const size_t size = sizeof(struct tw_agent_stats);
+    union tw_agent_message message = message_of(TW_AGENT_STATS, size);
+    struct tw_agent_crypto *crypto = &message.stats.crypto;
+    assert_int_equal(tw_agent_message_check(&message, size), TW_AGENT_CHECK_OK);
+    strcpy(crypto->cookie, "sha-ni");
+    strcpy(crypto->refused, "one; two");
+    assert_int_equal(tw_agent_message_check(&message, size), TW_AGENT_CHECK_OK);
+    crypto->refused[3] = '\n';
+    assert_int_equal(tw_agent_message_check(&message, size), TW_AGENT_CHECK_RANGE);
+    memset(crypto->refused, 'x', sizeof(crypto->refused));
+    assert_int_equal(tw_agent_message_check(&message, size), TW_AGENT_CHECK_RANGE);
+    memset(crypto->refused, 0, sizeof(crypto->refused));
+    memset(crypto->cookie, 'x', sizeof(crypto->cookie));
+    assert_int_equal(tw_agent_message_check(&message, size), TW_AGENT_CHECK_RANGE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -182,6 +202,7 @@ int main(void)
         cmocka_unit_test(test_message_check),
         cmocka_unit_test(test_filter_figures_are_counted),
         cmocka_unit_test(test_message_texts),
+        cmocka_unit_test(test_statistics_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
