@@ -15,6 +15,7 @@
 static struct rig rig;
 static struct rig_client old, new;
 static uint32_t epoch;
+static uint32_t sessions_max = 64; /* of each worker */
 
 static void ping(struct rig_client *client, uint64_t time_us)
 {
@@ -27,6 +28,7 @@ static void start(uint32_t workers)
 {
     struct tw_record record;
     rig_make(&rig, workers);
+    rig.config.engine.sessions_max = sessions_max;
     rig_start(&rig);
     rig_client_make(&rig, &old, TEST_CLIENT_ADDRESS, 5000);
     rig_client_join(&rig, &old);
@@ -339,6 +341,62 @@ static void from_another_worker(void **state)
     rig_stop(&rig);
 }
 
+/* Its hello 2 at worker 1, and the control plane's answer there. */
+static void ask_from_another_worker(void)
+{
+    uint32_t before = rig.handshake_count;
+    rig_client_hello(&rig, &new, 1);
+    rig_turn(&rig, RIG_MS);
+    assert_int_equal(rig.handshake_count, before + 1);
+    struct tw_worker_command reply = rig_answer(&rig, &rig.handshake);
+    rig_command(&rig, rig.handshake.worker, &reply);
+    rig_turn(&rig, RIG_MS);
+    rig_turn(&rig, RIG_MS);
+    new.news = TW_NEWS_NONE;
+    rig_client_receive(&rig, &new, 1);
+}
+
+/* The session's worker has no room: nothing is answered, and the same hello 2 does it later. */
+static void from_another_worker_without_room(void **state)
+{
+    (void)state;
+    struct tw_record record;
+    struct rig_client other;
+    sessions_max = 2;
+    start(2);
+    sessions_max = 64;
+    rig.resumes_id = 0;
+    rig_client_make(&rig, &other, TEST_CLIENT_ADDRESS, 6000);
+    rig_client_join(&rig, &other);
+    ping(&other, 1);
+    rig.resumes_id = old.id;
+    rig_client_make(&rig, &new, TEST_CLIENT_ADDRESS, 7000);
+    new.queue = 1;
+    rig_client_hello(&rig, &new, 1);
+    rig_turn(&rig, RIG_MS);
+    rig_client_receive(&rig, &new, 1);
+    assert_int_equal(new.news, TW_NEWS_COOKIE);
+    ask_from_another_worker();
+    assert_int_equal(new.news, TW_NEWS_NONE);
+    assert_int_equal(life(TW_LIFE_EVENT_RESUME_FULL), 1);
+    ping(&old, 2);
+    assert_int_equal(old.frames.pong.echo_us, 2);
+    struct tw_worker_command kick = {
+        .type = TW_COMMAND_KICK, .reason = TW_CLOSE_KICKED, .connection_id = other.id};
+    rig_command(&rig, 0, &kick);
+    pass(300);
+    ask_from_another_worker();
+    assert_int_equal(new.news, TW_NEWS_WELCOME);
+    assert_int_equal(life(TW_LIFE_EVENT_RESUME_FULL), 1);
+    rig_client_send_ping(&rig, &new, 4);
+    rig_turn(&rig, RIG_MS);
+    rig_turn(&rig, RIG_MS);
+    assert_int_equal(life(TW_LIFE_EVENT_RESUMED), 1);
+    while (rig_record(&rig, 0, &record))
+        ;
+    rig_stop(&rig);
+}
+
 /* The shard's ring is full: the first packet counts for nothing, and the next one does it. */
 static void a_full_ring_only_delays(void **state)
 {
@@ -390,6 +448,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(too_late),
         cmocka_unit_test(of_another_account),
         cmocka_unit_test(from_another_worker),
+        cmocka_unit_test(from_another_worker_without_room),
         cmocka_unit_test(a_full_ring_only_delays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
