@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <sqlite3.h>
 
 static uint32_t add(struct fixture *fixture, const char *rule)
 {
@@ -244,6 +245,27 @@ static void test_engine_that_reads_nothing(void **state)
     assert_int_equal(fixture_rules[0].id, id);
 }
 
+/* Somebody holds the database longer than the daemon waits: the command says so, nothing changes.
+ */
+static void test_a_store_that_fails(void **state)
+{
+    struct fixture *fixture = *state;
+    char path[96];
+    sqlite3 *database = NULL;
+    uint32_t id = add(fixture, "deny 203.0.113.0/24");
+    snprintf(path, sizeof(path), "%s/db", fixture->directory);
+    assert_int_equal(sqlite3_open_v2(path, &database, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(database, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    assert_refused(fixture, "filter.add", json_pack("{s:s}", "rule", "deny 198.51.100.0/24"),
+                   "STORE_FAILED", NULL);
+    char expected[64];
+    snprintf(expected, sizeof(expected), "%u deny 203.0.113.0/24\n", id);
+    assert_string_equal(listing(fixture), expected);
+    assert_int_equal(sqlite3_exec(database, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(database), SQLITE_OK);
+    (void)add(fixture, "deny 198.51.100.0/24");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
@@ -254,6 +276,7 @@ int main(void)
         TEST(test_figures_are_the_engines),
         TEST(test_no_more_than_there_is_room_for),
         TEST(test_engine_that_reads_nothing),
+        TEST(test_a_store_that_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

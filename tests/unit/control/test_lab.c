@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#define PER_REQUEST  128u /* records, at most */
 #define RECORD_BYTES (3u * TW_AGENT_LAB_RECORD_SIZE)
 
 static int lab_setup(void **state)
@@ -31,7 +32,7 @@ static int lab_setup(void **state)
 
 static json_t *base64(const uint8_t *bytes, size_t length)
 {
-    char text[1024];
+    char text[PER_REQUEST * TW_AGENT_LAB_RECORD_SIZE * 2];
     (void)sodium_bin2base64(text, sizeof(text), bytes, length, sodium_base64_VARIANT_ORIGINAL);
     return json_string(text);
 }
@@ -117,6 +118,58 @@ static void test_passes_an_import_on(void **state)
     assert_int_equal(
         json_integer_value(json_object_get(json_object_get(answer, "result"), "installed")), 6);
     json_decref(answer);
+}
+
+/* "" or the code of the error. */
+static const char *code_of(struct fixture *fixture, const char *command, json_t *arguments)
+{
+    static char code[32];
+    json_t *answer = fixture_ask(fixture, command, arguments);
+    const json_t *error = json_object_get(answer, "error");
+    snprintf(code, sizeof(code), "%s",
+             error ? json_string_value(json_object_get(error, "code")) : "");
+    json_decref(answer);
+    return code;
+}
+
+static json_t *add_arguments(json_int_t import, uint32_t count)
+{
+    static const uint8_t records[PER_REQUEST * TW_AGENT_LAB_RECORD_SIZE];
+    return json_pack("{s:I, s:I, s:o}", "import", import, "count", (json_int_t)count, "records",
+                     base64(records, count * TW_AGENT_LAB_RECORD_SIZE));
+}
+
+/* An engine that does not read: what there is no room for is refused, and changes nothing. */
+static void test_waits_for_a_busy_engine(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_link(fixture, NULL, 0);
+    json_int_t import = begin(fixture, 1000000);
+    uint32_t added = 0, begun = 0;
+    const char *code;
+    while ((code = code_of(fixture, "lab.add", add_arguments(import, PER_REQUEST)))[0] == '\0')
+        added += PER_REQUEST;
+    assert_string_equal(code, "ENGINE_BUSY");
+    assert_true(added > 10 * PER_REQUEST);
+    /* Single messages may use what is kept for handshakes; then they wait, too. */
+    while ((code = code_of(fixture, "lab.begin", begin_arguments(8)))[0] == '\0')
+        begun++;
+    assert_string_equal(code, "ENGINE_BUSY");
+    assert_true(begun > 0);
+    (void)fixture_receive(fixture->engine, TW_AGENT_LAB_BEGIN);
+    for (uint32_t first = 0; first < added; first += TW_AGENT_LAB_RECORDS) {
+        union tw_agent_message message = fixture_receive(fixture->engine, TW_AGENT_LAB_SESSIONS);
+        assert_int_equal(message.lab_sessions.first, first);
+    }
+    for (uint32_t i = 0; i < begun; i++)
+        import = fixture_receive(fixture->engine, TW_AGENT_LAB_BEGIN).lab_begin.import;
+    /* It reads again: the newest import is as if nothing had been refused. */
+    assert_string_equal(code_of(fixture, "lab.add", add_arguments(import, 8)), "");
+    for (uint32_t first = 0; first < 8; first += TW_AGENT_LAB_RECORDS) {
+        union tw_agent_message message = fixture_receive(fixture->engine, TW_AGENT_LAB_SESSIONS);
+        assert_int_equal(message.lab_sessions.import, import);
+        assert_int_equal(message.lab_sessions.first, first);
+    }
 }
 
 static void test_tells_why_an_engine_refused(void **state)
@@ -229,6 +282,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         LAB(test_passes_an_import_on),
+        LAB(test_waits_for_a_busy_engine),
         LAB(test_tells_why_an_engine_refused),
         LAB(test_checks_arguments),
         LAB(test_lost_engine_fails_the_import),
