@@ -36,6 +36,19 @@ def _expect_refusal(host, name, daemon, mentioned):
     scene.expect(not left, f"{daemon}, {name}: left {left}")
 
 
+def test_more_workers_than_queues_exits_1_with_what_the_port_can(options):
+    settings = {"engine.workers": 5, "engine.sessions_max": 256, "engine.memory_mb": 768}
+    with stack.Stack(options.build, settings=settings, huge=False, port="tap") as host:
+        host.prepare()
+        command = host.port.engine.command(host.executable("engine"), "--config", host.config_path)
+        status, output = shell.run(command, timeout_s=30)
+        scene.expect_equal(f"exit status ({output.strip()})", status, 1)
+        lines = [line for line in output.splitlines() if line.strip()]
+        scene.expect_equal("message", lines, [
+            "tickwire-engine: port net_tap0 (net_tap) can do 4 queue pairs, but engine.workers is "
+            "5: each worker needs one"])
+
+
 def test_missing_configuration_file(options):
     with stack.Stack(options.build, huge=False) as host:
         host.prepare()
