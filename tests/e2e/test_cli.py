@@ -19,14 +19,43 @@ def test_command_line(options):
         drops = host.cli("drops")
         scene.expect_equal("sum of the packet ledger", drops["ledgers"]["packets"]["sum"],
                            drops["rx_packets"])
+        _expect_crypto(host, stats["crypto"])
         _expect_index(host, stats["entities"])
         _expect_tables(host, ours)
         _expect_statuses(host)
+        _expect_rotation(host)
         player.leave()
 
 
 def _plain(host, *words):
     return shell.run([host.executable("cli"), "--socket", host.directory / "control.sock", *words])
+
+
+def _expect_crypto(host, crypto):
+    """As the engine said at its start."""
+    lines = (json.loads(line) for line in host.engine.log().splitlines() if line[:1] == "{")
+    ready = next(line for line in lines if line["event"] == "ready")
+    told = {name: crypto[name] or "none" for name in ready["aead"]}
+    scene.expect_equal("ciphers", told, ready["aead"])
+    scene.expect_equal("the cookies' hash", crypto["cookie"], ready["cookie"])
+    refused = [part for part in crypto["refused"].split("; ") if part]
+    scene.expect_equal("refused", len(refused), host.engine.log().count(" is not used"))
+
+
+def _expect_rotation(host):
+    """A token of the key before still opens; three keys before are too many."""
+    old, player = host.token("before"), None
+    status, output = _plain(host, "keys", "rotate")
+    scene.expect(status == 0 and "accepted_keys" in output, f"keys rotate: {status}\n{output}")
+    for token in (old, host.token("after")):
+        player = scene.Player(host, token).join(0.3)
+        player.leave()
+    for accepted in (3, 4):
+        scene.expect_equal("keys", host.cli("keys", "rotate")["accepted_keys"], accepted)
+    status, output = host.cli_status("keys", "rotate")
+    scene.expect(status == 1 and "ROTATION_REFUSED" in output, f"one too many: {status} {output}")
+    player = scene.Player(host, host.token("then")).join(0.3)
+    player.leave()
 
 
 def _expect_index(host, entities):
@@ -41,12 +70,17 @@ def _expect_index(host, entities):
 
 def _expect_tables(host, connection):
     for words, mentioned in ((["status"], "tick"), (["session", "list"], connection),
-                             (["drops"], "accepted"),
+                             (["drops"], "accepted"), (["drops", "--all"], "resume_full"),
                              (["debug", "space"], "fullest_leaf"), (["--help"], "session kick"),
                              (["completion", "bash"], "tickwire")):
         status, output = _plain(host, *words)
         scene.expect(status == 0 and mentioned in output,
                      f"tickwire {' '.join(words)}: status {status}\n{output}")
+
+
+    # Rows of nothing only when asked for.
+    scene.expect("ethertype_unknown" not in _plain(host, "drops")[1], "drops: rows of 0")
+    scene.expect("ethertype_unknown" in _plain(host, "drops", "--all")[1], "drops --all: no row")
 
 
 def _expect_statuses(host):
