@@ -26,7 +26,8 @@ def _expect_agreement(status, told):
         scene.expect_equal(f"/tickwire/status {name}", value, status[name])
     for name in ("state_hash", "idle"):
         scene.expect_equal(f"/tickwire/status {name}", told["status"][name], status[name])
-    for name in ("outcomes", "inputs", "shard_inputs", "sends", "roaming", "rekeys", "verdicts"):
+    for name in ("outcomes", "inputs", "shard_inputs", "sends", "roaming", "rekeys", "verdicts",
+                 "conduct", "life"):
         scene.expect_equal(f"/tickwire/drops {name}", told["drops"][name], status[name])
     scene.expect_equal("ledger", sum(told["drops"]["outcomes"].values()),
                        told["drops"]["rx_packets"])
