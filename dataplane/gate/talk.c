@@ -210,12 +210,14 @@ static void tell_state(struct tw_worker *worker, uint32_t slot)
     uint8_t state = transport->congestion.state;
     if ((worker->sessions.hot[slot].due & TW_DUE_JOIN) != 0)
         return;
-    bool news = state != transport->state_told ||
+    uint16_t tick_bytes = transport->congestion.tick_bytes;
+    bool news = state != transport->state_told || tick_bytes != transport->tick_bytes_told ||
                 transport->datagram_bytes != transport->datagram_bytes_told;
     if (news && !tw_route_link(worker, slot, state))
         return;
     transport->state_told = state;
     transport->datagram_bytes_told = transport->datagram_bytes;
+    transport->tick_bytes_told = tick_bytes;
     transport->state_news = false;
     tw_life_path(worker, slot, state);
 }

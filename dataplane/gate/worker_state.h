@@ -61,10 +61,15 @@ static_assert(TW_HEADER_SIZE + TW_SHARD_CAPACITY + TW_ACK_FRAME_SIZE + TW_PONG_F
 static_assert(TW_SHARD_CAPACITY - TW_PLAINTEXT_MAX + TW_PLAINTEXT_BASE == TW_SHARD_BASE_CAPACITY,
               "what shards begin with");
 
-/* Of these, what the session's path takes. */
+static_assert(TW_SHARD_CAPACITY - TW_PLAINTEXT_MAX + TW_TICK_BYTES_MIN - TW_PACKET_MIN >=
+                  TW_SHARD_LEAST_CAPACITY,
+              "what a strained path leaves to a shard");
+
+/* Of these, what the session's path takes now. */
 static inline uint32_t tw_talk_shard_capacity(const struct tw_talk *talk, uint32_t slot)
 {
-    return TW_SHARD_CAPACITY - TW_PLAINTEXT_MAX + tw_talk_plaintext_max(talk, slot);
+    return TW_SHARD_CAPACITY - TW_PLAINTEXT_MAX +
+           tw_transport_tick_plaintext(&talk->transports[slot]);
 }
 
 struct tw_budgets {

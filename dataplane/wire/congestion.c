@@ -15,6 +15,8 @@
 #define RATE_EPOCH_US        SECOND_US
 #define STANDING_TARGETS     4u
 #define GROW_PARTS           8u
+#define LONG_TARGETS         2u
+#define TICK_PARTS           8u
 /* What may leave at once: a timer of 1 ms is never late by more than a few. */
 #define BURST_US        4000u
 #define BURST_MIN_BYTES (2u * TW_DATAGRAM_BASE)
@@ -48,6 +50,7 @@ void tw_congestion_reset_path(struct tw_congestion *congestion, uint64_t now_us)
     congestion->delivered_bytes = delivered_bytes;
     congestion->delivered_at_us = now_us;
     congestion->window_bytes = TW_WINDOW_INITIAL_BYTES;
+    congestion->tick_bytes = TW_TICK_BYTES_MAX;
     congestion->slow_start = true;
     congestion->tokens_bytes = BURST_MIN_BYTES;
     congestion->tokens_at_us = now_us;
@@ -184,6 +187,28 @@ static uint32_t round_product(const struct tw_congestion *congestion, uint64_t n
     return bytes > TW_WINDOW_MAX_BYTES ? TW_WINDOW_MAX_BYTES : (uint32_t)bytes;
 }
 
+/* What ticks send is fresh or worthless, so no window holds it back. It becomes smaller instead: as
+ * small as can be while a queue stands, so that it is gone soon, then a little more or less each
+ * round trip. All at once would be the next queue. */
+static void fit_ticks(struct tw_congestion *congestion, bool round_ends)
+{
+    uint32_t bytes = congestion->tick_bytes;
+    /* What the path's delays swing by now may be our own doing. */
+    uint32_t target = TW_QUEUE_TARGET_US + congestion->rtt.baseline_jitter_us;
+    uint32_t queue = tw_rtt_queue_us(&congestion->rtt);
+    if (congestion->state == TW_LINK_NORMAL && bytes == TW_TICK_BYTES_MAX)
+        return;
+    if (queue > STANDING_TARGETS * target)
+        bytes = TW_TICK_BYTES_MIN;
+    else if (round_ends && queue > LONG_TARGETS * target)
+        bytes -= bytes / TICK_PARTS;
+    else if (round_ends && queue < target)
+        bytes += bytes / (congestion->state == TW_LINK_NORMAL ? TICK_PARTS : 2u * TICK_PARTS);
+    if (bytes < TW_TICK_BYTES_MIN)
+        bytes = TW_TICK_BYTES_MIN;
+    congestion->tick_bytes = (uint16_t)(bytes < TW_TICK_BYTES_MAX ? bytes : TW_TICK_BYTES_MAX);
+}
+
 static void end_round(struct tw_congestion *congestion, uint64_t now_us)
 {
     uint32_t window = congestion->window_bytes;
@@ -267,9 +292,11 @@ void tw_congestion_update(struct tw_congestion *congestion,
     /* A share of packets forgets slowly on a link that carries few of them. */
     if (now_us - congestion->lost_at_us >= LOSS_FORGET_US)
         congestion->loss_q16 = 0;
-    if (now_us >= congestion->round_began_us + smoothed_us(congestion))
+    bool round_ends = now_us >= congestion->round_began_us + smoothed_us(congestion);
+    if (round_ends)
         end_round(congestion, now_us);
     update_state(congestion, thresholds, now_us);
+    fit_ticks(congestion, round_ends);
 }
 
 uint64_t tw_congestion_pace(const struct tw_congestion *congestion)

@@ -21,6 +21,9 @@
 #define TW_WINDOW_INITIAL_BYTES 12000u  /* ten packets, as RFC 9002 section 7.2 */
 #define TW_WINDOW_MAX_BYTES     180000u /* what the sent log holds */
 #define TW_QUEUE_TARGET_US      15000u  /* below any delay that makes it conservative */
+/* What a tick's packet is left on the slowest path: 20 a second are 41 kbit/s. */
+#define TW_TICK_BYTES_MIN 256u
+#define TW_TICK_BYTES_MAX 1440u /* whatever the path takes */
 
 enum tw_link_state {
     TW_LINK_NORMAL = 0,
@@ -60,6 +63,7 @@ struct tw_congestion {
     uint32_t delivered_bytes;         /* ever, low bits */
     uint8_t state;                    /* enum tw_link_state */
     bool slow_start;
+    uint16_t tick_bytes; /* so large may a packet be that a tick makes */
     uint64_t delivered_at_us;
     uint64_t round_began_us;
     uint64_t calm_since_us; /* 0: not calm */

@@ -45,6 +45,7 @@ void tw_transport_init(struct tw_transport *transport, const struct tw_transport
     transport->begun = true;
     begin_sizes(transport, config->datagram_max, now_us);
     transport->datagram_bytes_told = transport->datagram_bytes;
+    transport->tick_bytes_told = transport->congestion.tick_bytes;
 }
 
 /* What is still on its way carries no messages any more: all arrived by other packets. */
@@ -124,9 +125,11 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 
 static void update_state(struct tw_transport *transport, uint64_t now_us)
 {
-    uint8_t before = transport->congestion.state;
+    const struct tw_congestion *congestion = &transport->congestion;
+    uint8_t before = congestion->state;
+    uint16_t tick_bytes = congestion->tick_bytes;
     tw_congestion_update(&transport->congestion, transport->thresholds, now_us);
-    transport->state_news |= transport->congestion.state != before;
+    transport->state_news |= congestion->state != before || congestion->tick_bytes != tick_bytes;
 }
 
 /* ---- acknowledged and lost ---------------------------------------------------------------------

@@ -44,7 +44,7 @@ struct tw_transport {
     uint32_t reorder_us; /* what overtaken packets took beyond a round trip; 0: none overtakes */
     uint16_t datagram_bytes; /* so large may packets be: pmtu.size, where every packet finds it */
     bool begun;
-    bool state_news; /* state or size are others; whoever tells them on clears it … */
+    bool state_news; /* state or sizes are others; whoever tells them on clears it … */
     struct tw_sent sent;
     uint32_t packets_acked, packets_lost, packets_late;
     struct tw_congestion congestion;
@@ -56,6 +56,7 @@ struct tw_transport {
     uint32_t path_first; /* packets before it left by an earlier path */
     /* … and notes here what others know. */
     uint16_t datagram_bytes_told;
+    uint16_t tick_bytes_told;
     uint8_t state_told; /* enum tw_link_state */
     struct tw_sent_packet log[TW_SENT_PACKETS] __attribute__((aligned(64)));
 } __attribute__((aligned(64)));
@@ -103,6 +104,15 @@ void tw_transport_path_changed(struct tw_transport *transport, uint32_t datagram
 static inline uint32_t tw_transport_plaintext_max(const struct tw_transport *transport)
 {
     return transport->datagram_bytes - TW_PACKET_MIN;
+}
+
+/* The same of a packet that a tick makes: less while the path is strained. */
+static inline uint32_t tw_transport_tick_plaintext(const struct tw_transport *transport)
+{
+    uint32_t bytes = transport->congestion.tick_bytes < transport->datagram_bytes
+                         ? transport->congestion.tick_bytes
+                         : transport->datagram_bytes;
+    return bytes - TW_PACKET_MIN;
 }
 
 /* `to`, just begun, goes on with the messages of `from` towards a process that has nothing: what

@@ -114,6 +114,8 @@ static_assert(sizeof(struct tw_record) == 64, "one cache line per record");
 /* Bytes of a packet that a snapshot may fill on every path: with 48 for frames of the worker's.
  * More only where a record says so. */
 #define TW_SHARD_BASE_CAPACITY (TW_PLAINTEXT_BASE - 48u)
+/* No record says less: the player itself, and a few of those near it. */
+#define TW_SHARD_LEAST_CAPACITY 160u
 
 enum tw_out_kind {
     TW_OUT_UNUSED = 0,   /* empty buffer */

@@ -228,12 +228,11 @@ static void consume_check(struct tw_shard *shard, uint32_t player, const struct 
     }
 }
 
-/* No path takes less than every path does. */
 static uint16_t snapshot_capacity(const struct tw_record *record)
 {
     uint32_t capacity = record->link.capacity;
-    if (capacity < TW_SHARD_BASE_CAPACITY)
-        return TW_SHARD_BASE_CAPACITY;
+    if (capacity < TW_SHARD_LEAST_CAPACITY)
+        return TW_SHARD_LEAST_CAPACITY;
     return capacity < TW_PLAINTEXT_MAX ? (uint16_t)capacity : TW_PLAINTEXT_MAX;
 }
 

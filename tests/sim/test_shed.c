@@ -22,12 +22,12 @@ struct figures {
     uint64_t age_ticks[TW_TIER_COUNT], ages[TW_TIER_COUNT]; /* since the newest change it knows */
 };
 
-static void set_state(struct sim *sim, uint32_t link)
+static void set_link(struct sim *sim, uint32_t link, uint32_t capacity)
 {
     for (uint32_t i = 0; i < CLIENTS; i++) {
         struct tw_record record = sim_record(sim, i, TW_RECORD_LINK);
         record.link.state = link;
-        record.link.capacity = TW_SHARD_BASE_CAPACITY;
+        record.link.capacity = capacity;
         tw_shard_consume(sim->shard, &record, 1);
     }
 }
@@ -55,7 +55,7 @@ static struct figures measure(struct sim *sim, uint32_t link)
     struct figures figures = {0};
     const struct sim_client *client = &sim->clients[0];
     const struct tw_shard_counters *counters = &sim->counters;
-    set_state(sim, link);
+    set_link(sim, link, TW_SHARD_BASE_CAPACITY);
     sim_run(sim, 120);
     struct sim_client before = *client;
     uint64_t middle = tw_counter_get(&counters->shed_middle_bytes);
@@ -163,12 +163,42 @@ static void test_a_crowd_leaves_room_to_the_near(void **state)
     sim_destroy(sim);
 }
 
+/* A path takes less than a packet: snapshots are as small, the near ones are told, and a record
+ * that asks for less than the least gets that. */
+static void test_a_slow_path_takes_small_snapshots(void **state)
+{
+    (void)state;
+    static const uint32_t capacities[][2] = {{600, 600},
+                                             {TW_SHARD_LEAST_CAPACITY, TW_SHARD_LEAST_CAPACITY},
+                                             {0, TW_SHARD_LEAST_CAPACITY}};
+    for (uint32_t i = 0; i < 3; i++) {
+        struct sim *sim = make(400, 100, 14);
+        sim->view_overfull = true;
+        sim_run(sim, 120);
+        set_link(sim, 2, capacities[i][0]);
+        sim_run(sim, 60);
+        uint32_t largest = 0;
+        for (uint32_t tick = 0; tick < 120; tick++) {
+            sim_tick(sim);
+            uint32_t size = sim->clients[0].newest_body_size + TW_FRAME_HEADER_SIZE;
+            largest = size > largest ? size : largest;
+        }
+        /* A record of seven bytes finds no room any more, or a cell of five and one. */
+        assert_in_range(largest, capacities[i][1] - 40u, capacities[i][1]);
+        set_link(sim, 0, TW_SHARD_BASE_CAPACITY);
+        sim_run(sim, 120);
+        assert_true(sim->clients[0].newest_body_size > capacities[i][1]);
+        sim_destroy(sim);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_far_before_middle_before_near),
         cmocka_unit_test(test_a_world_at_rest_is_not_thinned),
         cmocka_unit_test(test_a_crowd_leaves_room_to_the_near),
+        cmocka_unit_test(test_a_slow_path_takes_small_snapshots),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

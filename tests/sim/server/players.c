@@ -114,28 +114,34 @@ void sim_player_connect(struct sim_player *player, const uint8_t token[TW_CONNEC
 
 /* ---- messages -------------------------------------------------------------------------------- */
 
-static uint8_t pattern(uint32_t number, uint32_t at)
+static uint8_t pattern(const struct sim_players *all, uint32_t number, uint32_t at)
 {
+    uint32_t mixed = (number * 65536u + at + 1u) * UINT32_C(2654435761);
+    if (all->noise)
+        return (uint8_t)((mixed ^ mixed >> 15) * UINT32_C(2246822519) >> 24);
     return (uint8_t)(number * 31u + at * 7u + (at >> 8));
 }
 
-static void speak(struct sim_player *player, uint32_t channel)
+bool sim_player_speak(struct sim_player *player, uint32_t channel, uint32_t size)
 {
     static uint8_t bytes[TW_MESSAGE_MAX];
     struct sim_players *all = player->all;
-    uint32_t size = tw_rng_between(&all->rng, HEAD, all->speech.size_max[channel]);
     uint32_t number = player->spoken[channel];
+    TW_ASSERT(size >= HEAD && size <= sizeof(bytes));
     tw_store_u32(bytes, player->index);
     tw_store_u32(bytes + 4, player->session);
     tw_store_u32(bytes + 8, number);
     tw_store_u32(bytes + 12, size);
     for (uint32_t i = HEAD; i < size; i++)
-        bytes[i] = pattern(number, i);
-    if (tw_client_send(player->client, (enum tw_client_channel)channel, bytes, size, 0) ==
-        TW_CLIENT_OK)
-        player->spoken[channel]++;
-    else
+        bytes[i] = pattern(all, number, i);
+    if (tw_client_send(player->client, (enum tw_client_channel)channel, bytes, size, 0) !=
+        TW_CLIENT_OK) {
         all->refused++;
+        return false;
+    }
+    player->spoken_us[channel][number % SIM_SPOKEN_KEPT] = all->now_us;
+    player->spoken[channel]++;
+    return true;
 }
 
 static void talk(struct sim_player *player, uint64_t now_us)
@@ -146,7 +152,8 @@ static void talk(struct sim_player *player, uint64_t now_us)
         if (every_us == 0 || now_us < player->next_talk_us[channel])
             continue;
         if (player->next_talk_us[channel] != 0)
-            speak(player, channel);
+            (void)sim_player_speak(player, channel,
+                                   tw_rng_between(&all->rng, HEAD, all->speech.size_max[channel]));
         player->next_talk_us[channel] = now_us + 1u + tw_rng_below(&all->rng, 2u * every_us);
     }
 }
@@ -196,6 +203,22 @@ static void note(struct sim_player *player, uint32_t channel, const uint32_t mes
         see(heard, number);
 }
 
+static void count_hearing(struct sim_players *all, uint32_t channel, const uint32_t message[3],
+                          uint32_t size)
+{
+    struct sim_hearing *hearing = &all->hearing[channel];
+    const uint64_t *spoken_us = all->players[message[0]].spoken_us[channel];
+    uint64_t at_us = spoken_us[message[2] % SIM_SPOKEN_KEPT];
+    uint64_t took_us = all->now_us - at_us;
+    hearing->bytes += size;
+    if (at_us < all->from_us || at_us >= all->until_us)
+        return;
+    hearing->messages++;
+    hearing->late += took_us > all->prompt_us;
+    if (took_us > hearing->longest_us)
+        hearing->longest_us = took_us;
+}
+
 static void hear(struct sim_player *player)
 {
     static uint8_t bytes[TAKEN_MAX];
@@ -208,12 +231,13 @@ static void hear(struct sim_player *player)
         bool whole = taken.size >= TW_HANDLE_SIZE + HEAD && tw_load_u32(own + 12) == size &&
                      message[0] < all->speakers;
         for (uint32_t i = HEAD; i < size && whole; i++)
-            whole = own[i] == pattern(message[2], i);
+            whole = own[i] == pattern(all, message[2], i);
         if (!whole) {
             fault(all, player, "damaged", message);
             continue;
         }
         all->heard[taken.channel]++;
+        count_hearing(all, (uint32_t)taken.channel, message, size);
         note(player, (uint32_t)taken.channel, message);
     }
 }

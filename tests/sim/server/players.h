@@ -18,6 +18,8 @@
 
 /* Numbers of a speaker that may overtake each other: two windows of the protocol, and some. */
 #define SIM_HEARD_WINDOW 256u
+/* Of the newest ones of each channel it is known when they were spoken. */
+#define SIM_SPOKEN_KEPT 256u
 
 /* What one player heard of one speaker on one channel, in the newest session of both. */
 struct sim_heard {
@@ -38,7 +40,8 @@ struct sim_player {
     uint64_t next_talk_us[TW_CHANNEL_COUNT];
     uint64_t connect_at_us; /* 0: stays as it is */
     uint32_t spoken[TW_CHANNEL_COUNT];
-    struct sim_heard *heard; /* [speakers][TW_CHANNEL_COUNT] */
+    uint64_t spoken_us[TW_CHANNEL_COUNT][SIM_SPOKEN_KEPT]; /* by number */
+    struct sim_heard *heard;                               /* [speakers][TW_CHANNEL_COUNT] */
     uint32_t connects, closes;
     enum tw_client_end end; /* the last one */
     uint32_t end_code;
@@ -54,6 +57,15 @@ struct sim_speech {
     uint32_t size_max[TW_CHANNEL_COUNT];
 };
 
+/* What was heard of a channel, by all together. */
+struct sim_hearing {
+    uint64_t bytes;
+    /* Messages that were spoken between the two times of sim_players. */
+    uint64_t messages;
+    uint64_t late;       /* took longer than all->prompt_us */
+    uint64_t longest_us; /* from being spoken on */
+};
+
 typedef void sim_players_send(void *context, struct sim_player *player, const uint8_t *bytes,
                               size_t size);
 
@@ -66,12 +78,16 @@ struct sim_players {
     uint64_t update_us; /* between updates of one client */
     sim_players_send *send;
     void *context;
-    bool gaps_allowed;                /* they come and go out of each other's hearing */
-    uint64_t heard[TW_CHANNEL_COUNT]; /* messages */
-    uint64_t old;                     /* of a speaker's session before */
-    uint64_t refused;                 /* sends that found the library full */
-    uint64_t faults;                  /* a message twice, out of order, or damaged */
-    char fault[160];                  /* the first one */
+    uint64_t prompt_us;                           /* for counting what was late … */
+    uint64_t from_us, until_us;                   /* … of what was spoken between */
+    bool gaps_allowed;                            /* they come and go out of each other's hearing */
+    bool noise;                                   /* what messages hold does not get smaller */
+    uint64_t heard[TW_CHANNEL_COUNT];             /* messages */
+    struct sim_hearing hearing[TW_CHANNEL_COUNT]; /* may be set to 0 at any time */
+    uint64_t old;                                 /* of a speaker's session before */
+    uint64_t refused;                             /* sends that found the library full */
+    uint64_t faults;                              /* a message twice, out of order, or damaged */
+    char fault[160];                              /* the first one */
 };
 
 void sim_players_init(struct sim_players *players, uint32_t count, uint32_t speakers,
@@ -83,6 +99,8 @@ void sim_player_connect(struct sim_player *player, const uint8_t token[TW_CONNEC
 /* Its process is killed, and another one begins, from another port. False: nothing was kept by
  * which that could go on with the session; else `kept` is what it connects by. */
 bool sim_player_die(struct sim_player *player, uint8_t kept[TW_CONNECT_SIZE]);
+/* Says something now, of so many bytes. False: its library has no room. */
+bool sim_player_speak(struct sim_player *player, uint32_t channel, uint32_t size);
 void sim_player_receive(struct sim_player *player, const uint8_t *bytes, size_t size,
                         uint64_t now_us);
 /* Everybody whose time has come. */

@@ -234,6 +234,58 @@ static void test_collapse(void **state)
     assert_int_equal(congestion.window_bytes, TW_WINDOW_MIN_BYTES);
 }
 
+static void queue_up(struct tw_congestion *congestion, uint32_t queue_us)
+{
+    for (uint32_t i = 0; i < 4; i++)
+        congestion->rtt.recent[i] = BASELINE_US + queue_us;
+}
+
+/* One round trip later. */
+static uint32_t next_round(struct tw_congestion *congestion, uint64_t *now_us)
+{
+    *now_us += BASELINE_US;
+    congestion->lost_at_us = *now_us;
+    tw_congestion_update(congestion, &tw_congestion_defaults, *now_us);
+    return congestion->tick_bytes;
+}
+
+/* As small as can be at once where a queue stands; less bit by bit while there is one; more bit by
+ * bit where there is none, in twice as many steps as long as the path is strained. */
+static void test_ticks_fit_the_path(void **state)
+{
+    (void)state;
+    uint64_t now_us = NOW_US;
+    uint32_t target_us = TW_QUEUE_TARGET_US + BASE_JITTER;
+    struct tw_congestion congestion = path(TW_LINK_NORMAL);
+    queue_up(&congestion, 5 * target_us);
+    congestion.rtt.smoothed_us = BASELINE_US; /* not strained: whose queue it is is not known */
+    assert_int_equal(next_round(&congestion, &now_us), TW_TICK_BYTES_MAX);
+    congestion.state = TW_LINK_CONSERVATIVE;
+    queue_up(&congestion, 4 * target_us);
+    assert_int_equal(next_round(&congestion, &now_us), TW_TICK_BYTES_MAX * 7 / 8);
+    queue_up(&congestion, 4 * target_us + 1);
+    tw_congestion_update(&congestion, &tw_congestion_defaults, now_us + 1);
+    assert_int_equal(congestion.tick_bytes, TW_TICK_BYTES_MIN);
+    queue_up(&congestion, target_us);
+    assert_int_equal(next_round(&congestion, &now_us), TW_TICK_BYTES_MIN);
+    queue_up(&congestion, target_us - 1);
+    assert_int_equal(next_round(&congestion, &now_us), TW_TICK_BYTES_MIN * 17 / 16);
+    tw_congestion_update(&congestion, &tw_congestion_defaults, now_us + 1);
+    assert_int_equal(congestion.tick_bytes, TW_TICK_BYTES_MIN * 17 / 16);
+    congestion.state = TW_LINK_NORMAL;
+    assert_int_equal(next_round(&congestion, &now_us), TW_TICK_BYTES_MIN * 17 / 16 * 9 / 8);
+    /* What had to become smaller does so again, whatever the state. */
+    queue_up(&congestion, 4 * target_us + 1);
+    assert_int_equal(next_round(&congestion, &now_us), TW_TICK_BYTES_MIN);
+    queue_up(&congestion, 0);
+    for (uint32_t i = 0; i < 16; i++)
+        next_round(&congestion, &now_us);
+    assert_int_equal(congestion.tick_bytes, TW_TICK_BYTES_MAX);
+    congestion.tick_bytes = TW_TICK_BYTES_MIN;
+    tw_congestion_reset_path(&congestion, now_us);
+    assert_int_equal(congestion.tick_bytes, TW_TICK_BYTES_MAX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -241,7 +293,7 @@ int main(void)
         cmocka_unit_test(test_jitter),         cmocka_unit_test(test_calm),
         cmocka_unit_test(test_rate),           cmocka_unit_test(test_loss_of_a_round),
         cmocka_unit_test(test_standing_queue), cmocka_unit_test(test_late_is_not_lost),
-        cmocka_unit_test(test_collapse),
+        cmocka_unit_test(test_collapse),       cmocka_unit_test(test_ticks_fit_the_path),
     };
     return cmocka_run_group_tests(tests, testing_setup, NULL);
 }
