@@ -10,8 +10,10 @@ void tw_client_inputs_init(struct tw_client_inputs *inputs)
 
 uint32_t tw_client_inputs_advance(struct tw_client_inputs *inputs, uint64_t tick)
 {
-    /* Ticks are u32 on the wire: 2.2 years at 60 Hz, then inputs stop rather than wrap. */
-    if (tick <= inputs->newest_tick || tick > UINT32_MAX)
+    /* Ticks do not wrap: a world ends with its last one, and so do inputs. */
+    if (tick > TW_TICK_LAST)
+        tick = TW_TICK_LAST;
+    if (tick <= inputs->newest_tick)
         return 0;
     uint64_t missing = tick - inputs->newest_tick;
     if (inputs->newest_tick == 0)

@@ -293,7 +293,8 @@ static uint32_t make_inputs(struct tw_client_session *session, uint64_t now_us)
     uint64_t tick = tw_client_session_input_tick(session, now_us);
     uint32_t made = tw_client_inputs_advance(&session->inputs, tick);
     if (made > 0)
-        tw_client_steering_made(&session->steering, (uint32_t)tick, made, now_us);
+        tw_client_steering_made(&session->steering, (uint32_t)session->inputs.newest_tick, made,
+                                now_us);
     return made;
 }
 

@@ -29,6 +29,7 @@ struct tw_burst {
     uint32_t going_count;
     uint32_t elsewhere;          /* packets of sessions that are another worker's now, after find */
     uint32_t metered;            /* packets that have a limit to pay, after the filter */
+    uint32_t closing;            /* packets of sessions that are closing, after find */
     uint32_t followed;           /* sessions that went on to their next key phase, after commit */
     uint8_t going[TW_BURST_MAX]; /* indices into packets */
     struct tw_packet packets[TW_BURST_MAX];

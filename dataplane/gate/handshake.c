@@ -265,7 +265,7 @@ bool tw_handshake_install(struct tw_worker *worker, const struct tw_resume_reque
 {
     uint8_t welcome[TW_WELCOME_SIZE];
     const struct arrival arrival = {&request->source, request->interface, request->ephemeral};
-    uint32_t slot = worker->closing_all ? TW_SESSION_NONE : tw_sessions_take(&worker->sessions);
+    uint32_t slot = worker->closing_all ? TW_SESSION_NONE : tw_owed_take_slot(worker);
     if (slot == TW_SESSION_NONE)
         return false;
     install(worker, slot, &arrival, &request->reply, welcome);
@@ -287,7 +287,7 @@ static uint32_t find_slot(struct tw_worker *worker, const struct tw_pending_entr
         reply->resumes_id != 0 && tw_connection_worker(reply->resumes_id) != worker->config.index;
     *forwarded = elsewhere && !worker->closing_all && tw_resume_forward(worker, entry, reply);
     if (!elsewhere && !worker->closing_all)
-        return tw_sessions_take(&worker->sessions);
+        return tw_owed_take_slot(worker);
     return TW_SESSION_NONE;
 }
 

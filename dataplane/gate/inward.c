@@ -180,6 +180,15 @@ static void pass_on(struct tw_worker *worker)
     }
 }
 
+static void answer_closing(struct tw_worker *worker)
+{
+    const struct tw_burst *burst = &worker->burst;
+    for (uint32_t i = 0; i < burst->count; i++) {
+        if (burst->packets[i].outcome == TW_OUTCOME_SESSION_CLOSING)
+            tw_owed_answer(worker, &burst->packets[i]);
+    }
+}
+
 static void parse_stage(struct tw_worker *worker)
 {
     struct tw_burst *burst = &worker->burst;
@@ -260,6 +269,8 @@ static void run_stages(struct tw_worker *worker, uint32_t count)
     tw_live_find(live, burst, worker->now_ns);
     if (burst->elsewhere > 0)
         pass_on(worker);
+    if (burst->closing > 0)
+        answer_closing(worker);
     tw_stage_end(cycles, TW_STAGE_FIND);
     tw_live_test(live, burst, worker->now_ns);
     tw_stage_end(cycles, TW_STAGE_TEST);

@@ -90,7 +90,7 @@ static uint16_t outcome_of_replay(enum tw_replay_result result)
 void tw_live_find(const struct tw_live *live, struct tw_burst *burst, uint64_t now_ns)
 {
     uint32_t kept = 0;
-    burst->elsewhere = 0;
+    burst->elsewhere = burst->closing = 0;
     for (uint32_t n = 0; n < burst->going_count; n++) {
         uint8_t i = burst->going[n];
         struct tw_packet *packet = &burst->packets[i];
@@ -100,6 +100,7 @@ void tw_live_find(const struct tw_live *live, struct tw_burst *burst, uint64_t n
         if (packet->outcome == TW_OUTCOME_OPEN)
             prefetch_body(&live->sessions->bodies[packet->slot], &packet->header);
         burst->elsewhere += packet->outcome == TW_OUTCOME_ELSEWHERE;
+        burst->closing += packet->outcome == TW_OUTCOME_SESSION_CLOSING;
         kept = tw_burst_pass(burst, kept, i);
     }
     burst->going_count = kept;

@@ -289,7 +289,7 @@ static void take_refusal(struct tw_worker *worker, uint32_t from, const struct t
 static void answer_ask(struct tw_worker *worker, uint32_t from, const struct tw_move *asked)
 {
     struct tw_move move = {.type = TW_MOVE_REFUSE, .old_id = asked->old_id};
-    uint32_t slot = worker->closing_all ? TW_SESSION_NONE : tw_sessions_take(&worker->sessions);
+    uint32_t slot = worker->closing_all ? TW_SESSION_NONE : tw_owed_take_slot(worker);
     if (slot != TW_SESSION_NONE) {
         tw_sessions_set_state(&worker->sessions, slot, TW_SESSION_RESERVED);
         worker->sessions.hot[slot].handshake = TW_PENDING_NONE;

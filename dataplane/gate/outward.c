@@ -14,8 +14,6 @@
 #define BUFFERS_PER_BURST TW_SEAL_BATCH
 /* Per shard and turn: 512 snapshots take well under a millisecond, then the port is polled. */
 #define BURSTS_PER_TURN 16u
-/* Packet numbers kept back for the close frames. */
-#define CLOSE_RESERVE (2u * TW_SESSION_CLOSES)
 
 static void write_pong(struct tw_worker *worker, struct tw_session *session,
                        const struct tw_session_body *body, struct tw_writer *writer)
@@ -80,7 +78,7 @@ void tw_outward_probe(struct tw_worker *worker, uint32_t slot)
 
 bool tw_outward_numbers_left(struct tw_worker *worker, uint32_t slot)
 {
-    if (worker->sessions.bodies[slot].send_sequence < TW_SEALED_MAX - CLOSE_RESERVE)
+    if (worker->sessions.bodies[slot].send_sequence < TW_SEALED_MAX - TW_SESSION_CLOSE_NUMBERS)
         return true;
     tw_owed_close(worker, slot, TW_CLOSE_EXHAUSTED, true);
     return false;

@@ -9,6 +9,9 @@
 #define DELIVERIES                                                                                 \
     (TW_DUE_CONFIRMED | TW_DUE_MOVED | TW_DUE_JOIN | TW_DUE_LEAVE | TW_DUE_CLOSED | TW_DUE_LIFE)
 
+/* No answer is larger than what asked for it. */
+#define CLOSE_PACKET (TW_PACKET_MIN + TW_FRAME_HEADER_SIZE + TW_CLOSE_SIZE)
+
 /* ---- events ------------------------------------------------------------------------------------
  */
 
@@ -125,7 +128,7 @@ static void begin_closing(struct tw_worker *worker, uint32_t slot, uint16_t reas
     session->due &= (uint8_t) ~(TW_DUE_PONG | TW_DUE_LIFE);
     tw_life_end(worker, slot);
     session->close_reason = reason;
-    session->closes_left = tell ? TW_SESSION_CLOSES : 0;
+    session->closes_left = tell ? TW_SESSION_CLOSES + TW_SESSION_ANSWERS : 0;
     session->timer_ns = worker->now_ns + (tell ? 0 : TW_SESSION_LINGER_NS);
     tw_sessions_set_state(&worker->sessions, slot, TW_SESSION_CLOSING);
     tw_owed_settle(worker, slot);
@@ -167,23 +170,79 @@ void tw_owed_release(struct tw_worker *worker, uint32_t slot)
     tw_sessions_release(&worker->sessions, slot);
 }
 
+static void send_close(struct tw_worker *worker, uint32_t slot)
+{
+    tw_outward_close_frame(worker, slot);
+    worker->sessions.hot[slot].closes_left--;
+    worker->sessions.hot[slot].heard_ns = worker->now_ns;
+}
+
+/* What the shard has written for it until it read of its end goes on with another. */
+static bool is_settled(const struct tw_session *session)
+{
+    return (session->due & DELIVERIES) == 0 && (session->roam & TW_ROAM_FENCED) == 0;
+}
+
+/* All that is left is to tell it again, should it still send. */
+static bool is_lingering(const struct tw_session *session)
+{
+    return session->state == TW_SESSION_CLOSING && session->closes_left <= TW_SESSION_ANSWERS &&
+           is_settled(session);
+}
+
+/* Whoever was told and sends nothing any more has heard it. */
+static bool has_heard(const struct tw_worker *worker, const struct tw_session *session)
+{
+    uint64_t quiet_ns = worker->closing_all ? TW_SESSION_QUIET_STOP_NS : TW_SESSION_QUIET_NS;
+    return session->closes_left > 0 && worker->now_ns - session->heard_ns >= quiet_ns;
+}
+
 /* True once the session is released. */
 static bool advance_closing(struct tw_worker *worker, uint32_t slot)
 {
     struct tw_session *session = &worker->sessions.hot[slot];
-    if (session->timer_ns > worker->now_ns)
-        return false;
-    if (session->closes_left > 0) {
-        tw_outward_close_frame(worker, slot);
-        session->closes_left--;
-        session->timer_ns = worker->now_ns + TW_SESSION_CLOSE_NS;
+    bool due = session->timer_ns <= worker->now_ns;
+    if (session->closes_left > TW_SESSION_ANSWERS) {
+        if (!due)
+            return false;
+        send_close(worker, slot);
+        bool last = session->closes_left == TW_SESSION_ANSWERS;
+        session->timer_ns = worker->now_ns + (last ? TW_SESSION_CLOSING_NS : TW_SESSION_CLOSE_NS);
         return false;
     }
-    /* What the shard has written for it until it read of its end goes on with another. */
-    if ((session->due & DELIVERIES) != 0 || (session->roam & TW_ROAM_FENCED) != 0)
+    if (!is_settled(session))
+        return false;
+    tw_talk_end(worker, slot);
+    if (!due && !has_heard(worker, session))
         return false;
     tw_owed_release(worker, slot);
     return true;
+}
+
+/* From the session's own address, and so not opened: whoever forges it makes no more of it. */
+void tw_owed_answer(struct tw_worker *worker, const struct tw_packet *packet)
+{
+    const struct tw_session *session = &worker->sessions.hot[packet->slot];
+    bool asked = packet->path == TW_PATH_CURRENT && packet->payload_length >= CLOSE_PACKET;
+    if (asked && session->closes_left > 0 && session->closes_left <= TW_SESSION_ANSWERS &&
+        worker->now_ns - session->heard_ns >= TW_SESSION_ANSWER_NS)
+        send_close(worker, packet->slot);
+}
+
+uint32_t tw_owed_take_slot(struct tw_worker *worker)
+{
+    uint32_t slot = tw_sessions_take(&worker->sessions);
+    uint32_t count = worker->owed.count;
+    for (uint32_t i = 0; i < count && i < TW_SESSIONS_PER_TURN && slot == TW_SESSION_NONE; i++) {
+        uint32_t listed = unlist_oldest(worker);
+        if (is_lingering(&worker->sessions.hot[listed])) {
+            tw_owed_release(worker, listed);
+            slot = tw_sessions_take(&worker->sessions);
+        } else {
+            list_session(worker, listed);
+        }
+    }
+    return slot;
 }
 
 void tw_owed_turn(struct tw_worker *worker)

@@ -30,9 +30,19 @@
 
 /* A welcome that was lost three times still fits. */
 #define TW_SESSION_PENDING_NS UINT64_C(5000000000)
-/* A close is sent three times, 10 ms apart: one burst of loss does not hide it. */
-#define TW_SESSION_CLOSES   3u
-#define TW_SESSION_CLOSE_NS UINT64_C(10000000)
+/* A close is sent three times, 10 ms apart. A burst of loss may hide all of them: whoever goes on
+ * sending has not heard it, and is told again, so often at most (RFC 9000, section 10.2.1). */
+#define TW_SESSION_CLOSES    3u
+#define TW_SESSION_CLOSE_NS  UINT64_C(10000000)
+#define TW_SESSION_ANSWERS   60u
+#define TW_SESSION_ANSWER_NS UINT64_C(50000000)
+/* The slot is free again when nothing came for so long, or after so long. An engine that stops does
+ * not wait as long for the silent ones. */
+#define TW_SESSION_QUIET_NS      UINT64_C(1000000000)
+#define TW_SESSION_QUIET_STOP_NS UINT64_C(200000000)
+#define TW_SESSION_CLOSING_NS    UINT64_C(3000000000)
+/* Packet numbers kept back for all of these. */
+#define TW_SESSION_CLOSE_NUMBERS (2u * TW_SESSION_CLOSES + TW_SESSION_ANSWERS)
 /* The client's own repeated closes find the session still closing, not unknown. */
 #define TW_SESSION_LINGER_NS UINT64_C(100000000)
 
@@ -81,12 +91,13 @@ struct tw_session {
                                of the session that goes on with this one */
     };
     struct tw_budget budget;
-    uint64_t heard_ns;  /* newest authenticated packet; pending: installed at */
+    uint64_t heard_ns;  /* newest authenticated packet; pending: installed at; closing: the newest
+                           close, or packet that was answered with one */
     uint64_t timer_ns;  /* closing: when the next close goes out, then the end; moved: the end */
     uint32_t handshake; /* entry in the handshake table; TW_PENDING_NONE: it had none here */
     uint16_t close_reason;
-    uint8_t closes_left;
-    uint8_t interface; /* by which it came, and by which it is answered */
+    uint8_t closes_left; /* TW_SESSION_ANSWERS of them only as answers */
+    uint8_t interface;   /* by which it came, and by which it is answered */
 } __attribute__((aligned(64)));
 static_assert(sizeof(struct tw_session) == 64, "one cache line decides before cryptography");
 

@@ -192,13 +192,20 @@ static void look_at_port_orders(struct tw_worker *worker)
 /* ---- loop --------------------------------------------------------------------------------------
  */
 
+/* A world stands at its last tick, and so does what inputs are measured by. */
+static uint32_t tick_now(const struct tw_worker *worker)
+{
+    uint64_t tick =
+        tw_worker_server_time_us(worker) * worker->config.config->world.tick_hz / 1000000u;
+    return tick < TW_TICK_LAST ? (uint32_t)tick : TW_TICK_LAST;
+}
+
 uint32_t tw_worker_turn(struct tw_worker *worker, uint64_t now_ns)
 {
     if (now_ns - worker->now_ns >= ABSENCE_NS)
         worker->back_ns = now_ns;
     worker->now_ns = now_ns;
-    worker->tick = (uint32_t)(tw_worker_server_time_us(worker) *
-                              worker->config.config->world.tick_hz / 1000000u);
+    worker->tick = tick_now(worker);
     worker->sent = 0;
     look_at_port_orders(worker);
     tw_commands_turn(worker);

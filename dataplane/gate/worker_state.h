@@ -306,6 +306,10 @@ void tw_owed_close(struct tw_worker *worker, uint32_t slot, uint16_t reason, boo
 /* Ends a live session whose player and messages are those of `new_id` now. */
 void tw_owed_fence(struct tw_worker *worker, uint32_t slot, uint32_t new_id);
 void tw_owed_release(struct tw_worker *worker, uint32_t slot);
+/* A packet of a session that is closing: its client has not heard of it. */
+void tw_owed_answer(struct tw_worker *worker, const struct tw_packet *packet);
+/* A slot for a new session, if need be that of one that has ended and might still be told so. */
+uint32_t tw_owed_take_slot(struct tw_worker *worker);
 void tw_owed_turn(struct tw_worker *worker);
 
 /* ---- rekey.c ----------------------------------------------------------------------------------

@@ -129,7 +129,11 @@ static void test_inputs_list(void **state)
     assert_int_equal(tw_client_inputs_advance(&inputs, 5000), TW_INPUTS_MAX);
     assert_int_equal(tw_client_inputs_list(&inputs, list), TW_INPUTS_MAX);
     assert_int_equal(tw_client_inputs_advance(&inputs, 4000), 0); /* the clock was set back */
-    assert_int_equal(tw_client_inputs_advance(&inputs, UINT64_C(1) << 32), 0);
+    /* A world ends with its last tick. */
+    assert_int_equal(tw_client_inputs_advance(&inputs, TW_TICK_LAST - 2u), TW_INPUTS_MAX);
+    assert_int_equal(tw_client_inputs_advance(&inputs, UINT64_C(1) << 32), 2);
+    assert_int_equal(inputs.newest_tick, TW_TICK_LAST);
+    assert_int_equal(tw_client_inputs_advance(&inputs, (UINT64_C(1) << 32) + 100u), 0);
 }
 
 static void test_link_numbers_run_out(void **state)

@@ -326,7 +326,7 @@ static void ended_while_held(void **state)
         rig_command(&rig, 0, &kick);
         rig_turn(&rig, RIG_MS);
         shard_reads(0);
-        for (uint32_t i = 0; i < 200; i++)
+        for (uint32_t i = 0; i < 1200; i++)
             rig_turn(&rig, RIG_MS);
         assert_int_equal(roaming(TW_ROAMING_GIVEN), 0);
         assert_int_equal(roaming(TW_ROAMING_CANCELLED), 1);

@@ -41,6 +41,12 @@ static bool find_leave(struct rig *rig, enum tw_close_reason reason)
     return false;
 }
 
+static void turns(struct rig *rig, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        rig_turn(rig, RIG_MS);
+}
+
 static void kick_tells_three_times(void **state)
 {
     (void)state;
@@ -68,9 +74,97 @@ static void kick_tells_three_times(void **state)
     assert_int_equal(client.closes, 3);
     assert_int_equal(rig_events(&rig, TW_EVENT_CLOSED, NULL), 1);
     assert_int_equal(tw_counter_get(&rig.counters[0]->sessions_live), 0);
+    turns(&rig, 1000); /* it is silent, so it has heard */
     rig_client_send_ping(&rig, &client, 1);
     rig_turn(&rig, RIG_MS);
     assert_int_equal(rig_outcome(&rig, TW_OUTCOME_GENERATION_STALE), 1);
+    rig_stop(&rig);
+}
+
+/* All three were lost: it plays on for a while, and is told again, not too often. */
+static void whoever_goes_on_is_told_again(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct rig_client client;
+    rig_make(&rig, 1);
+    rig_start(&rig);
+    make_live(&rig, &client, 6000);
+    kick(&rig, client.id);
+    turns(&rig, 69);
+    rig_client_receive(&rig, &client, 1);
+    assert_int_equal(client.closes, TW_SESSION_CLOSES);
+    rig_client_send_ping(&rig, &client, 1);
+    rig_client_send_ping(&rig, &client, 2);
+    rig_turn(&rig, RIG_MS);
+    rig_client_receive(&rig, &client, 1);
+    assert_int_equal(client.closes, TW_SESSION_CLOSES + 1u);
+    assert_int_equal(client.frames.close_reason, TW_CLOSE_KICKED);
+    assert_int_equal(rig_outcome(&rig, TW_OUTCOME_SESSION_CLOSING), 2);
+    for (uint32_t i = 0; i < 50; i++) { /* ten a tick; the answers are 20 a second */
+        rig_client_send_ping(&rig, &client, 3u + i);
+        turns(&rig, 10);
+    }
+    rig_client_receive(&rig, &client, 1);
+    assert_in_range(client.closes, TW_SESSION_CLOSES + 9u, TW_SESSION_CLOSES + 11u);
+    /* From elsewhere nothing asks for an answer. */
+    uint32_t closes = client.closes;
+    client.port = 6001;
+    turns(&rig, 100);
+    rig_client_send_ping(&rig, &client, 100);
+    turns(&rig, 1);
+    assert_int_equal(rig_outcome(&rig, TW_OUTCOME_PATH_UNKNOWN), 1);
+    client.port = 6000;
+    rig_client_receive(&rig, &client, 1);
+    assert_int_equal(client.closes, closes);
+    turns(&rig, 1000);
+    assert_int_equal(rig.worker[0]->sessions.counts[TW_SESSION_CLOSING], 0);
+    rig_stop(&rig);
+}
+
+/* Whoever never stops has its answers, and then no session. */
+static void answers_end(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct rig_client client;
+    rig_make(&rig, 1);
+    rig_start(&rig);
+    make_live(&rig, &client, 6000);
+    kick(&rig, client.id);
+    for (uint32_t i = 0; i < 320; i++) {
+        rig_client_send_ping(&rig, &client, 1u + i);
+        turns(&rig, 10);
+        if (i == 290)
+            assert_int_equal(rig.worker[0]->sessions.counts[TW_SESSION_CLOSING], 1);
+        rig_client_receive(&rig, &client, 1);
+    }
+    assert_in_range(client.closes, 50u, TW_SESSION_CLOSES + TW_SESSION_ANSWERS);
+    assert_int_equal(rig.worker[0]->sessions.counts[TW_SESSION_CLOSING], 0);
+    assert_true(rig_outcome(&rig, TW_OUTCOME_GENERATION_STALE) > 0);
+    rig_stop(&rig);
+}
+
+/* Who comes has room: the slots of those who went are not kept from it. */
+static void a_full_worker_takes_slots_of_those_who_went(void **state)
+{
+    (void)state;
+    static struct rig_client clients[64], late;
+    struct rig rig;
+    rig_make(&rig, 1);
+    rig_start(&rig);
+    uint32_t capacity = rig.worker[0]->sessions.capacity;
+    assert_in_range(capacity, 1, 64);
+    for (uint32_t i = 0; i < capacity; i++)
+        make_live(&rig, &clients[i], (uint16_t)(6000 + i));
+    assert_int_equal(rig.worker[0]->sessions.counts[TW_SESSION_FREE], 0);
+    kick(&rig, clients[0].id);
+    kick(&rig, clients[1].id);
+    turns(&rig, 40);
+    assert_int_equal(rig.worker[0]->sessions.counts[TW_SESSION_CLOSING], 2);
+    make_live(&rig, &late, 6100);
+    assert_int_equal(rig.worker[0]->sessions.counts[TW_SESSION_CLOSING], 1);
+    assert_int_equal(rig.worker[0]->sessions.counts[TW_SESSION_LIVE], capacity - 1u);
     rig_stop(&rig);
 }
 
@@ -239,8 +333,9 @@ static void close_all_drains(void **state)
     rig_turn(&rig, RIG_MS);
     assert_false(tw_worker_is_drained(rig.worker[0]));
     rig_client_hello(&rig, &late, 0);
-    for (int i = 0; i < 40; i++)
-        rig_turn(&rig, RIG_MS);
+    turns(&rig, 40);
+    assert_false(tw_worker_is_drained(rig.worker[0]));
+    turns(&rig, 200); /* all are silent */
     assert_true(tw_worker_is_drained(rig.worker[0]));
     assert_int_equal(rig_outcome(&rig, TW_OUTCOME_TRY_AGAIN_SENT), 1);
     assert_int_equal(rig_events(&rig, TW_EVENT_CLOSED, NULL), 5);
@@ -297,7 +392,7 @@ static void numbers_run_out(void **state)
     rig_start(&rig);
     make_live(&rig, &client, 6000);
     struct tw_session_body *body = &rig.worker[0]->sessions.bodies[tw_connection_slot(client.id)];
-    body->send_sequence = TW_SEALED_MAX - 2 * TW_SESSION_CLOSES - 1;
+    body->send_sequence = TW_SEALED_MAX - TW_SESSION_CLOSE_NUMBERS - 1;
     rig_client_send_ping(&rig, &client, 1);
     rig_turn(&rig, RIG_MS);
     rig_client_receive(&rig, &client, 1);
@@ -455,6 +550,9 @@ int main(int argc, char **argv)
         return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(kick_tells_three_times),
+        cmocka_unit_test(whoever_goes_on_is_told_again),
+        cmocka_unit_test(answers_end),
+        cmocka_unit_test(a_full_worker_takes_slots_of_those_who_went),
         cmocka_unit_test(client_leaves),
         cmocka_unit_test(silence_times_out),
         cmocka_unit_test(deliveries_wait_for_room),

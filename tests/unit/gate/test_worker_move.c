@@ -386,7 +386,7 @@ static void closing_all_ends_moves(void **state)
                                                 .reason = TW_CLOSE_SHUTDOWN};
             rig_command(&rig, worker, &command);
         }
-        for (int i = 0; i < 200; i++)
+        for (int i = 0; i < 400; i++)
             rig_turn(&rig, RIG_MS);
         assert_true(tw_worker_is_drained(rig.worker[0]) && tw_worker_is_drained(rig.worker[1]));
         assert_int_equal(rig_events(&rig, TW_EVENT_CLOSED, NULL), 1);
