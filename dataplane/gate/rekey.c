@@ -114,7 +114,9 @@ void tw_rekey_round(struct tw_worker *worker)
     for (uint32_t i = 0; i < slots; i++) {
         uint32_t slot = worker->rekey_slot;
         worker->rekey_slot = (slot + 1u) % sessions->capacity;
-        if (sessions->hot[slot].state == TW_SESSION_LIVE)
-            started += look(worker, slot, started < REKEYS_PER_ROUND);
+        if (sessions->hot[slot].state != TW_SESSION_LIVE)
+            continue;
+        started += look(worker, slot, started < REKEYS_PER_ROUND);
+        tw_talk_probe_again(worker, slot);
     }
 }

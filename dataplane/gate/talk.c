@@ -121,6 +121,15 @@ static void list_to_probe(struct tw_worker *worker, uint32_t slot)
         list(&worker->talk, slot, tw_transport_due_us(transport, now_us(worker)));
 }
 
+void tw_talk_probe_again(struct tw_worker *worker, uint32_t slot)
+{
+    const struct tw_transport *transport = &worker->talk.transports[slot];
+    bool heard = (worker->sessions.hot[slot].roam & TW_ROAM_SILENT) == 0;
+    if (heard && tw_transport_begun(transport) &&
+        tw_pmtu_wants(&transport->pmtu, now_us(worker)) != 0)
+        list(&worker->talk, slot, 0);
+}
+
 void tw_talk_begin(struct tw_worker *worker, uint32_t slot)
 {
     struct tw_talk *talk = &worker->talk;
@@ -422,8 +431,7 @@ void tw_talk_unsent(struct tw_worker *worker, uint32_t slot)
 static bool send_packets(struct tw_worker *worker, uint32_t slot)
 {
     struct tw_transport *transport = &worker->talk.transports[slot];
-    if (tw_transport_is_probing(transport))
-        tw_outward_probe(worker, slot);
+    tw_outward_probe(worker, slot);
     for (uint32_t i = 0; i < PACKETS_PER_TURN; i++) {
         if (!tw_transport_wants_packet(transport, now_us(worker)))
             return true;

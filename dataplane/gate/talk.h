@@ -80,6 +80,9 @@ void tw_talk_wake(struct tw_worker *worker, uint32_t slot);
 /* The session has another address: what was measured of the old path is forgotten. */
 void tw_talk_path_changed(struct tw_worker *worker, uint32_t slot);
 
+/* Now and then: larger datagrams are tried again on its path once their time has come. */
+void tw_talk_probe_again(struct tw_worker *worker, uint32_t slot);
+
 /* A session goes to another worker only while it holds nothing of this one's pools: not in the
  * middle of a message. Its transport then goes along as it is. */
 bool tw_talk_may_move(struct tw_worker *worker, uint32_t slot);

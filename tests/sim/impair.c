@@ -10,6 +10,7 @@ const struct impair_profile impair_profiles[] = {
     {.name = "lan",
      .latency_us = 250,
      .jitter_us = 50,
+     .mtu = 1500,
      .bits_per_s = 1000 * MBIT,
      .queue_bytes = 1000000},
     {.name = "fiber",
@@ -18,6 +19,7 @@ const struct impair_profile impair_profiles[] = {
      .loss_ppm = 2000,
      .burst_ppm = 10000,
      .burst_us = 50000,
+     .mtu = 1500,
      .bits_per_s = 200 * MBIT,
      .queue_bytes = 500000},
     {.name = "dsl",
@@ -26,6 +28,7 @@ const struct impair_profile impair_profiles[] = {
      .loss_ppm = 10000,
      .burst_ppm = 30000,
      .burst_us = 150000,
+     .mtu = 1492,
      .bits_per_s = 50 * MBIT,
      .queue_bytes = 300000},
     {.name = "mobile_4g",
@@ -34,6 +37,7 @@ const struct impair_profile impair_profiles[] = {
      .loss_ppm = 30000,
      .burst_ppm = 80000,
      .burst_us = 300000,
+     .mtu = 1420,
      .bits_per_s = 35 * MBIT,
      .queue_bytes = 300000,
      .reorders = true},
@@ -43,6 +47,7 @@ const struct impair_profile impair_profiles[] = {
      .loss_ppm = 50000,
      .burst_ppm = 120000,
      .burst_us = 500000,
+     .mtu = 1340,
      .bits_per_s = 25 * MBIT,
      .queue_bytes = 500000},
     {.name = "congested_wifi",
@@ -51,14 +56,15 @@ const struct impair_profile impair_profiles[] = {
      .loss_ppm = 80000,
      .burst_ppm = 200000,
      .burst_us = 1000000,
+     .mtu = 1500,
      .bits_per_s = 20 * MBIT,
      .queue_bytes = 200000,
      .reorders = true},
 };
 const uint32_t impair_profile_count = sizeof(impair_profiles) / sizeof(impair_profiles[0]);
 
-const char *const impair_loss_names[IMPAIR_LOSS_COUNT] = {"arrives", "queue", "outage", "burst",
-                                                          "random",  "bad",   "pattern"};
+const char *const impair_loss_names[IMPAIR_LOSS_COUNT] = {"arrives", "queue", "outage",  "burst",
+                                                          "random",  "bad",   "pattern", "mtu"};
 
 const struct impair_profile *impair_profile_find(const char *name)
 {
@@ -180,7 +186,9 @@ struct impair_fate impair_packet(struct impair *impair, size_t size, uint64_t no
     impair->statistics.sent++;
     impair->statistics.bytes_sent += size;
     uint64_t left_us;
-    if (pass_limit(impair, size, now_us, &left_us))
+    if (impair->profile.mtu > 0 && size + IMPAIR_HEADERS > impair->profile.mtu)
+        fate.loss = IMPAIR_LOST_SIZE; /* in front of everything: nobody is told */
+    else if (pass_limit(impair, size, now_us, &left_us))
         fate.loss = loss_of(impair, size, now_us);
     if (fate.loss != IMPAIR_ARRIVES) {
         count_loss(impair, fate.loss, size);

@@ -2,7 +2,8 @@
 /*
  * One direction of a bad path: what happens to each packet. Deterministic, seeded, virtual time.
  *
- *   packet → queue in front of the bandwidth → outage, bursts, chance, patterns → latency, jitter
+ *   packet → MTU → queue in front of the bandwidth → outage, bursts, chance, patterns → latency,
+ * jitter
  *
  * Pure: sizes and times come in, a fate comes out; the bytes are the caller's. The same seed and
  * the same calls give the same fates. The network of the simulator and `tickwire-load impair` run
@@ -20,6 +21,8 @@
 #define IMPAIR_MILLION  UINT32_C(1000000)
 #define IMPAIR_NO_BIT   UINT32_MAX
 #define IMPAIR_COPY_MAX 2u
+/* Of IPv4 and UDP, in front of the bytes that come in. */
+#define IMPAIR_HEADERS 28u
 /* Jitter never exceeds so many deviations. */
 #define IMPAIR_JITTER_MOST 6u
 
@@ -39,6 +42,7 @@ struct impair_profile {
     uint32_t drop_above_bytes;
     uint32_t duplicate_ppm;
     uint32_t corrupt_ppm; /* one bit */
+    uint32_t mtu;         /* of IPv4 packets, headers included; 0: none */
     uint64_t bits_per_s;  /* 0: no limit */
     uint32_t queue_bytes; /* in front of the limit */
     bool reorders;        /* jitter lets packets overtake each other */
@@ -58,6 +62,7 @@ enum impair_loss {
     IMPAIR_LOST_RANDOM,
     IMPAIR_LOST_BAD,
     IMPAIR_LOST_PATTERN,
+    IMPAIR_LOST_SIZE,
     IMPAIR_LOSS_COUNT,
 };
 extern const char *const impair_loss_names[IMPAIR_LOSS_COUNT];

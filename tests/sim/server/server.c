@@ -23,6 +23,7 @@
 
 #define RX_BUFFERS 8191u
 #define PORT_DEPTH 4096u
+#define PORT_MTU   1500u
 /* A worker has as many turns in a row as it takes to empty its queue, within reason. */
 #define TURNS_MAX 16u
 #define UDP_PORT  7777u
@@ -191,6 +192,7 @@ static void start_worker(struct sim_server *server, uint32_t index)
     };
     TW_ASSERT(config.counters != NULL && config.aead != NULL);
     config.ports[0].id = server->port;
+    config.ports[0].mtu = PORT_MTU;
     memcpy(config.ports[0].mac, server_mac, sizeof(server_mac));
     config.shard_rings[0] = shard_rings(server, index);
     connect_workers(server, &config);

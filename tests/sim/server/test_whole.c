@@ -4,6 +4,7 @@
  * libraries: every reliable message is heard exactly once by everybody near, in order where that is
  * promised; no input is lost; all views equal the server's; memory is as it was.
  */
+#include "dataplane/gate/worker_state.h"
 #include "tests/sim/server/scenario.h"
 #include "tests/sim/server/whole.h"
 
@@ -362,6 +363,68 @@ static void no_edges(const char *name, uint64_t seed)
     whole_destroy(whole);
 }
 
+/* ---- sizes of paths ----------------------------------------------------------------------------
+ */
+
+/* So large may packets to and from a client be, as both ends know. */
+static bool has_size(const struct whole *whole, uint32_t client, uint32_t bytes)
+{
+    const struct sim_player *player = &whole->players.players[client];
+    uint32_t slot = tw_connection_slot(tw_client_get_connection_id(player->client));
+    const struct tw_worker *worker = whole->server.workers[0];
+    return sim_player_statistics(player).datagram_bytes == bytes &&
+           worker->talk.transports[slot].datagram_bytes == bytes;
+}
+
+static bool all_have_size(const struct whole *whole, uint32_t bytes)
+{
+    bool all = true;
+    for (uint32_t i = 0; i < CLIENTS; i++)
+        all = all && has_size(whole, i, bytes);
+    return all;
+}
+
+static void set_mtu(struct whole *whole, uint32_t client, uint32_t mtu)
+{
+    net_path(whole->net, 2u * client)->profile.mtu = mtu;
+    net_path(whole->net, 2u * client + 1u)->profile.mtu = mtu;
+}
+
+/* Each client's path takes another size, found by probes, beside all the talk. */
+static void path_sizes(const char *name, uint64_t seed)
+{
+    static const uint32_t paths[CLIENTS][2] = {{1500, 1440}, {1420, 1392}, {1307, 1200}};
+    struct impair_profile profile = profile_with_loss(10);
+    struct whole *whole = begin(name, &profile, seed);
+    for (uint32_t i = 0; i < CLIENTS; i++)
+        set_mtu(whole, i, paths[i][0]);
+    whole_run(whole, 8 * WHOLE_SECOND);
+    for (uint32_t i = 0; i < CLIENTS; i++)
+        WHOLE_CHECK(whole, has_size(whole, i, paths[i][1]));
+    end(whole, 60 * WHOLE_SECOND);
+}
+
+/* A tunnel comes up in the middle of all the talk: nobody is thrown out and nothing is lost. A
+ * minute later what it takes is found, although nobody says anything. */
+static void a_path_shrinks(const char *name, uint64_t seed)
+{
+    struct impair_profile profile = profile_with_loss(10);
+    struct whole *whole = begin(name, &profile, seed);
+    whole->players.noise = true; /* else little of it needs a large packet */
+    whole_run(whole, 8 * WHOLE_SECOND);
+    WHOLE_CHECK(whole, all_have_size(whole, 1440));
+    for (uint32_t i = 0; i < CLIENTS; i++)
+        set_mtu(whole, i, 1340);
+    /* By five large packets lost in a row, which each end has to have sent. */
+    for (uint32_t i = 0; i < 50 && !all_have_size(whole, 1200); i++)
+        whole_run(whole, WHOLE_SECOND);
+    WHOLE_CHECK(whole, all_have_size(whole, 1200));
+    WHOLE_CHECK(whole, whole_settle(whole, 10 * WHOLE_SECOND));
+    whole_run(whole, 75 * WHOLE_SECOND);
+    WHOLE_CHECK(whole, all_have_size(whole, 1280));
+    end(whole, 60 * WHOLE_SECOND);
+}
+
 /* ---- other trouble --------------------------------------------------------------------------- */
 
 /* Addresses change under loss, so do workers; and the control plane is away for all of it. */
@@ -549,6 +612,8 @@ int main(int argc, char **argv)
         {"loss_30_for_10_s", loss_30_for_10_s, report, 20, 1000},
         {"outage_of_3_s", outage_of_3_s, report, 20, 1000},
         {"latency_swings", latency_swings, report, 20, 1000},
+        {"path_sizes", path_sizes, report, 20, 1000},
+        {"a_path_shrinks", a_path_shrinks, report, 20, 1000},
         {"roaming", roaming, report, 20, 1000},
         {"paths_of_other_lengths", paths_of_other_lengths, report, 20, 1000},
         {"hand_overs", hand_overs, report, 20, 1000},
