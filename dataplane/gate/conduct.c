@@ -108,18 +108,29 @@ static void judge_presses(const struct judging *judging, uint32_t tick, struct t
     input->buttons = (uint16_t)(buttons & ~denied);
 }
 
+/* Of a packet's inputs, how many are for ticks after the newest one seen. */
+static uint32_t count_later(const struct tw_conduct *conduct, const struct tw_client_frames *frames)
+{
+    uint32_t count = frames->input_count;
+    if (conduct->newest_tick == 0)
+        return count;
+    if (frames->newest_tick <= conduct->newest_tick)
+        return 0;
+    uint32_t later = frames->newest_tick - conduct->newest_tick;
+    return later < count ? later : count;
+}
+
 static void judge_actions(const struct judging *judging, struct tw_client_frames *frames)
 {
     struct tw_conduct *conduct = judging->conduct;
-    for (uint32_t newer = frames->input_count; newer-- > 0;) {
+    uint32_t later = count_later(conduct, frames);
+    /* Most are repeats, and go no further. What is not comes out of turn. */
+    for (uint32_t newer = later; newer < frames->input_count; newer++)
+        frames->inputs[newer].buttons = 0;
+    for (uint32_t newer = later; newer-- > 0;) {
         struct tw_input *input = &frames->inputs[newer];
-        uint32_t tick = frames->newest_tick - newer;
-        if (conduct->newest_tick != 0 && tick <= conduct->newest_tick) {
-            /* Most are repeats, and go no further. What is not comes out of turn. */
-            input->buttons = 0;
-        } else if ((input->buttons | conduct->pressed) != 0) {
-            judge_presses(judging, tick, input);
-        }
+        if ((input->buttons | conduct->pressed) != 0)
+            judge_presses(judging, frames->newest_tick - newer, input);
     }
     if (frames->newest_tick > conduct->newest_tick)
         conduct->newest_tick = frames->newest_tick;
@@ -213,7 +224,7 @@ static void advance(const struct judging *judging, bool charged)
         conduct->noticed_ns = now_ns;
 }
 
-void tw_conduct_judge(struct tw_conduct *conduct, const struct tw_conduct_rules *rules,
+bool tw_conduct_judge(struct tw_conduct *conduct, const struct tw_conduct_rules *rules,
                       const struct tw_conduct_packet *packet, struct tw_client_frames *frames,
                       struct tw_conduct_verdict *verdict)
 {
@@ -229,6 +240,9 @@ void tw_conduct_judge(struct tw_conduct *conduct, const struct tw_conduct_rules 
     if (frames->has_ping && newest)
         judge_ping(&judging, frames);
     bool charged = conduct->scored_ns != scored_ns || conduct->score != score;
-    if (charged || conduct->stage != TW_CONDUCT_GOOD)
-        advance(&judging, charged);
+    /* A charge leaves the score as it was only at its highest, which is beyond every limit. */
+    if (!charged && conduct->stage == TW_CONDUCT_GOOD)
+        return false;
+    advance(&judging, charged);
+    return true;
 }

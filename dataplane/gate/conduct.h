@@ -73,8 +73,9 @@ struct tw_conduct_verdict {
 
 void tw_conduct_rules_make(struct tw_conduct_rules *rules, const struct tw_config *config);
 
-/* Judges an accepted packet; takes out of `frames` what is not to be routed. */
-void tw_conduct_judge(struct tw_conduct *conduct, const struct tw_conduct_rules *rules,
+/* Judges an accepted packet; takes out of `frames` what is not to be routed. False, as for nearly
+ * every packet: there is nothing to act on, and *verdict, which was all zero, still is. */
+bool tw_conduct_judge(struct tw_conduct *conduct, const struct tw_conduct_rules *rules,
                       const struct tw_conduct_packet *packet, struct tw_client_frames *frames,
                       struct tw_conduct_verdict *verdict);
 

@@ -190,9 +190,10 @@ static struct tw_record *route_inputs(struct tw_worker *worker, uint32_t slot,
     uint64_t repeats = tw_input_window_repeats(&worker->sessions.bodies[slot].inputs,
                                                frames->newest_tick, frames->input_count);
     tw_counter_add(&counters[TW_INPUT_DUPLICATE], (uint64_t)__builtin_popcountll(repeats));
-    for (uint32_t i = frames->input_count; i-- > 0;) {
-        if ((repeats >> i & 1) != 0)
-            continue;
+    uint64_t fresh = ~repeats & UINT64_MAX >> (TW_INPUT_WINDOW - frames->input_count);
+    while (fresh != 0) {
+        uint32_t i = 63u - (uint32_t)__builtin_clzll(fresh);
+        fresh ^= UINT64_C(1) << i;
         enum tw_input_outcome outcome = route_input(worker, slot, frames, i, &newest);
         tw_counter_add(&counters[outcome], 1);
     }
@@ -292,29 +293,37 @@ static void count_refused(struct tw_worker *worker, const struct tw_client_frame
 }
 
 /* False: the session is closed for it. */
+static bool obey_verdict(struct tw_worker *worker, uint32_t slot,
+                         const struct tw_conduct_verdict *verdict)
+{
+    struct tw_worker_counters *counters = worker->config.counters;
+    tw_counter_add(&counters->inputs[TW_INPUT_CONDUCT], verdict->inputs_dropped);
+    for (uint32_t i = 0; i < TW_CONDUCT_COUNT; i++) {
+        if (verdict->charged[i] != 0)
+            tw_counter_add(&counters->conduct[i], verdict->charged[i]);
+    }
+    if (verdict->notice)
+        tw_outward_notice(worker, slot);
+    if (verdict->close)
+        tw_owed_close(worker, slot, TW_CLOSE_MISBEHAVED, true);
+    return !verdict->close;
+}
+
+/* The same. */
 static bool judge(struct tw_worker *worker, const struct tw_packet *packet,
                   struct tw_client_frames *frames)
 {
     struct tw_conduct_verdict verdict = {0};
-    struct tw_worker_counters *counters = worker->config.counters;
     struct tw_conduct_packet judged = {
         .sequence = packet->header.sequence, .now_ns = worker->now_ns, .now_tick = worker->tick};
-    tw_conduct_judge(&worker->sessions.bodies[packet->slot].conduct, &worker->conduct, &judged,
-                     frames, &verdict);
-    tw_counter_add(&counters->inputs[TW_INPUT_CONDUCT], verdict.inputs_dropped);
-    for (uint32_t i = 0; i < TW_CONDUCT_COUNT; i++) {
-        if (verdict.charged[i] != 0)
-            tw_counter_add(&counters->conduct[i], verdict.charged[i]);
-    }
-    if (verdict.notice)
-        tw_outward_notice(worker, packet->slot);
-    if (verdict.close)
-        tw_owed_close(worker, packet->slot, TW_CLOSE_MISBEHAVED, true);
-    return !verdict.close;
+    bool act = tw_conduct_judge(&worker->sessions.bodies[packet->slot].conduct, &worker->conduct,
+                                &judged, frames, &verdict);
+    return !act || obey_verdict(worker, packet->slot, &verdict);
 }
 
-static void accept(struct tw_worker *worker, struct tw_packet *packet,
-                   struct tw_client_frames *frames)
+/* Not inlined: in the loop it has too few registers, and makes each address anew. */
+static __attribute__((noinline)) void accept(struct tw_worker *worker, struct tw_packet *packet,
+                                             struct tw_client_frames *frames)
 {
     if (worker->sessions.hot[packet->slot].state == TW_SESSION_PENDING &&
         !confirm(worker, packet->slot))

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <sodium.h>
 
 #include "dataplane/gate/conduct.h"
 #include "tickwire/wire.h"
@@ -49,7 +50,9 @@ static void judge(uint64_t number)
     struct tw_conduct_packet packet = {
         .sequence = number, .now_ns = now_ns, .now_tick = tick_now()};
     memset(&verdict, 0, sizeof(verdict));
-    tw_conduct_judge(&conduct, &rules, &packet, &frames, &verdict);
+    bool act = tw_conduct_judge(&conduct, &rules, &packet, &frames, &verdict);
+    if (!act)
+        assert_true(sodium_is_zero((const unsigned char *)&verdict, sizeof(verdict)));
     for (uint32_t i = 0; i < TW_CONDUCT_COUNT; i++)
         charged[i] += verdict.charged[i];
 }
