@@ -20,16 +20,24 @@ static enum tw_checksum_hint hint_of(uint64_t flags, uint64_t mask, uint64_t goo
     return (flags & mask) == bad ? TW_CHECKSUM_BAD : TW_CHECKSUM_UNKNOWN;
 }
 
+static struct tw_checksum_hints hints_of(uint64_t flags)
+{
+    /* Every packet of a port that checks none. */
+    if ((flags & (RTE_MBUF_F_RX_IP_CKSUM_MASK | RTE_MBUF_F_RX_L4_CKSUM_MASK)) == 0)
+        return (struct tw_checksum_hints){TW_CHECKSUM_UNKNOWN, TW_CHECKSUM_UNKNOWN};
+    return (struct tw_checksum_hints){
+        .ipv4 = hint_of(flags, RTE_MBUF_F_RX_IP_CKSUM_MASK, RTE_MBUF_F_RX_IP_CKSUM_GOOD,
+                        RTE_MBUF_F_RX_IP_CKSUM_BAD),
+        .udp = hint_of(flags, RTE_MBUF_F_RX_L4_CKSUM_MASK, RTE_MBUF_F_RX_L4_CKSUM_GOOD,
+                       RTE_MBUF_F_RX_L4_CKSUM_BAD),
+    };
+}
+
 static void parse(struct tw_worker *worker, uint32_t i)
 {
     struct rte_mbuf *mbuf = worker->received[i];
     struct tw_packet *packet = &worker->burst.packets[i];
-    struct tw_checksum_hints hints = {
-        .ipv4 = hint_of(mbuf->ol_flags, RTE_MBUF_F_RX_IP_CKSUM_MASK, RTE_MBUF_F_RX_IP_CKSUM_GOOD,
-                        RTE_MBUF_F_RX_IP_CKSUM_BAD),
-        .udp = hint_of(mbuf->ol_flags, RTE_MBUF_F_RX_L4_CKSUM_MASK, RTE_MBUF_F_RX_L4_CKSUM_GOOD,
-                       RTE_MBUF_F_RX_L4_CKSUM_BAD),
-    };
+    struct tw_checksum_hints hints = hints_of(mbuf->ol_flags);
     if (worker->burst.crowded && hints.udp == TW_CHECKSUM_UNKNOWN)
         hints.udp = TW_CHECKSUM_LATER;
     packet->frame = rte_pktmbuf_mtod(mbuf, uint8_t *);

@@ -120,16 +120,3 @@ uint32_t tw_sessions_id(const struct tw_sessions *sessions, uint32_t slot)
 {
     return tw_connection_id(sessions->worker, slot, sessions->hot[slot].generation);
 }
-
-enum tw_sessions_found tw_sessions_find(const struct tw_sessions *sessions, uint32_t connection_id,
-                                        uint32_t *slot)
-{
-    *slot = tw_connection_slot(connection_id);
-    if (*slot >= sessions->capacity)
-        return TW_SESSIONS_UNKNOWN;
-    const struct tw_session *session = &sessions->hot[*slot];
-    bool same = session->generation == tw_connection_generation(connection_id);
-    if (session->state == TW_SESSION_FREE)
-        return same ? TW_SESSIONS_STALE : TW_SESSIONS_UNKNOWN;
-    return same ? TW_SESSIONS_FOUND : TW_SESSIONS_STALE;
-}
