@@ -113,10 +113,10 @@ static inline void prefetch_lines(const struct tw_aead_key *key, uint32_t length
     const uint8_t *end = key->expanded + offsetof(struct gcm_key_data, ghash_keys) + powers_size;
     for (uint32_t at = 0; at < 256; at += 64)
         tw_prefetch(start + at);
+    tw_prefetch(end - 64);
+    tw_prefetch(end - 128);
     uint32_t used = length < powers_size ? length : powers_size;
-    if (used < 128)
-        used = 128;
-    for (uint32_t at = 0; at < used; at += 64)
+    for (uint32_t at = 128; at < used; at += 64)
         tw_prefetch(end - at - 64);
 }
 
