@@ -1,26 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The worker's packets as views for the filters, and their offences back. */
+#include "dataplane/gate/whose.h"
 #include "dataplane/gate/worker_state.h"
-
-/* A session that is another worker's now, or always was, is judged there. */
-enum tw_filter_class tw_filter_stage_class(const struct tw_worker *worker,
-                                           const struct tw_packet *packet)
-{
-    uint32_t id = tw_packet_session_id(packet);
-    uint32_t owner = tw_connection_worker(id);
-    uint32_t slot;
-    if (packet->kind != TW_PACKET_UDP || id == 0 || owner >= worker->config.workers)
-        return TW_FILTER_STRANGER;
-    if (owner != worker->config.index)
-        return TW_FILTER_FOREIGN;
-    if (tw_sessions_find(&worker->sessions, id, &slot) != TW_SESSIONS_FOUND)
-        return TW_FILTER_STRANGER;
-    const struct tw_session *session = &worker->sessions.hot[slot];
-    if (session->state == TW_SESSION_MOVED)
-        return TW_FILTER_FOREIGN;
-    bool known = session->state < TW_SESSION_RESERVED && tw_live_is_on_path(session, packet);
-    return known ? TW_FILTER_KNOWN : TW_FILTER_STRANGER;
-}
 
 void tw_filter_stage_admit(struct tw_worker *worker)
 {
@@ -41,7 +22,7 @@ void tw_filter_stage_admit(struct tw_worker *worker)
             .ip = packet->source.ip,
             .length = packet->frame_length,
             .session = tw_connection_slot(tw_packet_session_id(packet)),
-            .class = (uint16_t)tw_filter_stage_class(worker, packet),
+            .class = (uint16_t)tw_whose_class(packet, &worker->sessions, worker->config.workers),
             .outcome = packet->outcome,
         };
     }

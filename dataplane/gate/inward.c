@@ -3,6 +3,7 @@
 
 #include "dataplane/gate/arp.h"
 #include "dataplane/gate/icmp.h"
+#include "dataplane/gate/whose.h"
 #include "tickwire/assert.h"
 #include "tickwire/prefetch.h"
 
@@ -157,15 +158,23 @@ static void answer_stage(struct tw_worker *worker)
     for (uint32_t n = 0; n < burst->going_count; n++) {
         uint8_t i = burst->going[n];
         struct tw_packet *packet = &burst->packets[i];
-        uint32_t owner = tw_connection_worker(tw_packet_session_id(packet));
-        if (packet->kind != TW_PACKET_UDP)
+        switch (tw_whose_is(packet, worker->config.index, worker->config.workers)) {
+        case TW_WHOSE_LINK:
             answer_link(worker, i);
-        else if (packet->header.connection_id == 0)
+            break;
+        case TW_WHOSE_HANDSHAKE:
             tw_handshake_receive(worker, packet);
-        else if (owner >= worker->config.workers)
+            break;
+        case TW_WHOSE_NOBODY:
             packet->outcome = TW_OUTCOME_CONNECTION_UNKNOWN;
-        else if (owner != worker->config.index && hand_over(worker, i, owner, 0))
-            continue; /* no longer ours to touch: it is decided where it went */
+            break;
+        case TW_WHOSE_OTHER:
+            if (hand_over(worker, i, tw_connection_worker(tw_packet_session_id(packet)), 0))
+                continue; /* no longer ours to touch: it is decided where it went */
+            break;
+        case TW_WHOSE_OURS:
+            break;
+        }
         kept = tw_burst_pass(burst, kept, i);
     }
     burst->going_count = kept;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Strangers' share of a burst, and the checksums that waited for it. */
+#include "dataplane/gate/whose.h"
 #include "dataplane/gate/worker_state.h"
 
 static bool is_stranger(const struct tw_worker *worker, const struct tw_packet *packet)
@@ -8,7 +9,8 @@ static bool is_stranger(const struct tw_worker *worker, const struct tw_packet *
     case TW_PACKET_UDP:
     case TW_PACKET_ICMP:
     case TW_PACKET_ICMPV6:
-        return tw_filter_stage_class(worker, packet) == TW_FILTER_STRANGER;
+        return tw_whose_class(packet, &worker->sessions, worker->config.workers) ==
+               TW_FILTER_STRANGER;
     case TW_PACKET_ARP:
     case TW_PACKET_ND:
     case TW_PACKET_NONE:

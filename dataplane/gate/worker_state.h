@@ -219,9 +219,6 @@ void tw_share_stage(struct tw_worker *worker);
 
 /* ---- filter_stage.c ---------------------------------------------------------------------------
  */
-/* Of a packet that was parsed. */
-enum tw_filter_class tw_filter_stage_class(const struct tw_worker *worker,
-                                           const struct tw_packet *packet);
 /* Right after parse: drops what the rules say. */
 void tw_filter_stage_admit(struct tw_worker *worker);
 /* After commit: what is authentic pays its limit, what was forged is put down as that. */
