@@ -17,7 +17,8 @@ packages_of() {
     run) echo python3 iproute2 ethtool util-linux ;;
     host) echo dpdk iproute2 kmod ;;
     units) echo systemd ;;
-    test) echo git clang clang-format lua5.2 shellcheck valgrind iproute2 ethtool util-linux ;;
+    test) echo git clang libclang-rt-14-dev clang-format lua5.2 shellcheck valgrind iproute2 \
+        ethtool util-linux ;;
     fuzz) echo clang libclang-rt-14-dev ;;
     aarch64) echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user ;;
     fresh) echo debootstrap ;;
