@@ -20,11 +20,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define FIELD_MAX      64u
-#define FIELD_STEP_US  500u
-#define FIELD_RECORDS  8192u
-#define FIELD_EVENTS   1024u
-#define FIELD_START_US UINT64_C(1000000)
+#define FIELD_MAX     64u
+#define FIELD_STEP_US 500u
+#define FIELD_RECORDS 8192u
+#define FIELD_EVENTS  1024u
+/* The low 32 bits of times wrap 5 s later. */
+#define FIELD_START_US UINT64_C(4290000000)
 
 /* Messages of one session: nobody here sends any. */
 struct field_channels {

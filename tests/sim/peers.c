@@ -29,7 +29,8 @@ struct peers *peers_create(const struct impair_profile *profile, uint64_t seed,
     struct peers *peers = sim_take(sizeof(*peers));
     uint32_t blocks = options->blocks ? options->blocks : 1024u;
     peers->seed = seed;
-    peers->now_us = 1000000u;
+    /* The low 32 bits of times wrap 4 s later. */
+    peers->now_us = UINT64_C(4291000000);
     tw_rng_seed(&peers->rng, seed ^ 0x5eed);
     tw_compressor_init(&peers->compressor);
     peers->net = net_create(2, profile, seed);

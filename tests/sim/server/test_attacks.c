@@ -7,6 +7,7 @@
 #include "tests/sim/server/scenario.h"
 #include "tests/sim/server/whole.h"
 
+#include "dataplane/wire/crc32c.h"
 #include "tickwire/bytes.h"
 
 #include <string.h>
@@ -251,8 +252,21 @@ static const struct kept *find_hello2(uint32_t client)
     return NULL;
 }
 
-/* A hello 2 copied from the wire, whole or with another key in it, from elsewhere or from its
- * owner's own address; and, worst, the connect token itself after its use. */
+/* Sends it with a CRC that is right, from the owner's address: that verdict, and no answer. */
+static void steal(struct whole *whole, const struct sim_player *owner,
+                  uint8_t hello2[TW_HELLO2_SIZE], enum tw_verdict verdict)
+{
+    uint64_t before = sim_server_verdict(&whole->server, verdict);
+    uint64_t welcomes = sim_server_verdict(&whole->server, TW_VERDICT_WELCOMED);
+    tw_crc32c_seal(tw_crc32c_portable, hello2, TW_HELLO2_SIZE);
+    whole_inject(whole, owner->address, owner->port, hello2, TW_HELLO2_SIZE);
+    whole_run(whole, 2 * WHOLE_SECOND);
+    WHOLE_CHECK(whole, sim_server_verdict(&whole->server, verdict) == before + 1u);
+    WHOLE_CHECK(whole, sim_server_verdict(&whole->server, TW_VERDICT_WELCOMED) == welcomes);
+}
+
+/* A hello 2 copied from the wire, whole or changed, from elsewhere or from its owner's own address.
+ */
 static void token_theft(const char *name, uint64_t seed)
 {
     struct whole *whole = begin(name, seed);
@@ -276,6 +290,14 @@ static void token_theft(const char *name, uint64_t seed)
     whole_inject(whole, owner->address, owner->port, copy, sizeof(copy));
     whole_run(whole, 20 * SIM_MS);
     WHOLE_CHECK(whole, outcome(whole, TW_OUTCOME_HANDSHAKE_CRC) == 1);
+    /* The CRC is no secret. Who does not hold the token's key cannot bind it to an ephemeral key,
+     * nor change what is sealed in it. */
+    copy[TW_HELLO2_TOKEN] ^= 1;
+    copy[TW_HELLO2_BINDER] ^= 1;
+    steal(whole, owner, copy, TW_VERDICT_BINDER_WRONG);
+    copy[TW_HELLO2_BINDER] ^= 1;
+    copy[TW_HELLO2_TOKEN + TW_TOKEN_SIZE - 1u] ^= 1;
+    steal(whole, owner, copy, TW_VERDICT_TOKEN_INVALID);
     uint32_t id = tw_client_get_connection_id(owner->client);
     WHOLE_CHECK(whole, id != 0 && owner->closes == 0);
     end(whole);

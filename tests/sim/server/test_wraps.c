@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Counters near their end, in a whole server with whole clients. Packet numbers near 2^64 are
- * sim_transport's, near 2^28, where a session ends, gate-worker_life's: no run is that long.
+ * "wire replay"'s, near 2^28, where a session ends, gate-worker_life's and sim_transport's: no run
+ * is that long. Times in microseconds pass 2^32 in every simulation.
  */
 #include "tests/sim/server/scenario.h"
 #include "tests/sim/server/whole.h"

@@ -9,7 +9,8 @@
 #define SESSIONS_SPARE 8u
 #define JOIN_US        (20u * WHOLE_SECOND)
 #define LEAVE_US       (8u * WHOLE_SECOND)
-#define START_US       (5u * WHOLE_SECOND)
+/* Where only the low 32 bits of a time are kept, they wrap while everybody plays. */
+#define START_US (4287u * WHOLE_SECOND)
 
 const struct sim_speech whole_speech = {
     .every_ms = {[TW_CHANNEL_STATE] = 200,
