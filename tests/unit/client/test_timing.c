@@ -146,14 +146,15 @@ static void test_lead_is_one_tick_on_a_steady_path(void **state)
     struct steered steered = {.now_us = SECOND};
     tw_client_steering_init(&steered.steering, 60, steered.now_us);
     assert_int_equal(tw_client_steering_lead_us(&steered.steering, SECOND), 2 * TICK_US);
-    tw_client_steering_guess(&steered.steering, 40000, SECOND);
+    tw_client_steering_guess(&steered.steering, 40000, 40000, SECOND);
     assert_int_equal(tw_client_steering_lead_us(&steered.steering, SECOND), 20000 + 2 * TICK_US);
     report(&steered, 90000, 91000); /* some of its inputs were made before the clock was set */
     assert_false(steered.steering.reported);
     report(&steered, 30000, 31000); /* the first one makes it jump, with room for what is unknown */
     int64_t lead_us = tw_client_steering_lead_us(&steered.steering, steered.now_us);
     assert_in_range(lead_us, 31000 + TICK_US - 200, 31000 + TICK_US + 200);
-    tw_client_steering_guess(&steered.steering, 400000, steered.now_us); /* no say any more */
+    /* The newest round trip has no say any more. */
+    tw_client_steering_guess(&steered.steering, 400000, 40000, steered.now_us);
     for (uint32_t i = 0; i < 30; i++)
         report(&steered, 30000, 31000);
     lead_us = tw_client_steering_lead_us(&steered.steering, steered.now_us);
@@ -276,6 +277,30 @@ static void test_unknown_and_absurd_reports(void **state)
                     TICK_US / 8);
 }
 
+/* A queue makes a lead, and vanishes from one packet to the next: whatever it was, an input that
+ * takes the shortest way then is not further ahead than a server takes. */
+static void test_lead_is_within_what_servers_take(void **state)
+{
+    (void)state;
+    static const int64_t ways_us[] = {0, 20000, 300000};
+    for (uint32_t i = 0; i < 3; i++) {
+        struct steered steered = {.now_us = SECOND};
+        int64_t most_us = 56 * TICK_US + ways_us[i];
+        tw_client_steering_init(&steered.steering, 60, steered.now_us);
+        tw_client_steering_guess(&steered.steering, 1900000, (uint64_t)ways_us[i] * 2u, SECOND);
+        for (uint32_t k = 0; k < 60; k++) {
+            report(&steered, 1500000, 1600000);
+            int64_t lead_us = tw_client_steering_lead_us(&steered.steering, steered.now_us);
+            assert_in_range(lead_us, 0, most_us);
+        }
+        assert_int_equal(tw_client_steering_lead_us(&steered.steering, steered.now_us), most_us);
+        /* Another path, of which nothing is known yet. */
+        tw_client_steering_path_changed(&steered.steering);
+        assert_in_range(tw_client_steering_lead_us(&steered.steering, steered.now_us), 0,
+                        56 * TICK_US);
+    }
+}
+
 /* Whatever the reports say, as long as inputs are not late, the lead moves at its bounded rate once
  * the first was heard. */
 static void test_lead_never_jumps(void **state)
@@ -359,6 +384,7 @@ int main(void)
         cmocka_unit_test(test_round_trips_of_another_path),
         cmocka_unit_test(test_unknown_and_absurd_reports),
         cmocka_unit_test(test_lead_never_jumps),
+        cmocka_unit_test(test_lead_is_within_what_servers_take),
         cmocka_unit_test(test_playout_of_steady_snapshots),
         cmocka_unit_test(test_playout_is_bounded),
     };
