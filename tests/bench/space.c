@@ -6,6 +6,7 @@
 #include "tests/bench/output.h"
 #include "tests/bench/space_movers.h"
 #include "tests/bench/space_rows.h"
+#include "tests/bench/space_wrap.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -88,7 +89,11 @@ static double measure_row(struct suite *suite, struct scene *scene, uint32_t row
 static void start(struct suite *suite, struct scene *scene, enum scene_spread spread,
                   enum tw_space_kind kind)
 {
-    struct scene_plan plan = {spread, kind, ENTITIES, SIDE, suite->kernels};
+    struct scene_plan plan = {.spread = spread,
+                              .kind = kind,
+                              .entities = ENTITIES,
+                              .side = SIDE,
+                              .kernels = suite->kernels};
     scene_start(scene, &plan);
 }
 
@@ -269,7 +274,11 @@ static void measure_growth(struct suite *suite)
     for (uint32_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
         struct scene scene;
         int32_t side = (int32_t)(sqrt((double)counts[i] * 1000.0) * METRE);
-        struct scene_plan plan = {SCENE_UNIFORM, TW_SPACE_GRID, counts[i], side, suite->kernels};
+        struct scene_plan plan = {.spread = SCENE_UNIFORM,
+                                  .kind = TW_SPACE_GRID,
+                                  .entities = counts[i],
+                                  .side = side,
+                                  .kernels = suite->kernels};
         scene_start(&scene, &plan);
         for (uint32_t row = 0; row < ROW_COUNT; row++) {
             char metric[96];
@@ -310,6 +319,7 @@ int tw_space_run(const struct tw_space_options *options)
     measure_crowd(&suite, SCENE_POINT, "space.point_knn_10", no_target,
                   "10,000 of 100,000 entities on one point: a flat list, one core");
     measure_spread(&suite, 0, TW_SPACE_OCTREE, octree);
+    space_measure_wrap(suite.kernels, options->repetitions);
     space_measure_movers(suite.kernels, options->repetitions);
     if (options->growth)
         measure_growth(&suite);

@@ -90,6 +90,7 @@ void scene_start(struct scene *scene, const struct scene_plan *plan)
 {
     struct tw_space_config config = {.kind = plan->kind,
                                      .size = {plan->side, plan->side, 0},
+                                     .wraps = plan->wraps,
                                      .entities_max = plan->entities,
                                      .large_max = 256};
     struct tw_arena arena = {0};

@@ -8,6 +8,7 @@
 #include "simulation/space/nearest.h"
 #include "simulation/space/query.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define SCENE_METRE       1024
@@ -24,6 +25,7 @@ enum scene_spread {
 struct scene_plan {
     enum scene_spread spread;
     enum tw_space_kind kind;
+    bool wraps;
     uint32_t entities;
     int32_t side; /* of the square world */
     const struct tw_space_kernels *kernels;
