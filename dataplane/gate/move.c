@@ -169,13 +169,16 @@ void tw_move_held(struct tw_worker *worker, uint32_t slot)
         landing->hold = TW_LANDING_HELD;
 }
 
-/* True: nothing is owed, no message is under way and none is to come from the shard. A message that
- * came meanwhile goes its way first, and the next pause is waited for. */
-static bool is_settled(struct tw_worker *worker, uint32_t slot)
+/* True: nothing is owed, no message is to come from the shard, and none is under way, unless a
+ * pause was waited for long enough. A message that came meanwhile goes its way first, and the next
+ * pause is waited for. */
+static bool is_settled(struct tw_worker *worker, const struct tw_move_granted *granted)
 {
+    uint32_t slot = granted->slot;
     struct tw_landing *landing = &worker->sessions.bodies[slot].landing;
     bool held = landing->hold == TW_LANDING_HELD;
-    bool settled = tw_owed_nothing(worker, slot) && tw_talk_may_move(worker, slot);
+    bool patient = worker->now_ns - granted->since_ns < TW_MOVE_PATIENCE_NS;
+    bool settled = tw_owed_nothing(worker, slot) && (tw_talk_is_pause(worker, slot) || !patient);
     if (settled == held)
         return settled;
     /* A hold is short: others wait for this player's messages to be written. */
@@ -184,13 +187,19 @@ static bool is_settled(struct tw_worker *worker, uint32_t slot)
     return false;
 }
 
-/* False: not yet. */
-static bool give(struct tw_worker *worker, uint32_t slot)
+enum gift {
+    GIFT_NOT_YET,
+    GIFT_GIVEN,
+    GIFT_LENT, /* its channels until they were copied */
+};
+
+static enum gift give(struct tw_worker *worker, const struct tw_move_granted *granted)
 {
+    uint32_t slot = granted->slot;
     struct tw_landing *landing = &worker->sessions.bodies[slot].landing;
     uint32_t target = worker_of(landing->target_id);
-    if (!is_settled(worker, slot) || !tw_route_move(worker, slot, false))
-        return false;
+    if (!is_settled(worker, granted) || !tw_route_move(worker, slot, false))
+        return GIFT_NOT_YET;
     /* In this order: what was sealed here lies in its ring before the keys leave, and the session
      * lies in its ring before the shard can read of it, and write for its new slot. */
     tw_transmit_flush(worker);
@@ -200,7 +209,9 @@ static bool give(struct tw_worker *worker, uint32_t slot)
     move->new_id = landing->target_id;
     memcpy(&move->session, &worker->sessions.hot[slot], sizeof(move->session));
     memcpy(&move->body, &worker->sessions.bodies[slot], sizeof(move->body));
-    tw_talk_leave(worker, slot, &move->transport);
+    move->sent_ns = worker->now_ns;
+    move->channels = tw_talk_leave(worker, slot, &move->transport);
+    enum gift gift = move->channels != 0 ? GIFT_LENT : GIFT_GIVEN;
     tw_life_end(worker, slot);
     move->grant = worker->grants[slot];
     tw_resume_forget(worker, slot);
@@ -208,7 +219,9 @@ static bool give(struct tw_worker *worker, uint32_t slot)
     end_send(worker, target);
     tw_route_flush(worker);
     count(worker, TW_ROAMING_GIVEN);
-    return true;
+    if (gift == GIFT_LENT)
+        count(worker, TW_ROAMING_GIVEN_TALKING);
+    return gift;
 }
 
 static void cancel(struct tw_worker *worker, uint32_t new_id)
@@ -219,9 +232,11 @@ static void cancel(struct tw_worker *worker, uint32_t new_id)
     count(worker, TW_ROAMING_CANCELLED);
 }
 
-/* True once the granted move is over, one way or the other. */
-static bool settle_granted(struct tw_worker *worker, uint32_t slot)
+/* True once the granted move is over, one way or the other, here. */
+static bool settle_granted(struct tw_worker *worker, const struct tw_move_granted *granted)
 {
+    uint32_t slot = granted->slot;
+    enum gift gift = GIFT_GIVEN;
     struct tw_landing *landing = &worker->sessions.bodies[slot].landing;
     uint32_t target_id = landing->target_id;
     bool live = worker->sessions.hot[slot].state == TW_SESSION_LIVE;
@@ -230,20 +245,20 @@ static bool settle_granted(struct tw_worker *worker, uint32_t slot)
     if (!live || worker->closing_all) {
         landing->asked = 0;
         cancel(worker, target_id);
-    } else if (!give(worker, slot)) {
-        return false;
+    } else {
+        gift = give(worker, granted);
     }
-    worker->moves_asked[worker_of(target_id)]--;
-    return true;
+    worker->moves_asked[worker_of(target_id)] -= gift == GIFT_GIVEN;
+    return gift != GIFT_NOT_YET;
 }
 
 void tw_move_give_turn(struct tw_worker *worker)
 {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < worker->moves_granted_count; i++) {
-        uint32_t slot = worker->moves_granted[i];
-        if (!settle_granted(worker, slot))
-            worker->moves_granted[kept++] = slot;
+        struct tw_move_granted granted = worker->moves_granted[i];
+        if (!settle_granted(worker, &granted))
+            worker->moves_granted[kept++] = granted;
     }
     worker->moves_granted_count = kept;
 }
@@ -268,7 +283,8 @@ static void take_grant(struct tw_worker *worker, const struct tw_move *move)
     struct tw_landing *landing = &worker->sessions.bodies[slot].landing;
     landing->target_id = move->new_id;
     landing->target_epoch = move->route_epoch;
-    worker->moves_granted[worker->moves_granted_count++] = slot;
+    worker->moves_granted[worker->moves_granted_count++] =
+        (struct tw_move_granted){.slot = slot, .since_ns = worker->now_ns};
 }
 
 static void take_refusal(struct tw_worker *worker, uint32_t from, const struct tw_move *move)
@@ -317,8 +333,24 @@ static void not_later(uint64_t *time_ns, uint64_t now_ns)
         *time_ns = now_ns;
 }
 
+static void answer_copied(struct tw_worker *worker, const struct tw_move *session)
+{
+    struct tw_move move = {.type = TW_MOVE_COPIED, .channels = session->channels};
+    bool sent = send_small(worker, worker_of(session->old_id), &move);
+    TW_ASSERT(sent); /* in the place of the grant */
+}
+
+static void take_copied(struct tw_worker *worker, uint32_t from, const struct tw_move *move)
+{
+    tw_talk_copied(worker, move->channels);
+    worker->moves_asked[from]--;
+}
+
 static void take_session(struct tw_worker *worker, const struct tw_move *move)
 {
+    /* Its packets under way are never of a time to come. */
+    if (worker->now_ns < move->sent_ns)
+        worker->now_ns = move->sent_ns;
     uint32_t slot = find_reserved(worker, move->new_id);
     struct tw_session *session = &worker->sessions.hot[slot];
     struct tw_session_body *body = &worker->sessions.bodies[slot];
@@ -336,7 +368,9 @@ static void take_session(struct tw_worker *worker, const struct tw_move *move)
     not_later(&body->installed_ns, worker->now_ns);
     not_later(&body->phase.started_ns, worker->now_ns);
     not_later(&body->phase.followed_ns, worker->now_ns);
-    tw_talk_arrive(worker, slot, &move->transport);
+    bool complete = tw_talk_arrive(worker, slot, &move->transport);
+    if (move->channels != 0)
+        answer_copied(worker, move);
     tw_life_begin(worker, slot);
     worker->grants[slot] = move->grant;
     body->path = (struct tw_path){0};
@@ -346,8 +380,8 @@ static void take_session(struct tw_worker *worker, const struct tw_move *move)
     session->due |= TW_DUE_MOVED | TW_DUE_JOIN;
     count(worker, TW_ROAMING_TAKEN);
     tw_owed_settle(worker, slot);
-    if (worker->closing_all)
-        tw_owed_close(worker, slot, worker->close_walk.reason, true);
+    if (worker->closing_all || !complete)
+        tw_owed_close(worker, slot, complete ? worker->close_walk.reason : TW_CLOSE_BACKLOG, true);
     else
         send_rename(worker, slot);
 }
@@ -402,6 +436,9 @@ static void take(struct tw_worker *worker, uint32_t from, const struct tw_move *
         break;
     case TW_MOVE_CLOSE:
         take_close(worker, move);
+        break;
+    case TW_MOVE_COPIED:
+        take_copied(worker, from, move);
         break;
     case TW_MOVE_RESUME:
         take_resume(worker, move);

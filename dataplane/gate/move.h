@@ -5,11 +5,13 @@
  *   owner                                        target
  *   live ──16 packets in a row came by it──► ASK ──────────►  a slot is taken: reserved
  *    │  ◄──────────────────────────────── GRANT (new id) ◄──┘  (none free, stopping: REFUSE)
- *    │ serves the session still, until nothing is owed and no message is under way; then
+ *    │ serves the session still, until nothing is owed and no message is under way, or such
+ *    │ a pause was waited for long enough; then
  *    │   record HOLD to the shard ──► it writes nothing more for the slot, and says so: HELD,
  *    │                    ◄────────── behind all that it had written before
- *    │ with HELD taken, at once:  (a message came meanwhile: HOLD ends, and later again)
+ *    │ with HELD taken, at once:  (a message ended the pause: HOLD ends, and later again)
  *    ├──────────────────────── SESSION: keys, windows, numbers ──►  live, record ARRIVE, event
+ *    │  ◄───────────────────────────── COPIED, if messages were under way ◄──┘
  *    │   record MOVE to the shard, last of the old slot: it writes for the new one
  * MOVED moved: a tombstone for 5 s, wiped; passes packets on          frame RENAME until the new id
  * is used └── a kick, the world's close ──────────── CLOSE ──────────►  closing (the session ended
@@ -29,11 +31,13 @@
  * it wrote for the old slot, and the first for the new one is written after MOVE, which is written
  * after SESSION; so a worker that finds something for a slot it reserved has SESSION in its ring.
  * A session is held for one tick. What is to be written for it waits in the shard, as does what
- * others are to get of the same message.
+ * others are to get of the same message. Who talks without a pause goes with its messages: they
+ * stay in the pools of the old owner, who does not touch them, until the new one has copied them.
  *
- * Of the moves that a worker wants of another, eight are under way at most. So in one direction
- * there are never more than eight ASKs, eight SESSIONs or CANCELs that were not read yet, and eight
- * answers; a CLOSE or a RESUME is written when there is room for those besides.
+ * Of the moves that a worker wants of another, eight are under way at most, up to COPIED if that is
+ * to come. So in one direction there are never more than eight ASKs, eight SESSIONs or CANCELs that
+ * were not read yet, and eight answers, GRANT, REFUSE or COPIED; a CLOSE or a RESUME is written
+ * when there is room for those besides.
  *
  * Run by the worker that owns the tables; rings are SP/SC with one worker at each end.
  */
@@ -54,6 +58,8 @@
 #define TW_MOVE_TOMBSTONE_NS UINT64_C(5000000000)
 #define TW_MOVE_RENAME_NS    UINT64_C(50000000)
 #define TW_MOVES_UNDER_WAY   8u
+/* So long a pause between messages is waited for: a dozen ticks, longer than most round trips. */
+#define TW_MOVE_PATIENCE_NS UINT64_C(200000000)
 /* Eight ASKs, eight SESSIONs or CANCELs, eight answers, and seven CLOSEs. */
 #define TW_MOVE_RING_DEPTH 32u
 #define TW_MOVE_RING_KEPT  (3u * TW_MOVES_UNDER_WAY)
@@ -65,6 +71,7 @@ enum tw_move_type {
     TW_MOVE_SESSION,
     TW_MOVE_CANCEL,
     TW_MOVE_CLOSE,
+    TW_MOVE_COPIED, /* the channels of SESSION are its owner's to be given back */
     TW_MOVE_RESUME, /* a handshake's reply for the worker of the session to be resumed */
 };
 
@@ -75,6 +82,8 @@ struct tw_move {
     uint32_t new_id;      /* at the target: GRANT, SESSION, CANCEL, CLOSE */
     uint32_t route_epoch; /* of the target's slot: GRANT */
     uint32_t reason;      /* enum tw_close_reason: CLOSE */
+    uint32_t channels;    /* of the owner's pool; 0: none: SESSION, COPIED */
+    uint64_t sent_ns;     /* SESSION */
     struct tw_session session;
     struct tw_session_body body;
     struct tw_transport transport;
@@ -82,6 +91,12 @@ struct tw_move {
         struct tw_resume_grant grant;
         struct tw_resume_request resume;
     };
+};
+
+/* A slot that the owner may give away. */
+struct tw_move_granted {
+    uint32_t slot;
+    uint64_t since_ns;
 };
 static_assert(sizeof(struct tw_move) % 4 == 0, "ring elements are multiples of 4 bytes");
 static_assert(TW_MOVE_RING_DEPTH - 1u > TW_MOVE_RING_KEPT, "a CLOSE finds room in the end");

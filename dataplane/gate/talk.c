@@ -159,27 +159,44 @@ void tw_talk_path_changed(struct tw_worker *worker, uint32_t slot)
     list_to_probe(worker, slot);
 }
 
-bool tw_talk_may_move(struct tw_worker *worker, uint32_t slot)
+bool tw_talk_is_pause(struct tw_worker *worker, uint32_t slot)
 {
     return tw_transport_rest(&worker->talk.transports[slot]);
 }
 
-void tw_talk_leave(struct tw_worker *worker, uint32_t slot, struct tw_transport *transport)
+uint32_t tw_talk_leave(struct tw_worker *worker, uint32_t slot, struct tw_transport *transport)
 {
-    *transport = worker->talk.transports[slot];
-    worker->talk.transports[slot].begun = false; /* but elsewhere */
+    struct tw_transport *leaving = &worker->talk.transports[slot];
+    const struct tw_channels *channels = leaving->channels;
+    *transport = *leaving;
+    leaving->begun = false; /* but elsewhere */
+    leaving->channels = NULL;
+    return channels ? (uint32_t)(channels - worker->talk.channels.all) + 1u : 0;
 }
 
-void tw_talk_arrive(struct tw_worker *worker, uint32_t slot, const struct tw_transport *transport)
+void tw_talk_copied(struct tw_worker *worker, uint32_t channels)
+{
+    struct tw_channels_pool *pool = &worker->talk.channels;
+    TW_ASSERT(channels >= 1u && channels <= pool->capacity);
+    tw_channels_give_copied(pool, &pool->all[channels - 1u]);
+}
+
+bool tw_talk_arrive(struct tw_worker *worker, uint32_t slot, const struct tw_transport *transport)
 {
     struct tw_talk *talk = &worker->talk;
     struct tw_talk_session *session = &talk->sessions[slot];
     bool listed = session->listed;
     talk->transports[slot] = *transport;
-    talk->transports[slot].channels_pool = &talk->channels;
-    talk->transports[slot].thresholds = &talk->thresholds;
+    bool adopted = tw_transport_adopt(&talk->transports[slot], &talk->channels, &talk->thresholds);
     *session = (struct tw_talk_session){.listed = listed};
     list_to_probe(worker, slot);
+    if (talk->transports[slot].channels)
+        list(talk, slot, 0);
+    if (adopted)
+        return true;
+    tw_counter_add(&worker->config.counters->messages_no_room, 1);
+    tw_counter_add(&worker->config.counters->messages_backlog, 1);
+    return false;
 }
 
 static void list(struct tw_talk *talk, uint32_t slot, uint64_t due_us)

@@ -83,11 +83,17 @@ void tw_talk_path_changed(struct tw_worker *worker, uint32_t slot);
 /* Now and then: larger datagrams are tried again on its path once their time has come. */
 void tw_talk_probe_again(struct tw_worker *worker, uint32_t slot);
 
-/* A session goes to another worker only while it holds nothing of this one's pools: not in the
- * middle of a message. Its transport then goes along as it is. */
-bool tw_talk_may_move(struct tw_worker *worker, uint32_t slot);
-void tw_talk_leave(struct tw_worker *worker, uint32_t slot, struct tw_transport *transport);
-void tw_talk_arrive(struct tw_worker *worker, uint32_t slot, const struct tw_transport *transport);
+/* A session goes to another worker with its transport as it is: best while it holds nothing of this
+ * one's pools, in a pause between messages. */
+bool tw_talk_is_pause(struct tw_worker *worker, uint32_t slot);
+/* Without a pause its channels stay here, untouched, until the other worker has a copy: returns
+ * which, and 0 if there are none. */
+uint32_t tw_talk_leave(struct tw_worker *worker, uint32_t slot, struct tw_transport *transport);
+/* False: there was no room for its messages; it cannot go on. */
+bool tw_talk_arrive(struct tw_worker *worker, uint32_t slot, const struct tw_transport *transport)
+    __attribute__((warn_unused_result));
+/* They were copied. */
+void tw_talk_copied(struct tw_worker *worker, uint32_t channels);
 
 /* Acks and messages of a packet. False: it contradicts itself or us, and nothing was applied. */
 bool tw_talk_receive(struct tw_worker *worker, uint32_t slot, uint64_t sequence,

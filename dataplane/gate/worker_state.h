@@ -156,8 +156,8 @@ struct tw_worker {
     bool closing_all;
     struct tw_walk close_walk;
     struct tw_walk resync_walk;
-    uint32_t moves_asked[TW_WORKERS_MAX];                        /* under way, by target */
-    uint32_t moves_granted[TW_WORKERS_MAX * TW_MOVES_UNDER_WAY]; /* slots that may go */
+    uint32_t moves_asked[TW_WORKERS_MAX]; /* under way, by target */
+    struct tw_move_granted moves_granted[TW_WORKERS_MAX * TW_MOVES_UNDER_WAY];
     uint32_t moves_granted_count;
     uint32_t timeout_slot; /* next to be looked at */
     uint32_t rekey_slot;   /* the same for its key phase */

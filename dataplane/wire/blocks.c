@@ -92,6 +92,26 @@ void tw_message_free(struct tw_block_pool *pool, struct tw_message *message)
     }
 }
 
+struct tw_message *tw_message_clone(struct tw_block_pool *pool, const struct tw_block_pool *from,
+                                    const struct tw_message *message)
+{
+    struct tw_message *clone = tw_message_make(pool);
+    TW_ASSERT(clone);
+    for (uint32_t i = 0; i < TW_MESSAGE_BLOCKS_MAX; i++) {
+        if (message->blocks[i] == 0)
+            continue;
+        struct tw_block *block = tw_message_block(pool, clone, i);
+        TW_ASSERT(block);
+        *block = from->blocks[message->blocks[i]];
+    }
+    struct tw_message made = *message;
+    made.index = clone->index;
+    made.next = 0;
+    memcpy(made.blocks, clone->blocks, sizeof(made.blocks));
+    *clone = made;
+    return clone;
+}
+
 void tw_message_list_append(struct tw_message_list *list, const struct tw_block_pool *pool,
                             struct tw_message *message)
 {

@@ -34,6 +34,15 @@ struct tw_message *tw_message_make(struct tw_block_pool *pool);
 struct tw_block *tw_message_block(struct tw_block_pool *pool, struct tw_message *message,
                                   uint32_t position);
 void tw_message_free(struct tw_block_pool *pool, struct tw_message *message);
+/* Blocks that it keeps from others. */
+static inline uint32_t tw_message_taken(const struct tw_message *message)
+{
+    return message->held > 0 ? message->held : 1u;
+}
+/* The same in another pool, which has as many blocks; in no list. The pool `from` and the message
+ * stay as they are. */
+struct tw_message *tw_message_clone(struct tw_block_pool *pool, const struct tw_block_pool *from,
+                                    const struct tw_message *message);
 
 static inline struct tw_message *tw_message_at(const struct tw_block_pool *pool, uint16_t index)
 {

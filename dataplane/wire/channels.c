@@ -68,3 +68,78 @@ void tw_channels_give(struct tw_channels_pool *pool, struct tw_channels *channel
     numbers->receiver = tw_receiver_pause(&channels->receiver);
     pool->free[pool->free_count++] = (uint16_t)(channels - pool->all);
 }
+
+/* ---- to another pool ---------------------------------------------------------------------------
+ */
+
+struct copying {
+    const struct tw_block_pool *from;
+    struct tw_block_pool *to; /* NULL: `needed` is counted, nothing is changed */
+    uint32_t needed;          /* blocks */
+};
+
+static void copy_message(struct copying *copying, uint16_t *index)
+{
+    if (*index == 0)
+        return;
+    const struct tw_message *message = tw_message_at(copying->from, *index);
+    copying->needed += tw_message_taken(message);
+    if (copying->to)
+        *index = tw_message_clone(copying->to, copying->from, message)->index;
+}
+
+static void copy_list(struct copying *copying, struct tw_message_list *list)
+{
+    struct tw_message_list copy = {0};
+    uint16_t at = list->first;
+    for (uint32_t i = 0; i < list->count; i++) {
+        uint16_t index = at;
+        at = tw_message_at(copying->from, at)->next;
+        copy_message(copying, &index);
+        if (copying->to)
+            tw_message_list_append(&copy, copying->to, tw_message_at(copying->to, index));
+    }
+    if (copying->to)
+        *list = copy;
+}
+
+/* Every place where channels keep a message. */
+static void copy_messages(struct copying *copying, struct tw_channels *channels)
+{
+    copy_message(copying, &channels->sender.latest);
+    copy_list(copying, &channels->receiver.ready);
+    for (uint32_t channel = 0; channel < TW_CHANNEL_COUNT; channel++) {
+        copy_list(copying, &channels->sender.channels[channel].waiting);
+        for (uint32_t i = 0; i < TW_MESSAGE_WINDOW; i++) {
+            copy_message(copying, &channels->sender.channels[channel].window[i]);
+            copy_message(copying, &channels->receiver.channels[channel].window[i]);
+        }
+    }
+}
+
+struct tw_channels *tw_channels_copy(struct tw_channels_pool *pool, const struct tw_channels *from)
+{
+    struct copying copying = {.from = from->sender.pool};
+    TW_ASSERT(from->run_count == 0 && pool->config.blocks != copying.from);
+    if (pool->free_count == 0)
+        return NULL;
+    struct tw_channels *channels = &pool->all[pool->free[pool->free_count - 1u]];
+    *channels = *from;
+    copy_messages(&copying, channels);
+    if (copying.needed > pool->config.blocks->free_count)
+        return NULL;
+    pool->free_count--;
+    copying.to = pool->config.blocks;
+    copy_messages(&copying, channels);
+    channels->sender.pool = copying.to;
+    channels->receiver.pool = copying.to;
+    return channels;
+}
+
+void tw_channels_give_copied(struct tw_channels_pool *pool, struct tw_channels *channels)
+{
+    struct tw_channel_numbers numbers;
+    channels->sender.sent_bytes = 0; /* the copy's */
+    channels->sender.again_bytes = 0;
+    tw_channels_give(pool, channels, &numbers);
+}

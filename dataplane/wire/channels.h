@@ -69,4 +69,10 @@ bool tw_channels_idle(const struct tw_channels *channels);
 void tw_channels_give(struct tw_channels_pool *pool, struct tw_channels *channels,
                       struct tw_channel_numbers *numbers);
 
+/* The same, messages and all, in another owner's pool; NULL if that has no room for it. `from` and
+ * its pool, which are another thread's, are only read, and stay as they are meanwhile. */
+struct tw_channels *tw_channels_copy(struct tw_channels_pool *pool, const struct tw_channels *from);
+/* Gives channels back that go on as a copy elsewhere. */
+void tw_channels_give_copied(struct tw_channels_pool *pool, struct tw_channels *channels);
+
 #endif

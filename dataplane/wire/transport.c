@@ -118,6 +118,18 @@ void tw_transport_inherit(struct tw_transport *to, struct tw_transport *from, ui
     tw_receiver_begin_again(&channels->receiver, now_us);
 }
 
+bool tw_transport_adopt(struct tw_transport *transport, struct tw_channels_pool *pool,
+                        const struct tw_congestion_thresholds *thresholds)
+{
+    const struct tw_channels *channels = transport->channels;
+    transport->channels_pool = pool;
+    transport->thresholds = thresholds;
+    if (!channels)
+        return true;
+    transport->channels = tw_channels_copy(pool, channels);
+    return transport->channels != NULL;
+}
+
 static uint64_t earlier(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;

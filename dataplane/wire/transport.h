@@ -120,6 +120,11 @@ static inline uint32_t tw_transport_tick_plaintext(const struct tw_transport *tr
  * has none then. Both of one worker. */
 void tw_transport_inherit(struct tw_transport *to, struct tw_transport *from, uint64_t now_us);
 
+/* It came by value from another owner: it goes on with a copy of its channels, if it has some, of
+ * this pool. False: there is no room for that. Then it has no message any more, and must end. */
+bool tw_transport_adopt(struct tw_transport *transport, struct tw_channels_pool *pool,
+                        const struct tw_congestion_thresholds *thresholds);
+
 /* What a packet said to the transport. */
 struct tw_transport_packet {
     uint64_t sequence;

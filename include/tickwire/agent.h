@@ -23,7 +23,7 @@
 
 #include <stdint.h>
 
-#define TW_AGENT_VERSION 11u
+#define TW_AGENT_VERSION 12u
 
 enum tw_agent_type {
     /* engine → control */

@@ -176,6 +176,7 @@ static const struct tw_outcome_info tw_outcome_info[TW_OUTCOME_COUNT] __attribut
     X(REFUSED,       "refused",       "that worker had no slot: the session stayed")        \
     X(CANCELLED,     "cancelled",     "the session ended before it could be given away")    \
     X(GIVEN,         "given",         "a session was given to another worker")              \
+    X(GIVEN_TALKING, "given_talking", "of those given: with messages under way, for want of a pause") \
     X(TAKEN,         "taken",         "a session was taken from another worker")            \
     X(RENAMED,       "renamed",       "a client used its new connection id")
 /* Key phases of sessions: no ledger, each counts on its own. */

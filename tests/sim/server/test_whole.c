@@ -497,18 +497,11 @@ static void paths_of_other_lengths(const char *name, uint64_t seed)
     end(whole, 30 * WHOLE_SECOND);
 }
 
-/* Everybody talks all the time, and goes from worker to worker as often as it can. */
-static void hand_overs(const char *name, uint64_t seed)
+/* Everybody goes from worker to worker as often as it can. */
+static struct whole *go_to_and_fro(const char *name, uint64_t seed,
+                                   const struct whole_options *options)
 {
-    struct impair_profile profile = *impair_profile_find("lan");
-    profile.loss_ppm = 10000;
-    struct whole_options two = {
-        .clients = CLIENTS,
-        .speakers = CLIENTS,
-        .workers = 2,
-        .speech = {.every_ms = {100, 60, 150, 2000}, .size_max = {200, 400, 900, 8000}},
-        .profile = &profile};
-    struct whole *whole = whole_create(name, &two, seed);
+    struct whole *whole = whole_create(name, options, seed);
     whole_join(whole);
     for (uint32_t round = 0; round < 20; round++) {
         for (uint32_t i = 0; i < CLIENTS; i++) {
@@ -520,6 +513,35 @@ static void hand_overs(const char *name, uint64_t seed)
     }
     WHOLE_CHECK(whole, sim_server_roaming(&whole->server, TW_ROAMING_TAKEN) > 5u);
     WHOLE_CHECK(whole, tw_counter_get(&whole->server.shard_counters->messages_dropped) == 0);
+    return whole;
+}
+
+/* All talk all the time, with pauses as long as a round trip. */
+static void hand_overs(const char *name, uint64_t seed)
+{
+    struct impair_profile profile = *impair_profile_find("lan");
+    profile.loss_ppm = 10000;
+    struct whole_options two = {
+        .clients = CLIENTS,
+        .speakers = CLIENTS,
+        .workers = 2,
+        .speech = {.every_ms = {100, 60, 150, 2000}, .size_max = {200, 400, 900, 8000}},
+        .profile = &profile};
+    end(go_to_and_fro(name, seed, &two), 60 * WHOLE_SECOND);
+}
+
+/* Round trips are longer than any pause. */
+static void hand_overs_without_a_pause(const char *name, uint64_t seed)
+{
+    struct impair_profile profile = {.latency_us = 30000, .jitter_us = 1000, .loss_ppm = 10000};
+    struct whole_options two = {
+        .clients = CLIENTS,
+        .speakers = CLIENTS,
+        .workers = 2,
+        .speech = {.every_ms = {100, 50, 80, 2000}, .size_max = {200, 200, 400, 8000}},
+        .profile = &profile};
+    struct whole *whole = go_to_and_fro(name, seed, &two);
+    WHOLE_CHECK(whole, sim_server_roaming(&whole->server, TW_ROAMING_GIVEN_TALKING) > 5u);
     end(whole, 60 * WHOLE_SECOND);
 }
 
@@ -629,6 +651,7 @@ int main(int argc, char **argv)
         {"roaming", roaming, report, 20, 1000},
         {"paths_of_other_lengths", paths_of_other_lengths, report, 20, 1000},
         {"hand_overs", hand_overs, report, 20, 1000},
+        {"hand_overs_without_a_pause", hand_overs_without_a_pause, report, 20, 1000},
         {"new_keys_at_loss_20", new_keys_at_loss_20, report, 20, 1000},
         {"thousand_clients", thousand_clients, report, 1, 1},
         {"no_edges", no_edges, report, 10, 1000},

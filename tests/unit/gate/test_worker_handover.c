@@ -186,6 +186,12 @@ static uint64_t roaming(enum tw_roaming event)
            tw_counter_get(&rig.counters[1]->roaming[event]);
 }
 
+static uint64_t backlog(void)
+{
+    return tw_counter_get(&rig.counters[0]->messages_backlog) +
+           tw_counter_get(&rig.counters[1]->messages_backlog);
+}
+
 static enum tw_session_state state_at(uint32_t worker, uint32_t id)
 {
     return (enum tw_session_state)rig.worker[worker]->sessions.hot[tw_connection_slot(id)].state;
@@ -337,17 +343,96 @@ static void ended_while_held(void **state)
     }
 }
 
-/* Everybody has a turn when it likes; one packet in ten is lost, each way. */
-static void any_interleaving(void **state)
+/* A message each ms and a round trip of 20, so there is always one under way; a tick each 16 ms. */
+static void talk_on(uint32_t turns)
+{
+    for (uint32_t i = 0; i < turns; i++) {
+        shard_writes();
+        client_sends();
+        rig_turn(&rig, RIG_MS);
+        if (i % 20u == 0)
+            client_receives();
+        if (i % 16u == 0) {
+            shard_reads(0);
+            shard_reads(1);
+        }
+        rig.event_count = 0;
+    }
+}
+
+static void expect_empty_pools(uint32_t worker)
+{
+    const struct tw_talk *talk = &rig.worker[worker]->talk;
+    assert_int_equal(talk->pool.free_count, talk->pool.capacity);
+    assert_int_equal(talk->channels.free_count, talk->channels.capacity);
+}
+
+/* It is not kept for ever where it is: what is under way goes along. */
+static void who_never_pauses_goes_with_its_messages(void **state)
 {
     (void)state;
+    start();
+    uint32_t id = client.id;
+    client.queue = 1;
+    talk_on(TW_MOVE_AFTER + 2u);
+    assert_int_equal(roaming(TW_ROAMING_ASKED), 1);
+    talk_on(TW_MOVE_PATIENCE_NS / RIG_MS - 5u);
+    assert_int_equal(shard.holds, 0); /* a pause is waited for */
+    assert_int_equal(roaming(TW_ROAMING_GIVEN), 0);
+    talk_on(60);
+    assert_int_equal(state_at(0, id), TW_SESSION_MOVED);
+    assert_int_equal(roaming(TW_ROAMING_GIVEN_TALKING), 1);
+    assert_int_equal(roaming(TW_ROAMING_TAKEN), 1);
+    assert_int_equal(shard.holds, 1);
+    assert_int_equal(rig.worker[0]->moves_asked[1], 0);
+    expect_empty_pools(0);
+    assert_int_equal(backlog(), 0);
+    assert_true(shard.written > 200);
+    exchange(200);
+    assert_int_equal(peer.heard, shard.written);
+    assert_int_equal(tw_connection_worker(client.id), 1);
+    expect_empty_pools(1);
+    stop();
+}
+
+/* The new owner has no room for them: the session ends as that of anybody who is behind. */
+static void messages_that_find_no_room_end_their_session(void **state)
+{
+    (void)state;
+    start();
+    client.queue = 1;
+    talk_on(TW_MOVE_AFTER + 2u);
+    struct tw_block_pool *pool = &rig.worker[1]->talk.pool;
+    pool->free_count = 0;
+    talk_on(TW_MOVE_PATIENCE_NS / RIG_MS + 60u);
+    pool->free_count = pool->capacity;
+    assert_int_equal(roaming(TW_ROAMING_GIVEN_TALKING), 1);
+    assert_int_equal(backlog(), 1);
+    assert_int_equal(rig.worker[0]->moves_asked[1], 0);
+    expect_empty_pools(0);
+    for (uint32_t i = 0; i < TW_SESSION_CLOSING_NS / RIG_MS + 200u; i++) {
+        rig_turn(&rig, RIG_MS);
+        client_receives();
+        shard_reads(1);
+    }
+    assert_true(client.closes > 0);
+    assert_int_equal(rig.worker[1]->sessions.counts[TW_SESSION_FREE], 64);
+    expect_empty_pools(1);
+    client.opened = NULL;
+    stop();
+}
+
+/* Everybody has a turn when it likes; packets are lost, each way. There are bursts of talk
+ * and pauses in which it can go, or talk without a pause and a longer way. */
+static void interleave(bool pauses)
+{
     uint64_t seed = (uint64_t)time(NULL), random = seed;
     print_message("seed %llu\n", (unsigned long long)seed);
     start();
     for (uint32_t round = 0; round < 40000; round++) {
         rig.now_ns += RIG_MS / 4u;
-        /* Bursts of talk, and pauses in which it can go. */
-        if (rig_random(&random, 40) == 0 && round / 400u % 2u == 0 && round < 38000)
+        bool talks = !pauses || round / 400u % 2u == 0;
+        if (rig_random(&random, pauses ? 40 : 20) == 0 && talks && round < 38000)
             shard_writes();
         if (rig_random(&random, 60) == 0)
             shard_reads(rig_random(&random, 2));
@@ -357,15 +442,16 @@ static void any_interleaving(void **state)
             client_sends();
         rig_turn_one(&rig, rig_random(&random, 2));
         uint8_t frame[TEST_FRAME_MAX];
-        if (rig_random(&random, 10) == 0)
+        if (rig_random(&random, pauses ? 10 : 100) == 0)
             rig_sent(&rig, frame);
-        if (rig_random(&random, 4) == 0)
+        if (rig_random(&random, pauses ? 4 : 120) == 0)
             client_receives();
         if (rig_random(&random, 10) == 0)
             tw_transport_update(&peer.transport, now_us());
         rig.event_count = 0;
     }
-    for (uint32_t i = 0; i < 3000 && peer.heard < shard.written; i++) {
+    /* Then whatever move is under way ends, too. */
+    for (uint32_t i = 0; i < 3000; i++) {
         exchange(1);
         shard_reads(0);
         shard_reads(1);
@@ -375,8 +461,26 @@ static void any_interleaving(void **state)
     assert_true(shard.written > 200);
     print_message("%u messages, %u moves, %u of %u holds in vain\n", shard.written, shard.moves,
                   shard.released, shard.holds);
-    assert_true(shard.moves > 10 && shard.released > 0);
+    assert_true(shard.moves > (pauses ? 10 : 5) && (pauses || shard.released > 0));
+    for (uint32_t i = 0; i < 2; i++) {
+        expect_empty_pools(i);
+        assert_int_equal(rig.worker[i]->moves_asked[1u - i], 0);
+    }
+    print_message("%u moves with messages\n", (unsigned int)roaming(TW_ROAMING_GIVEN_TALKING));
+    assert_true(pauses || roaming(TW_ROAMING_GIVEN_TALKING) > 0);
     stop();
+}
+
+static void any_interleaving(void **state)
+{
+    (void)state;
+    interleave(true);
+}
+
+static void any_interleaving_without_pauses(void **state)
+{
+    (void)state;
+    interleave(false);
 }
 
 /* The same link twice: 40 ms above its baseline, then 80. */
@@ -423,7 +527,10 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_first_message_is_there_before_the_session),
         cmocka_unit_test(a_slow_shard_holds_nobody_up),
         cmocka_unit_test(ended_while_held),
+        cmocka_unit_test(who_never_pauses_goes_with_its_messages),
+        cmocka_unit_test(messages_that_find_no_room_end_their_session),
         cmocka_unit_test(any_interleaving),
+        cmocka_unit_test(any_interleaving_without_pauses),
         cmocka_unit_test(links_are_judged_as_configured),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
