@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Two workers on threads of their own, sessions that go from one to the other and back: what they
- * share under ThreadSanitizer, and nothing lost but what may be.
+ * share under ThreadSanitizer, and nothing lost but what may be. Half of them are in the middle of
+ * a message all the time, which goes along.
  */
 #include "tests/unit/gate/worker_rig.h"
 
@@ -18,7 +19,7 @@
 #include <cmocka.h>
 
 #define CLIENTS 8u
-#define ROUNDS  1200u
+#define ROUNDS  2400u
 
 /* The port of this test is made of rings by DPDK's own driver, whose fences ThreadSanitizer does
  * not see: what crosses there is not looked at. A function of the sanitizer's interface. */
@@ -92,10 +93,36 @@ static void stop_threads(void)
     }
 }
 
+/* The rest of it never comes. */
+static void send_part(struct rig_client *client)
+{
+    uint8_t plaintext[TW_PLAINTEXT_MAX];
+    struct tw_entry part = {.channel = TW_CHANNEL_BULK,
+                            .kind = TW_ENTRY_PART,
+                            .size = 20u * TW_BLOCK_BYTES,
+                            .length = TW_BLOCK_BYTES};
+    struct tw_writer writer = tw_writer_make(plaintext, sizeof(plaintext));
+    writer.next += TW_FRAME_HEADER_SIZE;
+    memset(tw_entry_write(&writer, &part), 0x42, part.length);
+    size_t size = (size_t)(writer.next - plaintext);
+    plaintext[0] = TW_FRAME_MESSAGES;
+    tw_store_u16(plaintext + 1, (uint16_t)(size - TW_FRAME_HEADER_SIZE));
+    rig_client_send_frames(&rig, client, plaintext, size);
+}
+
+static uint32_t channels_taken(void)
+{
+    const struct tw_channels_pool *pools[] = {&rig.worker[0]->talk.channels,
+                                              &rig.worker[1]->talk.channels};
+    return pools[0]->capacity - pools[0]->free_count + pools[1]->capacity - pools[1]->free_count;
+}
+
 static void sessions_go_between_threads(void **state)
 {
     (void)state;
     start(NULL);
+    for (uint32_t i = 0; i < CLIENTS; i += 2)
+        send_part(&clients[i]);
     for (uint32_t round = 0; round < ROUNDS; round++) {
         struct rig_client *client = &clients[round % CLIENTS];
         client->queue = round / (ROUNDS / 4) % 2; /* all of them, four times */
@@ -108,6 +135,8 @@ static void sessions_go_between_threads(void **state)
     stop_threads();
     assert_int_equal(roaming(TW_ROAMING_GIVEN), roaming(TW_ROAMING_TAKEN));
     assert_true(roaming(TW_ROAMING_TAKEN) >= CLIENTS);
+    assert_true(roaming(TW_ROAMING_GIVEN_TALKING) > 0);
+    assert_int_equal(channels_taken(), CLIENTS / 2u);
     const struct tw_worker *const *workers = (const struct tw_worker *const *)rig.worker;
     assert_int_equal(workers[0]->sessions.counts[TW_SESSION_LIVE] +
                          workers[1]->sessions.counts[TW_SESSION_LIVE],
