@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Runs the end-to-end tests: real daemons, kernel UDP clients, a virtual port. Needs root.
 
-usage: run.py --build DIR [--long] [--sanitized DIR] [NAME...]     NAME: part of a test's name
+usage: run.py --build DIR [--long] [--sanitized DIR] [--waiting | --alone] [NAME...]
+NAME: part of a test's name
 
 DIR after --sanitized: a build under AddressSanitizer, for the one test that wants it.
 
@@ -9,7 +10,7 @@ Everything lives in network namespaces and a temporary directory of the test's o
 it started are ended. Prints `ok NAME`, `skip NAME: WHY` or `not ok NAME` with reasons.
 
 Most tests wait more than they compute, so those run three at a time; then, one after the other,
-those which measure or which load the machine.
+those which measure or which load the machine. --waiting and --alone run only these or those.
 """
 import argparse
 import concurrent.futures
@@ -26,6 +27,7 @@ sys.path.insert(0, str(HERE.parents[1] / "scripts" / "lib"))
 sys.path.insert(0, str(HERE / "python_client"))
 sys.path.insert(0, str(HERE))
 import scene  # noqa: E402
+import test_bots  # noqa: E402
 import test_budgets  # noqa: E402
 import test_captures  # noqa: E402
 import test_cli  # noqa: E402
@@ -62,8 +64,9 @@ AT_ONCE = 3
 # Those that take longest come first, so that none of them is left to the end.
 WAITING = [test_path_mtu, test_thresholds, test_life, test_wireshark, test_filters, test_messages,
            test_ipv6, test_hostile, test_roaming, test_rekey, test_handover, test_port_life,
-           test_lab, test_telemetry, test_python_client, test_impair, test_ports, test_handshake,
-           test_tokens, test_captures, test_privileges, test_cli, test_configuration]
+           test_bots, test_lab, test_telemetry, test_python_client, test_impair, test_ports,
+           test_handshake, test_tokens, test_captures, test_privileges, test_cli,
+           test_configuration]
 ALONE = [test_killed_engine, test_budgets, test_floods, test_loss, test_timing, test_conduct,
          test_clients, test_fresh_machine]
 
@@ -135,14 +138,16 @@ def main():
     parser = argparse.ArgumentParser(description="end-to-end tests")
     parser.add_argument("--build", required=True, type=pathlib.Path)
     parser.add_argument("--long", action="store_true")
+    parser.add_argument("--waiting", action="store_true")
+    parser.add_argument("--alone", action="store_true")
     parser.add_argument("--sanitized", type=pathlib.Path)
     parser.add_argument("names", nargs="*")
     options = parser.parse_args()
     options.build = options.build.resolve()
     options.sanitized = options.sanitized.resolve() if options.sanitized else None
     before = scene.footprint()
-    good = run_waiting(options)
-    for name, function in tests(ALONE, options.names).items():
+    good = options.alone or run_waiting(options)
+    for name, function in tests([] if options.waiting else ALONE, options.names).items():
         good = run_one(name, function, options) and good
     if tell_left(scene.left_behind() + scene.grown(before), "nothing is left behind"):
         print("ok nothing is left behind")
