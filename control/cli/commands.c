@@ -102,7 +102,10 @@ const struct tw_cli_command tw_cli_commands[] = {
      .verb = "rotate",
      .request = "keys.rotate",
      .print = tw_print_object,
-     .help = "new token key; tokens of the old one stay good until they expire"},
+     .options = {{"--static", "static", TW_CLI_FLAG, false, NULL},
+                 {"--revoke", "revoke", TW_CLI_FLAG, false, NULL}},
+     .help = "new token key; tokens of the old one stay good until they expire; --static: and a "
+             "new server key; --revoke: at once, for keys that may be known"},
     {.group = "lab",
      .verb = "import",
      .run = tw_cli_lab_import,

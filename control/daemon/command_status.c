@@ -234,6 +234,7 @@ static json_t *control_json(const struct tw_daemon *daemon)
     set_u64(object, "token_history", tw_store_token_count(daemon->store));
     set_u64(object, "token_history_max", daemon->config.control.token_history_max);
     set_u64(object, "token_keys", daemon->keys.token_key_count);
+    set_u64(object, "static_keys", daemon->keys.static_count);
     set_u64(object, "messages", counters->messages);
     set_u64(object, "messages_refused", counters->messages_refused);
     set_u64(object, "handshakes_early", counters->handshakes_early);

@@ -78,7 +78,7 @@ static void make_token(const struct tw_daemon *daemon, const struct issue *issue
     randombytes_buf(nonce, sizeof(nonce));
     memcpy(token.audience, daemon->handshakes.audience, TW_AUDIENCE_SIZE);
     memcpy(connect.addresses, token.addresses, sizeof(connect.addresses));
-    memcpy(connect.server_key, daemon->keys.static_public, TW_KEY_SIZE);
+    memcpy(connect.server_key, daemon->keys.statics[0].public, TW_KEY_SIZE);
     memcpy(connect.psk, token.psk, TW_KEY_SIZE);
     tw_token_seal(connect.token, &token, daemon->keys.token_keys[0].id,
                   daemon->keys.token_keys[0].key, nonce);
@@ -169,16 +169,25 @@ void tw_command_token_issue(struct tw_call *call)
 void tw_command_keys_rotate(struct tw_call *call)
 {
     struct tw_daemon *daemon = call->daemon;
+    const struct tw_keys *keys = &daemon->keys;
     char error[TW_KEYS_ERROR_SIZE];
-    if (!tw_call_unpack(call, "{}"))
+    int with_static = 0, revoke = 0;
+    if (!tw_call_unpack(call, "{s?b, s?b}", "static", &with_static, "revoke", &revoke))
         return;
-    if (!tw_keys_rotate(daemon->config.control.key_file, &daemon->keys, tw_clock_unix_s(), error)) {
+    const struct tw_keys_rotation rotation = {.with_static = with_static, .revoke = revoke};
+    if (!tw_keys_rotate(daemon->config.control.key_file, &daemon->keys, &rotation,
+                        tw_clock_unix_s(), error)) {
         tw_call_fail(call, "ROTATION_REFUSED", "%s", error);
         return;
     }
-    call->result = json_pack("{s:I, s:I, s:I}", "key", (json_int_t)daemon->keys.token_keys[0].id,
-                             "accepted_keys", (json_int_t)daemon->keys.token_key_count,
-                             "previous_accepted_s", (json_int_t)TW_TOKEN_VALIDITY_MAX_S);
-    tw_log_info("token_key_rotated",
-                json_pack("{s:I}", "key", (json_int_t)daemon->keys.token_keys[0].id));
+    char public[2u * TW_KEY_SIZE + 1u];
+    sodium_bin2hex(public, sizeof(public), keys->statics[0].public, TW_KEY_SIZE);
+    call->result =
+        json_pack("{s:I, s:I, s:I, s:s, s:I}", "key", (json_int_t)keys->token_keys[0].id,
+                  "accepted_keys", (json_int_t)keys->token_key_count, "previous_accepted_s",
+                  (json_int_t)(revoke ? 0 : TW_TOKEN_VALIDITY_MAX_S), "static_key", public,
+                  "accepted_static_keys", (json_int_t)keys->static_count);
+    tw_log_info("keys_rotated",
+                json_pack("{s:I, s:b, s:b}", "key", (json_int_t)keys->token_keys[0].id, "static",
+                          with_static, "revoked", revoke));
 }

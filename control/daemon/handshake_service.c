@@ -81,24 +81,40 @@ static enum tw_verdict check_resume(struct tw_handshake_service *service, const 
     return *resumes_id != 0 ? TW_VERDICT_WELCOMED : TW_VERDICT_RESUME_GONE;
 }
 
-/* For the session that `used` begins. */
-static void issue_resume_token(const struct tw_handshake_service *service,
-                               const struct tw_token *used, const uint8_t psk[TW_KEY_SIZE],
-                               uint64_t now_unix_s, struct tw_agent_handshake_reply *reply)
+/* One hello 2 and the keys it was judged by. */
+struct attempt {
+    struct tw_handshake_server server;
+    const struct tw_static_key *static_key; /* that its sender knows */
+    struct tw_token_key token_keys[TW_KEYS_TOKEN_MAX + 1u];
+    const struct tw_agent_handshake_request *request;
+    uint64_t now_unix_ms;
+};
+
+/* Not beyond the life of the static key: its holder comes back with the one it has. */
+static uint64_t resume_until_unix_s(const struct attempt *attempt)
 {
+    uint64_t until_unix_s = attempt->now_unix_ms / 1000u + TW_RESUME_VALIDITY_S;
+    uint64_t key_until_unix_s = attempt->static_key->accepted_until_unix_s;
+    return key_until_unix_s != 0 && key_until_unix_s < until_unix_s ? key_until_unix_s
+                                                                    : until_unix_s;
+}
+
+/* For the session that `used` begins. */
+static void issue_resume_token(const struct attempt *attempt, const struct tw_token *used,
+                               const uint8_t psk[TW_KEY_SIZE],
+                               struct tw_agent_handshake_reply *reply)
+{
+    const struct tw_token_key *key = &attempt->token_keys[attempt->server.token_key_count - 1u];
     struct tw_token token = *used;
-    struct tw_token_key key;
     uint8_t nonce[TW_TOKEN_NONCE_SIZE];
     randombytes_buf(token.id, sizeof(token.id));
     randombytes_buf(nonce, sizeof(nonce));
     memcpy(token.psk, psk, TW_KEY_SIZE);
     memcpy(token.resumes, used->id, TW_TOKEN_ID_SIZE);
-    token.issued_unix_s = now_unix_s;
-    token.expires_unix_s = now_unix_s + TW_RESUME_VALIDITY_S;
+    token.issued_unix_s = attempt->now_unix_ms / 1000u;
+    token.expires_unix_s = resume_until_unix_s(attempt);
     reply->resume_expires_unix_s = token.expires_unix_s;
-    tw_keys_resume(service->keys, &key);
-    tw_token_seal(reply->resume_token, &token, key.id, key.key, nonce);
-    sodium_memzero(&key, sizeof(key));
+    tw_token_seal(reply->resume_token, &token, key->id, key->key, nonce);
     sodium_memzero(&token, sizeof(token));
 }
 
@@ -144,43 +160,50 @@ static bool judge(struct tw_handshake_service *service, const uint8_t *hello2,
     return true;
 }
 
-/* The token is claimed last: what is refused for any reason changes nothing. False: the store
- * failed. */
-static bool decide(struct tw_handshake_service *service,
-                   const struct tw_agent_handshake_request *request, uint64_t now_unix_ms,
-                   struct tw_token *token, struct tw_agent_handshake_reply *reply)
+/* What the token was sealed with tells which static key its holder knows. */
+static enum tw_verdict check(const struct tw_handshake_service *service, struct attempt *attempt,
+                             struct tw_token *token, uint8_t *suite)
 {
-    struct tw_token_key token_keys[TW_KEYS_TOKEN_MAX + 1u];
-    size_t count = service->keys->token_key_count;
-    memcpy(token_keys, service->keys->token_keys, count * sizeof(token_keys[0]));
-    tw_keys_resume(service->keys, &token_keys[count]);
-    const struct tw_handshake_server server = {
-        .token_keys = token_keys,
-        .token_key_count = count + 1u,
-        .static_secret = service->keys->static_secret,
+    const struct tw_keys *keys = service->keys;
+    enum tw_verdict verdict = TW_VERDICT_TOKEN_INVALID;
+    attempt->server = (struct tw_handshake_server){
+        .token_keys = attempt->token_keys,
         .audience = service->audience,
         .suites = service->suites,
         .world = service->world,
     };
-    const uint8_t *hello2 = request->hello2;
-    uint64_t now_unix_s = now_unix_ms / 1000u;
-    reply->verdict = tw_handshake_check(&server, hello2, &request->destination, now_unix_s, token,
-                                        &reply->suite);
-    sodium_memzero(token_keys, sizeof(token_keys));
+    for (size_t i = 0; i < keys->static_count && verdict == TW_VERDICT_TOKEN_INVALID; i++) {
+        attempt->static_key = &keys->statics[i];
+        attempt->server.static_secret = attempt->static_key->secret;
+        attempt->server.token_key_count = tw_keys_of_static(keys, i, attempt->token_keys);
+        verdict = tw_handshake_check(&attempt->server, attempt->request->hello2,
+                                     &attempt->request->destination, attempt->now_unix_ms / 1000u,
+                                     token, suite);
+    }
+    return verdict;
+}
+
+/* The token is claimed last: what is refused for any reason changes nothing. False: the store
+ * failed. */
+static bool decide(struct tw_handshake_service *service, struct attempt *attempt,
+                   struct tw_token *token, struct tw_agent_handshake_reply *reply)
+{
+    const uint8_t *hello2 = attempt->request->hello2;
+    reply->verdict = check(service, attempt, token, &reply->suite);
     if (reply->verdict != TW_VERDICT_WELCOMED)
         return true;
-    struct tw_token_claim claim = claim_of(hello2, token, now_unix_ms);
+    struct tw_token_claim claim = claim_of(hello2, token, attempt->now_unix_ms);
     if (!judge(service, hello2, token, &claim, reply))
         return false;
     uint8_t psk[TW_KEY_SIZE];
     if (reply->verdict == TW_VERDICT_WELCOMED)
-        reply->verdict = derive(&server, hello2, token, reply, psk);
+        reply->verdict = derive(&attempt->server, hello2, token, reply, psk);
     if (reply->verdict != TW_VERDICT_WELCOMED)
         return true;
     reply->world = token->world;
     reply->account = token->account;
     memcpy(reply->token_id, token->id, TW_TOKEN_ID_SIZE);
-    issue_resume_token(service, token, psk, now_unix_s, reply);
+    issue_resume_token(attempt, token, psk, reply);
     sodium_memzero(psk, sizeof(psk));
     return tw_store_token_claim(service->store, &claim) == TW_STORE_OK;
 }
@@ -201,16 +224,18 @@ bool tw_handshake_service_answer(struct tw_handshake_service *service,
                                  const struct tw_agent_handshake_request *request,
                                  uint64_t now_unix_ms, struct tw_agent_handshake_reply *reply)
 {
+    struct attempt attempt = {.request = request, .now_unix_ms = now_unix_ms};
     struct tw_token token;
     memset(&token, 0, sizeof(token));
     memset(reply, 0, sizeof(*reply));
     reply->header = (struct tw_agent_header){
         .type = TW_AGENT_HANDSHAKE_REPLY, .version = TW_AGENT_VERSION, .length = sizeof(*reply)};
     reply->request = request->request;
-    bool ok = decide(service, request, now_unix_ms, &token, reply);
+    bool ok = decide(service, &attempt, &token, reply);
     if (ok && reply->verdict != TW_VERDICT_WELCOMED)
         refuse(request, &token, reply);
     sodium_memzero(&token, sizeof(token));
+    sodium_memzero(&attempt, sizeof(attempt));
     if (ok)
         service->verdicts[reply->verdict]++;
     else

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A token is good for one client, one engine, one time; operators can end what it opened."""
+import base64
+
 import scene
 
 
@@ -56,6 +58,32 @@ def test_tampered_token_gets_no_answer(options):
         scene.expect_equal("tampered", scene.join_fails(host, text, 2), "handshake: no answer")
         verdicts = host.settled_stats()["verdicts"]
         scene.expect(verdicts["token_invalid"] >= 1, f"verdicts: {verdicts}")
+
+
+def test_static_key_is_replaced_while_players_play(options):
+    """Old tokens and new ones get in, by keys that differ; a revocation voids the old ones."""
+    with scene.start(options) as host:
+        early, late = host.token("early"), host.token("late")
+        player = scene.Player(host, host.token("playing")).join(0.5)
+        first = host.cli("keys", "rotate", "--static")
+        scene.expect_equal("static keys", first["accepted_static_keys"], 2)
+        old = scene.Player(host, early).join(0.5)
+        new = scene.Player(host, host.token("new")).join(0.5)
+        keys = [scene.python_client.protocol.ConnectToken(base64.b64decode(text)).server_key.hex()
+                for text in (early, host.token("newer"))]
+        scene.expect(keys[0] != keys[1], "the token names the old key")
+        scene.expect_equal("key of new tokens", keys[1], first["static_key"])
+        host.kill_control()
+        host.start_control()
+        scene.wait_for("engine and control plane linked", host.stats)
+        second = host.cli("keys", "rotate", "--static", "--revoke")
+        scene.expect_equal("static keys", second["accepted_static_keys"], 1)
+        scene.expect_equal("revoked", scene.join_fails(host, late, 2), "handshake: no answer")
+        before = player.session.view.last_input
+        player.session.run(1.0)
+        scene.expect(player.session.view.last_input > before, "a player was disturbed")
+        for each in (player, old, new, scene.Player(host, host.token("last")).join(0.5)):
+            each.leave()
 
 
 def _expect_closed(player, reason, seconds=3):

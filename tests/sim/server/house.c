@@ -47,8 +47,9 @@ void sim_house_open(struct sim_house *house, const struct tw_config *config)
     house->config = config;
     house->answer_us = ANSWER_US;
     house->linked = true;
-    randombytes_buf(house->keys.static_secret, TW_KEY_SIZE);
-    crypto_scalarmult_base(house->keys.static_public, house->keys.static_secret);
+    randombytes_buf(house->keys.statics[0].secret, TW_KEY_SIZE);
+    crypto_scalarmult_base(house->keys.statics[0].public, house->keys.statics[0].secret);
+    house->keys.static_count = 1;
     house->keys.token_keys[0].id = 5;
     randombytes_buf(house->keys.token_keys[0].key, TW_KEY_SIZE);
     house->keys.token_key_count = 1;
@@ -240,7 +241,7 @@ void sim_house_token(struct sim_house *house, uint64_t account, uint64_t now_us,
                                        .expires_unix_s = token.expires_unix_s};
     memcpy(connect.addresses, token.addresses, sizeof(connect.addresses));
     memcpy(connect.psk, token.psk, TW_KEY_SIZE);
-    memcpy(connect.server_key, house->keys.static_public, TW_KEY_SIZE);
+    memcpy(connect.server_key, house->keys.statics[0].public, TW_KEY_SIZE);
     uint8_t nonce[TW_TOKEN_NONCE_SIZE];
     randombytes_buf(nonce, sizeof(nonce));
     tw_token_seal(connect.token, &token, house->keys.token_keys[0].id,

@@ -319,7 +319,7 @@ struct tw_connect_token fixture_forge(struct fixture *fixture,
                                        .address_count = 1,
                                        .expires_unix_s = token.expires_unix_s};
     connect.addresses[0] = token.addresses[0];
-    memcpy(connect.server_key, keys.static_public, TW_KEY_SIZE);
+    memcpy(connect.server_key, keys.statics[0].public, TW_KEY_SIZE);
     memcpy(connect.psk, token.psk, TW_KEY_SIZE);
     tw_token_seal(connect.token, &token, keys.token_keys[0].id, keys.token_keys[0].key, nonce);
     return connect;

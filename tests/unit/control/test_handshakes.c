@@ -275,12 +275,13 @@ static void test_tokens_made_to_steal_a_session(void **state)
     assert_int_equal(fixture_shake(fixture, &thief).verdict, TW_VERDICT_TOKEN_INVALID);
 
     struct tw_keys keys;
-    struct tw_token_key key;
+    struct tw_token_key all[TW_KEYS_TOKEN_MAX + 1u];
     struct tw_token token;
     char error[TW_KEYS_ERROR_SIZE];
     uint8_t nonce[TW_TOKEN_NONCE_SIZE] = {7};
     assert_true(tw_keys_open(fixture->keys, &keys, error));
-    tw_keys_resume(&keys, &key);
+    struct tw_token_key key = all[tw_keys_of_static(&keys, 0, all) - 1u];
+    assert_int_equal(key.id, TW_TOKEN_KEY_RESUME);
     assert_true(tw_token_open(&token, resume.token, key.key));
     assert_memory_equal(token.resumes, session.token_id, TW_TOKEN_ID_SIZE);
     assert_true(token.account == session.account);
@@ -409,6 +410,37 @@ static void test_rotated_keys_accept_older_tokens(void **state)
     struct tw_handshake_client client = fixture_client(&before);
     assert_int_equal(fixture_shake(fixture, &client).verdict, TW_VERDICT_WELCOMED);
     client = fixture_client(&after);
+    assert_int_equal(fixture_shake(fixture, &client).verdict, TW_VERDICT_WELCOMED);
+}
+
+/* Whoever was given the old static key gets in with it, and back in; new tokens name the new one,
+ * and a revocation ends the old one at once. */
+static void test_a_static_key_is_replaced(void **state)
+{
+    struct fixture *fixture = *state;
+    struct tw_connect_token resume;
+    fixture_link(fixture, NULL, 0);
+    struct tw_connect_token before = fixture_token(fixture, "bela");
+    struct tw_connect_token late = fixture_token(fixture, "cili");
+    begin(fixture, "anna", ID_1, &resume);
+    json_decref(fixture_result(fixture, "keys.rotate", json_pack("{s:b}", "static", 1)));
+    struct tw_connect_token after = fixture_token(fixture, "dani");
+    assert_memory_not_equal(after.server_key, before.server_key, TW_KEY_SIZE);
+    assert_memory_equal(resume.server_key, before.server_key, TW_KEY_SIZE);
+    /* fixture_shake fails unless both ends come to the same keys */
+    struct tw_handshake_client client = fixture_client(&before);
+    assert_int_equal(fixture_shake(fixture, &client).verdict, TW_VERDICT_WELCOMED);
+    client = fixture_client(&after);
+    assert_int_equal(fixture_shake(fixture, &client).verdict, TW_VERDICT_WELCOMED);
+    client = fixture_client(&resume);
+    assert_int_equal(fixture_shake(fixture, &client).resumes_id, ID_1);
+
+    json_t *revoke = json_pack("{s:b, s:b}", "static", 1, "revoke", 1);
+    json_decref(fixture_result(fixture, "keys.rotate", revoke));
+    client = fixture_client(&late);
+    assert_int_equal(fixture_shake(fixture, &client).verdict, TW_VERDICT_TOKEN_INVALID);
+    late = fixture_token(fixture, "cili");
+    client = fixture_client(&late);
     assert_int_equal(fixture_shake(fixture, &client).verdict, TW_VERDICT_WELCOMED);
 }
 
@@ -570,6 +602,7 @@ int main(void)
         TEST(test_forged_tokens_get_silence),
         TEST(test_banned_account),
         TEST(test_rotated_keys_accept_older_tokens),
+        TEST(test_a_static_key_is_replaced),
         TEST(test_a_resume_token_finds_its_session_once),
         TEST(test_a_stolen_resume_token_gets_silence),
         TEST(test_a_session_that_ended_is_not_resumed),
