@@ -18,7 +18,7 @@
 /* 60 frames a second, and the packets of a game's own pace between them. */
 #define UPDATE_US 8333u
 #define STEER_US  500000u
-/* Silence after which they connect anew: a server keeps their session for longer. */
+/* A server keeps their session for longer. */
 #define PATIENCE_MS 10000u
 
 static void *take(size_t size)
@@ -53,7 +53,7 @@ static void make_client(struct sim_player *player)
 {
     struct tw_client_config config = tw_client_config_default();
     config.suites = TW_SUITE_CHACHA20_POLY1305;
-    config.timeout_ms = PATIENCE_MS;
+    config.timeout_ms = player->all->patience_ms;
     config.transport.context = player;
     config.transport.send = send_packet;
     player->client = tw_client_create(&config);
@@ -69,9 +69,11 @@ bool sim_player_die(struct sim_player *player, uint8_t kept[TW_CONNECT_SIZE])
     return keeps;
 }
 
-void sim_players_init(struct sim_players *players, uint32_t count, uint32_t speakers, uint64_t seed)
+void sim_players_init(struct sim_players *players, uint32_t count, uint32_t speakers, uint64_t seed,
+                      uint32_t patience_ms)
 {
     memset(players, 0, sizeof(*players));
+    players->patience_ms = patience_ms ? patience_ms : PATIENCE_MS;
     players->players = take(count * sizeof(*players->players));
     players->count = count;
     players->speakers = speakers;
@@ -79,8 +81,8 @@ void sim_players_init(struct sim_players *players, uint32_t count, uint32_t spea
     tw_rng_seed(&players->rng, seed);
     for (uint32_t i = 0; i < count; i++) {
         struct sim_player *player = &players->players[i];
-        make_client(player);
         player->all = players;
+        make_client(player);
         player->index = i;
         player->address = 0x0a000000u + 0x100u + i; /* 10.0.1.0 and on */
         player->port = 40000;

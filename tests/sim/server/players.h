@@ -75,7 +75,8 @@ struct sim_players {
     struct sim_speech speech;
     struct tw_rng rng;
     uint64_t now_us;
-    uint64_t update_us; /* between updates of one client */
+    uint64_t update_us;   /* between updates of one client */
+    uint32_t patience_ms; /* silence that ends a connection of theirs */
     sim_players_send *send;
     void *context;
     uint64_t prompt_us;                           /* for counting what was late … */
@@ -90,8 +91,9 @@ struct sim_players {
     char fault[160];                              /* the first one */
 };
 
-void sim_players_init(struct sim_players *players, uint32_t count, uint32_t speakers,
-                      uint64_t seed);
+/* patience_ms 0: less than a server's. */
+void sim_players_init(struct sim_players *players, uint32_t count, uint32_t speakers, uint64_t seed,
+                      uint32_t patience_ms);
 void sim_players_fini(struct sim_players *players);
 
 void sim_player_connect(struct sim_player *player, const uint8_t token[TW_CONNECT_SIZE],

@@ -112,7 +112,8 @@ struct whole *whole_create(const char *name, const struct whole_options *options
     uint64_t before_us = options->tick_base * WHOLE_SECOND / whole->server.config.world.tick_hz;
     whole->now_us = START_US + before_us;
     sim_server_start(&whole->server, whole->now_us);
-    sim_players_init(&whole->players, options->clients, options->speakers, seed ^ 0x5eed);
+    sim_players_init(&whole->players, options->clients, options->speakers, seed ^ 0x5eed,
+                     options->patience_ms);
     whole->players.speech = options->speech;
     whole->players.send = from_client;
     whole->players.context = whole;
