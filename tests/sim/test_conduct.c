@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Honest clients are never charged for anything, whatever their network does to them: 20 seeds of
- * each profile, 200 with --long.
+ * each profile, 1,000 with --long.
  *
  * usage: test_sim_conduct [--long] [--seed N]
  */
@@ -104,7 +104,7 @@ static void test_swings_outages_and_hitches(void **state)
 
 int main(int argc, char **argv)
 {
-    (void)sim_seeds_parse(argc, argv, 200, &first_seed, &seeds);
+    (void)sim_seeds_parse(argc, argv, 1000, &first_seed, &seeds);
     if (sodium_init() < 0)
         return 1;
     const struct CMUnitTest tests[] = {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Views that are damaged are found out and repaired, sound ones are never called damaged: 20 seeds
- * each, 200 with --long.
+ * each, 1,000 with --long.
  *
  * usage: test_sim_integrity [--long] [--seed N]
  */
@@ -21,7 +21,6 @@
 #define PLAYERS       4u
 
 static uint32_t seeds = 20;
-static uint32_t few = 6; /* of the tests that take minutes of virtual time */
 static uint64_t first_seed = 1;
 
 static uint64_t differed(const struct field *field)
@@ -200,7 +199,7 @@ static bool find_and_repair(struct field *field, uint32_t kind, struct repair *r
 static void run_damage(const struct tw_shard_config *config, const char *name)
 {
     struct repair repair = {0};
-    for (uint32_t i = 0; i < few; i++) {
+    for (uint32_t i = 0; i < seeds; i++) {
         struct field *field = field_create(config, PLAYERS, impair_profile_find("dsl"),
                                            first_seed + i * SEED_DISTANCE);
         field_run(field, 4 * SECOND);
@@ -258,8 +257,7 @@ static void test_liar(void **state)
 
 int main(int argc, char **argv)
 {
-    if (sim_seeds_parse(argc, argv, 200, &first_seed, &seeds))
-        few = seeds;
+    (void)sim_seeds_parse(argc, argv, 1000, &first_seed, &seeds);
     if (sodium_init() < 0)
         return 1;
     const struct CMUnitTest tests[] = {

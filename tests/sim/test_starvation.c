@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Who cannot be told anything is closed, once and with a reason; who is on a bad network never is:
- * 20 seeds each, 200 with --long.
+ * 20 seeds each, 1,000 with --long.
  *
  * usage: test_sim_starvation [--long] [--seed N]
  */
@@ -121,7 +121,7 @@ static void test_silence_is_not_hunger(void **state)
 
 int main(int argc, char **argv)
 {
-    (void)sim_seeds_parse(argc, argv, 200, &first_seed, &seeds);
+    (void)sim_seeds_parse(argc, argv, 1000, &first_seed, &seeds);
     if (sodium_init() < 0)
         return 1;
     const struct CMUnitTest tests[] = {

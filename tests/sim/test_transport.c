@@ -383,7 +383,7 @@ static void test_bulk_fills_a_link_of_20_mbit(void **state)
         .latency_us = 10000, .bits_per_s = 20000000, .queue_bytes = 100000};
     uint64_t least = UINT64_MAX;
     uint32_t burst_max = 0;
-    for (uint32_t i = 0; i < (seeds < 5 ? seeds : 5); i++) {
+    for (uint32_t i = 0; i < seeds; i++) {
         struct peers *peers = peers_create(&profile, first_seed + i * SEED_DISTANCE, NULL);
         bulk_rate(peers, 2 * SECOND);
         peers->ends[PEERS_SERVER].burst_max = 0;
