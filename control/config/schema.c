@@ -182,13 +182,16 @@ const struct tw_schema_key tw_schema_keys[] = {
     NUMBER(limits, messages_per_s, 1, 10000, "60", "messages/s",
            "taken from one session; what comes faster waits at the client"),
     NUMBER(limits, message_backlog_kb, 64, 8192, "192", "KB",
-           "messages that wait for one session; more closes it (reason 10)"),
+           "messages that wait for one session; more waits at others, and a session that takes "
+           "nothing for 2 s then is closed (reason 10)"),
     /* A client that hears nothing at all stops playing after 5 s, and is silent then. */
     NUMBER(limits, starved_s, 10, 3600, "15", "s",
            "a session that sends inputs and acknowledges no snapshot for so long is closed (reason "
            "14)"),
-    NUMBER(limits, message_memory_kb, 512, 65535, "8192", "KB",
-           "of each worker for messages, in and out; a quarter is never used for those going out"),
+    NUMBER(
+        limits, message_memory_kb, 512, 65535, "16384", "KB",
+        "of each worker for messages: a quarter for those coming in, half for equal shares of all "
+        "its sessions, the rest for those going out in general"),
     /* What one packet holds gains nothing; 65536 switches it off. */
     NUMBER(limits, compress_above_bytes, TW_COMPRESS_ABOVE, TW_MESSAGE_MAX, "1024", "bytes",
            "bulk messages to clients that are larger are sent compressed, if that makes them an "

@@ -544,7 +544,8 @@ int tw_client_get_resume(const struct tw_client *client, uint8_t *out, size_t ou
 int tw_client_send(struct tw_client *client, enum tw_client_channel channel, const uint8_t *bytes,
                    size_t size, uint32_t deadline_ms)
 {
-    if (!client || !bytes || (unsigned int)channel >= TW_CHANNEL_COUNT || size > TW_MESSAGE_MAX)
+    size_t limit = channel == TW_CLIENT_LATEST ? TW_CLIENT_SEND_LATEST_MAX : TW_CLIENT_SEND_MAX;
+    if (!client || !bytes || (unsigned int)channel >= TW_CHANNEL_COUNT || size > limit)
         return TW_CLIENT_ERROR_ARGUMENT;
     if (client->state != TW_CLIENT_CONNECTED)
         return TW_CLIENT_ERROR_STATE;

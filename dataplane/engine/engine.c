@@ -61,6 +61,7 @@ static struct tw_worker_shard_rings shard_rings(const struct tw_engine *engine, 
     return (struct tw_worker_shard_rings){
         .records = ring_between(engine, TW_RING_RECORDS, w, s),
         .empty = ring_between(engine, TW_RING_EMPTY, w, s),
+        .message_buffers = ring_between(engine, TW_RING_MESSAGE_BUFFERS, w, s),
         .full = ring_between(engine, TW_RING_FULL, s, w),
         .returned = ring_between(engine, TW_RING_RETURNED, s, w),
     };

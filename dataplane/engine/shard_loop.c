@@ -4,6 +4,8 @@
 #include "dataplane/engine/clock.h"
 #include "dataplane/engine/tick_schedule.h"
 #include "dataplane/gate/ring.h"
+#include "dataplane/gate/talk.h"
+#include "simulation/shard/relay.h"
 #include "tickwire/assert.h"
 #include "tickwire/shard.h"
 
@@ -16,14 +18,21 @@
 #define RECORD_BURST 64u
 /* A look at the rings this often between ticks: well below the 4 ticks a ring holds. */
 #define GLANCES_PER_TICK 4u
+#define RETURN_BURST     64u
+static_assert(TW_TALK_LENT_MAX < TW_RELAY_LENT_MAX, "a shard keeps all that a worker lends");
 
 /* Empty buffers stand at the end of their array, [first, capacity): a tick uses them from `first`
- * on, new ones come in before it, and none is ever moved. At most `capacity` in both arrays. */
-struct outgoing {
+ * on, new ones come in before it, and none is ever moved. */
+struct stock {
     struct tw_out_buffer *empty;
-    struct tw_out_buffer *waiting; /* used, not taken by the full ring yet; oldest first */
     uint32_t capacity;
     uint32_t first;
+};
+
+/* At most as many buffers as both stocks have room for, in all three arrays. */
+struct outgoing {
+    struct stock buffers, messages;
+    struct tw_out_buffer *waiting; /* used, not taken by the full ring yet; oldest first */
     uint32_t waiting_count;
 };
 
@@ -42,9 +51,23 @@ static size_t align_up(size_t size)
     return (size + 63u) & ~(size_t)63u;
 }
 
+static size_t buffers_size(uint32_t count)
+{
+    return align_up(count * sizeof(struct tw_out_buffer));
+}
+
+/* Once in the stocks and once in line. */
 static size_t outgoing_size(const struct tw_shard_loop_config *config, uint32_t worker)
 {
-    return align_up(rte_ring_get_size(config->rings[worker].full) * sizeof(struct tw_out_buffer));
+    uint32_t size = rte_ring_get_size(config->rings[worker].full);
+    return buffers_size(size) + buffers_size(TW_OUT_MESSAGE_BUFFERS) +
+           buffers_size(size + TW_OUT_MESSAGE_BUFFERS);
+}
+
+static uint8_t *make_stock(struct stock *stock, uint8_t *memory, uint32_t capacity)
+{
+    *stock = (struct stock){.empty = (void *)memory, .capacity = capacity, .first = capacity};
+    return memory + buffers_size(capacity);
 }
 
 size_t tw_shard_loop_footprint(const struct tw_shard_loop_config *config)
@@ -54,7 +77,7 @@ size_t tw_shard_loop_footprint(const struct tw_shard_loop_config *config)
         return 0;
     size_t size = align_up(sizeof(struct tw_shard_loop)) + align_up(shard);
     for (uint32_t i = 0; i < config->shard.workers; i++)
-        size += 2 * outgoing_size(config, i);
+        size += outgoing_size(config, i);
     return size;
 }
 
@@ -70,29 +93,28 @@ struct tw_shard_loop *tw_shard_loop_init(void *memory, const struct tw_shard_loo
     next += align_up(tw_shard_footprint(&config->shard));
     for (uint32_t i = 0; i < config->shard.workers; i++) {
         struct outgoing *out = &loop->outgoing[i];
-        out->capacity = rte_ring_get_size(config->rings[i].full);
-        out->first = out->capacity;
-        out->empty = (struct tw_out_buffer *)(void *)next;
-        next += outgoing_size(config, i);
+        uint32_t size = rte_ring_get_size(config->rings[i].full);
+        next = make_stock(&out->buffers, next, size);
+        next = make_stock(&out->messages, next, TW_OUT_MESSAGE_BUFFERS);
         out->waiting = (struct tw_out_buffer *)(void *)next;
-        next += outgoing_size(config, i);
+        next += buffers_size(size + TW_OUT_MESSAGE_BUFFERS);
     }
     loop->schedule = (struct tw_tick_schedule){
         .epoch_ns = config->epoch_ns, .hz = config->shard.tick_hz, .next = 1};
     return loop;
 }
 
-/* Messages of the burst, read by now, go back to their worker; its ring holds all that it lends. */
-static void return_messages(const struct tw_shard_loop *loop, uint32_t worker, uint32_t count)
+/* Messages that were written to all who hear them; a worker's ring holds all that it lends. */
+static void return_messages(struct tw_shard_loop *loop)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        const struct tw_record *record = &loop->burst[i];
-        if (record->type != TW_RECORD_MESSAGE)
-            continue;
-        int put = rte_ring_sp_enqueue_elem(loop->config.rings[worker].returned,
-                                           (void *)(uintptr_t)&record->message.message,
-                                           sizeof(record->message.message));
-        TW_ASSERT(put == 0);
+    struct tw_message *messages[RETURN_BURST];
+    for (uint32_t i = 0; i < loop->config.shard.workers; i++) {
+        uint32_t count;
+        while ((count = tw_shard_returned(loop->shard, i, messages, RETURN_BURST)) > 0) {
+            uint32_t put = rte_ring_sp_enqueue_bulk_elem(loop->config.rings[i].returned, messages,
+                                                         sizeof(messages[0]), count, NULL);
+            TW_ASSERT(put == count);
+        }
     }
 }
 
@@ -109,10 +131,10 @@ static void drain_records(struct tw_shard_loop *loop)
             if (count == 0)
                 break;
             tw_shard_consume(loop->shard, loop->burst, count);
-            return_messages(loop, i, count);
             left -= count;
         }
     }
+    return_messages(loop);
 }
 
 /* The first looks at the rings are free of work as long as they are less than a quarter full. */
@@ -147,40 +169,59 @@ static void offer_waiting(struct tw_shard_loop *loop)
     }
 }
 
+/* Takes what the ring has, as far as there is room beside `waiting` buffers. */
+static void fill_stock(struct stock *stock, struct rte_ring *ring, uint32_t waiting)
+{
+    uint32_t want = tw_ring_used(ring);
+    uint32_t room = stock->first > waiting ? stock->first - waiting : 0;
+    if (want > room)
+        want = room;
+    if (want == 0)
+        return;
+    uint32_t taken = rte_ring_sc_dequeue_bulk_elem(ring, stock->empty + stock->first - want,
+                                                   sizeof(struct tw_out_buffer), want, NULL);
+    TW_ASSERT(taken == want); /* nobody else takes from this ring */
+    stock->first -= want;
+}
+
 static void fill_outboxes(struct tw_shard_loop *loop)
 {
     for (uint32_t i = 0; i < loop->config.shard.workers; i++) {
         struct outgoing *out = &loop->outgoing[i];
-        struct rte_ring *ring = loop->config.rings[i].empty;
-        uint32_t want = tw_ring_used(ring);
-        uint32_t room = out->first > out->waiting_count ? out->first - out->waiting_count : 0;
-        if (want > room)
-            want = room;
-        if (want > 0) {
-            uint32_t taken = rte_ring_sc_dequeue_bulk_elem(
-                ring, out->empty + out->first - want, sizeof(struct tw_out_buffer), want, NULL);
-            TW_ASSERT(taken == want); /* nobody else takes from this ring */
-            out->first -= want;
-        }
-        loop->outboxes[i] = (struct tw_outbox){.buffers = out->empty + out->first,
-                                               .count = out->capacity - out->first};
+        const struct tw_worker_shard_rings *rings = &loop->config.rings[i];
+        fill_stock(&out->buffers, rings->empty, out->waiting_count);
+        /* Of these there are no more than fit. */
+        if (rings->message_buffers)
+            fill_stock(&out->messages, rings->message_buffers, 0);
+        loop->outboxes[i] = (struct tw_outbox){
+            .buffers = out->buffers.empty + out->buffers.first,
+            .count = out->buffers.capacity - out->buffers.first,
+            .messages = out->messages.empty + out->messages.first,
+            .message_count = out->messages.capacity - out->messages.first,
+        };
     }
+}
+
+/* None may overtake those that wait. */
+static void hand_over(struct tw_shard_loop *loop, uint32_t worker, struct stock *stock,
+                      uint32_t count)
+{
+    struct outgoing *out = &loop->outgoing[worker];
+    const struct tw_out_buffer *used = stock->empty + stock->first;
+    TW_ASSERT(count <= stock->capacity - stock->first);
+    uint32_t taken = out->waiting_count == 0 ? put_full(loop, worker, used, count) : 0;
+    memcpy(out->waiting + out->waiting_count, used + taken,
+           (count - taken) * sizeof(struct tw_out_buffer));
+    out->waiting_count += count - taken;
+    stock->first += count;
 }
 
 static void empty_outboxes(struct tw_shard_loop *loop)
 {
     offer_waiting(loop);
     for (uint32_t i = 0; i < loop->config.shard.workers; i++) {
-        struct outgoing *out = &loop->outgoing[i];
-        const struct tw_out_buffer *used = out->empty + out->first;
-        uint32_t count = loop->outboxes[i].used;
-        TW_ASSERT(count <= out->capacity - out->first);
-        /* None may overtake those that wait. */
-        uint32_t taken = out->waiting_count == 0 ? put_full(loop, i, used, count) : 0;
-        memcpy(out->waiting + out->waiting_count, used + taken,
-               (count - taken) * sizeof(struct tw_out_buffer));
-        out->waiting_count += count - taken;
-        out->first += count;
+        hand_over(loop, i, &loop->outgoing[i].buffers, loop->outboxes[i].used);
+        hand_over(loop, i, &loop->outgoing[i].messages, loop->outboxes[i].messages_used);
     }
 }
 
@@ -198,6 +239,7 @@ static void run_tick(struct tw_shard_loop *loop, uint64_t start_ns)
     fill_outboxes(loop);
     tw_shard_tick(loop->shard, tick, tw_tick_schedule_due_ns(&loop->schedule), loop->outboxes);
     empty_outboxes(loop);
+    return_messages(loop);
     loop->schedule.next = tick + 1;
     atomic_store_explicit(&loop->tick, tick, memory_order_relaxed);
 }
@@ -254,7 +296,8 @@ uint32_t tw_shard_loop_buffers(const struct tw_shard_loop *loop)
     uint32_t count = 0;
     for (uint32_t i = 0; i < loop->config.shard.workers; i++) {
         const struct outgoing *out = &loop->outgoing[i];
-        count += out->capacity - out->first + out->waiting_count;
+        count += out->buffers.capacity - out->buffers.first + out->messages.capacity -
+                 out->messages.first + out->waiting_count;
     }
     return count;
 }

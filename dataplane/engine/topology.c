@@ -190,8 +190,8 @@ static void add_threads(struct tw_topology *topology, const struct tw_config_eng
 static struct tw_topology_ring *add_ring(struct tw_topology *topology, enum tw_ring_kind kind,
                                          uint32_t producer, uint32_t consumer)
 {
-    static const char *const names[] = {"records", "empty",    "full", "returned",
-                                        "events",  "commands", "hand", "move"};
+    static const char *const names[] = {"records", "empty",    "message", "full", "returned",
+                                        "events",  "commands", "hand",    "move"};
     TW_ASSERT(topology->ring_count < TW_TOPOLOGY_RINGS_MAX);
     struct tw_topology_ring *ring = &topology->rings[topology->ring_count++];
     ring->kind = kind;
@@ -225,6 +225,11 @@ static void add_shard_rings(struct tw_topology *topology, const struct tw_config
     ring->element_size = sizeof(struct tw_out_buffer);
     ring->depth = snapshot_depth(config);
     ring->reason = "twice the even share of snapshots of a tick, at most one per session";
+
+    ring = add_ring(topology, TW_RING_MESSAGE_BUFFERS, from, to);
+    ring->element_size = sizeof(struct tw_out_buffer);
+    ring->depth = 2u * TW_OUT_MESSAGE_BUFFERS;
+    ring->reason = "all buffers of messages that there are";
 
     ring = add_ring(topology, TW_RING_FULL, to, from);
     ring->element_size = sizeof(struct tw_out_buffer);
@@ -275,8 +280,8 @@ static void add_rings(struct tw_topology *topology, const struct tw_config *conf
 static void add_pools(struct tw_topology *topology, const struct tw_config *config)
 {
     /* To a shard: its empty ring, the full ring of twice that depth, and as many as the full ring
-     * holds in the shard's own hands. */
-    uint32_t lent = topology->shards * 5 * snapshot_depth(config);
+     * holds in the shard's own hands; and those of messages. */
+    uint32_t lent = topology->shards * (5 * snapshot_depth(config) + TW_OUT_MESSAGE_BUFFERS);
     /* Every worker that frees another's buffers keeps up to one and a half caches of them. */
     uint32_t cached = topology->workers * (TW_TOPOLOGY_POOL_CACHE + TW_TOPOLOGY_POOL_CACHE / 2);
     uint32_t received = TW_TOPOLOGY_RX_DESCRIPTORS + TW_TOPOLOGY_TX_DESCRIPTORS +
@@ -399,6 +404,7 @@ static const struct {
 } ring_ends[] = {
     [TW_RING_RECORDS] = {TW_THREAD_WORKER, TW_THREAD_SHARD},
     [TW_RING_EMPTY] = {TW_THREAD_WORKER, TW_THREAD_SHARD},
+    [TW_RING_MESSAGE_BUFFERS] = {TW_THREAD_WORKER, TW_THREAD_SHARD},
     [TW_RING_FULL] = {TW_THREAD_SHARD, TW_THREAD_WORKER},
     [TW_RING_RETURNED] = {TW_THREAD_SHARD, TW_THREAD_WORKER},
     [TW_RING_EVENTS] = {TW_THREAD_WORKER, TW_THREAD_MAIN},
@@ -435,7 +441,7 @@ static bool check_rings(const struct tw_topology *topology, struct tw_topology_e
         }
     }
     uint32_t workers = topology->workers;
-    uint32_t wanted = workers * topology->shards * 4 + workers * 2 + workers * (workers - 1) * 2;
+    uint32_t wanted = workers * topology->shards * 5 + workers * 2 + workers * (workers - 1) * 2;
     if (topology->ring_count != wanted)
         return fail(error, "the table has %u rings, expected %u", topology->ring_count, wanted);
     return true;

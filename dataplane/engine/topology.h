@@ -20,10 +20,10 @@
 #include <stdio.h>
 
 #define TW_TOPOLOGY_THREADS_MAX (1u + TW_WORKERS_MAX + TW_SHARDS_MAX)
-/* worker x shard: records, empty, full, returned; per worker: events, commands; hand-over and moves
- * to each other. */
+/* worker x shard: records, empty, message buffers, full, returned; per worker: events, commands;
+ * hand-over and moves to each other. */
 #define TW_TOPOLOGY_RINGS_MAX                                                                      \
-    (TW_WORKERS_MAX * TW_SHARDS_MAX * 4u + TW_WORKERS_MAX * 2u +                                   \
+    (TW_WORKERS_MAX * TW_SHARDS_MAX * 5u + TW_WORKERS_MAX * 2u +                                   \
      TW_WORKERS_MAX * (TW_WORKERS_MAX - 1u) * 2u)
 /* Per worker: one to receive from each port, one to send. */
 #define TW_TOPOLOGY_POOLS_MAX (TW_WORKERS_MAX * (TW_PORTS_MAX + 1u))
@@ -49,6 +49,7 @@ struct tw_topology_thread {
 enum tw_ring_kind {
     TW_RING_RECORDS,
     TW_RING_EMPTY,
+    TW_RING_MESSAGE_BUFFERS,
     TW_RING_FULL,
     TW_RING_RETURNED,
     TW_RING_EVENTS,

@@ -107,6 +107,10 @@ static void take_buffer(struct tw_worker *worker, uint32_t shard,
                         const struct tw_out_buffer *buffer)
 {
     struct rte_mbuf *mbuf = buffer->owner;
+    if (buffer->kind == TW_OUT_MESSAGE) {
+        tw_delivery_take(worker, shard, buffer);
+        return;
+    }
     /* Whoever gave us the session wrote it into its ring before the shard could know of us. */
     if (is_for(worker, buffer, TW_SESSION_RESERVED))
         tw_move_take_turn(worker);
@@ -120,15 +124,12 @@ static void take_buffer(struct tw_worker *worker, uint32_t shard,
             return;
         }
         tw_counter_add(&worker->config.counters->sends[TW_SEND_SESSION_GONE], 1);
-    } else if (buffer->kind == TW_OUT_MESSAGE) {
-        tw_talk_take_part(worker, shard, buffer);
     } else if (buffer->kind == TW_OUT_CLOSE && session) {
         tw_owed_close(worker, buffer->slot, buffer->reason, true);
     } else if (buffer->kind == TW_OUT_CLOSE && is_for(worker, buffer, TW_SESSION_MOVED)) {
         tw_move_close(worker, buffer->slot, buffer->reason);
-    } else if (buffer->kind == TW_OUT_HELD &&
-               (session || is_for(worker, buffer, TW_SESSION_CLOSING))) {
-        tw_move_held(worker, buffer->slot);
+    } else if (buffer->kind == TW_OUT_HELD) {
+        tw_delivery_held(worker, buffer);
     }
     rte_pktmbuf_free(mbuf);
 }
@@ -289,32 +290,56 @@ void tw_outward_notice(struct tw_worker *worker, uint32_t slot)
     (void)tw_transmit_sealed(worker, slot, mbuf);
 }
 
-static void refill_ring(struct tw_worker *worker, struct rte_ring *empty)
+/* `count` empty ones into a ring that has room. False, and none, if there are not so many. */
+static bool give_buffers(struct tw_worker *worker, struct rte_ring *ring, unsigned int count)
 {
     struct rte_mbuf *mbufs[BUFFERS_PER_BURST];
     struct tw_out_buffer buffers[BUFFERS_PER_BURST];
+    TW_ASSERT(count <= BUFFERS_PER_BURST);
+    if (!tw_transmit_buffers(worker, mbufs, count))
+        return false;
+    for (unsigned int i = 0; i < count; i++)
+        buffers[i] = (struct tw_out_buffer){
+            .bytes = rte_pktmbuf_mtod(mbufs[i], uint8_t *),
+            .owner = mbufs[i],
+            .capacity = TW_SHARD_CAPACITY,
+            .kind = TW_OUT_UNUSED,
+        };
+    unsigned int put =
+        rte_ring_sp_enqueue_bulk_elem(ring, buffers, sizeof(buffers[0]), count, NULL);
+    TW_ASSERT(put == count);
+    return true;
+}
+
+static void refill_ring(struct tw_worker *worker, struct rte_ring *empty)
+{
     for (;;) {
         unsigned int room = tw_ring_room(empty);
         unsigned int count = room < BUFFERS_PER_BURST ? room : BUFFERS_PER_BURST;
-        if (count == 0 || !tw_transmit_buffers(worker, mbufs, count))
+        if (count == 0 || !give_buffers(worker, empty, count))
             return;
-        for (unsigned int i = 0; i < count; i++)
-            buffers[i] = (struct tw_out_buffer){
-                .bytes = rte_pktmbuf_mtod(mbufs[i], uint8_t *),
-                .owner = mbufs[i],
-                .capacity = TW_SHARD_CAPACITY,
-                .kind = TW_OUT_UNUSED,
-            };
-        unsigned int put =
-            rte_ring_sp_enqueue_bulk_elem(empty, buffers, sizeof(buffers[0]), count, NULL);
-        TW_ASSERT(put == count);
+    }
+}
+
+/* Its ring has room for all that there are. */
+static void refill_messages(struct tw_worker *worker, uint32_t shard)
+{
+    struct rte_ring *ring = worker->config.shard_rings[shard].message_buffers;
+    uint32_t count;
+    while (ring && (count = tw_delivery_missing(worker, shard)) > 0) {
+        count = count < BUFFERS_PER_BURST ? count : BUFFERS_PER_BURST;
+        if (!give_buffers(worker, ring, count))
+            return;
+        worker->talk.delivery.buffers[shard] += count;
     }
 }
 
 void tw_outward_refill(struct tw_worker *worker)
 {
     tw_stage_begin(&worker->stage_cycles);
-    for (uint32_t shard = 0; shard < worker->config.shards; shard++)
+    for (uint32_t shard = 0; shard < worker->config.shards; shard++) {
         refill_ring(worker, worker->config.shard_rings[shard].empty);
+        refill_messages(worker, shard);
+    }
     tw_stage_end(&worker->stage_cycles, TW_STAGE_REFILL);
 }

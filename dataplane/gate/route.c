@@ -326,8 +326,10 @@ static __attribute__((noinline)) void accept(struct tw_worker *worker, struct tw
                                              struct tw_client_frames *frames)
 {
     if (worker->sessions.hot[packet->slot].state == TW_SESSION_PENDING &&
-        !confirm(worker, packet->slot))
+        !confirm(worker, packet->slot)) {
+        count_refused(worker, frames);
         return;
+    }
     if (!tw_talk_receive(worker, packet->slot, packet->header.sequence, frames)) {
         packet->outcome = TW_OUTCOME_FRAME_RANGE;
         worker->sessions.hot[packet->slot].malformed++;

@@ -19,6 +19,8 @@
 /* After a packet that could not leave: no buffer, no next hop, no link. None of them is over in the
  * next turn, and each try is counted. */
 #define UNSENT_US 5000u
+/* Between two looks at all who have something under way. */
+#define RELIEF_US 10000u
 
 static uint64_t now_us(const struct tw_worker *worker)
 {
@@ -38,20 +40,19 @@ static uint32_t blocks_for(const struct tw_config_limits *limits)
     return limits->message_memory_kb * 1024u / TW_BLOCK_BYTES;
 }
 
-/* Sessions with messages under way at the same moment: each holds a block, too, so blocks run out
- * first. When none is left, what comes is not acknowledged and comes again, and who was to get
- * something is closed as behind. */
-static uint32_t channels_for(uint32_t sessions, const struct tw_config_limits *limits)
+/* When none is left, what comes is not acknowledged and comes again, and what goes out waits. */
+static uint32_t channels_for(uint32_t sessions)
 {
-    return sessions < blocks_for(limits) ? sessions : blocks_for(limits);
+    return sessions < TW_TALK_CHANNELS_MAX ? sessions : TW_TALK_CHANNELS_MAX;
 }
 
 size_t tw_talk_footprint(uint32_t sessions, const struct tw_config_limits *limits)
 {
     return aligned(tw_block_pool_footprint(blocks_for(limits))) + aligned(sizeof(struct tw_bulk)) +
-           aligned(tw_channels_pool_footprint(channels_for(sessions, limits))) +
+           aligned(tw_channels_pool_footprint(channels_for(sessions))) +
            aligned(sessions * sizeof(struct tw_transport)) +
            aligned(sessions * sizeof(struct tw_talk_session)) +
+           aligned(2u * sessions * sizeof(struct tw_delivery_held)) +
            aligned(sessions * sizeof(uint32_t));
 }
 
@@ -77,12 +78,14 @@ void tw_talk_init(struct tw_talk *talk, void *memory, uint32_t sessions,
     talk->thresholds = thresholds_make(&config->congestion);
     uint8_t *at = memory;
     tw_block_pool_init(&talk->pool, at, blocks_for(limits));
+    tw_block_pool_promise(&talk->pool, sessions);
+    talk->lent_blocks_max = talk->pool.incoming_max / 2u;
     at += aligned(tw_block_pool_footprint(blocks_for(limits)));
     struct tw_channels_config channels = {.blocks = &talk->pool,
                                           .send_blocks_max =
                                               limits->message_backlog_kb * 1024u / TW_BLOCK_BYTES};
-    tw_channels_pool_init(&talk->channels, &channels, at, channels_for(sessions, limits));
-    at += aligned(tw_channels_pool_footprint(channels_for(sessions, limits)));
+    tw_channels_pool_init(&talk->channels, &channels, at, channels_for(sessions));
+    at += aligned(tw_channels_pool_footprint(channels_for(sessions)));
     talk->bulk = (void *)at;
     tw_bulk_init(talk->bulk, limits->compress_above_bytes);
     at += aligned(sizeof(struct tw_bulk));
@@ -90,6 +93,9 @@ void tw_talk_init(struct tw_talk *talk, void *memory, uint32_t sessions,
     at += aligned(sessions * sizeof(struct tw_transport));
     talk->sessions = (void *)at;
     at += aligned(sessions * sizeof(struct tw_talk_session));
+    talk->delivery.held = (void *)at;
+    talk->delivery.held_max = 2u * sessions;
+    at += aligned(2u * sessions * sizeof(struct tw_delivery_held));
     talk->busy = (void *)at;
     talk->message_rate = tw_budget_rate_make(limits->messages_per_s, TW_TALK_MESSAGES_BURST);
     talk->message_wait_us = 1000000u / limits->messages_per_s;
@@ -213,12 +219,14 @@ void tw_talk_inherit(struct tw_worker *worker, uint32_t slot, uint32_t from)
 {
     struct tw_talk *talk = &worker->talk;
     tw_transport_inherit(&talk->transports[slot], &talk->transports[from], now_us(worker));
+    talk->sessions[slot].back_us = now_us(worker);
     if (talk->transports[slot].channels)
         list(talk, slot, 0);
 }
 
 void tw_talk_wake(struct tw_worker *worker, uint32_t slot)
 {
+    worker->talk.sessions[slot].back_us = now_us(worker);
     list(&worker->talk, slot, 0);
 }
 
@@ -301,6 +309,7 @@ static bool lend(struct tw_worker *worker, uint32_t slot, struct tw_message *mes
     const struct tw_block *blocks = restored ? tw_bulk_blocks(talk->bulk) : talk->pool.blocks;
     if (!tw_route_message(worker, slot, restored ? restored : message, blocks))
         return false;
+    talk->lent_blocks += restored ? 0 : message->held;
     (void)tw_transport_take(&talk->transports[slot]);
     if (restored)
         tw_message_free(&talk->pool, message);
@@ -320,7 +329,11 @@ static bool deliver_next(struct tw_worker *worker, uint32_t slot, const struct t
     enum tw_bulk_result result = TW_BULK_RESTORED;
     if (!tw_budget_take(budget, rate, worker->now_ns))
         return false;
-    if (next->flags != 0)
+    /* With its speaker's handle in front it would be longer than a message. */
+    uint32_t limit = next->channel == TW_CHANNEL_STATE ? TW_SAID_UNRELIABLE_MAX : TW_SAID_MAX;
+    if (tw_message_full_size(next, talk->pool.blocks) > limit)
+        result = TW_BULK_DAMAGED;
+    else if (next->flags != 0)
         result = tw_bulk_restore(talk->bulk, next, talk->pool.blocks, worker->now_ns, &restored);
     if (result == TW_BULK_DAMAGED) {
         tw_counter_add(&worker->config.counters->messages_damaged, 1);
@@ -345,7 +358,7 @@ static void deliver(struct tw_worker *worker, uint32_t slot)
     /* Nothing of a session may overtake its join. */
     if ((worker->sessions.hot[slot].due & TW_DUE_JOIN) != 0)
         return;
-    while (talk->lent < TW_TALK_LENT_MAX &&
+    while (talk->lent < TW_TALK_LENT_MAX && talk->lent_blocks < talk->lent_blocks_max &&
            (next = tw_transport_peek(&talk->transports[slot])) != NULL &&
            deliver_next(worker, slot, next))
         continue;
@@ -359,8 +372,10 @@ static void take_returned(struct tw_worker *worker, struct rte_ring *ring)
         count = rte_ring_sc_dequeue_burst_elem(ring, messages, sizeof(messages[0]),
                                                RETURNS_PER_BURST, NULL);
         for (unsigned int i = 0; i < count; i++) {
-            if (!tw_bulk_give_back(worker->talk.bulk, messages[i]))
-                tw_message_free(&worker->talk.pool, messages[i]);
+            if (tw_bulk_give_back(worker->talk.bulk, messages[i]))
+                continue;
+            worker->talk.lent_blocks -= messages[i]->held;
+            tw_message_free(&worker->talk.pool, messages[i]);
         }
         worker->talk.lent -= count;
     } while (count == RETURNS_PER_BURST);
@@ -369,59 +384,86 @@ static void take_returned(struct tw_worker *worker, struct rte_ring *ring)
 /* ---- outward -----------------------------------------------------------------------------------
  */
 
-static void queue(struct tw_worker *worker, uint32_t slot, uint8_t channel, const uint8_t *bytes,
-                  uint32_t size)
+/* How long it has taken nothing of what is oldest. */
+static uint64_t waited_us(const struct tw_worker *worker, uint32_t slot)
 {
-    struct tw_outgoing message = {.channel = channel, .bytes = bytes, .size = size};
-    struct tw_transport *transport = &worker->talk.transports[slot];
-    tw_bulk_compress(worker->talk.bulk, &message, worker->now_ns, worker->config.counters);
-    enum tw_sender_result result = tw_transport_send(transport, &message, now_us(worker));
-    if (result == TW_SENDER_QUEUED) {
-        tw_counter_add(&worker->config.counters->messages_out, 1);
-        list(&worker->talk, slot, 0);
-        return;
-    }
-    /* Reliable or not at all: whoever is this far behind is better off joining anew. */
-    if (result == TW_SENDER_NO_POOL && !transport->channels)
-        tw_counter_add(&worker->config.counters->messages_no_channels, 1);
+    const struct tw_channels *channels = worker->talk.transports[slot].channels;
+    uint64_t back_us = worker->talk.sessions[slot].back_us;
+    uint64_t since_us = now_us(worker) - back_us;
+    if (!channels)
+        return 0;
+    uint64_t oldest_us = UINT64_C(1000) * tw_sender_waiting_ms(&channels->sender, now_us(worker));
+    return oldest_us < since_us ? oldest_us : since_us;
+}
+
+/* What it holds is others' at once. */
+static void close_behind(struct tw_worker *worker, uint32_t slot)
+{
     tw_counter_add(&worker->config.counters->messages_backlog, 1);
     tw_owed_close(worker, slot, TW_CLOSE_BACKLOG, true);
+    tw_talk_end(worker, slot);
 }
 
-/* Whose the message is: the slot it was written for, or the one that goes on with its session. */
-static uint32_t receiver_of(const struct tw_worker *worker, const struct tw_out_buffer *buffer)
+/* Room is short for all: of those that take nothing the one that holds most has to go. Whoever has
+ * no more than its share takes no room from anybody. */
+static void relieve(struct tw_worker *worker)
 {
-    const struct tw_session *session = &worker->sessions.hot[buffer->slot];
-    uint32_t slot;
-    if (session->route_epoch != buffer->route_epoch)
-        return TW_SESSION_NONE;
-    if (session->state == TW_SESSION_LIVE)
-        return buffer->slot;
-    bool goes_on =
-        session->state == TW_SESSION_CLOSING && session->close_reason == TW_CLOSE_RESUMED &&
-        tw_sessions_find(&worker->sessions, session->moved_to, &slot) == TW_SESSIONS_FOUND &&
-        worker->sessions.hot[slot].state == TW_SESSION_LIVE;
-    return goes_on ? slot : TW_SESSION_NONE;
-}
-
-void tw_talk_take_part(struct tw_worker *worker, uint32_t shard, const struct tw_out_buffer *buffer)
-{
-    struct tw_talk_assembly *assembly = &worker->talk.assemblies[shard];
-    uint32_t size = buffer->message.size;
-    uint32_t offset = buffer->message.offset;
-    TW_ASSERT(size <= TW_MESSAGE_MAX && offset <= size && buffer->length <= size - offset);
-    if (offset == 0) {
-        assembly->slot = buffer->slot;
-        assembly->route_epoch = buffer->route_epoch;
-        assembly->filled = 0;
+    struct tw_talk *talk = &worker->talk;
+    bool channels_short = talk->channels.free_count == 0;
+    uint32_t most = channels_short ? 0 : talk->pool.share, victim = TW_SESSION_NONE;
+    if (now_us(worker) < talk->relief_us)
+        return;
+    talk->relief_us = now_us(worker) + RELIEF_US;
+    for (uint32_t i = 0; i < talk->busy_count; i++) {
+        uint32_t slot = talk->busy[i];
+        const struct tw_channels *channels = talk->transports[slot].channels;
+        if (!channels || worker->sessions.hot[slot].state != TW_SESSION_LIVE ||
+            channels->sender.parcels.blocks <= most ||
+            waited_us(worker, slot) < TW_TALK_PATIENCE_US)
+            continue;
+        most = channels->sender.parcels.blocks;
+        victim = slot;
     }
-    TW_ASSERT(assembly->slot == buffer->slot && assembly->filled == offset &&
-              assembly->route_epoch == buffer->route_epoch);
-    memcpy(assembly->bytes + offset, buffer->bytes, buffer->length);
-    assembly->filled += buffer->length;
-    uint32_t slot = assembly->filled == size ? receiver_of(worker, buffer) : TW_SESSION_NONE;
-    if (slot != TW_SESSION_NONE)
-        queue(worker, slot, (uint8_t)buffer->channel, assembly->bytes, size);
+    if (victim != TW_SESSION_NONE)
+        close_behind(worker, victim);
+}
+
+/* True: it is done with, closed or not. */
+static bool refuse(struct tw_worker *worker, uint32_t slot, const struct tw_outgoing *message,
+                   enum tw_sender_result room)
+{
+    struct tw_worker_counters *counters = worker->config.counters;
+    bool no_channels = worker->talk.transports[slot].channels == NULL;
+    TW_ASSERT(room != TW_SENDER_SIZE);
+    /* It may be lost, and the next one is newer. */
+    if (message->channel == TW_CHANNEL_STATE) {
+        tw_counter_add(&counters->messages_latest_dropped, 1);
+        return true;
+    }
+    if (room == TW_SENDER_FULL && waited_us(worker, slot) >= TW_TALK_PATIENCE_US) {
+        close_behind(worker, slot);
+        return true;
+    }
+    tw_counter_add(&counters->messages_no_channels, room == TW_SENDER_NO_POOL && no_channels);
+    if (room == TW_SENDER_NO_POOL)
+        relieve(worker);
+    return false;
+}
+
+bool tw_talk_say(struct tw_worker *worker, uint32_t slot, const struct tw_outgoing *message)
+{
+    struct tw_outgoing leaving = *message;
+    struct tw_transport *transport = &worker->talk.transports[slot];
+    enum tw_sender_result room =
+        tw_transport_room(transport, message->channel, message->size, now_us(worker));
+    if (room != TW_SENDER_QUEUED)
+        return refuse(worker, slot, message, room);
+    tw_bulk_compress(worker->talk.bulk, &leaving, worker->now_ns, worker->config.counters);
+    room = tw_transport_send(transport, &leaving, now_us(worker));
+    TW_ASSERT(room == TW_SENDER_QUEUED);
+    tw_counter_add(&worker->config.counters->messages_out, 1);
+    list(&worker->talk, slot, 0);
+    return true;
 }
 
 void tw_talk_write(struct tw_worker *worker, uint32_t slot, struct tw_writer *writer)
@@ -518,4 +560,5 @@ void tw_talk_turn(struct tw_worker *worker)
         talk->busy[at] = talk->busy[--talk->busy_count];
         talk->busy_next = at;
     }
+    tw_delivery_turn(worker);
 }

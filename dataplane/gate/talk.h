@@ -4,20 +4,21 @@
  * to and from shards.
  *
  *   messages frame → transport → record (the message lent) → shard → returned ring → pool
- *   shard → buffers with parts of a message → transport → messages frames
+ *   shard → delivery.h → transport → messages frames
  *
  * Large ones are compressed on the way; see bulk.h.
  *
  * A session's transport begins when it goes live and ends when it is released; messages that a
  * shard still holds come back later. Sessions with something under way stand in a list, each with
- * the time at which it has to be looked at, and only they hold channels. A client that does not
- * take its messages, or leaves one half sent, is closed with a reason. Owned by the worker's lcore.
- * See docs/decisions/0015-transport.md.
+ * the time at which it has to be looked at, and only they hold channels. A client that leaves a
+ * message half sent is closed with a reason, and so is one that takes nothing while others wait
+ * for room. Owned by the worker's lcore. See docs/decisions/0015-transport.md.
  */
 #ifndef TICKWIRE_DATAPLANE_GATE_TALK_H
 #define TICKWIRE_DATAPLANE_GATE_TALK_H
 
 #include "dataplane/gate/bulk.h"
+#include "dataplane/gate/delivery.h"
 #include "dataplane/gate/path.h"
 #include "dataplane/wire/transport.h"
 #include "tickwire/config.h"
@@ -32,19 +33,17 @@ struct tw_client_frames;
 #define TW_TALK_MESSAGES_BURST 64u
 /* Messages at shards at once; as many cells as a returned ring has, of which one stays free. */
 #define TW_TALK_LENT_MAX 255u
+/* Whoever has not acknowledged its oldest message for so long is not waited for. That is three
+ * round trips by satellite; a backlog of 192 KB leaves within it at 100 KB/s. */
+#define TW_TALK_PATIENCE_US 2000000u
+/* Sessions with messages under way at the same moment, at most. */
+#define TW_TALK_CHANNELS_MAX 8192u
 
 struct tw_talk_session {
-    uint64_t due_us; /* when to look at it; in the list only */
+    uint64_t due_us;  /* when to look at it; in the list only */
+    uint64_t back_us; /* it is heard since then: what waited before waits from then on */
     struct tw_budget budget;
     bool listed;
-};
-
-/* A message that a shard is handing over, part by part. */
-struct tw_talk_assembly {
-    uint32_t slot;
-    uint32_t route_epoch;
-    uint32_t filled;
-    uint8_t bytes[TW_MESSAGE_MAX];
 };
 
 struct tw_talk {
@@ -57,10 +56,13 @@ struct tw_talk {
     uint32_t *busy;                   /* slots */
     uint32_t busy_count;
     uint32_t busy_next; /* where the walk of the next turn begins */
-    uint32_t lent;      /* messages at shards */
+    uint32_t lent;      /* messages at shards, */
+    uint32_t lent_blocks;
+    uint32_t lent_blocks_max;
+    uint64_t relief_us; /* next look for who may be closed for the room it takes */
     struct tw_budget_rate message_rate;
     uint32_t message_wait_us; /* until the budget has one more */
-    struct tw_talk_assembly assemblies[TW_SHARDS_MAX];
+    struct tw_deliveries delivery;
 };
 
 /* The largest datagram that a port and its family of addresses take, both ways. */
@@ -98,9 +100,9 @@ void tw_talk_copied(struct tw_worker *worker, uint32_t channels);
 /* Acks and messages of a packet. False: it contradicts itself or us, and nothing was applied. */
 bool tw_talk_receive(struct tw_worker *worker, uint32_t slot, uint64_t sequence,
                      const struct tw_client_frames *frames) __attribute__((warn_unused_result));
-/* A part of a message from shard `shard`; the buffer stays the caller's. */
-void tw_talk_take_part(struct tw_worker *worker, uint32_t shard,
-                       const struct tw_out_buffer *buffer);
+/* A message for a session that is live. False: it has no room now; it will, or be closed. */
+bool tw_talk_say(struct tw_worker *worker, uint32_t slot, const struct tw_outgoing *message)
+    __attribute__((warn_unused_result));
 
 /* Bytes of plaintext that the session's path takes. */
 static inline uint32_t tw_talk_plaintext_max(const struct tw_talk *talk, uint32_t slot)

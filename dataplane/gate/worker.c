@@ -159,6 +159,7 @@ void tw_worker_destroy(struct tw_worker *worker)
     if (worker->session_memory)
         sodium_memzero(worker->session_memory, worker->session_memory_size);
     sodium_memzero(&worker->cookies, sizeof(worker->cookies));
+    tw_delivery_drop(worker);
     rte_free(worker->session_memory);
     rte_free(worker->pending_memory);
     rte_free(worker->filter_memory);

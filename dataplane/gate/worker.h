@@ -35,9 +35,10 @@ struct tw_worker_port {
 
 /* Rings are SP/SC, made by the engine from its topology table; see there for depths. */
 struct tw_worker_shard_rings {
-    struct rte_ring *records;  /* struct tw_record, worker → shard */
-    struct rte_ring *empty;    /* struct tw_out_buffer, worker → shard */
-    struct rte_ring *full;     /* struct tw_out_buffer, shard → worker */
+    struct rte_ring *records;         /* struct tw_record, worker → shard */
+    struct rte_ring *empty;           /* struct tw_out_buffer, worker → shard */
+    struct rte_ring *message_buffers; /* the same, for messages; NULL: the shard sends none */
+    struct rte_ring *full;            /* struct tw_out_buffer, shard → worker */
     struct rte_ring *returned; /* struct tw_message *, shard → worker; NULL: takes no messages */
 };
 

@@ -32,11 +32,22 @@ void tw_block_pool_init(struct tw_block_pool *pool, void *memory, uint32_t capac
     pool->capacity = capacity;
     pool->free_count = capacity;
     pool->free_min = capacity;
+    pool->incoming = 0;
+    pool->incoming_max = capacity;
+    pool->share = 0;
+    pool->promised = 0;
     for (uint32_t i = 0; i < capacity; i++)
         pool->free[i] = (uint16_t)(capacity - i);
 }
 
-static uint16_t take(struct tw_block_pool *pool)
+void tw_block_pool_promise(struct tw_block_pool *pool, uint32_t sessions)
+{
+    pool->share = pool->capacity / 2u / sessions;
+    pool->promised = pool->share * sessions;
+    pool->incoming_max = pool->capacity / 4u;
+}
+
+uint16_t tw_block_take(struct tw_block_pool *pool)
 {
     if (pool->free_count == 0)
         return 0;
@@ -46,15 +57,28 @@ static uint16_t take(struct tw_block_pool *pool)
     return pool->free[pool->free_count];
 }
 
-static void give(struct tw_block_pool *pool, uint16_t index)
+void tw_block_give(struct tw_block_pool *pool, uint16_t index)
 {
     TW_ASSERT(index != 0 && pool->free_count < pool->capacity);
     pool->free[pool->free_count++] = index;
 }
 
+static uint16_t take_incoming(struct tw_block_pool *pool)
+{
+    uint16_t index = tw_block_take(pool);
+    pool->incoming += index != 0;
+    return index;
+}
+
+static void give_incoming(struct tw_block_pool *pool, uint16_t index)
+{
+    tw_block_give(pool, index);
+    pool->incoming--;
+}
+
 struct tw_message *tw_message_make(struct tw_block_pool *pool)
 {
-    uint16_t index = take(pool);
+    uint16_t index = take_incoming(pool);
     if (index == 0)
         return NULL;
     struct tw_message *message = &pool->messages[index];
@@ -69,7 +93,7 @@ struct tw_block *tw_message_block(struct tw_block_pool *pool, struct tw_message 
     TW_ASSERT(position < TW_MESSAGE_BLOCKS_MAX);
     if (message->blocks[position] == 0) {
         /* The first bytes, wherever they belong, go into the block that came with the notes. */
-        uint16_t index = message->held == 0 ? message->index : take(pool);
+        uint16_t index = message->held == 0 ? message->index : take_incoming(pool);
         if (index == 0)
             return NULL;
         message->blocks[position] = index;
@@ -81,12 +105,12 @@ struct tw_block *tw_message_block(struct tw_block_pool *pool, struct tw_message 
 void tw_message_free(struct tw_block_pool *pool, struct tw_message *message)
 {
     if (message->held == 0)
-        give(pool, message->index);
+        give_incoming(pool, message->index);
     for (uint32_t i = 0; message->held > 0; i++) {
         TW_ASSERT(i < TW_MESSAGE_BLOCKS_MAX);
         if (message->blocks[i] == 0)
             continue;
-        give(pool, message->blocks[i]);
+        give_incoming(pool, message->blocks[i]);
         message->blocks[i] = 0;
         message->held--;
     }

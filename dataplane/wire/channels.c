@@ -73,31 +73,63 @@ void tw_channels_give(struct tw_channels_pool *pool, struct tw_channels *channel
  */
 
 struct copying {
-    const struct tw_block_pool *from;
-    struct tw_block_pool *to; /* NULL: `needed` is counted, nothing is changed */
-    uint32_t needed;          /* blocks */
+    const struct tw_channels *from;
+    struct tw_channels *to;      /* NULL: what is needed is counted, nothing is changed */
+    uint32_t needed;             /* blocks of messages that came */
+    struct tw_parcels_plan plan; /* of those that go out */
 };
 
 static void copy_message(struct copying *copying, uint16_t *index)
 {
     if (*index == 0)
         return;
-    const struct tw_message *message = tw_message_at(copying->from, *index);
+    const struct tw_block_pool *from = copying->from->receiver.pool;
+    const struct tw_message *message = tw_message_at(from, *index);
     copying->needed += tw_message_taken(message);
     if (copying->to)
-        *index = tw_message_clone(copying->to, copying->from, message)->index;
+        *index = tw_message_clone(copying->to->receiver.pool, from, message)->index;
+}
+
+static void copy_parcel(struct copying *copying, uint32_t *at)
+{
+    const struct tw_parcels *from = &copying->from->sender.parcels;
+    const struct tw_parcel *parcel = tw_parcel_at(from, *at);
+    if (!parcel)
+        return;
+    tw_parcels_plan(&copying->plan, parcel);
+    if (copying->to)
+        *at = tw_parcel_clone(&copying->to->sender.parcels, from, parcel)->at;
+}
+
+static void copy_parcels(struct copying *copying, struct tw_parcel_list *list)
+{
+    const struct tw_parcels *from = &copying->from->sender.parcels;
+    struct tw_parcel_list copy = {0};
+    uint32_t next = list->first;
+    for (uint32_t i = 0; i < list->count; i++) {
+        uint32_t at = next;
+        next = tw_parcel_at(from, at)->next;
+        copy_parcel(copying, &at);
+        if (copying->to)
+            tw_parcel_list_append(&copy, &copying->to->sender.parcels,
+                                  tw_parcel_at(&copying->to->sender.parcels, at));
+    }
+    if (copying->to)
+        *list = copy;
 }
 
 static void copy_list(struct copying *copying, struct tw_message_list *list)
 {
+    const struct tw_block_pool *from = copying->from->receiver.pool;
     struct tw_message_list copy = {0};
     uint16_t at = list->first;
     for (uint32_t i = 0; i < list->count; i++) {
         uint16_t index = at;
-        at = tw_message_at(copying->from, at)->next;
+        at = tw_message_at(from, at)->next;
         copy_message(copying, &index);
         if (copying->to)
-            tw_message_list_append(&copy, copying->to, tw_message_at(copying->to, index));
+            tw_message_list_append(&copy, copying->to->receiver.pool,
+                                   tw_message_at(copying->to->receiver.pool, index));
     }
     if (copying->to)
         *list = copy;
@@ -106,12 +138,12 @@ static void copy_list(struct copying *copying, struct tw_message_list *list)
 /* Every place where channels keep a message. */
 static void copy_messages(struct copying *copying, struct tw_channels *channels)
 {
-    copy_message(copying, &channels->sender.latest);
+    copy_parcel(copying, &channels->sender.latest);
     copy_list(copying, &channels->receiver.ready);
     for (uint32_t channel = 0; channel < TW_CHANNEL_COUNT; channel++) {
-        copy_list(copying, &channels->sender.channels[channel].waiting);
+        copy_parcels(copying, &channels->sender.channels[channel].waiting);
         for (uint32_t i = 0; i < TW_MESSAGE_WINDOW; i++) {
-            copy_message(copying, &channels->sender.channels[channel].window[i]);
+            copy_parcel(copying, &channels->sender.channels[channel].window[i]);
             copy_message(copying, &channels->receiver.channels[channel].window[i]);
         }
     }
@@ -119,20 +151,22 @@ static void copy_messages(struct copying *copying, struct tw_channels *channels)
 
 struct tw_channels *tw_channels_copy(struct tw_channels_pool *pool, const struct tw_channels *from)
 {
-    struct copying copying = {.from = from->sender.pool};
-    TW_ASSERT(from->run_count == 0 && pool->config.blocks != copying.from);
+    struct copying copying = {.from = from};
+    struct tw_block_pool *blocks = pool->config.blocks;
+    TW_ASSERT(from->run_count == 0 && blocks != from->receiver.pool);
     if (pool->free_count == 0)
         return NULL;
     struct tw_channels *channels = &pool->all[pool->free[pool->free_count - 1u]];
     *channels = *from;
     copy_messages(&copying, channels);
-    if (copying.needed > pool->config.blocks->free_count)
+    if (copying.needed > tw_block_pool_incoming(blocks) ||
+        !tw_parcels_plan_fits(&copying.plan, blocks))
         return NULL;
     pool->free_count--;
-    copying.to = pool->config.blocks;
+    copying.to = channels;
+    channels->receiver.pool = blocks;
+    tw_parcels_init(&channels->sender.parcels, blocks, pool->config.send_blocks_max);
     copy_messages(&copying, channels);
-    channels->sender.pool = copying.to;
-    channels->receiver.pool = copying.to;
     return channels;
 }
 

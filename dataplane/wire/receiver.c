@@ -141,7 +141,7 @@ static enum tw_frames_result check_entry(const struct tw_receiver *receiver,
 
 static bool has_room(const struct tw_receiver *receiver, const struct check *check)
 {
-    if (check->blocks > receiver->pool->free_count ||
+    if (check->blocks > tw_block_pool_incoming(receiver->pool) ||
         (check->blocks > 0 && receiver->ready_blocks >= TW_RECEIVER_READY_BLOCKS))
         return false;
     for (uint32_t i = 0; i < TW_CHANNEL_COUNT; i++) {

@@ -10,21 +10,19 @@
 void tw_sender_init(struct tw_sender *sender, struct tw_block_pool *pool, uint32_t blocks_max)
 {
     memset(sender, 0, sizeof(*sender));
-    sender->pool = pool;
-    sender->blocks_max = blocks_max;
+    tw_parcels_init(&sender->parcels, pool, blocks_max);
     sender->part_max = TW_MESSAGE_MAX;
     sender->deadline_us = UINT64_MAX;
 }
 
-static void drop(struct tw_sender *sender, struct tw_message *message)
+static void drop(struct tw_sender *sender, struct tw_parcel *message)
 {
-    sender->blocks -= message->held;
-    tw_message_free(sender->pool, message);
+    tw_parcel_free(&sender->parcels, message);
 }
 
 static void drop_latest(struct tw_sender *sender)
 {
-    drop(sender, tw_message_at(sender->pool, sender->latest));
+    drop(sender, tw_parcel_at(&sender->parcels, sender->latest));
     sender->latest = 0;
     sender->queued--;
 }
@@ -33,12 +31,12 @@ void tw_sender_fini(struct tw_sender *sender)
 {
     for (uint32_t i = 0; i < TW_CHANNEL_COUNT; i++) {
         struct tw_sender_channel *channel = &sender->channels[i];
-        struct tw_message *message;
-        while ((message = tw_message_list_take(&channel->waiting, sender->pool)) != NULL)
+        struct tw_parcel *message;
+        while ((message = tw_parcel_list_take(&channel->waiting, &sender->parcels)) != NULL)
             drop(sender, message);
         for (uint32_t at = 0; at < TW_MESSAGE_WINDOW; at++) {
             if (channel->window[at] != 0)
-                drop(sender, tw_message_at(sender->pool, channel->window[at]));
+                drop(sender, tw_parcel_at(&sender->parcels, channel->window[at]));
             channel->window[at] = 0;
         }
     }
@@ -64,7 +62,7 @@ struct tw_sender_numbers tw_sender_pause(const struct tw_sender *sender)
 }
 
 /* `change` more (or fewer) granules of the message are to be sent. */
-static void count_queued(struct tw_sender *sender, const struct tw_message *message, int32_t change)
+static void count_queued(struct tw_sender *sender, const struct tw_parcel *message, int32_t change)
 {
     struct tw_sender_channel *channel = &sender->channels[message->channel];
     channel->queued += (uint32_t)change;
@@ -77,28 +75,28 @@ static void count_queued(struct tw_sender *sender, const struct tw_message *mess
  */
 
 /* Lets the first `blocks` of the message be sent. */
-static void open_blocks(struct tw_sender *sender, struct tw_message *message, uint32_t blocks)
+static void open_blocks(struct tw_sender *sender, struct tw_parcel *message, uint32_t blocks)
 {
     uint32_t end = tw_message_granules(message->size);
     if (end > blocks * GRANULES_PER_BLOCK)
         end = blocks * GRANULES_PER_BLOCK;
     for (uint32_t granule = message->opened_end; granule < end; granule++)
-        tw_granule_set(message->queued, granule);
+        tw_granule_set(tw_parcel_queued(message), granule);
     if (end > message->opened_end) {
         count_queued(sender, message, (int32_t)(end - message->opened_end));
         message->opened_end = (uint16_t)end;
     }
 }
 
-static void number(struct tw_sender *sender, struct tw_message *message)
+static void number(struct tw_sender *sender, struct tw_parcel *message)
 {
     struct tw_sender_channel *channel = &sender->channels[message->channel];
     uint32_t at = channel->next % TW_MESSAGE_WINDOW;
-    uint32_t blocks = message->held;
+    uint32_t blocks = tw_message_blocks(message->size); /* where it arrives */
     TW_ASSERT(channel->window[at] == 0);
     message->number = channel->next++;
     message->missing = (uint16_t)tw_message_granules(message->size);
-    channel->window[at] = message->index;
+    channel->window[at] = message->at;
     if (message->number != channel->base) {
         /* What finds no place beside the others waits until it is the oldest. */
         uint32_t left = TW_MESSAGE_SPARE - channel->spare;
@@ -116,7 +114,7 @@ static void admit(struct tw_sender *sender, struct tw_sender_channel *channel)
         uint16_t under_way = (uint16_t)(channel->next - channel->base);
         if (under_way > 0 && (under_way >= TW_MESSAGE_WINDOW || channel->spare >= TW_MESSAGE_SPARE))
             return;
-        number(sender, tw_message_list_take(&channel->waiting, sender->pool));
+        number(sender, tw_parcel_list_take(&channel->waiting, &sender->parcels));
     }
 }
 
@@ -132,14 +130,14 @@ static void advance(struct tw_sender *sender, struct tw_sender_channel *channel)
         channel->spare -= channel->held[at];
         channel->held[at] = 0;
         if (channel->window[at] != 0) {
-            struct tw_message *oldest = tw_message_at(sender->pool, channel->window[at]);
+            struct tw_parcel *oldest = tw_parcel_at(&sender->parcels, channel->window[at]);
             open_blocks(sender, oldest, TW_MESSAGE_BLOCKS_MAX);
         }
     }
 }
 
 /* The message at its number is done with. */
-static void settle(struct tw_sender *sender, struct tw_message *message)
+static void settle(struct tw_sender *sender, struct tw_parcel *message)
 {
     struct tw_sender_channel *channel = &sender->channels[message->channel];
     channel->window[message->number % TW_MESSAGE_WINDOW] = 0;
@@ -151,33 +149,31 @@ static void settle(struct tw_sender *sender, struct tw_message *message)
 /* Under way before, in the order of their numbers, then those that waited. */
 static void line_up(struct tw_sender *sender, struct tw_sender_channel *channel)
 {
-    struct tw_message_list waiting = channel->waiting;
-    struct tw_message_list all = {0};
-    struct tw_message *message;
+    struct tw_parcel_list waiting = channel->waiting;
+    struct tw_parcel_list all = {0};
+    struct tw_parcel *message;
     for (uint16_t number = channel->base; number != channel->next; number++) {
-        uint16_t index = channel->window[number % TW_MESSAGE_WINDOW];
-        if (index == 0)
+        message = tw_parcel_at(&sender->parcels, channel->window[number % TW_MESSAGE_WINDOW]);
+        if (!message)
             continue;
-        message = tw_message_at(sender->pool, index);
         if (message->size == 0)
             drop(sender, message); /* it was given up */
         else
-            tw_message_list_append(&all, sender->pool, message);
+            tw_parcel_list_append(&all, &sender->parcels, message);
     }
-    while ((message = tw_message_list_take(&waiting, sender->pool)) != NULL)
-        tw_message_list_append(&all, sender->pool, message);
+    while ((message = tw_parcel_list_take(&waiting, &sender->parcels)) != NULL)
+        tw_parcel_list_append(&all, &sender->parcels, message);
     *channel = (struct tw_sender_channel){.waiting = all};
 }
 
-static void forget_progress(const struct tw_sender *sender, const struct tw_message_list *list)
+static void forget_progress(const struct tw_sender *sender, const struct tw_parcel_list *list)
 {
-    for (uint16_t index = list->first, left = (uint16_t)list->count; left > 0; left--) {
-        struct tw_message *message = tw_message_at(sender->pool, index);
-        memset(message->done, 0, sizeof(message->done));
-        memset(message->queued, 0, sizeof(message->queued));
+    for (uint32_t at = list->first, left = list->count; left > 0; left--) {
+        struct tw_parcel *message = tw_parcel_at(&sender->parcels, at);
+        memset(message->maps, 0, 2u * message->words * sizeof(message->maps[0]));
         message->sent_end = 0;
         message->opened_end = 0;
-        index = message->next;
+        at = message->next;
     }
 }
 
@@ -195,25 +191,7 @@ void tw_sender_begin_again(struct tw_sender *sender)
 /* ---- queueing ----------------------------------------------------------------------------------
  */
 
-static bool fill(struct tw_sender *sender, struct tw_message *message,
-                 const struct tw_outgoing *outgoing)
-{
-    for (uint32_t at = 0; at < outgoing->size; at += TW_BLOCK_BYTES) {
-        struct tw_block *block = tw_message_block(sender->pool, message, at / TW_BLOCK_BYTES);
-        if (!block)
-            return false;
-        uint32_t left = outgoing->size - at;
-        memcpy(block->bytes, outgoing->bytes + at, left < TW_BLOCK_BYTES ? left : TW_BLOCK_BYTES);
-    }
-    message->size = outgoing->size;
-    message->channel = outgoing->channel;
-    message->flags = outgoing->flags;
-    message->time_us = outgoing->deadline_us;
-    sender->blocks += message->held;
-    return true;
-}
-
-static void queue_latest(struct tw_sender *sender, struct tw_message *message)
+static void queue_latest(struct tw_sender *sender, struct tw_parcel *message)
 {
     if (sender->latest != 0) {
         drop_latest(sender);
@@ -221,29 +199,38 @@ static void queue_latest(struct tw_sender *sender, struct tw_message *message)
     }
     sender->queued++;
     message->number = ++sender->latest_number;
-    sender->latest = message->index;
+    sender->latest = message->at;
 }
 
-enum tw_sender_result tw_sender_queue(struct tw_sender *sender, const struct tw_outgoing *outgoing)
+enum tw_sender_result tw_sender_room(const struct tw_sender *sender, uint32_t channel,
+                                     uint32_t size)
+{
+    uint32_t limit = channel == TW_CHANNEL_STATE ? TW_UNRELIABLE_MAX : TW_MESSAGE_MAX;
+    if (size == 0 || size > limit)
+        return TW_SENDER_SIZE;
+    switch (tw_parcels_room(&sender->parcels, size)) {
+    case TW_PARCELS_FULL:
+        return TW_SENDER_FULL;
+    case TW_PARCELS_NO_POOL:
+        return TW_SENDER_NO_POOL;
+    case TW_PARCELS_ROOM:
+        break;
+    }
+    return TW_SENDER_QUEUED;
+}
+
+enum tw_sender_result tw_sender_queue(struct tw_sender *sender, const struct tw_outgoing *outgoing,
+                                      uint64_t now_us)
 {
     TW_ASSERT(outgoing->channel < TW_CHANNEL_COUNT);
-    uint32_t limit = outgoing->channel == TW_CHANNEL_STATE ? TW_UNRELIABLE_MAX : TW_MESSAGE_MAX;
-    if (outgoing->size == 0 || outgoing->size > limit)
-        return TW_SENDER_SIZE;
-    uint32_t blocks = tw_message_blocks(outgoing->size);
-    if (sender->blocks + blocks > sender->blocks_max)
-        return TW_SENDER_FULL;
-    /* A quarter of the pool is for what comes in: two ends full of what neither can take would wait
-     * for each other. */
-    if (sender->pool->free_count < blocks + sender->pool->capacity / 4u)
-        return TW_SENDER_NO_POOL;
-    struct tw_message *message = tw_message_make(sender->pool);
-    if (!message)
-        return TW_SENDER_NO_POOL;
-    if (!fill(sender, message, outgoing)) {
-        tw_message_free(sender->pool, message);
-        return TW_SENDER_NO_POOL;
-    }
+    enum tw_sender_result room = tw_sender_room(sender, outgoing->channel, outgoing->size);
+    if (room != TW_SENDER_QUEUED)
+        return room;
+    struct tw_parcel *message = tw_parcel_make(&sender->parcels, outgoing->bytes, outgoing->size);
+    message->channel = outgoing->channel;
+    message->flags = outgoing->flags;
+    message->deadline_us = outgoing->deadline_us;
+    message->queued_ms = (uint32_t)(now_us / 1000u);
     sender->messages++;
     if (outgoing->deadline_us != 0 && outgoing->deadline_us < sender->deadline_us)
         sender->deadline_us = outgoing->deadline_us;
@@ -252,7 +239,7 @@ enum tw_sender_result tw_sender_queue(struct tw_sender *sender, const struct tw_
         return TW_SENDER_QUEUED;
     }
     struct tw_sender_channel *channel = &sender->channels[outgoing->channel];
-    tw_message_list_append(&channel->waiting, sender->pool, message);
+    tw_parcel_list_append(&channel->waiting, &sender->parcels, message);
     admit(sender, channel);
     return TW_SENDER_QUEUED;
 }
@@ -267,45 +254,47 @@ bool tw_sender_has(const struct tw_sender *sender, uint32_t channel, bool whole)
 
 bool tw_sender_empty(const struct tw_sender *sender)
 {
-    return sender->blocks == 0;
+    return sender->parcels.blocks == 0;
+}
+
+uint32_t tw_sender_waiting_ms(const struct tw_sender *sender, uint64_t now_us)
+{
+    uint32_t longest_ms = 0;
+    for (uint32_t i = TW_CHANNEL_ORDERED; i < TW_CHANNEL_COUNT; i++) {
+        const struct tw_sender_channel *channel = &sender->channels[i];
+        const struct tw_parcel *oldest =
+            tw_parcel_at(&sender->parcels, channel->window[channel->base % TW_MESSAGE_WINDOW]);
+        uint32_t since_ms = oldest ? (uint32_t)(now_us / 1000u) - oldest->queued_ms : 0;
+        if (since_ms > longest_ms)
+            longest_ms = since_ms;
+    }
+    return longest_ms;
 }
 
 /* ---- writing -----------------------------------------------------------------------------------
  */
 
-static void copy_out(const struct tw_sender *sender, const struct tw_message *message,
-                     uint32_t from, uint8_t *out, uint32_t length)
+static uint32_t first_queued(const struct tw_parcel *message)
 {
-    for (uint32_t done = 0; done < length;) {
-        uint32_t at = from + done;
-        uint32_t in_block = TW_BLOCK_BYTES - at % TW_BLOCK_BYTES;
-        uint32_t part = in_block < length - done ? in_block : length - done;
-        const struct tw_block *block = &sender->pool->blocks[message->blocks[at / TW_BLOCK_BYTES]];
-        memcpy(out + done, block->bytes + at % TW_BLOCK_BYTES, part);
-        done += part;
-    }
-}
-
-static uint32_t first_queued(const struct tw_message *message)
-{
-    for (uint32_t word = 0; word < TW_GRANULE_WORDS; word++) {
-        if (message->queued[word] != 0)
-            return word * 64u + (uint32_t)__builtin_ctzll(message->queued[word]);
+    const uint64_t *queued = message->maps + message->words;
+    for (uint32_t word = 0; word < message->words; word++) {
+        if (queued[word] != 0)
+            return word * 64u + (uint32_t)__builtin_ctzll(queued[word]);
     }
     return TW_GRANULES_MAX;
 }
 
-static uint32_t run_length(const struct tw_message *message, uint32_t first, uint32_t count_max)
+static uint32_t run_length(const struct tw_parcel *message, uint32_t first, uint32_t count_max)
 {
     uint32_t granules = tw_message_granules(message->size);
     uint32_t count = 0;
     while (count < count_max && first + count < granules &&
-           tw_granule_test(message->queued, first + count))
+           tw_granule_test(message->maps + message->words, first + count))
         count++;
     return count;
 }
 
-static struct tw_entry whole_entry(const struct tw_message *message)
+static struct tw_entry whole_entry(const struct tw_parcel *message)
 {
     return (struct tw_entry){.channel = message->channel,
                              .kind = TW_ENTRY_WHOLE,
@@ -316,14 +305,14 @@ static struct tw_entry whole_entry(const struct tw_message *message)
 }
 
 /* True if the message goes into `room` as it is. */
-static bool fits_whole(const struct tw_message *message, size_t room)
+static bool fits_whole(const struct tw_parcel *message, size_t room)
 {
     struct tw_entry entry = whole_entry(message);
     return tw_entry_overhead(&entry) + message->size <= room;
 }
 
 /* The run that goes into `room`, of part_max bytes if it is a part; count 0: none does. */
-static struct tw_run choose(const struct tw_message *message, size_t room, uint32_t part_max,
+static struct tw_run choose(const struct tw_parcel *message, size_t room, uint32_t part_max,
                             struct tw_entry *entry)
 {
     struct tw_run run = {.channel = message->channel, .number = message->number};
@@ -356,12 +345,12 @@ static struct tw_run choose(const struct tw_message *message, size_t room, uint3
     return run;
 }
 
-static void note_sent(struct tw_sender *sender, struct tw_message *message,
-                      const struct tw_run *run, uint32_t length)
+static void note_sent(struct tw_sender *sender, struct tw_parcel *message, const struct tw_run *run,
+                      uint32_t length)
 {
     uint32_t end = (uint32_t)run->first + run->count;
     for (uint32_t granule = run->first; granule < end; granule++) {
-        tw_granule_clear(message->queued, granule);
+        tw_granule_clear(tw_parcel_queued(message), granule);
         /* Granules leave in order the first time, so all below sent_end left before. */
         if (granule < message->sent_end) {
             uint32_t at = (granule - run->first) * TW_GRANULE_BYTES;
@@ -377,7 +366,7 @@ static void note_sent(struct tw_sender *sender, struct tw_message *message,
 }
 
 /* False: it does not go into what is left of the packet. */
-static bool write_message(struct tw_sender *sender, struct tw_message *message,
+static bool write_message(struct tw_sender *sender, struct tw_parcel *message,
                           struct tw_writer *writer, struct tw_run *run)
 {
     struct tw_entry entry;
@@ -388,7 +377,7 @@ static bool write_message(struct tw_sender *sender, struct tw_message *message,
             return false;
         tw_entry_write(writer, &entry);
         *run = (struct tw_run){.channel = message->channel, .number = message->number};
-        tw_granule_clear(message->queued, 0);
+        tw_granule_clear(tw_parcel_queued(message), 0);
         count_queued(sender, message, -1);
         return true;
     }
@@ -397,19 +386,19 @@ static bool write_message(struct tw_sender *sender, struct tw_message *message,
         return false;
     uint8_t *out = tw_entry_write(writer, &entry);
     TW_ASSERT(out);
-    copy_out(sender, message, run->first * TW_GRANULE_BYTES, out, entry.length);
+    tw_parcel_copy(&sender->parcels, message, run->first * TW_GRANULE_BYTES, out, entry.length);
     note_sent(sender, message, run, entry.length);
     return true;
 }
 
 static void write_latest(struct tw_sender *sender, struct tw_writer *writer)
 {
-    struct tw_message *message =
-        sender->latest != 0 ? tw_message_at(sender->pool, sender->latest) : NULL;
+    struct tw_parcel *message =
+        sender->latest != 0 ? tw_parcel_at(&sender->parcels, sender->latest) : NULL;
     if (!message || !fits_whole(message, tw_writer_left(writer)))
         return;
     struct tw_entry entry = whole_entry(message);
-    copy_out(sender, message, 0, tw_entry_write(writer, &entry), entry.length);
+    tw_parcel_copy(&sender->parcels, message, 0, tw_entry_write(writer, &entry), entry.length);
     sender->channel_bytes[TW_CHANNEL_STATE] += entry.length;
     drop_latest(sender);
 }
@@ -425,10 +414,10 @@ uint32_t tw_sender_write(struct tw_sender *sender, uint32_t channel, bool whole,
     }
     for (uint16_t number = from->base; number != from->next && from->queued > 0 && count < runs_max;
          number++) {
-        uint16_t index = from->window[number % TW_MESSAGE_WINDOW];
+        uint32_t index = from->window[number % TW_MESSAGE_WINDOW];
         if (index == 0)
             continue;
-        struct tw_message *message = tw_message_at(sender->pool, index);
+        struct tw_parcel *message = tw_parcel_at(&sender->parcels, index);
         if (first_queued(message) == TW_GRANULES_MAX || (whole && message->size > KEEP_WHOLE))
             continue;
         if (write_message(sender, message, writer, &runs[count]))
@@ -445,31 +434,31 @@ uint32_t tw_sender_write(struct tw_sender *sender, uint32_t channel, bool whole,
  */
 
 /* The message a run is of, if it is still under way as it was then. */
-static struct tw_message *message_of(const struct tw_sender *sender, const struct tw_run *run)
+static struct tw_parcel *message_of(const struct tw_sender *sender, const struct tw_run *run)
 {
-    uint16_t index = sender->channels[run->channel].window[run->number % TW_MESSAGE_WINDOW];
+    uint32_t index = sender->channels[run->channel].window[run->number % TW_MESSAGE_WINDOW];
     if (index == 0)
         return NULL;
-    struct tw_message *message = tw_message_at(sender->pool, index);
+    struct tw_parcel *message = tw_parcel_at(&sender->parcels, index);
     bool abandoned = message->size == 0;
     return message->number == run->number && abandoned == (run->count == 0) ? message : NULL;
 }
 
-static void granule_acked(struct tw_sender *sender, struct tw_message *message, uint32_t granule)
+static void granule_acked(struct tw_sender *sender, struct tw_parcel *message, uint32_t granule)
 {
-    if (tw_granule_test(message->done, granule))
+    if (tw_granule_test(tw_parcel_done(message), granule))
         return;
-    tw_granule_set(message->done, granule);
+    tw_granule_set(tw_parcel_done(message), granule);
     message->missing--;
-    if (tw_granule_test(message->queued, granule)) {
-        tw_granule_clear(message->queued, granule);
+    if (tw_granule_test(tw_parcel_queued(message), granule)) {
+        tw_granule_clear(tw_parcel_queued(message), granule);
         count_queued(sender, message, -1);
     }
 }
 
 void tw_sender_acked(struct tw_sender *sender, const struct tw_run *run)
 {
-    struct tw_message *message = message_of(sender, run);
+    struct tw_parcel *message = message_of(sender, run);
     if (!message)
         return;
     uint32_t count = run->count > 0 ? run->count : 1u;
@@ -481,15 +470,16 @@ void tw_sender_acked(struct tw_sender *sender, const struct tw_run *run)
 
 void tw_sender_lost(struct tw_sender *sender, const struct tw_run *run)
 {
-    struct tw_message *message = message_of(sender, run);
+    struct tw_parcel *message = message_of(sender, run);
     if (!message)
         return;
     uint32_t count = run->count > 0 ? run->count : 1u;
     for (uint32_t i = 0; i < count; i++) {
         uint32_t granule = run->first + i;
-        if (tw_granule_test(message->done, granule) || tw_granule_test(message->queued, granule))
+        if (tw_granule_test(tw_parcel_done(message), granule) ||
+            tw_granule_test(tw_parcel_queued(message), granule))
             continue;
-        tw_granule_set(message->queued, granule);
+        tw_granule_set(tw_parcel_queued(message), granule);
         count_queued(sender, message, 1);
         uint32_t left = message->size - (message->size > 0 ? granule * TW_GRANULE_BYTES : 0);
         sender->lost_bytes += left < TW_GRANULE_BYTES ? left : TW_GRANULE_BYTES;
@@ -497,46 +487,45 @@ void tw_sender_lost(struct tw_sender *sender, const struct tw_run *run)
 }
 
 /* What is left of it is the news that nothing more comes. */
-static void abandon(struct tw_sender *sender, struct tw_message *message)
+static void abandon(struct tw_sender *sender, struct tw_parcel *message)
 {
-    for (uint32_t word = 0; word < TW_GRANULE_WORDS; word++) {
-        count_queued(sender, message, -(int32_t)__builtin_popcountll(message->queued[word]));
-        message->queued[word] = 0;
-        message->done[word] = 0;
-    }
+    for (uint32_t word = 0; word < message->words; word++)
+        count_queued(sender, message,
+                     -(int32_t)__builtin_popcountll(tw_parcel_queued(message)[word]));
+    memset(message->maps, 0, 2u * message->words * sizeof(message->maps[0]));
     message->size = 0; /* and open_blocks has nothing left to open */
     message->flags = 0;
-    message->time_us = 0;
+    message->deadline_us = 0;
     message->missing = 1;
-    tw_granule_set(message->queued, 0);
+    tw_granule_set(tw_parcel_queued(message), 0);
     count_queued(sender, message, 1);
 }
 
 static void expire_channel(struct tw_sender *sender, struct tw_sender_channel *channel,
                            uint64_t now_us)
 {
-    struct tw_message_list waiting = channel->waiting;
-    struct tw_message *message;
-    channel->waiting = (struct tw_message_list){0};
-    while ((message = tw_message_list_take(&waiting, sender->pool)) != NULL) {
-        if (message->time_us != 0 && message->time_us <= now_us) {
+    struct tw_parcel_list waiting = channel->waiting;
+    struct tw_parcel *message;
+    channel->waiting = (struct tw_parcel_list){0};
+    while ((message = tw_parcel_list_take(&waiting, &sender->parcels)) != NULL) {
+        if (message->deadline_us != 0 && message->deadline_us <= now_us) {
             drop(sender, message);
             sender->expired++;
             continue;
         }
-        if (message->time_us != 0 && message->time_us < sender->deadline_us)
-            sender->deadline_us = message->time_us;
-        tw_message_list_append(&channel->waiting, sender->pool, message);
+        if (message->deadline_us != 0 && message->deadline_us < sender->deadline_us)
+            sender->deadline_us = message->deadline_us;
+        tw_parcel_list_append(&channel->waiting, &sender->parcels, message);
     }
     for (uint32_t i = 0; i < TW_MESSAGE_WINDOW; i++) {
         if (channel->window[i] == 0)
             continue;
-        message = tw_message_at(sender->pool, channel->window[i]);
-        if (message->time_us != 0 && message->time_us <= now_us) {
+        message = tw_parcel_at(&sender->parcels, channel->window[i]);
+        if (message->deadline_us != 0 && message->deadline_us <= now_us) {
             abandon(sender, message);
             sender->expired++;
-        } else if (message->time_us != 0 && message->time_us < sender->deadline_us) {
-            sender->deadline_us = message->time_us;
+        } else if (message->deadline_us != 0 && message->deadline_us < sender->deadline_us) {
+            sender->deadline_us = message->deadline_us;
         }
     }
     admit(sender, channel);
@@ -549,9 +538,9 @@ void tw_sender_expire(struct tw_sender *sender, uint64_t now_us)
     sender->deadline_us = UINT64_MAX;
     for (uint32_t i = TW_CHANNEL_ORDERED; i < TW_CHANNEL_COUNT; i++)
         expire_channel(sender, &sender->channels[i], now_us);
-    struct tw_message *latest =
-        sender->latest != 0 ? tw_message_at(sender->pool, sender->latest) : NULL;
-    if (latest && latest->time_us != 0 && latest->time_us <= now_us) {
+    struct tw_parcel *latest =
+        sender->latest != 0 ? tw_parcel_at(&sender->parcels, sender->latest) : NULL;
+    if (latest && latest->deadline_us != 0 && latest->deadline_us <= now_us) {
         drop_latest(sender);
         sender->expired++;
     }

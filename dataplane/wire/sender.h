@@ -10,8 +10,8 @@
 #ifndef TICKWIRE_DATAPLANE_WIRE_SENDER_H
 #define TICKWIRE_DATAPLANE_WIRE_SENDER_H
 
-#include "dataplane/wire/blocks.h"
 #include "dataplane/wire/entry.h"
+#include "dataplane/wire/parcels.h"
 
 /* Granules of one message in one packet; count 0: that it was abandoned. */
 struct tw_run {
@@ -22,24 +22,22 @@ struct tw_run {
 };
 
 struct tw_sender_channel {
-    struct tw_message_list waiting; /* not numbered yet */
-    uint32_t queued;                /* granules (and abandonments) to be sent */
-    uint32_t queued_whole;          /* of these, of messages that one packet holds */
-    uint32_t spare;                 /* blocks of numbered messages but the one at base */
-    uint16_t base;                  /* oldest number not acknowledged */
+    struct tw_parcel_list waiting; /* not numbered yet */
+    uint32_t queued;               /* granules (and abandonments) to be sent */
+    uint32_t queued_whole;         /* of these, of messages that one packet holds */
+    uint32_t spare;                /* blocks of numbered messages but the one at base */
+    uint16_t base;                 /* oldest number not acknowledged */
     uint16_t next;
-    uint16_t window[TW_MESSAGE_WINDOW];
-    uint8_t held[TW_MESSAGE_WINDOW]; /* blocks counted in spare, until base passes */
+    uint32_t window[TW_MESSAGE_WINDOW]; /* parcels */
+    uint8_t held[TW_MESSAGE_WINDOW];    /* blocks counted in spare, until base passes */
 };
 
 struct tw_sender {
     uint32_t queued;      /* granules to be sent, of all channels; the latest counts as one */
-    uint32_t blocks;      /* held by all messages */
     uint64_t deadline_us; /* the earliest; UINT64_MAX: none */
-    struct tw_block_pool *pool;
-    uint32_t blocks_max;
+    struct tw_parcels parcels;
     uint32_t part_max; /* bytes of a message that a packet carries if it has to be cut */
-    uint16_t latest;   /* channel 0: the one message to be sent; 0: none */
+    uint32_t latest;   /* channel 0: the one message to be sent; 0: none */
     uint16_t latest_number;
     struct tw_sender_channel channels[TW_CHANNEL_COUNT];
     /* counted, bytes of messages without any header */
@@ -57,7 +55,7 @@ enum tw_sender_result {
     TW_SENDER_QUEUED,
     TW_SENDER_SIZE,    /* 0, or above the channel's limit */
     TW_SENDER_FULL,    /* as many blocks as this session may hold */
-    TW_SENDER_NO_POOL, /* the pool has no block left for sending */
+    TW_SENDER_NO_POOL, /* the pool has no block left for it */
 };
 
 void tw_sender_init(struct tw_sender *sender, struct tw_block_pool *pool, uint32_t blocks_max);
@@ -70,6 +68,8 @@ struct tw_sender_numbers tw_sender_pause(const struct tw_sender *sender);
 /* The other end is another process, which has nothing: whatever was not acknowledged goes to it
  * whole, in order, numbered from 0. */
 void tw_sender_begin_again(struct tw_sender *sender);
+/* How long the oldest message that was not acknowledged has been here; 0: there is none. */
+uint32_t tw_sender_waiting_ms(const struct tw_sender *sender, uint64_t now_us);
 
 struct tw_outgoing {
     uint8_t channel;
@@ -78,7 +78,11 @@ struct tw_outgoing {
     uint32_t size;
     uint64_t deadline_us; /* not worth sending after; 0: always worth it */
 };
-enum tw_sender_result tw_sender_queue(struct tw_sender *sender, const struct tw_outgoing *message);
+/* Whether a message of that size would be queued. */
+enum tw_sender_result tw_sender_room(const struct tw_sender *sender, uint32_t channel,
+                                     uint32_t size);
+enum tw_sender_result tw_sender_queue(struct tw_sender *sender, const struct tw_outgoing *message,
+                                      uint64_t now_us);
 
 /* Anything to be sent on this channel? With `whole`, only messages that one packet holds count. */
 bool tw_sender_has(const struct tw_sender *sender, uint32_t channel, bool whole);

@@ -438,10 +438,21 @@ enum tw_sender_result tw_transport_send(struct tw_transport *transport,
 {
     if (!take_channels(transport, now_us))
         return TW_SENDER_NO_POOL;
-    enum tw_sender_result result = tw_sender_queue(&transport->channels->sender, message);
+    enum tw_sender_result result = tw_sender_queue(&transport->channels->sender, message, now_us);
     if (result != TW_SENDER_QUEUED)
         tw_transport_rest(transport);
     return result;
+}
+
+enum tw_sender_result tw_transport_room(struct tw_transport *transport, uint32_t channel,
+                                        uint32_t size, uint64_t now_us)
+{
+    if (!take_channels(transport, now_us))
+        return TW_SENDER_NO_POOL;
+    enum tw_sender_result room = tw_sender_room(&transport->channels->sender, channel, size);
+    if (room != TW_SENDER_QUEUED)
+        tw_transport_rest(transport);
+    return room;
 }
 
 static bool window_open(const struct tw_transport *transport, uint32_t channel, uint64_t now_us)

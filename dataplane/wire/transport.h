@@ -148,7 +148,10 @@ struct tw_message *tw_transport_take(struct tw_transport *transport);
 /* The same, left where it is. */
 const struct tw_message *tw_transport_peek(const struct tw_transport *transport);
 
-/* NO_POOL with no channels there: none was free. */
+/* Would a message of that size be queued? If so it is to be sent now: channels are there for it.
+ * NO_POOL with no channels there, here and below: none was free. */
+enum tw_sender_result tw_transport_room(struct tw_transport *transport, uint32_t channel,
+                                        uint32_t size, uint64_t now_us);
 enum tw_sender_result tw_transport_send(struct tw_transport *transport,
                                         const struct tw_outgoing *message, uint64_t now_us);
 

@@ -144,12 +144,16 @@ struct tw_client_input {
 
 /* How a message travels. None waits for a message of another channel. */
 enum tw_client_channel {
-    TW_CLIENT_LATEST = 0,  /* may be lost; an older one never follows a newer; up to 1,000 bytes */
-    TW_CLIENT_ORDERED = 1, /* arrives, in order; small ones are never held back */
+    TW_CLIENT_LATEST = 0,    /* may be lost; an older one never follows a newer; up to 996 bytes */
+    TW_CLIENT_ORDERED = 1,   /* arrives, in order; small ones are never held back */
     TW_CLIENT_UNORDERED = 2, /* arrives, as soon as it can */
     TW_CLIENT_BULK = 3,      /* arrives, in any order, after everything else; compressed */
 };
-#define TW_CLIENT_MESSAGE_MAX 65536u
+/* A server passes on what a client says with 4 bytes in front, its speaker's handle: what is taken
+ * has up to 65,536 bytes, what is sent 65,532, on channel LATEST 996. */
+#define TW_CLIENT_MESSAGE_MAX     65536u
+#define TW_CLIENT_SEND_MAX        65532u
+#define TW_CLIENT_SEND_LATEST_MAX 996u
 
 struct tw_client_message {
     enum tw_client_channel channel;
@@ -268,7 +272,7 @@ TW_CLIENT_API void tw_client_receive(struct tw_client *client, const uint8_t *by
 TW_CLIENT_API int tw_client_set_input(struct tw_client *client,
                                       const struct tw_client_input *input);
 
-/* Queues a message of 1 to 65,536 bytes, copied; it leaves with the next updates. After
+/* Queues a message of 1 to TW_CLIENT_SEND_MAX bytes, copied; it leaves with the next updates. After
  * `deadline_ms` it is not sent any more, if it has not arrived (0: never give up). ERROR_FULL: try
  * again later. ERROR_STATE: not connected; what was under way when a connection ends is gone. */
 TW_CLIENT_API int tw_client_send(struct tw_client *client, enum tw_client_channel channel,

@@ -116,14 +116,16 @@ struct tw_worker_counters {
     tw_counter messages_in;          /* from clients, handed to a shard */
     tw_counter messages_out;         /* from shards, queued for a client */
     tw_counter messages_no_room;     /* packets not acknowledged: their messages found no room */
-    tw_counter messages_no_channels; /* the same, and messages not queued: too many sessions talk */
-    tw_counter messages_backlog;     /* sessions closed: more waited for them than may */
-    tw_counter messages_stalled;     /* sessions closed: a message begun and left */
-    tw_counter messages_damaged;     /* sessions closed: not what a compressed message said */
-    tw_counter messages_decompressed;   /* of those in */
-    tw_counter messages_compressed;     /* of those out, each time */
-    tw_counter compressed_from_bytes;   /* they were so large, */
-    tw_counter compressed_to_bytes;     /* and became so small */
+    tw_counter messages_no_channels; /* the same, and tries to queue one: too many sessions talk */
+    tw_counter messages_waited; /* buffers of shards that found no room for a client, and wait */
+    tw_counter messages_latest_dropped; /* of the channel that may lose them, for lack of room */
+    tw_counter messages_backlog;        /* sessions closed: they took nothing, and others waited */
+    tw_counter messages_stalled;        /* sessions closed: a message begun and left */
+    tw_counter messages_damaged;      /* sessions closed: a message not what it said, or too long */
+    tw_counter messages_decompressed; /* of those in */
+    tw_counter messages_compressed;   /* of those out, each time */
+    tw_counter compressed_from_bytes; /* they were so large, */
+    tw_counter compressed_to_bytes;   /* and became so small */
     tw_counter messages_incompressible; /* tried, and no smaller */
     tw_counter messages_compress_busy;  /* not tried: it was time for packets */
     tw_counter sessions_live;           /* gauge */
@@ -168,7 +170,7 @@ struct tw_shard_counters {
     tw_counter input_depths;       /* looks at how many inputs of a player wait */
     tw_counter input_depth_sum;    /* and what they saw */
     tw_counter messages;           /* relayed, each to all who hear it */
-    tw_counter messages_dropped;   /* found no room, or too long */
+    tw_counter messages_dropped;   /* their senders were not in the world any more */
     tw_counter view_full;          /* interest candidates beyond the view's capacity */
     tw_counter state_hash;         /* newest state hash */
     tw_counter state_hash_tick;

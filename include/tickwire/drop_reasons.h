@@ -121,7 +121,7 @@ static const struct tw_outcome_info tw_outcome_info[TW_OUTCOME_COUNT] __attribut
     X(AHEAD,     "ahead",     "tick too far in the future")                                 \
     X(RATE,      "rate",      "above one input per tick plus tolerance")                    \
     X(RING_FULL, "ring_full", "the shard's ring was full")                                  \
-    X(CONDUCT,   "conduct",   "of a packet too many, or of a throttled session")
+    X(CONDUCT,   "conduct",   "of a packet too many, a throttled session, or one that resumes nothing")
 /* What the shard did with a routed input. */
 #define TW_SHARD_INPUT_OUTCOMES(X)                                                          \
     X(APPLIED,   "applied",   "consumed by the tick it was meant for")                      \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A message in memory: notes and up to 64 blocks of a pool, handed over as a whole.
+ * A message that came, in memory: notes and up to 64 blocks of a pool, handed over as a whole.
  *
  * Whoever holds a message may read it and must give it back to the pool's owner, once. Of the
  * fields, `size`, `channel` and the bytes are for readers; the rest is the transport's own. Plain
@@ -34,15 +34,12 @@ struct tw_message {
     uint16_t index;                         /* its own place in the pool */
     uint16_t blocks[TW_MESSAGE_BLOCKS_MAX]; /* by position; 0: not there (yet) */
     /* ---- the transport's own */
-    uint16_t next;                     /* in a list of messages; 0: last */
-    uint16_t number;                   /* in its channel */
-    uint16_t missing;                  /* granules not acknowledged, or not arrived, yet */
-    uint16_t held;                     /* blocks */
-    uint16_t sent_end;                 /* sender: granules below were sent once at least */
-    uint16_t opened_end;               /* sender: granules below may be sent */
-    uint64_t time_us;                  /* sender: deadline, 0 = none; receiver: newest granule */
-    uint64_t done[TW_GRANULE_WORDS];   /* granules acknowledged, or arrived */
-    uint64_t queued[TW_GRANULE_WORDS]; /* sender: granules to be sent */
+    uint16_t next;                   /* in a list of messages; 0: last */
+    uint16_t number;                 /* in its channel */
+    uint16_t missing;                /* granules that have not arrived yet */
+    uint16_t held;                   /* blocks */
+    uint64_t time_us;                /* of the newest granule */
+    uint64_t done[TW_GRANULE_WORDS]; /* granules that arrived */
 };
 
 static inline uint32_t tw_message_granules(uint32_t size)

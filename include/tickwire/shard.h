@@ -4,6 +4,7 @@
  *
  *   worker --(records ring, SP/SC, one per worker-shard pair)--> shard
  *   worker --(empty buffers ring)--> shard --(full buffers ring)--> worker
+ *   worker --(message buffers ring)--> shard --(the same full ring)--> worker
  *   worker --(message in a record)--> shard --(returned ring)--> worker
  *
  * Everything about a session travels through its worker's one ring, so FIFO orders it: join,
@@ -90,8 +91,7 @@ struct tw_record {
             uint32_t route_epoch;
             uint32_t fresh; /* 1: whoever drives the new slot has nothing of the world yet */
         } move;
-        /* Lent: read until the record is consumed; the engine gives it back by the returned ring.
-         */
+        /* Lent until everybody who hears it was written to: tw_shard_returned then tells. */
         struct {
             struct tw_message *message;
             const struct tw_block *blocks;
@@ -121,7 +121,8 @@ enum tw_out_kind {
     TW_OUT_UNUSED = 0,   /* empty buffer */
     TW_OUT_SNAPSHOT = 1, /* bytes hold frames to seal and send */
     TW_OUT_CLOSE = 2,    /* the world ends the session: reason */
-    TW_OUT_MESSAGE = 3,  /* bytes hold a part of a message; its parts follow each other */
+    TW_OUT_MESSAGE = 3,  /* bytes hold a part of a message; its parts follow each other. Behind the
+                            last one: who else of this worker's sessions gets the message */
     TW_OUT_HELD = 4,     /* the slot's last, after HOLD or after MOVE: what it was to get before
                             lies in front */
 };
@@ -143,18 +144,31 @@ struct tw_out_buffer {
         uint64_t tick_ns; /* when the tick that wrote it was due, monotonic */
         struct {
             uint32_t size;   /* MESSAGE: of the whole */
-            uint32_t offset; /* of this part */
+            uint16_t offset; /* of this part */
+            uint16_t more;   /* receivers behind the part, each u32 slot, u32 route epoch */
         } message;
     };
 };
 static_assert(sizeof(struct tw_out_buffer) == 40, "ring elements are multiples of 4 bytes");
 
-/* Buffers of one worker during one tick. The engine fills `buffers` with empty ones before the
- * tick; the shard uses them from the front and advances `used`. */
+/* Bytes of a receiver behind a part. */
+#define TW_OUT_RECEIVER_SIZE 8u
+static_assert(TW_MESSAGE_MAX - 1u <= UINT16_MAX, "offsets fit");
+
+/* Buffers of messages between a worker and a shard, wherever they are. Snapshots cannot use them
+ * up, and a worker that has no room for messages keeps them: then the shard has none, and waits. */
+#define TW_OUT_MESSAGE_BUFFERS 256u
+
+/* Buffers of one worker during one tick. The engine fills both arrays with empty ones before the
+ * tick; the shard uses them from the front and advances the `used`. What is in `messages` leaves
+ * behind what is in `buffers`. */
 struct tw_outbox {
     struct tw_out_buffer *buffers;
     uint32_t count;
     uint32_t used;
+    struct tw_out_buffer *messages;
+    uint32_t message_count;
+    uint32_t messages_used;
 };
 
 #endif

@@ -359,6 +359,10 @@ enum tw_entry_kind {
 /* The unit of what is acknowledged and sent again. */
 #define TW_GRANULE_BYTES 128u
 #define TW_MESSAGE_MAX   65536u
+/* What a client sends is passed on with its handle in front, so it is four bytes less; the same of
+ * channel 0. */
+#define TW_SAID_MAX            (TW_MESSAGE_MAX - 4u)
+#define TW_SAID_UNRELIABLE_MAX (TW_UNRELIABLE_MAX - 4u)
 /* Bulk messages of more bytes are compressed where that helps: fewer are one packet anyway. */
 #define TW_COMPRESS_ABOVE 1024u
 /* On channel 0 one message is one packet; with every other frame beside it there is room. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "simulation/shard/relay.h"
 
+#include "tickwire/assert.h"
+#include "tickwire/ids.h"
 #include "tickwire/wire.h"
 
 #include <string.h>
@@ -8,53 +10,48 @@
 /* A buffer with less room is not worth a part. */
 #define PART_MIN 256u
 
-void tw_relay_carve(struct tw_relay *relay, struct tw_arena *arena)
+void tw_relay_carve(struct tw_relay *relay, struct tw_arena *arena, uint32_t workers)
 {
-    relay->entries = tw_arena_take(arena, TW_RELAY_MESSAGES, sizeof(*relay->entries));
-    relay->bytes = tw_arena_take(arena, TW_RELAY_BYTES, 1);
+    relay->capacity = workers * TW_RELAY_LENT_MAX;
+    relay->entries = tw_arena_take(arena, relay->capacity, sizeof(*relay->entries));
+    relay->returned = tw_arena_take(arena, relay->capacity, sizeof(*relay->returned));
+    relay->returned_counts = tw_arena_take(arena, workers, sizeof(*relay->returned_counts));
 }
 
-/* Where `size` bytes go, or UINT32_MAX. */
-static uint32_t place(const struct tw_relay *relay, uint32_t size)
-{
-    if (relay->count == 0)
-        return 0;
-    uint32_t oldest = relay->entries[relay->first].at;
-    uint32_t next = relay->bytes_next;
-    if (next > oldest) {
-        if (size <= TW_RELAY_BYTES - next)
-            return next;
-        return size < oldest ? 0 : UINT32_MAX;
-    }
-    return size < oldest - next ? next : UINT32_MAX;
-}
-
-bool tw_relay_keep(struct tw_relay *relay, uint32_t route, bool early,
+void tw_relay_keep(struct tw_relay *relay, uint32_t route, bool early,
                    const struct tw_record *record)
 {
-    const struct tw_message *message = record->message.message;
-    uint32_t size = message->size + TW_RELAY_HEAD;
-    uint32_t limit = message->channel == TW_CHANNEL_STATE ? TW_UNRELIABLE_MAX : TW_MESSAGE_MAX;
-    if (relay->count == TW_RELAY_MESSAGES || size > limit)
-        return false;
-    uint32_t at = place(relay, size);
-    if (at == UINT32_MAX)
-        return false;
-    tw_message_copy(message, record->message.blocks, relay->bytes + at + TW_RELAY_HEAD);
-    uint32_t entry = (relay->first + relay->count++) % TW_RELAY_MESSAGES;
-    relay->entries[entry] = (struct tw_relay_entry){.route = route,
+    TW_ASSERT(relay->count < relay->capacity); /* no worker lends more than its part of them */
+    uint32_t entry = (relay->first + relay->count++) % relay->capacity;
+    relay->entries[entry] = (struct tw_relay_entry){.message = record->message.message,
+                                                    .blocks = record->message.blocks,
+                                                    .lender = record->worker,
+                                                    .route = route,
                                                     .epoch = record->route_epoch,
-                                                    .at = at,
-                                                    .size = size,
-                                                    .channel = message->channel,
                                                     .early = early};
-    relay->bytes_next = at + size;
-    return true;
+}
+
+void tw_relay_return(struct tw_relay *relay, uint32_t worker, struct tw_message *message)
+{
+    uint32_t *count = &relay->returned_counts[worker];
+    TW_ASSERT(*count < TW_RELAY_LENT_MAX);
+    relay->returned[worker * TW_RELAY_LENT_MAX + (*count)++] = message;
+}
+
+uint32_t tw_relay_take_returned(struct tw_relay *relay, uint32_t worker,
+                                struct tw_message **messages, uint32_t max)
+{
+    uint32_t *left = &relay->returned_counts[worker];
+    uint32_t count = *left < max ? *left : max;
+    *left -= count;
+    memcpy(messages, relay->returned + worker * TW_RELAY_LENT_MAX + *left,
+           count * sizeof(*messages));
+    return count;
 }
 
 static struct tw_relay_entry *entry_at(const struct tw_relay *relay, uint32_t nth)
 {
-    return &relay->entries[(relay->first + nth) % TW_RELAY_MESSAGES];
+    return &relay->entries[(relay->first + nth) % relay->capacity];
 }
 
 void tw_relay_follow(struct tw_relay *relay, uint32_t from, uint32_t to,
@@ -103,25 +100,71 @@ static bool is_begun_for(const struct tw_relay_entry *entry, const struct tw_pla
            player->slot == entry->to_slot && player->route_epoch == entry->to_epoch;
 }
 
-/* False: no buffer is left; the rest of the message goes on next time. */
-static bool write_parts(const struct tw_relay *relay, struct tw_relay_entry *entry,
-                        const struct tw_player *player, struct tw_outbox *outbox)
+static uint32_t size_of(const struct tw_relay_entry *entry)
 {
-    while (entry->offset < entry->size) {
-        if (outbox->used == outbox->count || outbox->buffers[outbox->used].capacity < PART_MIN)
+    return entry->message->size + TW_RELAY_HEAD;
+}
+
+/* Of handle and message, as one. */
+static void copy_part(const struct tw_relay_entry *entry, uint32_t from, uint8_t *out,
+                      uint32_t length)
+{
+    uint8_t head[TW_RELAY_HEAD];
+    tw_store_u32(head, entry->handle);
+    for (uint32_t done = 0; done < length;) {
+        uint32_t at = from + done, part = length - done;
+        if (at < TW_RELAY_HEAD) {
+            part = part < TW_RELAY_HEAD - at ? part : TW_RELAY_HEAD - at;
+            memcpy(out + done, head + at, part);
+        } else {
+            uint32_t place = at - TW_RELAY_HEAD, in_block = place % TW_BLOCK_BYTES;
+            part = part < TW_BLOCK_BYTES - in_block ? part : TW_BLOCK_BYTES - in_block;
+            uint16_t block = entry->message->blocks[place / TW_BLOCK_BYTES];
+            memcpy(out + done, entry->blocks[block].bytes + in_block, part);
+        }
+        done += part;
+    }
+}
+
+/* The worker's newest buffer of this tick ends the message: one more name goes behind. False: it
+ * does not, or has no room. */
+static bool name_receiver(const struct tw_relay_entry *entry, const struct tw_player *player,
+                          const struct tw_relay_entry *newest, const struct tw_outbox *outbox)
+{
+    if (newest != entry)
+        return false;
+    struct tw_out_buffer *buffer = &outbox->messages[outbox->messages_used - 1u];
+    uint32_t end = buffer->length + buffer->message.more * TW_OUT_RECEIVER_SIZE;
+    if (end + TW_OUT_RECEIVER_SIZE > buffer->capacity)
+        return false;
+    tw_store_u32(buffer->bytes + end, player->slot);
+    tw_store_u32(buffer->bytes + end + 4, player->route_epoch);
+    buffer->message.more++;
+    return true;
+}
+
+/* False: no buffer is left; the rest of the message goes on next time. */
+static bool write_parts(struct tw_relay_entry *entry, const struct tw_player *player,
+                        struct tw_outbox *outbox)
+{
+    uint32_t size = size_of(entry);
+    while (entry->offset < size) {
+        if (outbox->messages_used == outbox->message_count ||
+            outbox->messages[outbox->messages_used].capacity < PART_MIN)
             return false;
-        struct tw_out_buffer *buffer = &outbox->buffers[outbox->used++];
-        uint32_t part = entry->size - entry->offset;
+        struct tw_out_buffer *buffer = &outbox->messages[outbox->messages_used++];
+        uint32_t part = size - entry->offset;
         if (part > buffer->capacity)
             part = buffer->capacity;
-        memcpy(buffer->bytes, relay->bytes + entry->at + entry->offset, part);
+        copy_part(entry, entry->offset, buffer->bytes, part);
         buffer->slot = player->slot;
         buffer->route_epoch = player->route_epoch;
         buffer->length = (uint16_t)part;
         buffer->kind = TW_OUT_MESSAGE;
-        buffer->channel = (uint16_t)entry->channel;
-        buffer->message.size = entry->size;
-        buffer->message.offset = entry->offset;
+        buffer->channel = entry->message->channel;
+        buffer->message.size = size;
+        buffer->message.offset = (uint16_t)entry->offset;
+        buffer->message.more = 0;
         entry->offset += part;
     }
     entry->offset = 0;
@@ -130,18 +173,28 @@ static bool write_parts(const struct tw_relay *relay, struct tw_relay_entry *ent
 
 enum result {
     DONE,
+    GONE,  /* its sender is */
     WAITS, /* for a receiver that is held: later messages may go as far, no further */
     STOPS, /* out of buffers, or its sender is on its way here */
 };
 
+/* Of one tick. */
+struct sending {
+    const struct tw_relay_tick *tick;
+    const struct tw_relay_entry *newest[TW_WORKERS_MAX]; /* that the worker's newest buffer ends */
+    uint32_t looks;
+    struct tw_relay_sent sent;
+};
+
 /* To players below `end`. */
-static enum result send_to_players(const struct tw_relay *relay, struct tw_relay_entry *entry,
-                                   const struct tw_relay_tick *tick, uint32_t end)
+static enum result send_to_players(struct tw_relay_entry *entry, struct sending *sending,
+                                   uint32_t end)
 {
+    const struct tw_relay_tick *tick = sending->tick;
     const struct tw_world *world = tick->world;
     uint32_t entity = tw_entity_index(
         (tw_entity){.bits = world->players[tick->sessions->routes[entry->route].player].entity});
-    for (; entry->next_player < end; entry->next_player++) {
+    for (; entry->next_player < end; entry->next_player++, sending->looks++) {
         const struct tw_player *player = &world->players[entry->next_player];
         /* Whoever has walked off meanwhile still gets the end of what was begun. */
         bool begun = is_begun_for(entry, player);
@@ -153,57 +206,64 @@ static enum result send_to_players(const struct tw_relay *relay, struct tw_relay
             entry->offset = 0; /* parts of other messages may come between */
             return WAITS;
         }
+        struct tw_outbox *outbox = &tick->outboxes[player->worker];
+        if (!begun && name_receiver(entry, player, sending->newest[player->worker], outbox))
+            continue;
         entry->to_worker = player->worker;
         entry->to_slot = player->slot;
         entry->to_epoch = player->route_epoch;
-        if (!write_parts(relay, entry, player, &tick->outboxes[player->worker]))
+        sending->newest[player->worker] = NULL;
+        if (!write_parts(entry, player, outbox))
             return STOPS;
+        sending->newest[player->worker] = entry;
     }
     return end < world->state->players_end ? WAITS : DONE;
 }
 
-static enum result send_entry(const struct tw_relay *relay, struct tw_relay_entry *entry,
-                              const struct tw_relay_tick *tick, uint32_t end)
+static enum result send_entry(struct tw_relay_entry *entry, struct sending *sending, uint32_t end)
 {
-    const struct tw_world *world = tick->world;
-    const struct tw_route *route = &tick->sessions->routes[entry->route];
+    const struct tw_world *world = sending->tick->world;
+    const struct tw_route *route = &sending->tick->sessions->routes[entry->route];
     if (route->state == TW_ROUTE_ARRIVING && route->epoch == entry->epoch)
         return STOPS; /* the word of the old slot lies in its ring */
     if (route->state != TW_ROUTE_PLAYING || route->epoch != entry->epoch)
-        return DONE; /* its sender is gone */
+        return GONE;
     if (world->players[route->player].presence == TW_PARKED)
-        return DONE; /* nowhere, so near to nobody */
-    tw_store_u32(relay->bytes + entry->at, world->players[route->player].entity);
-    return send_to_players(relay, entry, tick, end);
+        return GONE; /* nowhere, so near to nobody */
+    entry->handle = world->players[route->player].entity;
+    return send_to_players(entry, sending, end);
 }
 
 static void forget_done(struct tw_relay *relay)
 {
-    for (; relay->count > 0 && entry_at(relay, 0)->done; relay->count--)
-        relay->first = (relay->first + 1u) % TW_RELAY_MESSAGES;
+    for (; relay->count > 0 && entry_at(relay, 0)->done; relay->count--) {
+        tw_relay_return(relay, entry_at(relay, 0)->lender, entry_at(relay, 0)->message);
+        relay->first = (relay->first + 1u) % relay->capacity;
+    }
     for (uint32_t i = 0; i < relay->count; i++)
         entry_at(relay, i)->waits = false;
 }
 
-uint32_t tw_relay_send(struct tw_relay *relay, const struct tw_relay_tick *tick)
+struct tw_relay_sent tw_relay_send(struct tw_relay *relay, const struct tw_relay_tick *tick)
 {
-    uint32_t sent = 0, end = tick->world->state->players_end;
-    for (uint32_t nth = 0, tried = 0; nth < relay->count && tried < TW_RELAY_PER_TICK;) {
+    struct sending sending = {.tick = tick};
+    uint32_t end = tick->world->state->players_end;
+    for (uint32_t nth = 0; nth < relay->count && sending.looks < TW_RELAY_LOOKS_PER_TICK;) {
         struct tw_relay_entry *entry = next_entry(relay, nth);
         if (entry->done || entry->waits) {
             nth++;
             continue;
         }
-        enum result result = send_entry(relay, entry, tick, end);
+        enum result result = send_entry(entry, &sending, end);
         if (result == STOPS)
             break;
-        tried++;
-        sent += result == DONE;
-        entry->done = result == DONE;
+        sending.sent.messages += result == DONE;
+        sending.sent.gone += result == GONE;
+        entry->done = result != WAITS;
         entry->waits = result == WAITS;
         if (result == WAITS && entry->next_player < end)
             end = entry->next_player;
     }
     forget_done(relay);
-    return sent;
+    return sending.sent;
 }

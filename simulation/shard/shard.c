@@ -60,7 +60,7 @@ static void carve(struct tw_shard *shard, struct tw_arena *arena)
     tw_world_carve(&shard->world, arena, config);
     tw_shard_sessions_carve(&shard->sessions, arena, config);
     tw_interest_carve(&shard->interest, arena, &interest);
-    tw_relay_carve(&shard->relay, arena);
+    tw_relay_carve(&shard->relay, arena, config->workers);
     shard->arrivals = tw_arena_take(arena, config->players_max, sizeof(*shard->arrivals));
     shard->starvation = tw_arena_take(arena, config->players_max, sizeof(*shard->starvation));
     shard->link_states = tw_arena_take(arena, config->players_max, 1);
@@ -189,8 +189,7 @@ static bool move_session(struct tw_shard *shard, struct tw_route *route,
     return true;
 }
 
-/* False: stale. A message that finds no room is dropped: what players say is not the world's state.
- */
+/* False: stale. */
 static bool consume_message(struct tw_shard *shard, const struct tw_route *route,
                             const struct tw_record *record)
 {
@@ -198,9 +197,7 @@ static bool consume_message(struct tw_shard *shard, const struct tw_route *route
     if ((route->state != TW_ROUTE_PLAYING && route->state != TW_ROUTE_JOINING && !early) ||
         route->epoch != record->route_epoch)
         return false;
-    bool kept =
-        tw_relay_keep(&shard->relay, (uint32_t)(route - shard->sessions.routes), early, record);
-    tw_counter_add(&shard->counters->messages_dropped, kept ? 0 : 1);
+    tw_relay_keep(&shard->relay, (uint32_t)(route - shard->sessions.routes), early, record);
     return true;
 }
 
@@ -282,6 +279,13 @@ static bool consume_other(struct tw_shard *shard, struct tw_route *route,
     }
 }
 
+static void refuse(struct tw_shard *shard, const struct tw_record *record)
+{
+    tw_counter_add(&shard->counters->records_stale, 1);
+    if (record->type == TW_RECORD_MESSAGE)
+        tw_relay_return(&shard->relay, record->worker, record->message.message);
+}
+
 void tw_shard_consume(struct tw_shard *shard, const struct tw_record *records, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -292,8 +296,14 @@ void tw_shard_consume(struct tw_shard *shard, const struct tw_record *records, s
         if (record->type == TW_RECORD_INPUT)
             consume_input(shard, route, record);
         else if (!consume_other(shard, route, record))
-            tw_counter_add(&shard->counters->records_stale, 1);
+            refuse(shard, record);
     }
+}
+
+uint32_t tw_shard_returned(struct tw_shard *shard, uint32_t worker, struct tw_message **messages,
+                           uint32_t max)
+{
+    return tw_relay_take_returned(&shard->relay, worker, messages, max);
 }
 
 static void apply_leaves(struct tw_shard *shard)
@@ -663,7 +673,9 @@ void tw_shard_tick(struct tw_shard *shard, uint64_t tick, uint64_t due_ns,
                                   .outboxes = outboxes,
                                   .hearing =
                                       (uint64_t)shard->config.aoi_enter_m * TW_UNITS_PER_METRE};
-    tw_counter_add(&shard->counters->messages, tw_relay_send(&shard->relay, &relay));
+    struct tw_relay_sent sent = tw_relay_send(&shard->relay, &relay);
+    tw_counter_add(&shard->counters->messages, sent.messages);
+    tw_counter_add(&shard->counters->messages_dropped, sent.gone);
     tw_counter_add(&shard->counters->ticks, 1);
     if (before != 0)
         tw_counter_add(&shard->counters->ticks_skipped, tick - before - 1u);

@@ -57,8 +57,14 @@ struct tw_shard *tw_shard_init(void *memory, const struct tw_shard_config *confi
                                struct tw_shard_counters *counters);
 
 /* Join, leave, input, snapshot ack, message, link state. Records of stale route epochs are counted
- * and ignored. */
+ * and ignored. A message stays lent until it is returned; of one worker at most
+ * TW_RELAY_LENT_MAX. */
 void tw_shard_consume(struct tw_shard *shard, const struct tw_record *records, size_t count);
+
+/* Messages that `worker` lent and that are its own again: at most `max`, 0 when that is all. To be
+ * asked after each consume and each tick. */
+uint32_t tw_shard_returned(struct tw_shard *shard, uint32_t worker, struct tw_message **messages,
+                           uint32_t max);
 
 /* Runs tick `tick` >= 1 (one more than the last, or later: skipped ticks are never simulated; the
  * first may be any) and writes

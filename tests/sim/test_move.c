@@ -25,8 +25,10 @@ static struct {
     struct tw_shard_counters counters;
     void *memory;
     uint64_t tick;
-    struct tw_out_buffer buffers[2][BUFFERS];
-    uint8_t bytes[2][BUFFERS][1200];
+    struct tw_out_buffer buffers[2][BUFFERS], messages[2][BUFFERS];
+    uint8_t bytes[2][2u * BUFFERS][1200];
+    struct tw_message said[8]; /* lent until they are returned */
+    uint32_t said_count;
     struct tw_outbox outboxes[2];
 } world;
 
@@ -38,11 +40,17 @@ static uint64_t input_count(enum tw_shard_input_outcome outcome)
 static void tick(void)
 {
     for (uint32_t worker = 0; worker < 2; worker++) {
-        for (uint32_t i = 0; i < BUFFERS; i++)
+        for (uint32_t i = 0; i < BUFFERS; i++) {
             world.buffers[worker][i] = (struct tw_out_buffer){
                 .bytes = world.bytes[worker][i], .capacity = sizeof(world.bytes[worker][i])};
-        world.outboxes[worker] =
-            (struct tw_outbox){.buffers = world.buffers[worker], .count = BUFFERS};
+            world.messages[worker][i] =
+                (struct tw_out_buffer){.bytes = world.bytes[worker][BUFFERS + i],
+                                       .capacity = sizeof(world.bytes[worker][i])};
+        }
+        world.outboxes[worker] = (struct tw_outbox){.buffers = world.buffers[worker],
+                                                    .count = BUFFERS,
+                                                    .messages = world.messages[worker],
+                                                    .message_count = BUFFERS};
     }
     tw_shard_tick(world.shard, ++world.tick, 0, world.outboxes);
 }
@@ -213,12 +221,13 @@ static void it_leaves_in_every_order(void **state)
 /* Nobody else is there: what it says itself is what it is to hear. */
 static void speak(uint32_t worker, uint8_t what)
 {
-    static struct tw_block blocks[2];
-    static struct tw_message message;
-    blocks[1].bytes[0] = what;
-    message = (struct tw_message){.size = 1, .channel = TW_CHANNEL_ORDERED, .blocks = {1}};
+    static struct tw_block blocks[9];
+    uint32_t place = world.said_count++ % 8u;
+    blocks[place + 1u].bytes[0] = what;
+    world.said[place] = (struct tw_message){
+        .size = 1, .channel = TW_CHANNEL_ORDERED, .blocks = {(uint16_t)(place + 1u)}};
     struct tw_record record = record_of(TW_RECORD_MESSAGE, worker);
-    record.message.message = &message;
+    record.message.message = &world.said[place];
     record.message.blocks = blocks;
     tw_shard_consume(world.shard, &record, 1);
 }
@@ -237,6 +246,8 @@ static void ask_to_hold(uint32_t worker, bool on)
 static uint32_t count_out(uint32_t worker, enum tw_out_kind kind)
 {
     uint32_t count = 0;
+    if (kind == TW_OUT_MESSAGE)
+        return world.outboxes[worker].messages_used;
     for (uint32_t n = 0; n < world.outboxes[worker].used; n++)
         count += world.buffers[worker][n].kind == kind;
     return count;
@@ -256,6 +267,7 @@ static void held_it_gets_nothing(void **state)
     for (uint32_t i = 0; i < 2 * world.config.tick_hz / world.config.snapshot_hz; i++) {
         tick();
         assert_int_equal(world.outboxes[0].used + world.outboxes[1].used, 0);
+        assert_int_equal(count_out(0, TW_OUT_MESSAGE), 0);
     }
     say(TW_RECORD_MOVE, 0);
     say(TW_RECORD_ARRIVE, 1);
@@ -495,10 +507,8 @@ static uint32_t heard(uint8_t *first, uint8_t *second)
     uint32_t count = 0;
     tick();
     for (uint32_t at = 0; at < 2; at++) {
-        for (uint32_t n = 0; n < world.outboxes[at].used; n++) {
-            const struct tw_out_buffer *buffer = &world.buffers[at][n];
-            if (buffer->kind != TW_OUT_MESSAGE)
-                continue;
+        for (uint32_t n = 0; n < world.outboxes[at].messages_used; n++) {
+            const struct tw_out_buffer *buffer = &world.messages[at][n];
             assert_int_equal(at, 1);
             *(count++ == 0 ? first : second) = buffer->bytes[TW_HANDLE_SIZE];
         }

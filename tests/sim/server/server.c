@@ -154,6 +154,7 @@ static struct tw_worker_shard_rings shard_rings(const struct sim_server *server,
     return (struct tw_worker_shard_rings){
         .records = between(server, TW_RING_RECORDS, worker, shard),
         .empty = between(server, TW_RING_EMPTY, worker, shard),
+        .message_buffers = between(server, TW_RING_MESSAGE_BUFFERS, worker, shard),
         .full = between(server, TW_RING_FULL, shard, worker),
         .returned = between(server, TW_RING_RETURNED, shard, worker),
     };
@@ -283,6 +284,7 @@ void sim_server_stop(struct sim_server *server, uint64_t now_us)
         tw_worker_destroy(server->workers[i]);
         rig_drain_mbufs(server->tx[i]);
         rig_drain_buffers(rings.empty);
+        rig_drain_buffers(rings.message_buffers);
         rig_drain_buffers(rings.full);
         rte_free(server->counters[i]);
     }

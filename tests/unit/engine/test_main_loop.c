@@ -63,6 +63,8 @@ static void make_shard(void)
             .records =
                 engine.rings[tw_topology_find_ring(&topology, TW_RING_RECORDS, worker, shard)],
             .empty = engine.rings[tw_topology_find_ring(&topology, TW_RING_EMPTY, worker, shard)],
+            .message_buffers = engine.rings[tw_topology_find_ring(
+                &topology, TW_RING_MESSAGE_BUFFERS, worker, shard)],
             .full = engine.rings[tw_topology_find_ring(&topology, TW_RING_FULL, shard, worker)],
         };
     }

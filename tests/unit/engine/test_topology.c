@@ -111,7 +111,7 @@ static void test_every_ring_has_one_producer_and_one_consumer(void **state)
     (void)state;
     config.engine.workers = 3;
     build();
-    assert_int_equal(table.ring_count, 3 * 4 + 3 * 2 + 3 * 2 * 2);
+    assert_int_equal(table.ring_count, 3 * 5 + 3 * 2 + 3 * 2 * 2);
     for (uint32_t worker = 0; worker < 3; worker++) {
         uint32_t w = tw_topology_worker(&table, worker);
         uint32_t s = tw_topology_shard(&table, 0);

@@ -164,7 +164,8 @@ static void shard_writes(void)
 {
     struct tw_out_buffer buffer;
     const struct tw_worker_shard_rings *rings = &rig.worker_config[shard.worker].shard_rings[0];
-    if (shard.held || rte_ring_sc_dequeue_elem(rings->empty, &buffer, sizeof(buffer)) != 0)
+    if (shard.held ||
+        rte_ring_sc_dequeue_elem(rings->message_buffers, &buffer, sizeof(buffer)) != 0)
         return;
     buffer.slot = shard.slot;
     buffer.route_epoch = shard.epoch;
@@ -173,6 +174,7 @@ static void shard_writes(void)
     buffer.length = MESSAGE;
     buffer.message.size = MESSAGE;
     buffer.message.offset = 0;
+    buffer.message.more = 0;
     memset(buffer.bytes, 0x42, MESSAGE);
     tw_store_u32(buffer.bytes, shard.written++);
     assert_int_equal(rte_ring_sp_enqueue_elem(rings->full, &buffer, sizeof(buffer)), 0);
@@ -403,9 +405,12 @@ static void messages_that_find_no_room_end_their_session(void **state)
     client.queue = 1;
     talk_on(TW_MOVE_AFTER + 2u);
     struct tw_block_pool *pool = &rig.worker[1]->talk.pool;
-    pool->free_count = 0;
+    uint32_t share = pool->share, promised = pool->promised;
+    pool->free_count = pool->share = pool->promised = 0;
     talk_on(TW_MOVE_PATIENCE_NS / RIG_MS + 60u);
     pool->free_count = pool->capacity;
+    pool->share = share;
+    pool->promised = promised;
     assert_int_equal(roaming(TW_ROAMING_GIVEN_TALKING), 1);
     assert_int_equal(backlog(), 1);
     assert_int_equal(rig.worker[0]->moves_asked[1], 0);

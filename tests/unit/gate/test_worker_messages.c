@@ -138,18 +138,21 @@ static uint8_t plain(uint32_t at)
     return (uint8_t)(at / 1000u);
 }
 
+static uint8_t part_channel = TW_CHANNEL_BULK;
+
 static void give_part_of(uint8_t (*byte)(uint32_t), uint32_t size, uint32_t offset)
 {
     struct tw_out_buffer buffer;
     const struct tw_worker_shard_rings *rings = &rig.worker_config[0].shard_rings[0];
-    assert_int_equal(rte_ring_sc_dequeue_elem(rings->empty, &buffer, sizeof(buffer)), 0);
+    assert_int_equal(rte_ring_sc_dequeue_elem(rings->message_buffers, &buffer, sizeof(buffer)), 0);
     buffer.slot = tw_connection_slot(client.id);
     buffer.route_epoch = epoch;
     buffer.kind = TW_OUT_MESSAGE;
-    buffer.channel = TW_CHANNEL_BULK;
+    buffer.channel = part_channel;
     buffer.length = (uint16_t)(size - offset < buffer.capacity ? size - offset : buffer.capacity);
     buffer.message.size = size;
-    buffer.message.offset = offset;
+    buffer.message.offset = (uint16_t)offset;
+    buffer.message.more = 0;
     for (uint32_t i = 0; i < buffer.length; i++)
         buffer.bytes[i] = byte(offset + i);
     assert_int_equal(rte_ring_sp_enqueue_elem(rings->full, &buffer, sizeof(buffer)), 0);
@@ -236,22 +239,76 @@ static void a_message_begun_and_left_closes_the_session(void **state)
     stop();
 }
 
+static void live_for(uint32_t ms)
+{
+    for (uint32_t i = 0; i < ms && client.closes == 0; i += 10) {
+        rig_client_send_ping(&rig, &client, i);
+        rig_turn(&rig, 10 * RIG_MS);
+        rig_client_receive(&rig, &client, 1);
+    }
+}
+
+/* 192 KB of messages of 20 bytes are 2,304: more have to wait, the shard's buffers with them, and
+ * whoever takes none of them for two seconds is closed for that. */
 static void whoever_takes_nothing_is_closed(void **state)
 {
     (void)state;
     start();
-    for (uint32_t i = 0; i <= rig.config.limits.message_backlog_kb && client.closes == 0; i++) {
-        give_part(500, 0);
-        rig_client_send_ping(&rig, &client, i);
-        rig_turn(&rig, RIG_MS);
-        rig_client_receive(&rig, &client, 1);
+    const tw_counter *taken = &rig.counters[0]->messages_out;
+    uint32_t most = rig.config.limits.message_backlog_kb * 12u;
+    part_channel = TW_CHANNEL_ORDERED;
+    for (uint32_t given = 0; given < most; given += 64) {
+        for (uint32_t i = 0; i < 64; i++)
+            give_part(20, 0);
+        live_for(10);
     }
-    rig_turn(&rig, RIG_MS);
-    rig_client_receive(&rig, &client, 1);
+    assert_int_equal(tw_counter_get(taken), most);
+    assert_int_equal(tw_counter_get(&rig.counters[0]->messages_waited), 0);
+    const struct rte_ring *buffers = rig.worker_config[0].shard_rings[0].message_buffers;
+    for (uint32_t i = 0; i < TW_OUT_MESSAGE_BUFFERS; i++) {
+        give_part(20, 0);
+        if (i % 64u == 63u)
+            live_for(10);
+    }
+    /* The shard has none left and gets none. */
+    assert_int_equal(rte_ring_count(buffers), 0);
+    assert_int_equal(tw_counter_get(taken), most);
+    assert_int_equal(tw_counter_get(&rig.counters[0]->messages_waited), TW_OUT_MESSAGE_BUFFERS);
+    live_for(1500);
+    assert_int_equal(client.closes, 0);
+    live_for(1000);
     assert_int_equal(client.frames.close_reason, TW_CLOSE_BACKLOG);
     assert_int_equal(tw_counter_get(&rig.counters[0]->messages_backlog), 1);
+    assert_int_equal(tw_counter_get(taken), most);
+    assert_int_equal(talk()->pool.free_count, talk()->pool.capacity); /* at once */
+    assert_int_equal(rte_ring_count(buffers), TW_OUT_MESSAGE_BUFFERS);
+    part_channel = TW_CHANNEL_BULK;
     rig_turn(&rig, 500 * RIG_MS);
     rig_turn(&rig, 500 * RIG_MS);
+    stop();
+}
+
+/* What may be lost is, when there is no room; nobody is closed for that. */
+static void the_latest_is_dropped_for_lack_of_room(void **state)
+{
+    (void)state;
+    start();
+    part_channel = TW_CHANNEL_ORDERED;
+    for (uint32_t i = 0; i < rig.config.limits.message_backlog_kb; i++) {
+        give_part(900, 0); /* a block each */
+        if (i % 64u == 63u)
+            live_for(10);
+    }
+    uint64_t taken = tw_counter_get(&rig.counters[0]->messages_out);
+    part_channel = TW_CHANNEL_STATE;
+    for (uint32_t i = 0; i < 3; i++)
+        give_part(900, 0);
+    live_for(6000);
+    assert_int_equal(tw_counter_get(&rig.counters[0]->messages_latest_dropped), 3);
+    assert_int_equal(tw_counter_get(&rig.counters[0]->messages_out), taken);
+    assert_int_equal(tw_counter_get(&rig.counters[0]->messages_waited), 0);
+    assert_int_equal(client.closes, 0);
+    part_channel = TW_CHANNEL_BULK;
     stop();
 }
 
@@ -319,11 +376,18 @@ static void channels_run_out_and_come_back(void **state)
     pool->free_count = 0;
     give_part(100, 0);
     rig_turn(&rig, RIG_MS);
+    rig_turn(&rig, RIG_MS);
     rig_client_receive(&rig, &client, 1);
-    assert_int_equal(client.frames.close_reason, TW_CLOSE_BACKLOG);
-    assert_int_equal(tw_counter_get(&rig.counters[0]->messages_no_channels), 2);
-    assert_int_equal(tw_counter_get(&rig.counters[0]->messages_backlog), 1);
-    pool->free_count = free_count;
+    assert_int_equal(client.closes, 0);
+    assert_in_range(tw_counter_get(&rig.counters[0]->messages_no_channels), 2, 4);
+    assert_int_equal(tw_counter_get(&rig.counters[0]->messages_waited), 1);
+    assert_int_equal(tw_counter_get(&rig.counters[0]->messages_out), 0);
+    pool->free_count = free_count; /* others are done with theirs */
+    rig_turn(&rig, RIG_MS);
+    rig_turn(&rig, RIG_MS);
+    rig_client_receive(&rig, &client, 1);
+    assert_int_equal(tw_counter_get(&rig.counters[0]->messages_out), 1);
+    assert_true(client.frames.has_messages);
     stop();
 }
 
@@ -508,6 +572,27 @@ static void a_damaged_message_closes_the_session(void **state)
     stop();
 }
 
+/* With the handle in front it would not be a message any more. */
+static void too_long_a_message_closes_the_session(void **state)
+{
+    (void)state;
+    struct tw_record record;
+    start();
+    send_entry(whole(TW_CHANNEL_STATE, 1, TW_SAID_UNRELIABLE_MAX));
+    assert_true(rig_record(&rig, 0, &record));
+    assert_int_equal(record.message.message->size, TW_SAID_UNRELIABLE_MAX);
+    give_back(record.message.message);
+    send_entry(whole(TW_CHANNEL_STATE, 2, TW_SAID_UNRELIABLE_MAX + 1u));
+    rig_turn(&rig, RIG_MS);
+    rig_client_receive(&rig, &client, 1);
+    assert_int_equal(client.frames.close_reason, TW_CLOSE_MISBEHAVED);
+    assert_int_equal(tw_counter_get(&rig.counters[0]->messages_damaged), 1);
+    assert_int_equal(tw_counter_get(&rig.counters[0]->messages_in), 1);
+    for (uint32_t i = 0; i < 10; i++)
+        rig_turn(&rig, 200 * RIG_MS);
+    stop();
+}
+
 /* While a port has no link, what a session has to say is tried two hundred times a second at most.
  */
 static void a_dead_link_is_not_tried_all_the_time(void **state)
@@ -544,12 +629,14 @@ int main(int argc, char **argv)
         cmocka_unit_test(contradictions_close_the_session_in_the_end),
         cmocka_unit_test(a_message_begun_and_left_closes_the_session),
         cmocka_unit_test(whoever_takes_nothing_is_closed),
+        cmocka_unit_test(the_latest_is_dropped_for_lack_of_room),
         cmocka_unit_test(a_flood_of_messages_waits_for_its_budget),
         cmocka_unit_test(channels_run_out_and_come_back),
         cmocka_unit_test(large_messages_leave_compressed_if_that_helps),
         cmocka_unit_test(compressed_messages_are_restored_for_the_shard),
         cmocka_unit_test(what_was_left_out_is_paid_for),
         cmocka_unit_test(a_damaged_message_closes_the_session),
+        cmocka_unit_test(too_long_a_message_closes_the_session),
         cmocka_unit_test(a_dead_link_is_not_tried_all_the_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

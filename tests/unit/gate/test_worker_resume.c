@@ -83,7 +83,7 @@ static void shard_says(const struct rig_client *client, uint32_t to_epoch, const
 {
     struct tw_out_buffer buffer;
     const struct tw_worker_shard_rings *rings = &rig.worker_config[0].shard_rings[0];
-    assert_int_equal(rte_ring_sc_dequeue_elem(rings->empty, &buffer, sizeof(buffer)), 0);
+    assert_int_equal(rte_ring_sc_dequeue_elem(rings->message_buffers, &buffer, sizeof(buffer)), 0);
     buffer.slot = tw_connection_slot(client->id);
     buffer.route_epoch = to_epoch;
     buffer.kind = TW_OUT_MESSAGE;
@@ -91,6 +91,7 @@ static void shard_says(const struct rig_client *client, uint32_t to_epoch, const
     buffer.length = (uint16_t)strlen(text);
     buffer.message.size = buffer.length;
     buffer.message.offset = 0;
+    buffer.message.more = 0;
     memcpy(buffer.bytes, text, buffer.length);
     assert_int_equal(rte_ring_sp_enqueue_elem(rings->full, &buffer, sizeof(buffer)), 0);
 }
@@ -225,10 +226,10 @@ static void messages_go_along(void **state)
     assert_int_equal(channel->next, 3);
     static const char *const texts[] = {"one", "two", "three"};
     for (uint32_t i = 0; i < 3; i++) {
-        const struct tw_message *message =
-            tw_message_at(&rig.worker[0]->talk.pool, channel->window[i]);
+        const struct tw_parcels *parcels = &transport->channels->sender.parcels;
+        const struct tw_parcel *message = tw_parcel_at(parcels, channel->window[i]);
         uint8_t bytes[16] = {0};
-        tw_message_copy(message, rig.worker[0]->talk.pool.blocks, bytes);
+        tw_parcel_copy(parcels, message, 0, bytes, message->size);
         assert_int_equal(message->size, strlen(texts[i]));
         assert_memory_equal(bytes, texts[i], message->size);
     }
@@ -282,11 +283,16 @@ static void without_a_first_packet_nothing_changes(void **state)
     rig_stop(&rig);
 }
 
+/* The packet was taken, and its inputs are in the ledger, too. */
 static void expect_gone(void)
 {
     struct tw_record record;
-    rig_client_send_ping(&rig, &new, 4);
+    uint64_t refused = tw_counter_get(&rig.counters[0]->inputs[TW_INPUT_CONDUCT]);
+    uint64_t accepted = rig_outcome(&rig, TW_OUTCOME_ACCEPTED);
+    rig_client_send_inputs(&rig, &new, 5, 3);
     rig_turn(&rig, RIG_MS);
+    assert_int_equal(rig_outcome(&rig, TW_OUTCOME_ACCEPTED) - accepted, 1);
+    assert_int_equal(tw_counter_get(&rig.counters[0]->inputs[TW_INPUT_CONDUCT]) - refused, 3);
     assert_int_equal(life(TW_LIFE_EVENT_RESUME_GONE), 1);
     assert_int_equal(life(TW_LIFE_EVENT_RESUMED), 0);
     rig_client_receive(&rig, &new, 1);

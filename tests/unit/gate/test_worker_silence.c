@@ -76,7 +76,7 @@ static void shard_says(const char *text)
 {
     struct tw_out_buffer buffer;
     const struct tw_worker_shard_rings *rings = &rig.worker_config[0].shard_rings[0];
-    assert_int_equal(rte_ring_sc_dequeue_elem(rings->empty, &buffer, sizeof(buffer)), 0);
+    assert_int_equal(rte_ring_sc_dequeue_elem(rings->message_buffers, &buffer, sizeof(buffer)), 0);
     buffer.slot = tw_connection_slot(client.id);
     buffer.route_epoch = epoch;
     buffer.kind = TW_OUT_MESSAGE;
@@ -84,6 +84,7 @@ static void shard_says(const char *text)
     buffer.length = (uint16_t)strlen(text);
     buffer.message.size = buffer.length;
     buffer.message.offset = 0;
+    buffer.message.more = 0;
     memcpy(buffer.bytes, text, buffer.length);
     assert_int_equal(rte_ring_sp_enqueue_elem(rings->full, &buffer, sizeof(buffer)), 0);
 }

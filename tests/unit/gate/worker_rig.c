@@ -160,6 +160,8 @@ static void configure_worker(struct rig *rig, uint32_t i)
     config->shard_rings[0].records =
         make_ring("records", i, sizeof(struct tw_record), rig->records_depth);
     config->shard_rings[0].empty = make_ring("empty", i, sizeof(struct tw_out_buffer), 64);
+    config->shard_rings[0].message_buffers =
+        make_ring("message", i, sizeof(struct tw_out_buffer), 2u * TW_OUT_MESSAGE_BUFFERS);
     config->shard_rings[0].full = make_ring("full", i, sizeof(struct tw_out_buffer), 128);
     config->shard_rings[0].returned = make_ring("returned", i, sizeof(struct tw_message *), 256);
     config->events = make_ring("events", i, sizeof(struct tw_worker_event), rig->events_depth);
@@ -235,9 +237,11 @@ void rig_stop(struct rig *rig)
         for (uint32_t port = 0; port < rig->ports; port++)
             rig_drain_mbufs(rig->port_tx[port][i]);
         rig_drain_buffers(config->shard_rings[0].empty);
+        rig_drain_buffers(config->shard_rings[0].message_buffers);
         rig_drain_buffers(config->shard_rings[0].full);
         rte_ring_free(config->shard_rings[0].records);
         rte_ring_free(config->shard_rings[0].empty);
+        rte_ring_free(config->shard_rings[0].message_buffers);
         rte_ring_free(config->shard_rings[0].full);
         rte_ring_free(config->shard_rings[0].returned);
         rte_ring_free(config->events);
