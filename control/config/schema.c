@@ -183,7 +183,7 @@ const struct tw_schema_key tw_schema_keys[] = {
            "taken from one session; what comes faster waits at the client"),
     NUMBER(limits, message_backlog_kb, 64, 8192, "192", "KB",
            "messages that wait for one session; more waits at others, and a session that takes "
-           "nothing for 2 s then is closed (reason 10)"),
+           "nothing for 5 s then is closed (reason 10)"),
     /* A client that hears nothing at all stops playing after 5 s, and is silent then. */
     NUMBER(limits, starved_s, 10, 3600, "15", "s",
            "a session that sends inputs and acknowledges no snapshot for so long is closed (reason "

@@ -33,9 +33,10 @@ struct tw_client_frames;
 #define TW_TALK_MESSAGES_BURST 64u
 /* Messages at shards at once; as many cells as a returned ring has, of which one stays free. */
 #define TW_TALK_LENT_MAX 255u
-/* Whoever has not acknowledged its oldest message for so long is not waited for. That is three
- * round trips by satellite; a backlog of 192 KB leaves within it at 100 KB/s. */
-#define TW_TALK_PATIENCE_US 2000000u
+/* Whoever has not acknowledged its oldest message for so long is not waited for: longer than an
+ * outage of three seconds with what is sent again after it; a backlog of 192 KB leaves within it
+ * at 40 KB/s. */
+#define TW_TALK_PATIENCE_US TW_MESSAGE_STALLED_US
 /* Sessions with messages under way at the same moment, at most. */
 #define TW_TALK_CHANNELS_MAX 8192u
 

@@ -175,7 +175,7 @@ static void attackers_acknowledge_nothing(const char *name, uint64_t seed)
     struct sim_player *players = whole->players.players;
     for (uint32_t i = live; i < count; i++)
         net_path(whole->net, 2u * i + 1u)->profile.drop_above_bytes = 80;
-    whole_run(whole, 6 * WHOLE_SECOND);
+    whole_run(whole, 12 * WHOLE_SECOND);
     uint64_t backlog = whole->server.house.closed[TW_CLOSE_BACKLOG];
     for (uint32_t i = 0; i < live; i++)
         players[i].talks = false;
@@ -192,7 +192,7 @@ static void attackers_acknowledge_nothing(const char *name, uint64_t seed)
     WHOLE_CHECK(whole, whole->players.faults == 0 && dropped(whole) == 0);
     WHOLE_CHECK(whole, SIM_SERVER_COUNTER(&whole->server, messages_waited) > 0);
     WHOLE_CHECK(whole, backlog > 0);
-    printf("%s: %llu of %u attackers closed in 6 s, none of %u others\n", name,
+    printf("%s: %llu of %u attackers closed in 12 s, none of %u others\n", name,
            (unsigned long long)backlog, ATTACKERS, live);
     whole_destroy(whole);
 }
