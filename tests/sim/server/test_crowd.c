@@ -161,16 +161,17 @@ static void make_short_of_memory(struct tw_config *config)
 }
 
 /* Fifty among ten who talk take nothing larger than a pong, and play on. They are closed, the ten
- * are not, and what the ten say is heard by all of them, once and in order. */
+ * are not, although some of what they say needs more than their shares of what is left; and all of
+ * it is heard by all of them, once and in order. */
 static void attackers_acknowledge_nothing(const char *name, uint64_t seed)
 {
     uint32_t live = 10, count = ATTACKERS + live;
-    struct whole_options options = {.clients = count,
-                                    .speakers = live,
-                                    .speech = {.every_ms = {[TW_CHANNEL_ORDERED] = 50},
-                                               .size_max = {[TW_CHANNEL_ORDERED] = 200}},
-                                    .profile = impair_profile_find("lan"),
-                                    .configure = make_short_of_memory};
+    struct whole_options options = {
+        .clients = count,
+        .speakers = live,
+        .speech = {.every_ms = {0, 50, 0, 1000}, .size_max = {0, 200, 0, 40000}},
+        .profile = impair_profile_find("lan"),
+        .configure = make_short_of_memory};
     struct whole *whole = gather(name, &options, seed);
     struct sim_player *players = whole->players.players;
     for (uint32_t i = live; i < count; i++)
@@ -183,10 +184,11 @@ static void attackers_acknowledge_nothing(const char *name, uint64_t seed)
     for (uint32_t i = 0; i < live; i++) {
         WHOLE_CHECK(whole, players[i].closes == 0 && players[i].connects == 1);
         for (uint32_t from = 0; from < live; from++) {
-            const struct sim_heard *heard =
-                &players[i].heard[from * TW_CHANNEL_COUNT + TW_CHANNEL_ORDERED];
-            WHOLE_CHECK(whole, players[from].spoken[TW_CHANNEL_ORDERED] > 40);
-            WHOLE_CHECK(whole, heard->count == players[from].spoken[TW_CHANNEL_ORDERED]);
+            const struct sim_heard *heard = &players[i].heard[from * TW_CHANNEL_COUNT];
+            const uint32_t *said = players[from].spoken;
+            WHOLE_CHECK(whole, said[TW_CHANNEL_ORDERED] > 40 && said[TW_CHANNEL_BULK] > 3);
+            WHOLE_CHECK(whole, heard[TW_CHANNEL_ORDERED].count == said[TW_CHANNEL_ORDERED]);
+            WHOLE_CHECK(whole, heard[TW_CHANNEL_BULK].count == said[TW_CHANNEL_BULK]);
         }
     }
     WHOLE_CHECK(whole, whole->players.faults == 0 && dropped(whole) == 0);
