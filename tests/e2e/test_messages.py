@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Messages between real clients: in order where promised, whole, once, at 5 % loss both ways."""
+import time
 from random import Random
 
 import messages
@@ -102,6 +103,56 @@ def test_python_client_talks(options):
             scene.expect(bulk == [large], f"large messages: {[len(one) for one in bulk]}")
             scene.expect_equal("rejected packets", player.session.rejected, 0)
             player.leave()
+
+
+def _run_until_closed(players, timeout_s):
+    """{name: end}, of those that the server closed."""
+    ends = {}
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline and len(ends) < 2:
+        for name, player in players.items():
+            if name in ends:
+                continue
+            try:
+                player.session.run(0.05)
+            except tickwire_client.Failed as failed:
+                ends[name] = str(failed)
+    return ends
+
+
+def test_who_does_not_keep_up_with_messages_is_closed(options):
+    """One acknowledges nothing and plays on; one begins a message and leaves it. Both are told why,
+    operators as well; whoever talks to them does not suffer."""
+    with scene.start(options, settings=NEAR | {"limits.message_backlog_kb": 64}) as host:
+        players = {name: scene.Player(host, host.token(name)).join(0.3)
+                   for name in ("speaker", "deaf", "slow")}
+        speaker, deaf, slow = players.values()
+        ids = {name: f"{player.session.connection_id:08x}" for name, player in players.items()}
+        deaf.session.acknowledges = False
+        slow.session.send(protocol.frame_messages(messages.entry_part(
+            messages.BULK, 0, 60000, 0, bytes(messages.RUN_BYTES))))
+        said = [Random(i).randbytes(60000) for i in range(3)]
+        for large in said:
+            speaker.session.outgoing.send(messages.BULK, large)
+        ends = _run_until_closed(players, 20)
+        scene.expect_equal("ends", ends, {"deaf": "closed by the server: 10",
+                                          "slow": "closed by the server: 11"})
+        for name, reason in (("deaf", "backlog"), ("slow", "stalled")):
+            shown = host.cli("session", "show", ids[name])
+            scene.expect_equal(f"{name} in {shown}", (shown["state"], shown["reason"]),
+                               ("ended", reason))
+        for _ in range(40):
+            speaker.session.run(0.1)
+            if len(speaker.session.incoming.ready) == len(said):
+                break
+        heard = [message[4:] for _, message in speaker.session.incoming.ready]
+        scene.expect(heard == said, f"heard: {[len(one) for one in heard]}")
+        stats = host.settled_stats()
+        scene.expect_equal("closed for a backlog", stats["messages_backlog"], 1)
+        scene.expect_equal("closed for a message left", stats["messages_stalled"], 1)
+        scene.expect_equal("dropped", stats["messages_dropped"], 0)
+        scene.expect_ledger(stats)
+        speaker.leave()
 
 
 def test_packets_grow_to_what_the_path_takes(options):

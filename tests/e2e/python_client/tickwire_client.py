@@ -191,6 +191,7 @@ class Session:
         self.view = replicated.View()
         self.incoming = messages.Receiver()
         self.outgoing = messages.Sender()
+        self.acknowledges = True  # False: says nothing of packets, which no client should
         self.walking = walking
         self.inputs = []  # newest first
         self.newest_tick = 0
@@ -293,7 +294,7 @@ class Session:
             frames.append(protocol.frame_inputs(self.newest_tick, self.inputs[:unapplied]))
         if self.view.newest > 0:
             frames.append(protocol.frame_snapshot_ack(*self.view.acknowledgement()))
-        if self.replay.newest > 0:
+        if self.replay.newest > 0 and self.acknowledges:
             frames.append(protocol.frame_ack(self.replay.newest, self.replay.bitmap(),
                                              now_us() - self.newest_at_us))
         if ping:
