@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Many players for a long time, with trouble every minute: 20 for two minutes, with --long 500 for
- * an hour. Nothing leaks, no view is wrong, whoever is thrown out comes back, and the calm at the
- * end of each minute finds everybody playing.
+ * an hour. Nothing leaks, no message is dropped, nobody is closed for being behind, no view is
+ * wrong, whoever is thrown out comes back, and the calm at the end of each minute finds everybody
+ * playing.
  */
 #include "tests/sim/server/scenario.h"
 #include "tests/sim/server/whole.h"
 
+#include <malloc.h>
+#include <rte_malloc.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,6 +23,8 @@
 #define TROUBLE    (30u * WHOLE_SECOND)
 #define LATENESS   (30u * WHOLE_SECOND) /* of a client that is told to come again */
 #define CALM_PARTS 10u
+/* What was freed and is kept for the next call counts as given out, 7 pieces of each size. */
+#define C_HEAP_SLACK 65536u
 
 static struct soak {
     struct whole *whole;
@@ -262,6 +267,40 @@ static uint64_t resident_kb(void)
     return pages * (uint64_t)sysconf(_SC_PAGESIZE) / 1024u;
 }
 
+/* What the C library and DPDK have given out. AddressSanitizer shows none of the former, and looks
+ * for leaks itself. */
+struct memory {
+    uint64_t c_heap, dpdk;
+};
+
+static struct memory memory_in_use(void)
+{
+    struct rte_malloc_socket_stats dpdk;
+    if (rte_malloc_get_socket_stats(0, &dpdk) != 0)
+        abort();
+    return (struct memory){.c_heap = mallinfo2().uordblks, .dpdk = dpdk.heap_allocsz_bytes};
+}
+
+/* With the first server DPDK and SQLite take what they keep until the process ends. */
+static void take_what_is_kept(const char *name, uint64_t seed)
+{
+    struct whole_options options = {
+        .clients = 2, .workers = 2, .profile = impair_profile_find("lan")};
+    struct whole *whole = whole_create(name, &options, seed);
+    whole_join(whole);
+    whole_destroy(whole);
+}
+
+static void expect_memory_as_before(const char *name, struct memory before)
+{
+    struct memory after = memory_in_use();
+    printf("%s: %llu KB of the C library and %llu KB of DPDK in use before, %llu and %llu after\n",
+           name, (unsigned long long)before.c_heap / 1024u, (unsigned long long)before.dpdk / 1024u,
+           (unsigned long long)after.c_heap / 1024u, (unsigned long long)after.dpdk / 1024u);
+    if (after.dpdk != before.dpdk || after.c_heap > before.c_heap + C_HEAP_SLACK)
+        abort();
+}
+
 static void make_wide(struct tw_config *config)
 {
     config->world.size_m = soak.clients > 100 ? 1000 : 200;
@@ -314,6 +353,15 @@ static void print_figures(const char *name, uint64_t virtual_us, double cpu_s)
         (unsigned long long)server->port_full, (unsigned long long)resident_kb());
 }
 
+/* Everybody leaves or loses patience long before too much waits for them. */
+static void expect_nobody_behind(void)
+{
+    const struct sim_server *server = &soak.whole->server;
+    WHOLE_CHECK(soak.whole, tw_counter_get(&server->shard_counters->messages_dropped) == 0);
+    WHOLE_CHECK(soak.whole, SIM_SERVER_COUNTER(server, messages_backlog) == 0);
+    WHOLE_CHECK(soak.whole, SIM_SERVER_COUNTER(server, messages_stalled) == 0);
+}
+
 static void soak_run(const char *name, uint64_t seed)
 {
     bool is_long = scenario_is_long();
@@ -321,6 +369,8 @@ static void soak_run(const char *name, uint64_t seed)
     memset(&soak, 0, sizeof(soak));
     soak.clients = is_long ? CLIENTS_LONG : CLIENTS;
     tw_rng_seed(&soak.rng, seed);
+    take_what_is_kept(name, seed);
+    struct memory before = memory_in_use();
     struct whole_options options = {
         .clients = soak.clients,
         .speakers = soak.clients,
@@ -345,12 +395,14 @@ static void soak_run(const char *name, uint64_t seed)
             resident_early_kb = resident_kb();
     }
     print_figures(name, soak.whole->now_us - from_us, (double)(clock() - begun) / CLOCKS_PER_SEC);
+    expect_nobody_behind();
     /* All but those whose session had ended or was on its way to another worker. */
     WHOLE_CHECK(soak.whole, resumed() * 10u >= soak.resumes * 8u);
     /* After the first minutes nothing grows but what the C library keeps in hand. */
     if (resident_early_kb != 0)
         WHOLE_CHECK(soak.whole, resident_kb() < resident_early_kb * 105u / 100u);
     whole_destroy(soak.whole);
+    expect_memory_as_before(name, before);
 }
 
 int main(int argc, char **argv)
