@@ -22,7 +22,6 @@
 /* Trouble has this long; then it is quiet until the minute is over. */
 #define TROUBLE    (30u * WHOLE_SECOND)
 #define LATENESS   (30u * WHOLE_SECOND) /* of a client that is told to come again */
-#define CALM_PARTS 10u
 /* What was freed and is kept for the next call counts as given out, 7 pieces of each size. */
 #define C_HEAP_SLACK 65536u
 
