@@ -4,6 +4,8 @@
 #ifndef TICKWIRE_TESTS_SIM_SEEDS_H
 #define TICKWIRE_TESTS_SIM_SEEDS_H
 
+#include "tests/sim/seeds_most.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -14,15 +16,17 @@
 
 #include <cmocka.h>
 
-/* *first and *count stay as they are when nothing is said. True: *count was changed. */
+/* *first stays as it is when nothing is said; so does *count, up to that bound. True: *count was
+ * changed. */
 static inline bool sim_seeds_parse(int argc, char **argv, uint32_t count_long, uint64_t *first,
                                    uint32_t *count)
 {
     uint32_t before = *count;
+    *count = sim_seeds_most(*count);
     for (int i = 1; i < argc; i++) {
         bool has_value = i + 1 < argc;
         if (strcmp(argv[i], "--long") == 0)
-            *count = count_long;
+            *count = sim_seeds_most(count_long);
         else if (strcmp(argv[i], "--seeds") == 0 && has_value)
             *count = (uint32_t)strtoul(argv[++i], NULL, 10);
         else if (strcmp(argv[i], "--seed") == 0 && has_value)

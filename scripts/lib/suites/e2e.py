@@ -8,7 +8,7 @@ import os
 import sys
 
 from suites import unit
-from tools import checks, meson, shell
+from tools import checks, shell
 
 SCRIPT = shell.ROOT / "tests" / "e2e" / "run.py"
 _begun = []  # at most one checks.Background
@@ -42,8 +42,7 @@ def end():
 def _command(report, long_run):
     """None when it cannot be built, which is then reported."""
     shell.packages("run", "wireshark", *(["fresh"] if long_run else []))
-    directory = meson.build(report, "clang", "clang", ("-Dbuildtype=debugoptimized",),
-                            {"CC": "clang"})
+    directory = unit.build_clang(report)
     if not directory:
         return None
     command = [sys.executable, "-B", SCRIPT, "--build", directory]

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What a dedicated host needs beside the programs: scripts/host-setup on made-up machines, and
 what is installed: systemd units, manual pages."""
-from tools import checks, meson, shell
+from suites import unit
+from tools import checks, shell
 
 
 def run(report, _long_run):
     shell.packages("units")
-    directory = meson.build(report, "clang", "clang", ("-Dbuildtype=debugoptimized",),
-                            {"CC": "clang"})
+    directory = unit.build_clang(report)
     if directory:
         checks.run(report, "host-setup", "tests/host/test_host_setup.py",
                    [directory / "control" / "tickwire"])

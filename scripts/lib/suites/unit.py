@@ -15,6 +15,10 @@ def build_sanitized(report):
     return meson.build(report, "gcc asan+ubsan", "asan", SANITIZED, {"CC": "gcc"})
 
 
+def build_clang(report):
+    return meson.build(report, "clang", "clang", ("-Dbuildtype=debugoptimized",), {"CC": "clang"})
+
+
 def run(report, long_run):
     # Tests that draw random numbers draw more: ten times, ciphers a hundred times as many.
     more = {"TICKWIRE_LONG": "1"} if long_run else {}
@@ -23,8 +27,7 @@ def run(report, long_run):
     if directory:
         meson.test(report, "gcc asan+ubsan", directory, ["unit", "space"],
                    SANITIZER_ENVIRONMENT | more, timeout_s=timeout_s)
-    directory = meson.build(report, "clang", "clang", ("-Dbuildtype=debugoptimized",),
-                            {"CC": "clang"})
+    directory = build_clang(report)
     if directory:
         meson.test(report, "clang", directory, ["unit", "space"], more, timeout_s=timeout_s)
         checks.run(report, "documents", "tests/style/documents.py",

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tests/sim/server/scenario.h"
 
+#include "tests/sim/seeds_most.h"
 #include "tests/sim/server/server.h"
 
 #include <stdio.h>
@@ -58,7 +59,7 @@ int scenario_main(int argc, char **argv, const struct scenario *scenarios, uint3
         return 1;
     for (uint32_t i = 0; i < count; i++) {
         const struct scenario *scenario = &scenarios[i];
-        uint32_t wanted = is_long ? scenario->seeds_long : scenario->seeds;
+        uint32_t wanted = sim_seeds_most(is_long ? scenario->seeds_long : scenario->seeds);
         if (only ? strcmp(only, scenario->name) != 0 : wanted == 0)
             continue;
         run(scenario, first_seed, seeds ? seeds : wanted ? wanted : 1u);
