@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The whole server in one process, without ports or hugepages, under a seeded bad network: all
-seeds as clang compiles it, the first few again with sanitizers, which make it five times as long."""
+seeds as clang compiles it, the first few again with sanitizers, which take five times as long."""
 from tools import meson, shell
 
 from suites import unit

@@ -20,8 +20,8 @@
 #define MINUTES_LONG 60u
 #define MINUTE       (60u * WHOLE_SECOND)
 /* Trouble has this long; then it is quiet until the minute is over. */
-#define TROUBLE    (30u * WHOLE_SECOND)
-#define LATENESS   (30u * WHOLE_SECOND) /* of a client that is told to come again */
+#define TROUBLE  (30u * WHOLE_SECOND)
+#define LATENESS (30u * WHOLE_SECOND) /* of a client that is told to come again */
 /* What was freed and is kept for the next call counts as given out, 7 pieces of each size. */
 #define C_HEAP_SLACK 65536u
 
