@@ -17,7 +17,7 @@ from .process import Process, wait_until
 
 UDP_PORT = 40000
 PORTS = {**port_module.PORTS, "dual": DualPort, "dual_tap": DualTapPort}
-MEMORY_MB = 256
+MEMORY_MB = 288  # two ports need 268
 EXECUTABLES = {"engine": "dataplane/engine/tickwire-engine", "control": "control/tickwire-control",
                "cli": "control/tickwire", "load": "tests/load/tickwire-load"}
 START_TIMEOUT_S = 20
