@@ -30,10 +30,10 @@
 #define EVENTS_DEPTH   1024u
 #define COMMANDS_DEPTH 1024u
 #define RETURNED_DEPTH 256u
-/* Up to so many clients may all talk at once: each has a message under way and one on its way to
- * the shard, of two blocks. */
+/* Up to so many clients may all talk at once: each has a message of one block on its way
+ * in, for which a quarter of the memory is there, and that is 65,535 KB at most. */
 #define TALKERS_MAX 10000u
-#define TALKER_KB   3u
+#define TALKER_KB   6u
 
 /* Clients aim this far ahead of the server's tick. */
 #define TICK_LEAD 2u
