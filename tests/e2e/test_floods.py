@@ -98,9 +98,11 @@ def _check_flood(kind, report):
 
 
 def _check_players(kind, report, before, after):
-    """They played on while it lasted."""
-    scene.expect(report["flood"]["during"]["pong_ns"]["samples"] > 0,
-                 f"{kind}: no pong came back while it lasted: {report}")
+    """They played on while it lasted. In a flood of a moment perhaps none of them asks."""
+    flood = report["flood"]
+    if flood["packets"] / flood["packets_per_s"] > 0.2:
+        scene.expect(flood["during"]["pong_ns"]["samples"] > 0,
+                     f"{kind}: no pong came back while it lasted: {report}")
     scene.expect_equal(f"{kind}: inputs that found the shard's ring full",
                        after["inputs"]["ring_full"] - before["inputs"]["ring_full"], 0)
     applied = after["shard_inputs"]["applied"] - before["shard_inputs"]["applied"]
