@@ -9,9 +9,8 @@
 #include "dataplane/wire/frames.h"
 #include "dataplane/wire/header.h"
 #include "tests/fuzz/fuzzing.h"
+#include "tests/sim/memory.h"
 #include "tests/sim/server_link.h"
-
-#include <stdlib.h>
 
 #define BLOCKS     700u
 #define EVENTS     64u
@@ -28,24 +27,17 @@ static struct tw_client_session session;
 static struct server_link server;
 static void *view_memory;
 
-static void *take(size_t size)
-{
-    void *memory = aligned_alloc(64, (size + 63u) / 64u * 64u);
-    TW_ASSERT(memory);
-    return memory;
-}
-
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     (void)argc;
     (void)argv;
     static struct tw_client_event queue[EVENTS];
-    tw_block_pool_init(&pool, take(tw_block_pool_footprint(BLOCKS)), BLOCKS);
+    tw_block_pool_init(&pool, sim_take(tw_block_pool_footprint(BLOCKS)), BLOCKS);
     struct tw_channels_config config = {
         .blocks = &pool, .send_blocks_max = TW_CLIENT_SEND_BLOCKS, .kept = true};
-    tw_channels_pool_init(&channels, &config, take(tw_channels_pool_footprint(1)), 1);
+    tw_channels_pool_init(&channels, &config, sim_take(tw_channels_pool_footprint(1)), 1);
     tw_client_events_init(&events, queue, EVENTS);
-    view_memory = take(tw_view_footprint(ENTITIES));
+    view_memory = sim_take(tw_view_footprint(ENTITIES));
     return 0;
 }
 

@@ -7,6 +7,8 @@
  */
 #include "dataplane/engine/port.h"
 
+#include "tests/unit/engine/null_port.h"
+
 #include <errno.h>
 #include <rte_alarm.h>
 #include <rte_eal.h>
@@ -23,7 +25,7 @@
 
 #include <cmocka.h>
 
-#define WORKERS 2u
+#define WORKERS NULL_PORT_WORKERS
 
 static struct tw_config config;
 static struct tw_topology topology;
@@ -147,19 +149,8 @@ int __wrap_rte_eth_dev_reset(uint16_t id)
 static int setup(void **state)
 {
     (void)state;
-    static struct tw_topology_host host;
-    struct tw_topology_error error;
     memset(&driver, 0, sizeof(driver));
-    tw_config_defaults(&config);
-    config.engine.workers = WORKERS;
-    config.engine.memory_mb = 1024;
-    config.ports[0].address6[0] = 0xfd;
-    config.ports[0].address6[15] = 1;
-    memset(host.cores, 1, sizeof(host.cores));
-    if (!tw_topology_build(&topology, &config, &host, &error))
-        fail_msg("%s", error.message);
-    for (uint32_t i = 0; i < topology.pool_count; i++)
-        topology.pools[i].buffers = 1023; /* the test's memory is small */
+    null_port_plan(&config, &topology, 1023);
     return 0;
 }
 

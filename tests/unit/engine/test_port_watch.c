@@ -8,6 +8,7 @@
 #include "dataplane/engine/port_watch.h"
 
 #include "dataplane/engine/clock.h"
+#include "tests/unit/engine/null_port.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -23,7 +24,7 @@
 
 #include <cmocka.h>
 
-#define WORKERS 2u
+#define WORKERS NULL_PORT_WORKERS
 #define BURST   8u
 
 static struct tw_config config;
@@ -109,21 +110,10 @@ static void tell(enum rte_eth_event_type event)
 static int setup(void **state)
 {
     (void)state;
-    static struct tw_topology_host host;
-    struct tw_topology_error topology_error;
     struct tw_port_error error;
     memset(&driver, 0, sizeof(driver));
     memset(&engine, 0, sizeof(engine));
-    tw_config_defaults(&config);
-    config.engine.workers = WORKERS;
-    config.engine.memory_mb = 1024;
-    config.ports[0].address6[0] = 0xfd;
-    config.ports[0].address6[15] = 1;
-    memset(host.cores, 1, sizeof(host.cores));
-    if (!tw_topology_build(&topology, &config, &host, &topology_error))
-        fail_msg("%s", topology_error.message);
-    for (uint32_t i = 0; i < topology.pool_count; i++)
-        topology.pools[i].buffers = 4095; /* the test's memory is small */
+    null_port_plan(&config, &topology, 4095);
     engine.config = &config;
     engine.topology = &topology;
     now_ns = 50 * TW_SECOND_NS;

@@ -58,13 +58,7 @@ static uint64_t dropped_by(const struct rig *rig, uint32_t slot)
 static void start(struct rig *rig, struct rig_client *client, uint32_t workers)
 {
     memset(rules, 0, sizeof(rules));
-    rig_make(rig, workers);
-    rig_start(rig);
-    rig_client_make(rig, client, TEST_CLIENT_ADDRESS, TEST_CLIENT_PORT);
-    rig_client_join(rig, client);
-    rig_client_send_ping(rig, client, 1);
-    rig_turn(rig, RIG_MS);
-    assert_int_equal(rig_outcome(rig, TW_OUTCOME_ACCEPTED), 1);
+    rig_start_with(rig, client, workers);
 }
 
 static void ping(struct rig *rig, struct rig_client *client, uint32_t count)

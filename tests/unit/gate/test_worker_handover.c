@@ -10,6 +10,7 @@
 
 #include "dataplane/gate/worker_state.h"
 #include "dataplane/wire/transport.h"
+#include "tests/sim/memory.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -41,15 +42,6 @@ static uint64_t now_us(void)
     return rig.now_ns / 1000u;
 }
 
-static void *aligned_memory(size_t size)
-{
-    size = (size + 63u) / 64u * 64u;
-    void *memory = aligned_alloc(64, size);
-    assert_non_null(memory);
-    memset(memory, 0, size);
-    return memory;
-}
-
 static void hear(struct rig_client *from, uint64_t sequence)
 {
     struct tw_message *message;
@@ -73,8 +65,8 @@ static void hear(struct rig_client *from, uint64_t sequence)
 static void peer_make(void)
 {
     memset(&peer, 0, sizeof(peer));
-    peer.pool_memory = aligned_memory(tw_block_pool_footprint(POOL_BLOCKS));
-    peer.channels_memory = aligned_memory(tw_channels_pool_footprint(1));
+    peer.pool_memory = sim_take(tw_block_pool_footprint(POOL_BLOCKS));
+    peer.channels_memory = sim_take(tw_channels_pool_footprint(1));
     tw_block_pool_init(&peer.pool, peer.pool_memory, POOL_BLOCKS);
     struct tw_channels_config channels = {.blocks = &peer.pool, .send_blocks_max = 64};
     tw_channels_pool_init(&peer.channels, &channels, peer.channels_memory, 1);

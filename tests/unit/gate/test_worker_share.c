@@ -18,17 +18,6 @@
 #define QUEUE_BURSTS  24u /* some of what the rig's ring holds */
 #define BURST_PLAYERS 3u
 
-static void start(struct rig *rig, struct rig_client *client)
-{
-    rig_make(rig, 1);
-    rig_start(rig);
-    rig_client_make(rig, client, TEST_CLIENT_ADDRESS, TEST_CLIENT_PORT);
-    rig_client_join(rig, client);
-    rig_client_send_ping(rig, client, 1);
-    rig_turn(rig, RIG_MS);
-    assert_int_equal(rig_outcome(rig, TW_OUTCOME_ACCEPTED), 1);
-}
-
 static size_t stranger(uint8_t frame[TEST_FRAME_MAX], uint32_t id)
 {
     uint8_t payload[PAYLOAD] = {0};
@@ -73,7 +62,7 @@ static void players_keep_everything(void **state)
     (void)state;
     struct rig rig;
     struct rig_client client;
-    start(&rig, &client);
+    rig_start_with(&rig, &client, 1);
     uint64_t accepted = rig_outcome(&rig, TW_OUTCOME_ACCEPTED);
     fill_until_behind(&rig, &client);
     assert_int_equal(rig_outcome(&rig, TW_OUTCOME_OVERLOAD_SHED), 0);
@@ -95,7 +84,7 @@ static void it_lasts_for_a_while(void **state)
     (void)state;
     struct rig rig;
     struct rig_client client;
-    start(&rig, &client);
+    rig_start_with(&rig, &client, 1);
     fill_until_behind(&rig, &client);
     inject_burst(&rig, &client, 0);
     turns(&rig, QUEUE_BURSTS);
@@ -118,7 +107,7 @@ static void a_full_queue_is_no_overload(void **state)
     (void)state;
     struct rig rig;
     struct rig_client client;
-    start(&rig, &client);
+    rig_start_with(&rig, &client, 1);
     for (uint32_t round = 0; round < 2u * TW_SHARE_FULL_BURSTS / QUEUE_BURSTS; round++) {
         for (uint32_t i = 0; i < QUEUE_BURSTS; i++)
             inject_burst(&rig, &client, 0);
@@ -135,7 +124,7 @@ static void checksums_are_checked_behind_it(void **state)
     struct rig rig;
     struct rig_client client;
     uint8_t frame[TEST_FRAME_MAX], packet[TW_DATAGRAM_MAX], text[8] = {0};
-    start(&rig, &client);
+    rig_start_with(&rig, &client, 1);
     fill_until_behind(&rig, &client);
     inject_burst(&rig, &client, 0);
     turns(&rig, QUEUE_BURSTS);

@@ -665,6 +665,17 @@ void rig_client_join(struct rig *rig, struct rig_client *client)
     assert_int_equal(client->news, TW_NEWS_WELCOME);
 }
 
+void rig_start_with(struct rig *rig, struct rig_client *client, uint32_t workers)
+{
+    rig_make(rig, workers);
+    rig_start(rig);
+    rig_client_make(rig, client, TEST_CLIENT_ADDRESS, TEST_CLIENT_PORT);
+    rig_client_join(rig, client);
+    rig_client_send_ping(rig, client, 1);
+    rig_turn(rig, RIG_MS);
+    assert_int_equal(rig_outcome(rig, TW_OUTCOME_ACCEPTED), 1);
+}
+
 size_t rig_client_seal(struct rig_client *client, uint64_t sequence, const uint8_t *plaintext,
                        size_t length, uint8_t packet[TW_DATAGRAM_MAX])
 {

@@ -126,6 +126,8 @@ void rig_client_hello(struct rig *rig, struct rig_client *client, uint32_t queue
 void rig_client_receive(struct rig *rig, struct rig_client *clients, uint32_t count);
 /* hello … welcome; asserts that it worked. The session is pending. */
 void rig_client_join(struct rig *rig, struct rig_client *client);
+/* A rig of so many workers, and one client at TEST_CLIENT_ADDRESS whose session is live. */
+void rig_start_with(struct rig *rig, struct rig_client *client, uint32_t workers);
 /* Seals plaintext under `sequence` into packet; returns its length. */
 size_t rig_client_seal(struct rig_client *client, uint64_t sequence, const uint8_t *plaintext,
                        size_t length, uint8_t packet[TW_DATAGRAM_MAX]);

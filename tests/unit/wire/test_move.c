@@ -3,6 +3,7 @@
  * comes twice or overtakes, and nothing stays behind. */
 #include "dataplane/wire/transport.h"
 
+#include "tests/sim/memory.h"
 #include "tests/unit/wire/testing.h"
 
 #include <stdlib.h>
@@ -39,21 +40,12 @@ static uint32_t below(uint32_t bound)
     return (uint32_t)(testing_random(&random_state) >> 32) % bound;
 }
 
-static void *aligned_memory(size_t size)
-{
-    size = (size + 63u) / 64u * 64u;
-    void *memory = aligned_alloc(64, size);
-    assert_non_null(memory);
-    memset(memory, 0, size);
-    return memory;
-}
-
 static void make_home(struct home *home)
 {
-    home->memory = aligned_memory(tw_block_pool_footprint(BLOCKS));
+    home->memory = sim_take(tw_block_pool_footprint(BLOCKS));
     tw_block_pool_init(&home->pool, home->memory, BLOCKS);
     struct tw_channels_config config = {.blocks = &home->pool, .send_blocks_max = 128};
-    home->channels_memory = aligned_memory(tw_channels_pool_footprint(CHANNELS));
+    home->channels_memory = sim_take(tw_channels_pool_footprint(CHANNELS));
     tw_channels_pool_init(&home->channels, &config, home->channels_memory, CHANNELS);
 }
 
