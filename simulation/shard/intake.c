@@ -5,7 +5,7 @@
  */
 #include "simulation/shard/internal.h"
 
-#include "tickwire/assert.h"
+#include "simulation/interest/shed.h"
 #include "tickwire/wire.h"
 
 #define NS_PER_S UINT64_C(1000000000)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "simulation/shard/shard.h"
 
+#include "simulation/interest/shed.h"
 #include "simulation/shard/internal.h"
 #include "simulation/shard/movement.h"
 #include "tickwire/assert.h"
