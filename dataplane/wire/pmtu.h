@@ -4,8 +4,8 @@
  *
  * A probe is a packet of nothing but an ack and padding, of the size that is tried; only its own
  * acknowledgement counts, never a message of some router. Its loss says nothing about congestion.
- * When large packets of messages or snapshots are lost one after the other, the path has changed
- * under us, and everything goes back to 1,200 bytes. Pure, one owner; time in µs.
+ * When large packets of messages or snapshots are lost and no other as large arrives, the path has
+ * changed under us, and everything goes back to 1,200 bytes. Pure, one owner; time in µs.
  */
 #ifndef TICKWIRE_DATAPLANE_WIRE_PMTU_H
 #define TICKWIRE_DATAPLANE_WIRE_PMTU_H
@@ -20,7 +20,8 @@ struct tw_pmtu {
     uint16_t limit;        /* no larger one is tried */
     uint16_t probe_size;   /* of the newest probe */
     uint8_t probes_lost;   /* of that size, in a row */
-    uint8_t large_lost;    /* packets above 1,200 bytes, in a row */
+    uint8_t large_lost;    /* packets above 1,200 bytes, and since then … */
+    uint16_t least_lost;   /* … none arrived as large as this, the smallest of them */
     bool written;          /* the packet being made is a probe */
     bool rests;            /* nothing to try before due_us, which is far */
 };
@@ -31,10 +32,10 @@ void tw_pmtu_begin(struct tw_pmtu *pmtu, uint32_t limit, uint64_t now_us);
 uint32_t tw_pmtu_wants(const struct tw_pmtu *pmtu, uint64_t now_us);
 /* It left as this packet. */
 void tw_pmtu_sent(struct tw_pmtu *pmtu, uint32_t number, uint32_t size);
-/* What became of a packet of more than 1,200 bytes. */
-void tw_pmtu_acked(struct tw_pmtu *pmtu, uint32_t number, uint64_t now_us);
+/* What became of a packet of `size`, more than 1,200 bytes. */
+void tw_pmtu_acked(struct tw_pmtu *pmtu, uint32_t number, uint32_t size, uint64_t now_us);
 /* True: it was a probe, and nothing else was lost with it. */
-bool tw_pmtu_lost(struct tw_pmtu *pmtu, uint32_t number, uint64_t now_us);
+bool tw_pmtu_lost(struct tw_pmtu *pmtu, uint32_t number, uint32_t size, uint64_t now_us);
 /* Nothing is heard any more, whatever the reason. */
 void tw_pmtu_fall_back(struct tw_pmtu *pmtu, uint64_t now_us);
 

@@ -195,14 +195,15 @@ static void note_size(struct tw_transport *transport)
 
 static void large_acked(struct tw_transport *transport, uint32_t number, uint64_t now_us)
 {
-    tw_pmtu_acked(&transport->pmtu, number, now_us);
+    tw_pmtu_acked(&transport->pmtu, number, log_of(transport, number)->size, now_us);
     note_size(transport);
 }
 
 /* True: only a probe of the path's size was lost. */
 static bool large_lost(struct tw_transport *transport, uint32_t number, uint64_t now_us)
 {
-    bool probe = tw_pmtu_lost(&transport->pmtu, number, now_us);
+    uint32_t size = log_of(transport, number)->size;
+    bool probe = tw_pmtu_lost(&transport->pmtu, number, size, now_us);
     note_size(transport);
     return probe;
 }

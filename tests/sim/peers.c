@@ -212,6 +212,7 @@ static bool send_packet(struct peers *peers, uint32_t from, uint32_t own_bytes)
     tw_store_u64(packet + TW_HEADER_SEQUENCE, end->sequence++);
     bool arrives = net_send(peers->net, from, packet, size, peers->now_us);
     note_fates(peers, from, packet + ENVELOPE, size - ENVELOPE, arrives);
+    end->swallowed += !arrives && peers->hole_bytes > 0 && size > peers->hole_bytes;
     tw_transport_sent(&end->transport, (uint32_t)size, peers->now_us);
     return true;
 }
@@ -266,8 +267,10 @@ static void step_end(struct peers *peers, uint32_t which)
         /* A shard says less when the path is strained; inputs are never less. */
         static const uint32_t quarters[] = {4, 3, 2};
         uint32_t state = which == PEERS_SERVER ? tw_transport_state(&end->transport) : 0;
+        uint32_t bytes = end->tick_bytes * quarters[state] / 4u;
+        uint32_t most = tw_transport_plaintext_max(&end->transport);
         end->next_tick_us += end->tick_us;
-        send_packet(peers, which, end->tick_bytes * quarters[state] / 4u);
+        send_packet(peers, which, bytes < most ? bytes : most);
     }
     /* As the worker does; a kept one stays. */
     tw_transport_rest(&end->transport);

@@ -55,6 +55,8 @@ struct peers_end {
     uint64_t saved_bytes; /* … and what that saved */
     uint32_t probes;      /* of the path's size */
     uint32_t burst_max;   /* packets of messages in one step */
+    /* Packets, no probes, that the network lost because they had more than peers->hole_bytes. */
+    uint32_t swallowed;
 };
 
 struct peers {
@@ -70,6 +72,7 @@ struct peers {
     bool gaps_allowed;      /* messages with deadlines may be missing */
     bool compresses;        /* large ones, as worker and client library do */
     bool noise;             /* what messages hold does not get smaller */
+    uint32_t hole_bytes;    /* that many the path takes; 0: all */
     struct tw_compressor compressor;
     struct peers_end ends[2];
 };
