@@ -7,7 +7,8 @@
  *   owed.c       what waits for room; closing      outward.c    shard buffers, pongs → sealed
  *   inward_ipv6.c  neighbour discovery, ICMPv6 echo
  *   transmit.c   seal batch, headers, tx burst     commands.c   from the main thread, timeouts
- *   filter_stage.c  packets as views for filters
+ *   filter_stage.c  packets as views for filters   share_stage.c  a crowded burst's strangers
+ *   talk.c       messages of sessions              delivery.c   messages that shards send
  *   roam.c       sessions that change address      move.c       sessions that change worker
  *   lab.c        sessions of a lab, imported       rekey.c      key phases of sessions
  *   life.c       sessions that are silent          resume.c     sessions that go on elsewhere
@@ -195,30 +196,25 @@ static inline uint64_t tw_worker_server_time_us(const struct tw_worker *worker)
     return worker->now_ns > epoch_ns ? (worker->now_ns - epoch_ns) / 1000u : 0;
 }
 
-/* ---- worker.c ---------------------------------------------------------------------------------
- */
+/* ---- worker.c -------------------------------------------------------------------------------- */
 /* How long to sleep after so many empty turns in a row; 0: poll again. */
 long tw_worker_pause_ns(const struct tw_worker *worker, uint32_t empty_turns);
 
-/* ---- inward.c ---------------------------------------------------------------------------------
- */
+/* ---- inward.c -------------------------------------------------------------------------------- */
 uint32_t tw_inward_turn(struct tw_worker *worker);
 /* Sends a packet's frame, changed in place, by the interface it came by: at most TW_ANSWER_MAX. */
 void tw_inward_send_back(struct tw_worker *worker, const struct tw_packet *packet, uint32_t length);
 
-/* ---- inward_ipv6.c ----------------------------------------------------------------------------
- */
+/* ---- inward_ipv6.c --------------------------------------------------------------------------- */
 /* Packet i of the burst is neighbour discovery or an ICMPv6 echo request. */
 void tw_ipv6_answer(struct tw_worker *worker, uint32_t i);
 
-/* ---- share_stage.c ----------------------------------------------------------------------------
- */
+/* ---- share_stage.c --------------------------------------------------------------------------- */
 /* Of a crowded burst, right after parse: sheds strangers beyond their share, and looks at the UDP
  * checksums of the others. */
 void tw_share_stage(struct tw_worker *worker);
 
-/* ---- filter_stage.c ---------------------------------------------------------------------------
- */
+/* ---- filter_stage.c -------------------------------------------------------------------------- */
 /* Right after parse: drops what the rules say. */
 void tw_filter_stage_admit(struct tw_worker *worker);
 /* After commit: what is authentic pays its limit, what was forged is put down as that. */
@@ -226,8 +222,7 @@ void tw_filter_stage_settle(struct tw_worker *worker);
 /* After the last stage: remembers who sent malformed packets. */
 void tw_filter_stage_report(struct tw_worker *worker);
 
-/* ---- handshake.c ------------------------------------------------------------------------------
- */
+/* ---- handshake.c ----------------------------------------------------------------------------- */
 /* Decides the packet, whose connection id is 0. It stays as it is until tw_handshake_flush: a
  * cookie may be made together with that of another hello of the burst. */
 void tw_handshake_receive(struct tw_worker *worker, struct tw_packet *packet);
@@ -238,8 +233,7 @@ bool tw_handshake_install(struct tw_worker *worker, const struct tw_resume_reque
 void tw_handshake_reply(struct tw_worker *worker, const struct tw_agent_handshake_reply *reply);
 void tw_handshake_expire(struct tw_worker *worker);
 
-/* ---- route.c ----------------------------------------------------------------------------------
- */
+/* ---- route.c --------------------------------------------------------------------------------- */
 /* A pending session is in: it joins its world and is reported as confirmed. */
 void tw_route_make_live(struct tw_worker *worker, uint32_t slot);
 /* Applies the frames of accepted packets, and closes sessions that sent one malformed packet too
@@ -265,14 +259,12 @@ bool tw_route_presence(struct tw_worker *worker, uint32_t slot, enum tw_presence
 
 void tw_route_flush(struct tw_worker *worker);
 
-/* ---- roam.c -----------------------------------------------------------------------------------
- */
+/* ---- roam.c ---------------------------------------------------------------------------------- */
 /* An accepted packet that did not come from its session's address. */
 void tw_roam_packet(struct tw_worker *worker, const struct tw_packet *packet,
                     const struct tw_client_frames *frames);
 
-/* ---- move.c -----------------------------------------------------------------------------------
- */
+/* ---- move.c ---------------------------------------------------------------------------------- */
 /* An accepted packet that arrived elsewhere, or whose session has something to roam about. */
 void tw_move_look(struct tw_worker *worker, const struct tw_packet *packet);
 /* Takes what other workers sent. */
@@ -288,8 +280,7 @@ bool tw_move_resume(struct tw_worker *worker, uint32_t to, const struct tw_resum
     __attribute__((warn_unused_result));
 void tw_move_check_tombstone(struct tw_worker *worker, uint32_t slot);
 
-/* ---- owed.c -----------------------------------------------------------------------------------
- */
+/* ---- owed.c ---------------------------------------------------------------------------------- */
 bool tw_owed_event(struct tw_worker *worker, enum tw_event_type type)
     __attribute__((warn_unused_result));
 /* Nothing about the session waits here, and all that was told about it was read. */
@@ -309,8 +300,7 @@ void tw_owed_answer(struct tw_worker *worker, const struct tw_packet *packet);
 uint32_t tw_owed_take_slot(struct tw_worker *worker);
 void tw_owed_turn(struct tw_worker *worker);
 
-/* ---- rekey.c ----------------------------------------------------------------------------------
- */
+/* ---- rekey.c --------------------------------------------------------------------------------- */
 /* Keys of phase 0, of a session whose packet numbers are set. */
 void tw_rekey_install(struct tw_worker *worker, uint32_t slot, enum tw_suite suite,
                       const uint8_t receive_secret[TW_KEY_SIZE],
@@ -318,8 +308,7 @@ void tw_rekey_install(struct tw_worker *worker, uint32_t slot, enum tw_suite sui
 /* Looks at some sessions' key phases; once per housekeeping. */
 void tw_rekey_round(struct tw_worker *worker);
 
-/* ---- lab.c ------------------------------------------------------------------------------------
- */
+/* ---- lab.c ----------------------------------------------------------------------------------- */
 void tw_lab_check(struct tw_worker *worker, const struct tw_lab_check *check);
 /* The session is live at once: it joins its world and is reported as confirmed. */
 void tw_lab_install(struct tw_worker *worker, const struct tw_lab_install *install);
@@ -327,8 +316,7 @@ void tw_lab_report(struct tw_worker *worker, uint32_t import);
 /* Sends a report that is still owed. */
 void tw_lab_settle(struct tw_worker *worker);
 
-/* ---- outward.c --------------------------------------------------------------------------------
- */
+/* ---- outward.c ------------------------------------------------------------------------------- */
 void tw_outward_turn(struct tw_worker *worker);
 /* False: the session closes for lack of packet numbers. */
 bool tw_outward_numbers_left(struct tw_worker *worker, uint32_t slot);
@@ -341,8 +329,7 @@ void tw_outward_close_frame(struct tw_worker *worker, uint32_t slot);
 void tw_outward_notice(struct tw_worker *worker, uint32_t slot);
 void tw_outward_refill(struct tw_worker *worker);
 
-/* ---- transmit.c -------------------------------------------------------------------------------
- */
+/* ---- transmit.c ------------------------------------------------------------------------------ */
 /* By whether the port finishes checksums. */
 const struct tw_frame_writers *tw_transmit_writers(bool tx_checksum);
 /* NULL counts NO_BUFFER. Its data pointer is where a UDP payload of up to 1,440 bytes goes. */
@@ -375,8 +362,7 @@ void tw_transmit_frames(struct tw_worker *worker);
 void tw_transmit_frame(struct tw_worker *worker, uint8_t interface, struct rte_mbuf *mbuf);
 void tw_transmit_flush(struct tw_worker *worker);
 
-/* ---- commands.c -------------------------------------------------------------------------------
- */
+/* ---- commands.c ------------------------------------------------------------------------------ */
 void tw_commands_turn(struct tw_worker *worker);
 void tw_commands_housekeeping(struct tw_worker *worker);
 
