@@ -157,5 +157,7 @@ int tw_gate_run(const struct tw_gate_options *options)
                                  .repetitions = repetitions_of[options->length] / 4};
     if (table_is_wanted(options, "growth"))
         gate_growth_print(&growth);
+    if (table_is_wanted(options, "talk"))
+        gate_growth_print_talk(&growth);
     return options->check && !all_met ? 1 : 0;
 }

@@ -41,6 +41,7 @@ bool gate_crowd_init(struct gate_crowd *crowd, uint32_t count, const uint8_t ser
     memset(crowd, 0, sizeof(*crowd));
     crowd->count = count;
     crowd->random = RANDOM_SEED;
+    crowd->talk_every = 1;
     crowd->clients = aligned_alloc(64, count * sizeof(*crowd->clients));
     crowd->order = malloc(count * sizeof(*crowd->order));
     if (!crowd->clients || !crowd->order) {
@@ -156,17 +157,19 @@ uint32_t gate_crowd_write_packet(struct gate_crowd *crowd, struct gate_client *c
                                  uint8_t *packet)
 {
     uint8_t *plaintext = packet + TW_HEADER_SIZE;
+    bool talks =
+        crowd->plaintext_size > GATE_INPUT_PLAINTEXT && crowd->written++ % crowd->talk_every == 0;
+    uint32_t size = talks ? crowd->plaintext_size : GATE_INPUT_PLAINTEXT;
     tw_header_write(packet, (struct tw_header){.connection_id = client->connection_id,
                                                .channel = TW_CHANNEL_STATE,
                                                .sequence = client->sequence++});
-    struct tw_writer writer = tw_writer_make(plaintext, crowd->plaintext_size);
+    struct tw_writer writer = tw_writer_make(plaintext, size);
     write_frames(crowd, client, &writer);
-    if (crowd->plaintext_size > GATE_INPUT_PLAINTEXT)
+    if (talks)
         write_message(crowd, client, &writer);
     TW_ASSERT(!writer.failed && tw_writer_left(&writer) == 0);
-    struct tw_aead_job job = {.key = &client->send_key,
-                              .packet = packet,
-                              .length = TW_HEADER_SIZE + crowd->plaintext_size};
+    struct tw_aead_job job = {
+        .key = &client->send_key, .packet = packet, .length = TW_HEADER_SIZE + size};
     tw_aead_sodium()->seal(&job, 1);
     return job.length;
 }

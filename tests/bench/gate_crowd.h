@@ -53,6 +53,8 @@ struct gate_crowd {
     uint32_t next; /* in order[] */
     uint32_t tick; /* of this pass */
     uint32_t plaintext_size;
+    uint32_t talk_every; /* one packet in so many has a message; the others are plain inputs */
+    uint64_t written;    /* packets that might have had one */
     uint64_t random;
     uint64_t messages;     /* written so far */
     uint32_t *empty_slots; /* of the table, which nobody has; the rig's */
@@ -73,7 +75,8 @@ void gate_crowd_set_session(struct gate_crowd *crowd, uint32_t number, enum tw_s
                             const uint8_t receive_secret[TW_KEY_SIZE]);
 
 /* Starts a pass whose inputs are for `tick`. A message of its own fills what a packet has beyond
- * GATE_INPUT_PLAINTEXT bytes of plaintext: at least GATE_MESSAGE_MIN more. */
+ * GATE_INPUT_PLAINTEXT bytes of plaintext: at least GATE_MESSAGE_MIN more. One in talk_every has
+ * it; from gate_crowd_init on all have. */
 void gate_crowd_begin(struct gate_crowd *crowd, uint32_t tick, uint32_t plaintext_size);
 
 /* Number of the client whose turn it is. */

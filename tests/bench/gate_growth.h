@@ -14,5 +14,7 @@ struct gate_growth {
 };
 
 void gate_growth_print(const struct gate_growth *growth);
+/* The same by how many packets have a message in them. */
+void gate_growth_print_talk(const struct gate_growth *growth);
 
 #endif
