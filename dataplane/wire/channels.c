@@ -40,8 +40,9 @@ struct tw_channels *tw_channels_take(struct tw_channels_pool *pool,
     if (pool->free_count == 0)
         return NULL;
     struct tw_channels *channels = &pool->all[pool->free[--pool->free_count]];
-    /* What flight.h keeps is written before it is read. */
-    memset(channels, 0, offsetof(struct tw_channels, flight));
+    /* Of 6 KB less than one is cleared: windows, runs and notes are written before they are read.
+     */
+    memset(channels, 0, offsetof(struct tw_channels, sender));
     tw_sender_init(&channels->sender, pool->config.blocks, pool->config.send_blocks_max);
     tw_sender_resume(&channels->sender, &numbers->sender);
     tw_receiver_init(&channels->receiver, pool->config.blocks);
@@ -81,8 +82,6 @@ struct copying {
 
 static void copy_message(struct copying *copying, uint16_t *index)
 {
-    if (*index == 0)
-        return;
     const struct tw_block_pool *from = copying->from->receiver.pool;
     const struct tw_message *message = tw_message_at(from, *index);
     copying->needed += tw_message_taken(message);
@@ -135,6 +134,16 @@ static void copy_list(struct copying *copying, struct tw_message_list *list)
         *list = copy;
 }
 
+static void copy_windows(struct copying *copying, struct tw_channels *channels, uint32_t channel)
+{
+    const struct tw_sender_channel *from = &channels->sender.channels[channel];
+    for (uint16_t number = from->base; number != from->next; number++)
+        copy_parcel(copying,
+                    &channels->sender.windows[channel].parcels[number % TW_MESSAGE_WINDOW]);
+    for (uint64_t here = channels->receiver.channels[channel].here; here != 0; here &= here - 1u)
+        copy_message(copying, &channels->receiver.windows[channel][__builtin_ctzll(here)]);
+}
+
 /* Every place where channels keep a message. */
 static void copy_messages(struct copying *copying, struct tw_channels *channels)
 {
@@ -142,10 +151,7 @@ static void copy_messages(struct copying *copying, struct tw_channels *channels)
     copy_list(copying, &channels->receiver.ready);
     for (uint32_t channel = 0; channel < TW_CHANNEL_COUNT; channel++) {
         copy_parcels(copying, &channels->sender.channels[channel].waiting);
-        for (uint32_t i = 0; i < TW_MESSAGE_WINDOW; i++) {
-            copy_parcel(copying, &channels->sender.channels[channel].window[i]);
-            copy_message(copying, &channels->receiver.channels[channel].window[i]);
-        }
+        copy_windows(copying, channels, channel);
     }
 }
 

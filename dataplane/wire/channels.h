@@ -20,8 +20,6 @@
 #define TW_CHANNELS_RUNS_PER_PACKET 48u
 
 struct tw_channels {
-    struct tw_sender sender;
-    struct tw_receiver receiver;
     uint32_t writes;
     uint32_t probes;                          /* packets that may leave beyond the window */
     uint32_t probe_backoff;                   /* probe time-outs in a row */
@@ -29,6 +27,8 @@ struct tw_channels {
     uint64_t channel_at_us[TW_CHANNEL_COUNT]; /* when it last had a place in a packet */
     uint16_t run_count;                       /* of the packet being made */
     uint16_t run_bytes;
+    struct tw_sender sender;
+    struct tw_receiver receiver;
     struct tw_run runs[TW_CHANNELS_RUNS_PER_PACKET];
     struct tw_flight flight;
 };

@@ -50,6 +50,12 @@ static inline uint32_t tw_flight_runs_left(const struct tw_flight *flight)
     return TW_FLIGHT_RUNS - (uint16_t)(flight->runs_next - flight->runs_oldest);
 }
 
+/* No packet is known to have carried runs. */
+static inline bool tw_flight_empty(const struct tw_flight *flight)
+{
+    return flight->runs_next == flight->runs_oldest;
+}
+
 /* Packet `number` leaves with `runs`; runs_left has room for them. */
 void tw_flight_record(struct tw_flight *flight, uint32_t number,
                       const struct tw_sent_packet *packet, const struct tw_run *runs);

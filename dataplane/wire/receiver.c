@@ -8,19 +8,26 @@
 
 void tw_receiver_init(struct tw_receiver *receiver, struct tw_block_pool *pool)
 {
-    memset(receiver, 0, sizeof(*receiver));
+    memset(receiver, 0, offsetof(struct tw_receiver, windows));
     receiver->pool = pool;
+}
+
+/* The message at `at` of the window, or NULL. */
+static struct tw_message *standing(const struct tw_receiver *receiver,
+                                   const struct tw_receiver_channel *channel, uint32_t at)
+{
+    if ((channel->here >> at & 1u) == 0)
+        return NULL;
+    return tw_message_at(receiver->pool, receiver->windows[channel - receiver->channels][at]);
 }
 
 static void drop_windows(struct tw_receiver *receiver)
 {
-    for (uint32_t channel = 0; channel < TW_CHANNEL_COUNT; channel++) {
-        uint16_t *window = receiver->channels[channel].window;
-        for (uint32_t i = 0; i < TW_MESSAGE_WINDOW; i++) {
-            if (window[i] != 0)
-                tw_message_free(receiver->pool, tw_message_at(receiver->pool, window[i]));
-            window[i] = 0;
-        }
+    for (uint32_t i = 0; i < TW_CHANNEL_COUNT; i++) {
+        struct tw_receiver_channel *channel = &receiver->channels[i];
+        for (; channel->here != 0; channel->here &= channel->here - 1u)
+            tw_message_free(receiver->pool,
+                            standing(receiver, channel, (uint32_t)__builtin_ctzll(channel->here)));
     }
 }
 
@@ -96,8 +103,8 @@ static enum tw_frames_result place(const struct tw_receiver_channel *channel, ui
 static const struct tw_message *find(const struct tw_receiver *receiver,
                                      const struct tw_entry *entry)
 {
-    uint16_t index = receiver->channels[entry->channel].window[entry->number % TW_MESSAGE_WINDOW];
-    return index != 0 ? tw_message_at(receiver->pool, index) : NULL;
+    return standing(receiver, &receiver->channels[entry->channel],
+                    entry->number % TW_MESSAGE_WINDOW);
 }
 
 static uint32_t blocks_needed(const struct tw_message *message, const struct tw_entry *entry)
@@ -167,10 +174,10 @@ static void make_ready(struct tw_receiver *receiver, struct tw_message *message)
 static struct tw_message *leave_window(struct tw_receiver *receiver,
                                        struct tw_receiver_channel *channel, uint32_t at)
 {
-    if (channel->window[at] == 0)
+    struct tw_message *message = standing(receiver, channel, at);
+    if (!message)
         return NULL;
-    struct tw_message *message = tw_message_at(receiver->pool, channel->window[at]);
-    channel->window[at] = 0;
+    channel->here &= ~(UINT64_C(1) << at);
     channel->held -= message->held;
     if (at == channel->base % TW_MESSAGE_WINDOW)
         channel->base_held = 0;
@@ -194,8 +201,9 @@ static void advance(struct tw_receiver *receiver, struct tw_receiver_channel *ch
     }
     if (channel->base != before)
         channel->moved_us = receiver->heard_us;
-    uint16_t index = channel->window[channel->base % TW_MESSAGE_WINDOW];
-    channel->base_held = index != 0 ? tw_message_at(receiver->pool, index)->held : 0;
+    const struct tw_message *lowest =
+        standing(receiver, channel, channel->base % TW_MESSAGE_WINDOW);
+    channel->base_held = lowest ? lowest->held : 0;
 }
 
 static void finish(struct tw_receiver *receiver, const struct tw_entry *entry)
@@ -203,8 +211,8 @@ static void finish(struct tw_receiver *receiver, const struct tw_entry *entry)
     struct tw_receiver_channel *channel = &receiver->channels[entry->channel];
     uint32_t at = entry->number % TW_MESSAGE_WINDOW;
     channel->done |= UINT64_C(1) << at;
-    receiver->unfinished -= channel->window[at] != 0;
-    if (entry->channel != TW_CHANNEL_ORDERED && channel->window[at] != 0)
+    receiver->unfinished--;
+    if (entry->channel != TW_CHANNEL_ORDERED)
         make_ready(receiver, leave_window(receiver, channel, at));
     advance(receiver, channel);
 }
@@ -261,11 +269,13 @@ static void store(struct tw_receiver *receiver, const struct tw_entry *entry, ui
 {
     struct tw_receiver_channel *channel = &receiver->channels[entry->channel];
     uint32_t at = entry->number % TW_MESSAGE_WINDOW;
-    if (channel->window[at] == 0) {
-        channel->window[at] = begin(receiver, entry)->index;
+    struct tw_message *message = standing(receiver, channel, at);
+    if (!message) {
+        message = begin(receiver, entry);
+        receiver->windows[entry->channel][at] = message->index;
+        channel->here |= UINT64_C(1) << at;
         receiver->unfinished++;
     }
-    struct tw_message *message = tw_message_at(receiver->pool, channel->window[at]);
     uint16_t missing = message->missing;
     uint16_t held = message->held;
     store_bytes(receiver, message, entry);
@@ -356,11 +366,12 @@ void tw_receiver_heard(struct tw_receiver *receiver, uint64_t now_us)
 static bool channel_stalled(const struct tw_receiver *receiver,
                             const struct tw_receiver_channel *channel)
 {
-    for (uint32_t i = 0; i < TW_MESSAGE_WINDOW; i++) {
-        uint16_t index = channel->window[(uint16_t)(channel->base + i) % TW_MESSAGE_WINDOW];
-        if (index == 0 || tw_message_at(receiver->pool, index)->missing == 0)
+    for (uint32_t i = 0; channel->here != 0 && i < TW_MESSAGE_WINDOW; i++) {
+        const struct tw_message *message =
+            standing(receiver, channel, (uint16_t)(channel->base + i) % TW_MESSAGE_WINDOW);
+        if (!message || message->missing == 0)
             continue;
-        uint64_t since_us = tw_message_at(receiver->pool, index)->time_us;
+        uint64_t since_us = message->time_us;
         if (since_us < receiver->resumed_us)
             since_us = receiver->resumed_us;
         if (since_us < channel->moved_us)

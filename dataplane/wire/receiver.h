@@ -19,11 +19,11 @@
 
 struct tw_receiver_channel {
     uint64_t done;      /* bit number % 64: finished, numbers from base on */
+    uint64_t here;      /* the same: whose message, whole or in part, stands in the window */
     uint64_t moved_us;  /* when base moved last: what is above it had to wait until then */
     uint16_t base;      /* lowest number not finished, or not passed on yet */
     uint16_t base_held; /* blocks of the message at base */
     uint32_t held;      /* blocks of all messages in the window */
-    uint16_t window[TW_MESSAGE_WINDOW]; /* message index by number % 64 */
 };
 
 struct tw_receiver {
@@ -38,6 +38,8 @@ struct tw_receiver {
     struct tw_receiver_channel channels[TW_CHANNEL_COUNT];
     /* counted */
     uint64_t messages, duplicate_bytes, no_room, abandoned, superseded;
+    /* Message index by number % 64, where `here` has its bit; others were never written. */
+    uint16_t windows[TW_CHANNEL_COUNT][TW_MESSAGE_WINDOW];
 };
 
 /* What goes on when everything was taken: of each channel, the window's place and bits. */

@@ -9,10 +9,25 @@
 
 void tw_sender_init(struct tw_sender *sender, struct tw_block_pool *pool, uint32_t blocks_max)
 {
-    memset(sender, 0, sizeof(*sender));
+    /* Windows are written before they are read. */
+    memset(sender, 0, offsetof(struct tw_sender, windows));
     tw_parcels_init(&sender->parcels, pool, blocks_max);
     sender->part_max = TW_MESSAGE_MAX;
     sender->deadline_us = UINT64_MAX;
+}
+
+static struct tw_sender_window *window_of(struct tw_sender *sender,
+                                          const struct tw_sender_channel *channel)
+{
+    return &sender->windows[channel - sender->channels];
+}
+
+/* The parcel of a number from base to next; NULL: it was acknowledged. */
+static struct tw_parcel *numbered(const struct tw_sender *sender,
+                                  const struct tw_sender_channel *channel, uint16_t number)
+{
+    const struct tw_sender_window *window = &sender->windows[channel - sender->channels];
+    return tw_parcel_at(&sender->parcels, window->parcels[number % TW_MESSAGE_WINDOW]);
 }
 
 static void drop(struct tw_sender *sender, struct tw_parcel *message)
@@ -29,15 +44,17 @@ static void drop_latest(struct tw_sender *sender)
 
 void tw_sender_fini(struct tw_sender *sender)
 {
+    if (tw_sender_empty(sender))
+        return;
     for (uint32_t i = 0; i < TW_CHANNEL_COUNT; i++) {
         struct tw_sender_channel *channel = &sender->channels[i];
         struct tw_parcel *message;
         while ((message = tw_parcel_list_take(&channel->waiting, &sender->parcels)) != NULL)
             drop(sender, message);
-        for (uint32_t at = 0; at < TW_MESSAGE_WINDOW; at++) {
-            if (channel->window[at] != 0)
-                drop(sender, tw_parcel_at(&sender->parcels, channel->window[at]));
-            channel->window[at] = 0;
+        for (uint16_t number = channel->base; number != channel->next; number++) {
+            if ((message = numbered(sender, channel, number)) != NULL)
+                drop(sender, message);
+            window_of(sender, channel)->parcels[number % TW_MESSAGE_WINDOW] = 0;
         }
     }
     if (sender->latest != 0)
@@ -91,19 +108,20 @@ static void open_blocks(struct tw_sender *sender, struct tw_parcel *message, uin
 static void number(struct tw_sender *sender, struct tw_parcel *message)
 {
     struct tw_sender_channel *channel = &sender->channels[message->channel];
+    struct tw_sender_window *window = window_of(sender, channel);
     uint32_t at = channel->next % TW_MESSAGE_WINDOW;
     uint32_t blocks = tw_message_blocks(message->size); /* where it arrives */
-    TW_ASSERT(channel->window[at] == 0);
+    TW_ASSERT((uint16_t)(channel->next - channel->base) < TW_MESSAGE_WINDOW);
     message->number = channel->next++;
     message->missing = (uint16_t)tw_message_granules(message->size);
-    channel->window[at] = message->at;
+    window->parcels[at] = message->at;
     if (message->number != channel->base) {
         /* What finds no place beside the others waits until it is the oldest. */
         uint32_t left = TW_MESSAGE_SPARE - channel->spare;
         if (blocks > left)
             blocks = left;
         channel->spare += blocks;
-        channel->held[at] = (uint8_t)blocks;
+        window->held[at] = (uint8_t)blocks;
     }
     open_blocks(sender, message, blocks);
 }
@@ -121,18 +139,15 @@ static void admit(struct tw_sender *sender, struct tw_sender_channel *channel)
 /* Moves base over what is done with; what is then the oldest does not count as spare any more. */
 static void advance(struct tw_sender *sender, struct tw_sender_channel *channel)
 {
-    uint32_t at = channel->base % TW_MESSAGE_WINDOW;
-    while (channel->base != channel->next && channel->window[at] == 0) {
+    const struct tw_sender_window *window = window_of(sender, channel);
+    while (channel->base != channel->next && !numbered(sender, channel, channel->base)) {
         channel->base++;
-        at = channel->base % TW_MESSAGE_WINDOW;
         if (channel->base == channel->next)
             return;
-        channel->spare -= channel->held[at];
-        channel->held[at] = 0;
-        if (channel->window[at] != 0) {
-            struct tw_parcel *oldest = tw_parcel_at(&sender->parcels, channel->window[at]);
+        channel->spare -= window->held[channel->base % TW_MESSAGE_WINDOW];
+        struct tw_parcel *oldest = numbered(sender, channel, channel->base);
+        if (oldest)
             open_blocks(sender, oldest, TW_MESSAGE_BLOCKS_MAX);
-        }
     }
 }
 
@@ -140,7 +155,7 @@ static void advance(struct tw_sender *sender, struct tw_sender_channel *channel)
 static void settle(struct tw_sender *sender, struct tw_parcel *message)
 {
     struct tw_sender_channel *channel = &sender->channels[message->channel];
-    channel->window[message->number % TW_MESSAGE_WINDOW] = 0;
+    window_of(sender, channel)->parcels[message->number % TW_MESSAGE_WINDOW] = 0;
     drop(sender, message);
     advance(sender, channel);
     admit(sender, channel);
@@ -153,7 +168,7 @@ static void line_up(struct tw_sender *sender, struct tw_sender_channel *channel)
     struct tw_parcel_list all = {0};
     struct tw_parcel *message;
     for (uint16_t number = channel->base; number != channel->next; number++) {
-        message = tw_parcel_at(&sender->parcels, channel->window[number % TW_MESSAGE_WINDOW]);
+        message = numbered(sender, channel, number);
         if (!message)
             continue;
         if (message->size == 0)
@@ -263,7 +278,7 @@ uint32_t tw_sender_waiting_ms(const struct tw_sender *sender, uint64_t now_us)
     for (uint32_t i = TW_CHANNEL_ORDERED; i < TW_CHANNEL_COUNT; i++) {
         const struct tw_sender_channel *channel = &sender->channels[i];
         const struct tw_parcel *oldest =
-            tw_parcel_at(&sender->parcels, channel->window[channel->base % TW_MESSAGE_WINDOW]);
+            channel->base != channel->next ? numbered(sender, channel, channel->base) : NULL;
         uint32_t since_ms = oldest ? (uint32_t)(now_us / 1000u) - oldest->queued_ms : 0;
         if (since_ms > longest_ms)
             longest_ms = since_ms;
@@ -414,10 +429,9 @@ uint32_t tw_sender_write(struct tw_sender *sender, uint32_t channel, bool whole,
     }
     for (uint16_t number = from->base; number != from->next && from->queued > 0 && count < runs_max;
          number++) {
-        uint32_t index = from->window[number % TW_MESSAGE_WINDOW];
-        if (index == 0)
+        struct tw_parcel *message = numbered(sender, from, number);
+        if (!message)
             continue;
-        struct tw_parcel *message = tw_parcel_at(&sender->parcels, index);
         if (first_queued(message) == TW_GRANULES_MAX || (whole && message->size > KEEP_WHOLE))
             continue;
         if (write_message(sender, message, writer, &runs[count]))
@@ -436,10 +450,10 @@ uint32_t tw_sender_write(struct tw_sender *sender, uint32_t channel, bool whole,
 /* The message a run is of, if it is still under way as it was then. */
 static struct tw_parcel *message_of(const struct tw_sender *sender, const struct tw_run *run)
 {
-    uint32_t index = sender->channels[run->channel].window[run->number % TW_MESSAGE_WINDOW];
-    if (index == 0)
+    /* It left with this number, so its place was written. */
+    struct tw_parcel *message = numbered(sender, &sender->channels[run->channel], run->number);
+    if (!message)
         return NULL;
-    struct tw_parcel *message = tw_parcel_at(&sender->parcels, index);
     bool abandoned = message->size == 0;
     return message->number == run->number && abandoned == (run->count == 0) ? message : NULL;
 }
@@ -517,10 +531,10 @@ static void expire_channel(struct tw_sender *sender, struct tw_sender_channel *c
             sender->deadline_us = message->deadline_us;
         tw_parcel_list_append(&channel->waiting, &sender->parcels, message);
     }
-    for (uint32_t i = 0; i < TW_MESSAGE_WINDOW; i++) {
-        if (channel->window[i] == 0)
+    for (uint16_t number = channel->base; number != channel->next; number++) {
+        message = numbered(sender, channel, number);
+        if (!message)
             continue;
-        message = tw_parcel_at(&sender->parcels, channel->window[i]);
         if (message->deadline_us != 0 && message->deadline_us <= now_us) {
             abandon(sender, message);
             sender->expired++;

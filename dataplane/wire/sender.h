@@ -28,8 +28,12 @@ struct tw_sender_channel {
     uint32_t spare;                /* blocks of numbered messages but the one at base */
     uint16_t base;                 /* oldest number not acknowledged */
     uint16_t next;
-    uint32_t window[TW_MESSAGE_WINDOW]; /* parcels */
-    uint8_t held[TW_MESSAGE_WINDOW];    /* blocks counted in spare, until base passes */
+};
+
+/* By number % 64, of numbers from base to next; what stands at others was never written. */
+struct tw_sender_window {
+    uint32_t parcels[TW_MESSAGE_WINDOW]; /* 0: acknowledged */
+    uint8_t held[TW_MESSAGE_WINDOW];     /* blocks counted in spare, but for the one at base */
 };
 
 struct tw_sender {
@@ -43,6 +47,7 @@ struct tw_sender {
     /* counted, bytes of messages without any header */
     uint64_t messages, sent_bytes, again_bytes, lost_bytes, expired, replaced;
     uint64_t channel_bytes[TW_CHANNEL_COUNT];
+    struct tw_sender_window windows[TW_CHANNEL_COUNT];
 };
 
 /* What goes on when everything was delivered. */

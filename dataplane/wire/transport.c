@@ -58,7 +58,8 @@ static void forget_runs(struct tw_transport *transport)
 
 static void give_channels(struct tw_transport *transport)
 {
-    forget_runs(transport);
+    if (!tw_flight_empty(&transport->channels->flight))
+        forget_runs(transport);
     tw_channels_give(transport->channels_pool, transport->channels, &transport->numbers);
     transport->channels = NULL;
 }

@@ -43,6 +43,7 @@ struct peers *peers_create(const struct impair_profile *profile, uint64_t seed,
         end->tick_bytes = i == PEERS_CLIENT ? 48u : 300u;
         end->next_tick_us = peers->now_us + tw_rng_below(&peers->rng, end->tick_us);
         end->channels_memory = sim_take(tw_channels_pool_footprint(1));
+        memset(end->channels_memory, 0xa5, tw_channels_pool_footprint(1));
         struct tw_channels_config channels = {.blocks = &end->pool,
                                               .send_blocks_max = PEERS_SEND_BLOCKS,
                                               .kept = options->keeps_channels};

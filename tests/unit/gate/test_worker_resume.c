@@ -220,14 +220,14 @@ static void messages_go_along(void **state)
     const struct tw_transport *transport =
         &rig.worker[0]->talk.transports[tw_connection_slot(new.id)];
     /* All three in the window, from 0. */
-    const struct tw_sender_channel *channel =
-        &transport->channels->sender.channels[TW_CHANNEL_ORDERED];
-    assert_int_equal(channel->base, 0);
-    assert_int_equal(channel->next, 3);
+    const struct tw_sender *sender = &transport->channels->sender;
+    assert_int_equal(sender->channels[TW_CHANNEL_ORDERED].base, 0);
+    assert_int_equal(sender->channels[TW_CHANNEL_ORDERED].next, 3);
     static const char *const texts[] = {"one", "two", "three"};
     for (uint32_t i = 0; i < 3; i++) {
-        const struct tw_parcels *parcels = &transport->channels->sender.parcels;
-        const struct tw_parcel *message = tw_parcel_at(parcels, channel->window[i]);
+        const struct tw_parcels *parcels = &sender->parcels;
+        const struct tw_parcel *message =
+            tw_parcel_at(parcels, sender->windows[TW_CHANNEL_ORDERED].parcels[i]);
         uint8_t bytes[16] = {0};
         tw_parcel_copy(parcels, message, 0, bytes, message->size);
         assert_int_equal(message->size, strlen(texts[i]));

@@ -46,6 +46,7 @@ static void make_home(struct home *home)
     tw_block_pool_init(&home->pool, home->memory, BLOCKS);
     struct tw_channels_config config = {.blocks = &home->pool, .send_blocks_max = 128};
     home->channels_memory = sim_take(tw_channels_pool_footprint(CHANNELS));
+    memset(home->channels_memory, 0xa5, tw_channels_pool_footprint(CHANNELS));
     tw_channels_pool_init(&home->channels, &config, home->channels_memory, CHANNELS);
 }
 

@@ -14,6 +14,8 @@ void rig_setup(struct fixture *fixture, uint32_t blocks)
         .blocks = &fixture->pool, .send_blocks_max = 128, .kept = true};
     fixture->channels_memory = aligned_alloc(64, tw_channels_pool_footprint(1));
     assert_non_null(fixture->channels_memory);
+    /* They are told from nothing that was there before. */
+    memset(fixture->channels_memory, 0xa5, tw_channels_pool_footprint(1));
     tw_channels_pool_init(&fixture->channels, &channels, fixture->channels_memory, 1);
     struct tw_transport_config config = {.channels = &fixture->channels, .first_sequence = 1};
     tw_transport_init(&fixture->transport, &config, fixture->now_us);
