@@ -351,9 +351,13 @@ static __attribute__((noinline)) void accept(struct tw_worker *worker, struct tw
 void tw_route_burst(struct tw_worker *worker, struct tw_burst *burst)
 {
     uint32_t malformed_max = worker->config.config->limits.malformed_max;
-    for (uint32_t n = 0; n < burst->going_count; n++)
-        tw_prefetch_to_write(
-            &worker->sessions.bodies[burst->packets[burst->going[n]].slot].conduct);
+    for (uint32_t n = 0; n < burst->going_count; n++) {
+        uint8_t i = burst->going[n];
+        uint32_t slot = burst->packets[i].slot;
+        tw_prefetch_to_write(&worker->sessions.bodies[slot].conduct);
+        if (burst->packets[i].outcome == TW_OUTCOME_ACCEPTED && burst->frames[i].has_messages)
+            tw_talk_prefetch_messages(&worker->talk, slot);
+    }
     for (uint32_t n = 0; n < burst->going_count; n++) {
         struct tw_packet *packet = &burst->packets[burst->going[n]];
         const struct tw_session *session = &worker->sessions.hot[packet->slot];

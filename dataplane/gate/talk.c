@@ -11,9 +11,13 @@
 /* Of one session in one turn: 16 × 1,200 bytes every 50 µs are more than any port here takes. */
 #define PACKETS_PER_TURN  16u
 #define RETURNS_PER_BURST 64u
-/* Of those with something under way; most are only asked whether it is time. */
+/* Of those with something under way so many are looked at: those for which it is time, and those
+ * with news. And so many are asked whether it is time: four stand in a line. */
 #define SESSIONS_PER_TURN 256u
-#define ALIGNMENT         64u
+#define ASKED_PER_TURN    1024u
+/* So many at once, whose lines arrive together. */
+#define SESSIONS_PER_BATCH TW_SEAL_BATCH
+#define ALIGNMENT          64u
 /* A stalled message is noticed this much late at most. */
 #define LOOK_US 250000u
 /* After a packet that could not leave: no buffer, no next hop, no link. None of them is over in the
@@ -53,7 +57,7 @@ size_t tw_talk_footprint(uint32_t sessions, const struct tw_config_limits *limit
            aligned(sessions * sizeof(struct tw_transport)) +
            aligned(sessions * sizeof(struct tw_talk_session)) +
            aligned(2u * sessions * sizeof(struct tw_delivery_held)) +
-           aligned(sessions * sizeof(uint32_t));
+           aligned(sessions * sizeof(struct tw_talk_busy)) + aligned(sessions * sizeof(uint32_t));
 }
 
 static struct tw_congestion_thresholds thresholds_make(const struct tw_config_congestion *config)
@@ -97,6 +101,9 @@ void tw_talk_init(struct tw_talk *talk, void *memory, uint32_t sessions,
     talk->delivery.held_max = 2u * sessions;
     at += aligned(2u * sessions * sizeof(struct tw_delivery_held));
     talk->busy = (void *)at;
+    at += aligned(sessions * sizeof(struct tw_talk_busy));
+    talk->fresh = (void *)at;
+    talk->sessions_max = sessions;
     talk->message_rate = tw_budget_rate_make(limits->messages_per_s, TW_TALK_MESSAGES_BURST);
     talk->message_wait_us = 1000000u / limits->messages_per_s;
 }
@@ -123,6 +130,7 @@ static void list(struct tw_talk *talk, uint32_t slot, uint64_t due_us);
 static void list_to_probe(struct tw_worker *worker, uint32_t slot)
 {
     struct tw_transport *transport = &worker->talk.transports[slot];
+    worker->talk.sessions[slot].sized = false;
     if (tw_transport_is_probing(transport))
         list(&worker->talk, slot, tw_transport_due_us(transport, now_us(worker)));
 }
@@ -132,8 +140,16 @@ void tw_talk_probe_again(struct tw_worker *worker, uint32_t slot)
     const struct tw_transport *transport = &worker->talk.transports[slot];
     bool heard = (worker->sessions.hot[slot].roam & TW_ROAM_SILENT) == 0;
     if (heard && tw_transport_begun(transport) &&
-        tw_pmtu_wants(&transport->pmtu, now_us(worker)) != 0)
+        tw_pmtu_wants(&transport->pmtu, now_us(worker)) != 0) {
+        worker->talk.sessions[slot].sized = false;
         list(&worker->talk, slot, 0);
+    }
+}
+
+/* A session begins: its place in the lists stays, should an earlier one of its slot be in them. */
+static void begin_session(struct tw_talk_session *session)
+{
+    *session = (struct tw_talk_session){.listed_at = session->listed_at, .fresh = session->fresh};
 }
 
 void tw_talk_begin(struct tw_worker *worker, uint32_t slot)
@@ -144,9 +160,7 @@ void tw_talk_begin(struct tw_worker *worker, uint32_t slot)
                                          .thresholds = &talk->thresholds,
                                          .first_sequence = body->send_sequence,
                                          .datagram_max = datagram_max(worker, slot)};
-    struct tw_talk_session *session = &talk->sessions[slot];
-    bool listed = session->listed;
-    *session = (struct tw_talk_session){.listed = listed};
+    begin_session(&talk->sessions[slot]);
     tw_transport_init(&talk->transports[slot], &config, now_us(worker));
     list_to_probe(worker, slot);
 }
@@ -190,11 +204,9 @@ void tw_talk_copied(struct tw_worker *worker, uint32_t channels)
 bool tw_talk_arrive(struct tw_worker *worker, uint32_t slot, const struct tw_transport *transport)
 {
     struct tw_talk *talk = &worker->talk;
-    struct tw_talk_session *session = &talk->sessions[slot];
-    bool listed = session->listed;
     talk->transports[slot] = *transport;
     bool adopted = tw_transport_adopt(&talk->transports[slot], &talk->channels, &talk->thresholds);
-    *session = (struct tw_talk_session){.listed = listed};
+    begin_session(&talk->sessions[slot]);
     list_to_probe(worker, slot);
     if (talk->transports[slot].channels)
         list(talk, slot, 0);
@@ -205,14 +217,34 @@ bool tw_talk_arrive(struct tw_worker *worker, uint32_t slot, const struct tw_tra
     return false;
 }
 
+static struct tw_talk_busy *busy_of(const struct tw_talk *talk, uint32_t slot)
+{
+    return &talk->busy[talk->sessions[slot].listed_at - 1u];
+}
+
+/* 0: in this turn. */
 static void list(struct tw_talk *talk, uint32_t slot, uint64_t due_us)
 {
     struct tw_talk_session *session = &talk->sessions[slot];
-    session->due_us = session->listed && session->due_us < due_us ? session->due_us : due_us;
-    if (session->listed)
+    if (session->listed_at == 0) {
+        talk->busy[talk->busy_count++] = (struct tw_talk_busy){.due_us = due_us, .slot = slot};
+        session->listed_at = talk->busy_count;
+    } else if (due_us < busy_of(talk, slot)->due_us) {
+        busy_of(talk, slot)->due_us = due_us;
+    }
+    if (due_us > 0 || session->fresh)
         return;
-    session->listed = true;
-    talk->busy[talk->busy_count++] = slot;
+    TW_ASSERT(talk->fresh_count < talk->sessions_max);
+    session->fresh = true;
+    talk->fresh[(talk->fresh_first + talk->fresh_count++) % talk->sessions_max] = slot;
+}
+
+static void unlist(struct tw_talk *talk, uint32_t slot)
+{
+    struct tw_talk_busy *place = busy_of(talk, slot);
+    *place = talk->busy[--talk->busy_count];
+    talk->sessions[place->slot].listed_at = talk->sessions[slot].listed_at;
+    talk->sessions[slot].listed_at = 0;
 }
 
 void tw_talk_inherit(struct tw_worker *worker, uint32_t slot, uint32_t from)
@@ -415,7 +447,7 @@ static void relieve(struct tw_worker *worker)
         return;
     talk->relief_us = now_us(worker) + RELIEF_US;
     for (uint32_t i = 0; i < talk->busy_count; i++) {
-        uint32_t slot = talk->busy[i];
+        uint32_t slot = talk->busy[i].slot;
         const struct tw_channels *channels = talk->transports[slot].channels;
         if (!channels || worker->sessions.hot[slot].state != TW_SESSION_LIVE ||
             channels->sender.parcels.blocks <= most ||
@@ -507,39 +539,121 @@ static bool is_quiet(struct tw_transport *transport)
            !tw_transport_is_probing(transport);
 }
 
-/* False: nothing is under way any more. */
-static bool serve(struct tw_worker *worker, uint32_t slot)
+/* Nothing of it is under way but what it was not told of. False: and that it was. */
+static bool acknowledge(struct tw_worker *worker, uint32_t slot)
 {
-    struct tw_talk_session *session = &worker->talk.sessions[slot];
     struct tw_transport *transport = &worker->talk.transports[slot];
-    if (!tw_transport_begun(transport) || worker->sessions.hot[slot].state != TW_SESSION_LIVE)
-        return false;
-    if (now_us(worker) < session->due_us)
-        return true;
-    if ((worker->sessions.hot[slot].roam & TW_ROAM_SILENT) != 0 &&
-        tw_life_is_paused(worker, slot)) {
-        session->due_us = now_us(worker) + LOOK_US;
-        return true; /* what waits is kept for its return */
-    }
+    uint64_t due_us = tw_acks_due_us(&transport->acks);
+    if (now_us(worker) >= due_us && !tw_outward_packet(worker, slot))
+        due_us = now_us(worker) + UNSENT_US;
+    busy_of(&worker->talk, slot)->due_us = due_us;
+    return transport->acks.waiting > 0;
+}
+
+/* Timers, messages both ways. False: nothing is under way any more. */
+static bool serve_all(struct tw_worker *worker, uint32_t slot)
+{
+    struct tw_transport *transport = &worker->talk.transports[slot];
     tw_transport_update(transport, now_us(worker));
     if (tw_transport_stalled(transport, now_us(worker))) {
         tw_counter_add(&worker->config.counters->messages_stalled, 1);
         tw_owed_close(worker, slot, TW_CLOSE_STALLED, true);
         return false;
     }
-    deliver(worker, slot);
-    if (worker->sessions.hot[slot].state != TW_SESSION_LIVE)
-        return false;
     bool left = send_packets(worker, slot);
     uint64_t due_us = tw_transport_due_us(transport, now_us(worker));
     uint64_t look_us = now_us(worker) + LOOK_US;
     /* What waits for its budget waits for a fraction of it. */
     if (tw_transport_peek(transport) != NULL)
         look_us = now_us(worker) + worker->talk.message_wait_us;
-    session->due_us = due_us < look_us ? due_us : look_us;
-    if (!left && session->due_us < now_us(worker) + UNSENT_US)
-        session->due_us = now_us(worker) + UNSENT_US;
+    due_us = due_us < look_us ? due_us : look_us;
+    if (!left && due_us < now_us(worker) + UNSENT_US)
+        due_us = now_us(worker) + UNSENT_US;
+    busy_of(&worker->talk, slot)->due_us = due_us;
+    worker->talk.sessions[slot].sized = !tw_transport_is_probing(transport);
     return !is_quiet(transport);
+}
+
+/* False: nothing is under way any more. */
+static bool serve(struct tw_worker *worker, uint32_t slot)
+{
+    struct tw_transport *transport = &worker->talk.transports[slot];
+    const struct tw_session *session = &worker->sessions.hot[slot];
+    if (!tw_transport_begun(transport) || session->state != TW_SESSION_LIVE)
+        return false;
+    if ((session->roam & TW_ROAM_SILENT) != 0 && tw_life_is_paused(worker, slot)) {
+        busy_of(&worker->talk, slot)->due_us = now_us(worker) + LOOK_US;
+        return true; /* what waits is kept for its return */
+    }
+    deliver(worker, slot);
+    if (session->state != TW_SESSION_LIVE)
+        return false;
+    if (worker->talk.sessions[slot].sized && tw_transport_rest(transport))
+        return acknowledge(worker, slot);
+    return serve_all(worker, slot);
+}
+
+static void look(struct tw_worker *worker, uint32_t slot)
+{
+    struct tw_talk *talk = &worker->talk;
+    if (talk->sessions[slot].listed_at == 0 || now_us(worker) < busy_of(talk, slot)->due_us)
+        return;
+    if (!serve(worker, slot))
+        unlist(talk, slot);
+}
+
+/* Most of those for which it is time are to be acknowledged what they said. */
+static void look_at_batch(struct tw_worker *worker, const uint32_t *slots, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        const struct tw_session_body *body = &worker->sessions.bodies[slots[i]];
+        tw_prefetch(&worker->talk.sessions[slots[i]]);
+        tw_prefetch(&worker->sessions.hot[slots[i]]);
+        tw_talk_prefetch(&worker->talk, slots[i]);
+        tw_prefetch_to_write(&body->send_sequence);
+        tw_prefetch(&body->send_key);
+    }
+    for (uint32_t i = 0; i < count; i++)
+        tw_talk_prefetch_sent(&worker->talk, slots[i]);
+    for (uint32_t i = 0; i < count; i++)
+        look(worker, slots[i]);
+}
+
+/* Those for which it is time, each in its turn. */
+static void look_at_due(struct tw_worker *worker)
+{
+    struct tw_talk *talk = &worker->talk;
+    uint32_t slots[SESSIONS_PER_BATCH];
+    uint32_t asked = talk->busy_count < ASKED_PER_TURN ? talk->busy_count : ASKED_PER_TURN;
+    uint32_t count = 0, left = SESSIONS_PER_TURN;
+    for (; asked > 0 && left > 0 && talk->busy_count > 0; asked--) {
+        if (talk->busy_next >= talk->busy_count)
+            talk->busy_next = 0;
+        const struct tw_talk_busy *busy = &talk->busy[talk->busy_next++];
+        if (now_us(worker) < busy->due_us)
+            continue;
+        slots[count++] = busy->slot;
+        left--;
+        if (count < SESSIONS_PER_BATCH)
+            continue;
+        look_at_batch(worker, slots, count);
+        count = 0;
+    }
+    look_at_batch(worker, slots, count);
+}
+
+/* Their lines are in the caches since a moment ago. */
+static void look_at_fresh(struct tw_worker *worker)
+{
+    struct tw_talk *talk = &worker->talk;
+    uint32_t count = talk->fresh_count < SESSIONS_PER_TURN ? talk->fresh_count : SESSIONS_PER_TURN;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t slot = talk->fresh[talk->fresh_first];
+        talk->fresh_first = (talk->fresh_first + 1u) % talk->sessions_max;
+        talk->fresh_count--;
+        talk->sessions[slot].fresh = false;
+        look(worker, slot);
+    }
 }
 
 void tw_talk_turn(struct tw_worker *worker)
@@ -549,16 +663,8 @@ void tw_talk_turn(struct tw_worker *worker)
         if (talk->lent > 0 && worker->config.shard_rings[shard].returned)
             take_returned(worker, worker->config.shard_rings[shard].returned);
     }
-    uint32_t count = talk->busy_count < SESSIONS_PER_TURN ? talk->busy_count : SESSIONS_PER_TURN;
-    for (uint32_t n = 0; n < count; n++) {
-        uint32_t at = talk->busy_next < talk->busy_count ? talk->busy_next : 0;
-        uint32_t slot = talk->busy[at];
-        talk->busy_next = at + 1u;
-        if (serve(worker, slot))
-            continue;
-        talk->sessions[slot].listed = false;
-        talk->busy[at] = talk->busy[--talk->busy_count];
-        talk->busy_next = at;
-    }
+    /* Whoever waits for others' messages to come back has its turn before those with news. */
+    look_at_due(worker);
+    look_at_fresh(worker);
     tw_delivery_turn(worker);
 }

@@ -12,7 +12,7 @@
  * shard still holds come back later. Sessions with something under way stand in a list, each with
  * the time at which it has to be looked at, and only they hold channels. A client that leaves a
  * message half sent is closed with a reason, and so is one that takes nothing while others wait
- * for room. Owned by the worker's lcore. See docs/decisions/0015-transport.md.
+ * for room. Owned by the worker's lcore. See docs/decisions/0015-transport.md and 0032-talkers.md.
  */
 #ifndef TICKWIRE_DATAPLANE_GATE_TALK_H
 #define TICKWIRE_DATAPLANE_GATE_TALK_H
@@ -41,10 +41,17 @@ struct tw_client_frames;
 #define TW_TALK_CHANNELS_MAX 8192u
 
 struct tw_talk_session {
-    uint64_t due_us;  /* when to look at it; in the list only */
     uint64_t back_us; /* it is heard since then: what waited before waits from then on */
     struct tw_budget budget;
-    bool listed;
+    uint32_t listed_at; /* its place in the list, from 1; 0: it is not in it */
+    bool fresh;         /* in that queue */
+    bool sized;         /* no larger datagram is being tried, as far as it was looked at */
+};
+
+/* Of the list: the times stand together, so that whoever is not due costs nobody a look at it. */
+struct tw_talk_busy {
+    uint64_t due_us; /* when to look at it */
+    uint32_t slot;
 };
 
 struct tw_talk {
@@ -54,10 +61,13 @@ struct tw_talk {
     struct tw_bulk *bulk;
     struct tw_transport *transports;  /* [sessions] */
     struct tw_talk_session *sessions; /* [sessions] */
-    uint32_t *busy;                   /* slots */
+    struct tw_talk_busy *busy;        /* [sessions] */
     uint32_t busy_count;
     uint32_t busy_next; /* where the walk of the next turn begins */
-    uint32_t lent;      /* messages at shards, */
+    uint32_t *fresh;    /* [sessions] slots, a ring: something came for them, or from them */
+    uint32_t fresh_first, fresh_count;
+    uint32_t sessions_max;
+    uint32_t lent; /* messages at shards, */
     uint32_t lent_blocks;
     uint32_t lent_blocks_max;
     uint64_t relief_us; /* next look for who may be closed for the room it takes */
@@ -120,6 +130,15 @@ void tw_talk_unsent(struct tw_worker *worker, uint32_t slot);
 static inline void tw_talk_prefetch(const struct tw_talk *talk, uint32_t slot)
 {
     tw_prefetch_to_write(&talk->transports[slot]);
+}
+
+/* What a packet with messages touches besides. */
+static inline void tw_talk_prefetch_messages(const struct tw_talk *talk, uint32_t slot)
+{
+    const struct tw_channel_numbers *numbers = &talk->transports[slot].numbers;
+    tw_prefetch_to_write(&talk->sessions[slot]);
+    tw_prefetch_to_write(numbers);
+    tw_prefetch_to_write((const uint8_t *)(numbers + 1) - 1);
 }
 
 /* Once the first line is there: the one where a packet that is sent is noted; and where a client

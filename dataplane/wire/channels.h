@@ -4,8 +4,9 @@
  *
  * Most packets carry no message: a session takes its channels when the first message comes or is to
  * go, and gives them back when nothing is under way any more; then their numbers, which go on, are
- * all that stays. The pool's memory is the caller's, taken once, for as many sessions as talk at
- * the same moment. Owned by one thread. Taking from an empty pool is NULL.
+ * all that stays. Taking clears half a kilobyte: docs/decisions/0032-talkers.md. The pool's memory
+ * is the caller's, taken once, for as many sessions as talk at the same moment. Owned by one
+ * thread. Taking from an empty pool is NULL.
  */
 #ifndef TICKWIRE_DATAPLANE_WIRE_CHANNELS_H
 #define TICKWIRE_DATAPLANE_WIRE_CHANNELS_H
