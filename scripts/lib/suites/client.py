@@ -3,6 +3,7 @@
 static and shared, run; and built for aarch64."""
 import os
 import pathlib
+import re
 import shutil
 import tempfile
 
@@ -41,6 +42,7 @@ def _consume(report, directory):
         prefix = stage / "usr"
         for kind in ("shared", "static"):
             _link_and_run(report, prefix, kind)
+        _readme_example(report, prefix)
         _no_dpdk(report, prefix)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
@@ -70,6 +72,23 @@ def _link_and_run(report, prefix, kind):
         if (kind == "shared") != ("libtickwire-client.so" in needed):
             report.add_failure(name, "linked the other kind of library\n" + needed)
             return
+        report.add_pass(name)
+    except shell.CommandFailed as failure:
+        report.add_failure(name, failure.log)
+
+
+def _readme_example(report, prefix):
+    """What README.md shows a game's programmer is C that compiles."""
+    name = "example in README.md compiles"
+    source = prefix / "example.c"
+    example = re.search(r"```c\n(.*?)```", (shell.ROOT / "README.md").read_text(), re.DOTALL)
+    if example is None:
+        report.add_failure(name, "there is none")
+        return
+    source.write_text(example.group(1))
+    try:
+        shell.check(["gcc", "-std=c17", "-Wall", "-Wextra", "-Werror", "-c", source, "-o",
+                     prefix / "example.o", *_pkg_config(prefix, "--cflags")])
         report.add_pass(name)
     except shell.CommandFailed as failure:
         report.add_failure(name, failure.log)
