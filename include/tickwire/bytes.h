@@ -117,12 +117,6 @@ static inline uint32_t tw_read_u32(struct tw_reader *reader)
     return bytes ? tw_load_u32(bytes) : 0;
 }
 
-static inline uint64_t tw_read_u64(struct tw_reader *reader)
-{
-    const uint8_t *bytes = tw_read_bytes(reader, 8);
-    return bytes ? tw_load_u64(bytes) : 0;
-}
-
 /* LEB128, 1 to 5 bytes, the shortest form only: one value has one encoding. */
 #define TW_VARINT_SIZE_MAX 5u
 static inline uint32_t tw_read_varint(struct tw_reader *reader)

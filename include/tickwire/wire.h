@@ -197,7 +197,6 @@ enum tw_refusal {
 #define TW_TOKEN_ADDRESSES  4u  /* at most; one per path a host may be reached by */
 #define TW_ADDRESS_SIZE     18u /* 16 bytes IPv6 or v4-mapped, u16 port */
 #define TW_AUDIENCE_SIZE    16u /* first 16 bytes of SHA-256(engine name) */
-#define TW_TOKEN_VALIDITY_S 60u
 /* offsets inside the sealed part */
 #define TW_TOKEN_IN_ID            0u
 #define TW_TOKEN_IN_PSK           16u

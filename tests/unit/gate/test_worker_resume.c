@@ -79,23 +79,6 @@ static void expect_moved(void)
     assert_int_equal(record.route_epoch, new_epoch);
 }
 
-static void shard_says(const struct rig_client *client, uint32_t to_epoch, const char *text)
-{
-    struct tw_out_buffer buffer;
-    const struct tw_worker_shard_rings *rings = &rig.worker_config[0].shard_rings[0];
-    assert_int_equal(rte_ring_sc_dequeue_elem(rings->message_buffers, &buffer, sizeof(buffer)), 0);
-    buffer.slot = tw_connection_slot(client->id);
-    buffer.route_epoch = to_epoch;
-    buffer.kind = TW_OUT_MESSAGE;
-    buffer.channel = TW_CHANNEL_ORDERED;
-    buffer.length = (uint16_t)strlen(text);
-    buffer.message.size = buffer.length;
-    buffer.message.offset = 0;
-    buffer.message.more = 0;
-    memcpy(buffer.bytes, text, buffer.length);
-    assert_int_equal(rte_ring_sp_enqueue_elem(rings->full, &buffer, sizeof(buffer)), 0);
-}
-
 static void a_token_comes_when_asked_for(void **state)
 {
     (void)state;
@@ -133,7 +116,7 @@ static void a_late_message_goes_on(void **state)
     pass(1000);
     assert_int_equal(rig.worker[0]->sessions.counts[TW_SESSION_CLOSING], 1);
     ping(&new, 4);
-    shard_says(&old, epoch, "late");
+    rig_shard_says(&rig, &old, epoch, "late");
     rig_held(&rig, 0, &record);
     rig_turn(&rig, RIG_MS);
     rig_client_receive(&rig, &new, 1);
@@ -196,7 +179,7 @@ static void messages_go_along(void **state)
 {
     (void)state;
     start(1);
-    shard_says(&old, epoch, "zero");
+    rig_shard_says(&rig, &old, epoch, "zero");
     rig_turn(&rig, RIG_MS);
     rig_client_receive(&rig, &old, 1);
     assert_true(old.frames.has_messages);
@@ -206,14 +189,14 @@ static void messages_go_along(void **state)
     tw_frame_write_ack(&writer, &(struct tw_frame_ack){.largest = newest});
     rig_client_send_frames(&rig, &old, plaintext, (size_t)(writer.next - plaintext));
     rig_turn(&rig, RIG_MS);
-    shard_says(&old, epoch, "one");
+    rig_shard_says(&rig, &old, epoch, "one");
     rig_turn(&rig, RIG_MS); /* sent, and lost with the process */
     shake(0);
-    shard_says(&old, epoch, "two");
+    rig_shard_says(&rig, &old, epoch, "two");
     rig_client_send_ping(&rig, &new, 4);
     rig_turn(&rig, RIG_MS);
     expect_moved();
-    shard_says(&old, epoch, "three"); /* it has not read of the move yet */
+    rig_shard_says(&rig, &old, epoch, "three"); /* it has not read of the move yet */
     rig_turn(&rig, RIG_MS);
     for (int i = 0; i < 3; i++)
         rig_turn(&rig, 20 * RIG_MS);

@@ -71,24 +71,6 @@ static uint64_t gauge(const tw_counter *counter)
     return tw_counter_get(counter);
 }
 
-/* As a shard does that relays what somebody near said. */
-static void shard_says(const char *text)
-{
-    struct tw_out_buffer buffer;
-    const struct tw_worker_shard_rings *rings = &rig.worker_config[0].shard_rings[0];
-    assert_int_equal(rte_ring_sc_dequeue_elem(rings->message_buffers, &buffer, sizeof(buffer)), 0);
-    buffer.slot = tw_connection_slot(client.id);
-    buffer.route_epoch = epoch;
-    buffer.kind = TW_OUT_MESSAGE;
-    buffer.channel = TW_CHANNEL_ORDERED;
-    buffer.length = (uint16_t)strlen(text);
-    buffer.message.size = buffer.length;
-    buffer.message.offset = 0;
-    buffer.message.more = 0;
-    memcpy(buffer.bytes, text, buffer.length);
-    assert_int_equal(rte_ring_sp_enqueue_elem(rings->full, &buffer, sizeof(buffer)), 0);
-}
-
 static void steps_come_at_their_times(void **state)
 {
     (void)state;
@@ -205,8 +187,8 @@ static void what_was_said_meanwhile_waits(void **state)
     expect_presence(TW_AWAY);
     uint32_t before = client.received;
     rig_client_receive(&rig, &client, 1);
-    shard_says("one");
-    shard_says("two");
+    rig_shard_says(&rig, &client, epoch, "one");
+    rig_shard_says(&rig, &client, epoch, "two");
     pass(2000);
     rig_client_receive(&rig, &client, 1);
     assert_int_equal(client.received, before); /* nothing goes to an address that is silent */

@@ -85,6 +85,8 @@ bool rig_init_eal(const char *program);
 /* Defaults, keys, time. Then change rig->config, then start. */
 void rig_make(struct rig *rig, uint32_t workers);
 void rig_start(struct rig *rig);
+/* What tokens and their clients may use. */
+uint8_t rig_suites(const struct rig *rig);
 /* Checks the ledgers and that no packet buffer was lost, then frees everything. */
 void rig_stop(struct rig *rig);
 
@@ -110,6 +112,9 @@ struct tw_worker_command rig_answer(struct rig *rig, const struct tw_worker_even
 bool rig_record(struct rig *rig, uint32_t worker, struct tw_record *record);
 /* The shard's word that nothing more comes for that slot. */
 void rig_held(struct rig *rig, uint32_t worker, const struct tw_record *record);
+/* A message of the ordered channel, as a shard relays what somebody near said. */
+void rig_shard_says(struct rig *rig, const struct rig_client *client, uint32_t epoch,
+                    const char *text);
 /* Number of taken events of a type; *newest if there is one. */
 uint32_t rig_events(const struct rig *rig, enum tw_event_type type, struct tw_worker_event *newest);
 

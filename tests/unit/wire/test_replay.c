@@ -3,8 +3,6 @@
 
 #include "tests/unit/wire/testing.h"
 
-#include <stdlib.h>
-
 #define FRESH     TW_REPLAY_FRESH
 #define DUPLICATE TW_REPLAY_DUPLICATE
 #define OLD       TW_REPLAY_OLD
@@ -162,11 +160,7 @@ static void case_10_bitmap(void **state)
 static void random_against_set(void **state)
 {
     (void)state;
-    uint64_t first_seed = 0x7469636b77697265u;
-    const char *given = getenv("TW_TEST_SEED");
-    if (given != NULL)
-        first_seed = strtoull(given, NULL, 0) | 1;
-    uint64_t seed = first_seed;
+    uint64_t seed = testing_seed();
     for (int round = 0; round < 20; round++) {
         static bool accepted[MODEL_SIZE];
         memset(accepted, 0, sizeof(accepted));
@@ -189,8 +183,7 @@ static void random_against_set(void **state)
                 expected = DUPLICATE;
             if (tw_replay_test(&replay, base + at) != expected ||
                 tw_replay_commit(&replay, base + at) != expected)
-                fail_msg("TW_TEST_SEED=0x%llx round %d step %d", (unsigned long long)first_seed,
-                         round, i);
+                fail_msg("round %d step %d", round, i);
             if (expected == FRESH) {
                 accepted[at] = true;
                 newest = at > newest ? at : newest;
@@ -199,8 +192,7 @@ static void random_against_set(void **state)
             for (uint64_t k = 0; k < 64 && replay.newest != 0 && k + 1 <= newest; k++)
                 bitmap |= (uint64_t)accepted[newest - 1 - k] << k;
             if (tw_replay_bitmap(&replay) != bitmap)
-                fail_msg("TW_TEST_SEED=0x%llx bitmap, round %d step %d",
-                         (unsigned long long)first_seed, round, i);
+                fail_msg("bitmap, round %d step %d", round, i);
         }
     }
 }
