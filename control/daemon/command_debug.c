@@ -24,14 +24,8 @@ void tw_command_debug_space(struct tw_call *call)
 {
     const struct tw_daemon *daemon = call->daemon;
     const uint64_t *figures = daemon->stats.space;
-    if (!tw_call_unpack(call, "{}"))
+    if (!tw_call_unpack(call, "{}") || !tw_call_has_statistics(call))
         return;
-    if (daemon->stats_at_ms == 0) {
-        tw_call_fail(call, "NO_STATISTICS",
-                     "no engine has reported since the control plane "
-                     "started or the engine linked");
-        return;
-    }
     json_t *rows = json_array();
     for (size_t i = 0; i < TW_SPACE_FIGURE_COUNT; i++)
         (void)json_array_append_new(rows, json_pack("{s:s, s:I, s:s}", "name", figure_rows[i].name,

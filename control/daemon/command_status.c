@@ -288,14 +288,8 @@ void tw_command_drops(struct tw_call *call)
 {
     const struct tw_daemon *daemon = call->daemon;
     const struct tw_agent_stats *stats = &daemon->stats;
-    if (!tw_call_unpack(call, "{}"))
+    if (!tw_call_unpack(call, "{}") || !tw_call_has_statistics(call))
         return;
-    if (daemon->stats_at_ms == 0) {
-        tw_call_fail(call, "NO_STATISTICS",
-                     "no engine has reported since the control plane "
-                     "started or the engine linked");
-        return;
-    }
     json_t *ledgers =
         json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "packets", packets_json(stats),
                   "inputs", rows_json(input_rows, stats->inputs, TW_INPUT_COUNT), "shard_inputs",

@@ -60,6 +60,15 @@ bool tw_call_unpack(struct tw_call *call, const char *format, ...)
     return result == 0;
 }
 
+bool tw_call_has_statistics(struct tw_call *call)
+{
+    if (call->daemon->stats_at_ms != 0)
+        return true;
+    tw_call_fail(call, "NO_STATISTICS",
+                 "no engine has reported since the control plane started or the engine linked");
+    return false;
+}
+
 bool tw_call_account(struct tw_call *call, const char *name, struct tw_account *account)
 {
     enum tw_store_result result = tw_store_account_by_name(call->daemon->store, name, account);

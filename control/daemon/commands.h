@@ -31,6 +31,9 @@ void tw_call_fail_store(struct tw_call *call);
 bool tw_call_unpack(struct tw_call *call, const char *format, ...)
     __attribute__((warn_unused_result));
 
+/* The engine that is linked has reported; else NO_STATISTICS is set. */
+bool tw_call_has_statistics(struct tw_call *call) __attribute__((warn_unused_result));
+
 /* The account of this name, or NOT_FOUND is set. */
 bool tw_call_account(struct tw_call *call, const char *name, struct tw_account *account)
     __attribute__((warn_unused_result));
