@@ -40,7 +40,8 @@ void tw_config_print_reference(FILE *out)
                 continue;
             char expected[EXPECTED_SIZE];
             tw_schema_expectation(key, expected, sizeof(expected));
-            const char *text = key->default_text[0] ? key->default_text : "[]";
+            const char *empty = key->type == TW_SCHEMA_STRING ? "\"\"" : "[]";
+            const char *text = key->default_text[0] ? key->default_text : empty;
             fprintf(out, "| `%s` | %s | `%s` | %s | %s |\n", key->name, expected, text, key->unit,
                     key->meaning);
         }
