@@ -53,8 +53,7 @@ static int64_t smooth_offset(const struct tw_client_clock *clock, uint64_t now_u
                      (uint64_t)drifted_us(clock, elapsed_us));
 }
 
-/* ---- drift ------------------------------------------------------------------------------------
- */
+/* ---- drift ---------------------------------------------------------------------------------- */
 
 static void insert_sorted(int64_t *list, uint32_t count, int64_t value)
 {
@@ -126,8 +125,7 @@ static void note_stretch(struct tw_client_clock *clock, const struct tw_client_c
         clock->stretch = *sample;
 }
 
-/* ---- offset -----------------------------------------------------------------------------------
- */
+/* ---- offset --------------------------------------------------------------------------------- */
 
 static uint64_t error_of(const struct tw_client_clock_sample *sample, uint64_t now_us)
 {
@@ -227,8 +225,7 @@ void tw_client_clock_path_changed(struct tw_client_clock *clock, uint64_t now_us
     clock->rtt_smooth_us = 0;
 }
 
-/* ---- reading ----------------------------------------------------------------------------------
- */
+/* ---- reading -------------------------------------------------------------------------------- */
 
 uint64_t tw_client_clock_time_us(const struct tw_client_clock *clock, uint64_t now_us)
 {

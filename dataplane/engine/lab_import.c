@@ -55,8 +55,7 @@ struct tw_lab_import *tw_lab_import_init(void *memory, const struct tw_lab_impor
     return import;
 }
 
-/* ---- results -----------------------------------------------------------------------------------
- */
+/* ---- results -------------------------------------------------------------------------------- */
 
 static void refuse(struct tw_lab_import *import, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -95,8 +94,7 @@ void tw_lab_import_abandon(struct tw_lab_import *import)
         import->state = IDLE;
 }
 
-/* ---- from the control plane --------------------------------------------------------------------
- */
+/* ---- from the control plane ----------------------------------------------------------------- */
 
 static bool is_busy(const struct tw_lab_import *import)
 {
@@ -200,8 +198,7 @@ void tw_lab_import_receive(struct tw_lab_import *import, const union tw_agent_me
         commit(import);
 }
 
-/* ---- to the workers ----------------------------------------------------------------------------
- */
+/* ---- to the workers ------------------------------------------------------------------------- */
 
 /* As many of the sessions from `next` as one command holds: of one worker, in order. */
 static uint32_t checks_due(const struct tw_lab_import *import)

@@ -277,8 +277,7 @@ bool tw_port_read_link(const struct tw_port *port, uint32_t *mbps)
            (port->interface[0] == '\0' || tw_interface_has_link(port->interface));
 }
 
-/* ---- reset -------------------------------------------------------------------------------------
- */
+/* ---- reset ---------------------------------------------------------------------------------- */
 
 /* In DPDK's interrupt thread; the main thread is in the driver's hands. */
 static void on_hang(void *argument)

@@ -18,8 +18,7 @@ static uint32_t told(_Atomic uint32_t *count)
     return atomic_load_explicit(count, memory_order_acquire);
 }
 
-/* ---- what is seen ------------------------------------------------------------------------------
- */
+/* ---- what is seen --------------------------------------------------------------------------- */
 
 static void look_at_link(struct tw_port *port, uint64_t now_ns)
 {
@@ -54,8 +53,7 @@ static struct tw_port_sight see(struct tw_engine *engine, struct tw_port *port, 
     };
 }
 
-/* ---- what is done ------------------------------------------------------------------------------
- */
+/* ---- what is done --------------------------------------------------------------------------- */
 
 static void tell(struct tw_port *port)
 {

@@ -59,8 +59,7 @@ static inline void tw_budget_return(struct tw_budget *budget, struct tw_budget_r
     budget->full_at_ns -= rate.interval_ns;
 }
 
-/* ---- by source address ------------------------------------------------------------------------
- */
+/* ---- by source address ---------------------------------------------------------------------- */
 
 /* 16,384 sources with less than a full bucket at once; more share buckets, and never gain. */
 #define TW_SOURCE_WAYS 4u

@@ -15,8 +15,7 @@
 /* All sessions are looked at within this many housekeeping rounds of 1 ms. */
 #define TIMEOUT_ROUNDS 64u
 
-/* ---- commands ----------------------------------------------------------------------------------
- */
+/* ---- commands ------------------------------------------------------------------------------- */
 
 static uint32_t find_open_session(const struct tw_worker *worker, uint32_t connection_id)
 {
@@ -150,8 +149,7 @@ void tw_commands_turn(struct tw_worker *worker)
     }
 }
 
-/* ---- walks over all sessions, a few per turn ---------------------------------------------------
- */
+/* ---- walks over all sessions, a few per turn ------------------------------------------------ */
 
 static void walk_close(struct tw_worker *worker)
 {

@@ -10,8 +10,7 @@
 static_assert((TW_DELIVERY_WAITING_MAX & (TW_DELIVERY_WAITING_MAX - 1u)) == 0,
               "places go on where counts wrap");
 
-/* ---- one buffer --------------------------------------------------------------------------------
- */
+/* ---- one buffer ----------------------------------------------------------------------------- */
 
 /* Whose the message is: the slot it was written for, or the one that goes on with its session. */
 static uint32_t receiver_of(struct tw_worker *worker, uint32_t slot, uint32_t route_epoch)
@@ -80,8 +79,7 @@ static void finish(struct tw_worker *worker, const struct tw_delivery_waiting *i
     rte_pktmbuf_free(item->buffer.owner);
 }
 
-/* ---- in line -----------------------------------------------------------------------------------
- */
+/* ---- in line -------------------------------------------------------------------------------- */
 
 static bool is_empty(const struct tw_deliveries *delivery)
 {

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dataplane/gate/filter.h"
 
-/* ---- life --------------------------------------------------------------------------------------
- */
+/* ---- life ----------------------------------------------------------------------------------- */
 
 static size_t states_size(void)
 {
@@ -62,8 +61,7 @@ void tw_filter_use(struct tw_filter *filter, const struct tw_filter_table *table
     atomic_store_explicit(&filter->counters->filter_version, table->version, memory_order_release);
 }
 
-/* ---- judging -----------------------------------------------------------------------------------
- */
+/* ---- judging -------------------------------------------------------------------------------- */
 
 /* What of an address one sender has for itself: a host, or an IPv6 network. */
 struct source {
@@ -259,8 +257,7 @@ void tw_filter_admit(struct tw_filter *filter, struct tw_filter_view *views, uin
     }
 }
 
-/* ---- after the cipher --------------------------------------------------------------------------
- */
+/* ---- after the cipher ----------------------------------------------------------------------- */
 
 static void pay(const struct tw_filter *filter, uint32_t slot, struct tw_filter_view *view,
                 uint64_t now_ns)
@@ -292,8 +289,7 @@ void tw_filter_settle(struct tw_filter *filter, struct tw_filter_view *view, uin
         pay(filter, slot, view, now_ns);
 }
 
-/* ---- offences ----------------------------------------------------------------------------------
- */
+/* ---- offences ------------------------------------------------------------------------------- */
 
 bool tw_filter_is_offence(uint16_t outcome)
 {

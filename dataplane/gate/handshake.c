@@ -24,8 +24,7 @@ static void send_try_again(struct tw_worker *worker, uint8_t interface, const st
     tw_transmit_answer(worker, interface, to, answer, sizeof(answer));
 }
 
-/* ---- hello -------------------------------------------------------------------------------------
- */
+/* ---- hello ---------------------------------------------------------------------------------- */
 
 static enum tw_outcome try_again(struct tw_worker *worker, const struct tw_packet *packet,
                                  const struct tw_hello *hello, uint32_t after_ms)
@@ -100,8 +99,7 @@ static enum tw_outcome answer_hello(struct tw_worker *worker, const struct tw_pa
     return TW_OUTCOME_HANDSHAKE_MALFORMED;
 }
 
-/* ---- hello 2 -----------------------------------------------------------------------------------
- */
+/* ---- hello 2 -------------------------------------------------------------------------------- */
 
 static enum tw_outcome answer_repeated(struct tw_worker *worker, const struct tw_packet *packet,
                                        const struct tw_pending_entry *entry)
@@ -196,8 +194,7 @@ void tw_handshake_receive(struct tw_worker *worker, struct tw_packet *packet)
                                                                 : answer_hello2(worker, packet));
 }
 
-/* ---- the control plane's reply -----------------------------------------------------------------
- */
+/* ---- the control plane's reply -------------------------------------------------------------- */
 
 /* Where a hello 2 came from, and what it offered. */
 struct arrival {

@@ -12,8 +12,7 @@
 /* No answer is larger than what asked for it. */
 #define CLOSE_PACKET (TW_PACKET_MIN + TW_FRAME_HEADER_SIZE + TW_CLOSE_SIZE)
 
-/* ---- events ------------------------------------------------------------------------------------
- */
+/* ---- events --------------------------------------------------------------------------------- */
 
 bool tw_owed_nothing(const struct tw_worker *worker, uint32_t slot)
 {
@@ -60,8 +59,7 @@ bool tw_owed_session_event(struct tw_worker *worker, enum tw_event_type type, ui
     return tw_owed_event(worker, type);
 }
 
-/* ---- the list ----------------------------------------------------------------------------------
- */
+/* ---- the list ------------------------------------------------------------------------------- */
 
 static void list_session(struct tw_worker *worker, uint32_t slot)
 {
@@ -85,8 +83,7 @@ static uint32_t unlist_oldest(struct tw_worker *worker)
     return slot;
 }
 
-/* ---- deliveries and closing --------------------------------------------------------------------
- */
+/* ---- deliveries and closing ----------------------------------------------------------------- */
 
 static void deliver(struct tw_worker *worker, uint32_t slot)
 {

@@ -44,8 +44,7 @@ void tw_pending_init(struct tw_pending *pending, void *memory, uint32_t relayed_
         pending->entries[i].next_free = i + 1u < pending->capacity ? i + 1u : TW_PENDING_NONE;
 }
 
-/* ---- index by fingerprint ----------------------------------------------------------------------
- */
+/* ---- index by fingerprint ------------------------------------------------------------------- */
 
 void tw_pending_fingerprint(const struct tw_pending *pending, const uint8_t hello2[TW_HELLO2_SIZE],
                             uint8_t fingerprint[TW_FINGERPRINT_SIZE])
@@ -98,8 +97,7 @@ uint32_t tw_pending_find(const struct tw_pending *pending,
     return pending->index[cell_of(pending, fingerprint)];
 }
 
-/* ---- lists in order of time --------------------------------------------------------------------
- */
+/* ---- lists in order of time ----------------------------------------------------------------- */
 
 static void list_append(struct tw_pending *pending, struct tw_pending_list *list, uint32_t entry)
 {
@@ -127,8 +125,7 @@ static void list_remove(struct tw_pending *pending, struct tw_pending_list *list
     list->count--;
 }
 
-/* ---- life of an entry --------------------------------------------------------------------------
- */
+/* ---- life of an entry ----------------------------------------------------------------------- */
 
 uint32_t tw_pending_begin(struct tw_pending *pending,
                           const uint8_t fingerprint[TW_FINGERPRINT_SIZE], uint64_t now_ns)

@@ -11,8 +11,7 @@ static void count(struct tw_worker *worker, enum tw_life_event event)
     tw_counter_add(&worker->config.counters->life[event], 1);
 }
 
-/* ---- tokens ------------------------------------------------------------------------------------
- */
+/* ---- tokens --------------------------------------------------------------------------------- */
 
 size_t tw_resume_footprint(uint32_t sessions)
 {
@@ -64,8 +63,7 @@ bool tw_resume_forward(struct tw_worker *worker, const struct tw_pending_entry *
     return sent;
 }
 
-/* ---- taking over -------------------------------------------------------------------------------
- */
+/* ---- taking over ---------------------------------------------------------------------------- */
 
 /* The session to be resumed, or TW_SESSION_NONE: it ended, went to another worker at this very
  * moment, or is not what the control plane took it for. */

@@ -70,8 +70,7 @@ void tw_channels_give(struct tw_channels_pool *pool, struct tw_channels *channel
     pool->free[pool->free_count++] = (uint16_t)(channels - pool->all);
 }
 
-/* ---- to another pool ---------------------------------------------------------------------------
- */
+/* ---- to another pool ------------------------------------------------------------------------ */
 
 struct copying {
     const struct tw_channels *from;

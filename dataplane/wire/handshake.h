@@ -75,8 +75,7 @@ void tw_welcome_write(uint8_t out[TW_WELCOME_SIZE], const struct tw_welcome *wel
                       const uint8_t *client_ephemeral, const uint8_t *server_ephemeral,
                       const struct tw_session_secrets *secrets, tw_crc32c_function crc);
 
-/* ---- what the control plane does --------------------------------------------------------------
- */
+/* ---- what the control plane does ------------------------------------------------------------ */
 
 struct tw_token_key {
     uint32_t id;

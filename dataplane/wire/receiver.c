@@ -81,8 +81,7 @@ bool tw_receiver_empty(const struct tw_receiver *receiver)
     return held == 0;
 }
 
-/* ---- check -------------------------------------------------------------------------------------
- */
+/* ---- check ---------------------------------------------------------------------------------- */
 
 struct check {
     uint64_t seen[TW_CHANNEL_COUNT]; /* numbers of the window that this frame has named */
@@ -160,8 +159,7 @@ static bool has_room(const struct tw_receiver *receiver, const struct check *che
     return true;
 }
 
-/* ---- apply -------------------------------------------------------------------------------------
- */
+/* ---- apply ---------------------------------------------------------------------------------- */
 
 static void make_ready(struct tw_receiver *receiver, struct tw_message *message)
 {

@@ -88,8 +88,7 @@ static void count_queued(struct tw_sender *sender, const struct tw_parcel *messa
         channel->queued_whole += (uint32_t)change;
 }
 
-/* ---- numbering ---------------------------------------------------------------------------------
- */
+/* ---- numbering ------------------------------------------------------------------------------ */
 
 /* Lets the first `blocks` of the message be sent. */
 static void open_blocks(struct tw_sender *sender, struct tw_parcel *message, uint32_t blocks)
@@ -203,8 +202,7 @@ void tw_sender_begin_again(struct tw_sender *sender)
     }
 }
 
-/* ---- queueing ----------------------------------------------------------------------------------
- */
+/* ---- queueing ------------------------------------------------------------------------------- */
 
 static void queue_latest(struct tw_sender *sender, struct tw_parcel *message)
 {
@@ -286,8 +284,7 @@ uint32_t tw_sender_waiting_ms(const struct tw_sender *sender, uint64_t now_us)
     return longest_ms;
 }
 
-/* ---- writing -----------------------------------------------------------------------------------
- */
+/* ---- writing -------------------------------------------------------------------------------- */
 
 static uint32_t first_queued(const struct tw_parcel *message)
 {
@@ -444,8 +441,7 @@ uint32_t tw_sender_write(struct tw_sender *sender, uint32_t channel, bool whole,
     return count;
 }
 
-/* ---- what became of it -------------------------------------------------------------------------
- */
+/* ---- what became of it ---------------------------------------------------------------------- */
 
 /* The message a run is of, if it is still under way as it was then. */
 static struct tw_parcel *message_of(const struct tw_sender *sender, const struct tw_run *run)

@@ -59,8 +59,7 @@ static inline uint32_t tw_bits_for(uint32_t largest)
     return bits;
 }
 
-/* ---- unsigned values of 0..largest --------------------------------------------------------------
- */
+/* ---- unsigned values of 0..largest ---------------------------------------------------------- */
 
 static inline void tw_bit_write(struct tw_bit_writer *writer, uint32_t value, uint32_t largest)
 {
@@ -112,8 +111,7 @@ static inline bool tw_bit_read_bool(struct tw_bit_reader *reader)
     return tw_bit_read(reader, 1) != 0;
 }
 
-/* ---- integers of min..max, both included --------------------------------------------------------
- */
+/* ---- integers of min..max, both included ---------------------------------------------------- */
 
 static inline void tw_bit_write_range(struct tw_bit_writer *writer, int32_t value, int32_t min,
                                       int32_t max)

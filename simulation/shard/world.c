@@ -233,8 +233,7 @@ void tw_world_leave(struct tw_world *world, uint32_t player)
     state->players_live--;
 }
 
-/* ---- presence ----------------------------------------------------------------------------------
- */
+/* ---- presence ------------------------------------------------------------------------------- */
 
 /* Inputs that wait were meant for a moment that is over. */
 static void show_away(struct tw_world *world, uint32_t player, bool away, uint32_t tick)

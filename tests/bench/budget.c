@@ -33,8 +33,7 @@ static void tell(const char *metric, double value, const char *unit, double budg
     missed += !tw_bench_print_target(metric, value, unit, at_most, setup);
 }
 
-/* ---- a packet: conduct -------------------------------------------------------------------------
- */
+/* ---- a packet: conduct ---------------------------------------------------------------------- */
 
 static struct {
     struct tw_conduct sessions[SESSIONS];
@@ -116,8 +115,7 @@ static void measure_conduct(uint32_t repetitions)
     }
 }
 
-/* ---- a snapshot: the hash of a view ------------------------------------------------------------
- */
+/* ---- a snapshot: the hash of a view --------------------------------------------------------- */
 
 /* Of one view, or of one class of each; ns. */
 static double hash_all(const struct budget_scene *scene, uint8_t bits)
@@ -172,8 +170,7 @@ static void measure_view(uint32_t entities, uint32_t repetitions)
     budget_scene_stop(&scene);
 }
 
-/* ---- a tick ------------------------------------------------------------------------------------
- */
+/* ---- a tick --------------------------------------------------------------------------------- */
 
 static double median_tick_ns(const struct budget_plan *plan, uint32_t repetitions)
 {
@@ -213,8 +210,7 @@ static void measure_tick(uint32_t repetitions)
     tell("budget.tick.all", all_ns / 1e3, "us", 2500, "the whole tick of that field");
 }
 
-/* ---- memory ------------------------------------------------------------------------------------
- */
+/* ---- memory --------------------------------------------------------------------------------- */
 
 static double shard_bytes(uint32_t players, uint32_t npcs)
 {

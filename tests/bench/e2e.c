@@ -119,8 +119,7 @@ static int run_worker(void *argument)
     return 0;
 }
 
-/* ---- the main thread: the control plane's half ------------------------------------------------
- */
+/* ---- the main thread: the control plane's half ---------------------------------------------- */
 
 static void command(enum tw_command_type type)
 {
@@ -182,8 +181,7 @@ static void wait_until(uint64_t deadline_ns)
     }
 }
 
-/* ---- preparation ------------------------------------------------------------------------------
- */
+/* ---- preparation ---------------------------------------------------------------------------- */
 
 static void make_config(uint32_t players)
 {
@@ -311,8 +309,7 @@ static bool prepare(uint32_t players)
            rte_eal_remote_launch(run_worker, NULL, 1) == 0;
 }
 
-/* ---- figures -----------------------------------------------------------------------------------
- */
+/* ---- figures -------------------------------------------------------------------------------- */
 
 struct totals {
     uint64_t lost, late, skipped, routed, aead_ns, worker_ns, clients_ns, ticks;

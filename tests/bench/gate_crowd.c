@@ -82,8 +82,7 @@ void gate_crowd_set_session(struct gate_crowd *crowd, uint32_t number, enum tw_s
     client->sequence = TW_SEQUENCE_FIRST;
 }
 
-/* ---- whose turn it is --------------------------------------------------------------------------
- */
+/* ---- whose turn it is ----------------------------------------------------------------------- */
 
 static void shuffle(struct gate_crowd *crowd)
 {
@@ -114,8 +113,7 @@ uint32_t gate_crowd_next(struct gate_crowd *crowd)
     return crowd->order[crowd->next++];
 }
 
-/* ---- bytes -------------------------------------------------------------------------------------
- */
+/* ---- bytes ---------------------------------------------------------------------------------- */
 
 static void write_frames(struct gate_crowd *crowd, const struct gate_client *client,
                          struct tw_writer *writer)

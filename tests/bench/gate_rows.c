@@ -106,8 +106,7 @@ struct gate_cost gate_cost_sent(struct gate_rig *rig, uint32_t repetitions, uint
     return measure(rig, repetitions, (struct job){.kind = JOB_SEND, .size = size});
 }
 
-/* ---- rows --------------------------------------------------------------------------------------
- */
+/* ---- rows ----------------------------------------------------------------------------------- */
 
 static void print_lanes(const char *name, const struct tw_chacha_lanes_statistics *lanes)
 {

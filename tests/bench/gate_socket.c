@@ -64,8 +64,7 @@ struct burst {
 
 static struct burst burst;
 
-/* ---- preparation -------------------------------------------------------------------------------
- */
+/* ---- preparation ---------------------------------------------------------------------------- */
 
 /* Both kinds of device drop what they are given; kernels have one or the other. */
 bool gate_socket_prepare(void)
@@ -158,8 +157,7 @@ static void take_sample(struct samples *samples, double start_ns)
         samples->ns[samples->count++] = (now_ns() - start_ns) / BURST;
 }
 
-/* ---- the server's two directions ---------------------------------------------------------------
- */
+/* ---- the server's two directions ------------------------------------------------------------ */
 
 static struct server_session *find_session(struct server *server, struct tw_header header,
                                            const struct sockaddr_in *from)
@@ -296,8 +294,7 @@ static void send_round(struct server *server)
         send_burst(server);
 }
 
-/* ---- figures -----------------------------------------------------------------------------------
- */
+/* ---- figures -------------------------------------------------------------------------------- */
 
 static double median_of(struct samples *samples)
 {

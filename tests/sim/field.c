@@ -143,8 +143,7 @@ void field_destroy(struct field *field)
     free(field);
 }
 
-/* ---- the server's end -------------------------------------------------------------------------
- */
+/* ---- the server's end ----------------------------------------------------------------------- */
 
 static struct tw_record *record_of(struct field *field, uint32_t index, enum tw_record_type type)
 {
@@ -301,8 +300,7 @@ static void step_server(struct field *field)
     run_tick(field);
 }
 
-/* ---- the devices ------------------------------------------------------------------------------
- */
+/* ---- the devices ---------------------------------------------------------------------------- */
 
 static void update_player(struct field *field, uint32_t index)
 {

@@ -71,8 +71,7 @@ void peers_destroy(struct peers *peers)
     free(peers);
 }
 
-/* ---- messages ---------------------------------------------------------------------------------
- */
+/* ---- messages ------------------------------------------------------------------------------- */
 
 static uint8_t pattern(const struct peers *peers, uint32_t number, uint32_t at)
 {
@@ -172,8 +171,7 @@ static void take_messages(struct peers *peers, uint32_t to)
     }
 }
 
-/* ---- packets ----------------------------------------------------------------------------------
- */
+/* ---- packets -------------------------------------------------------------------------------- */
 
 /* Notes what became of the messages that this packet holds from their beginning on. */
 static void note_fates(struct peers *peers, uint32_t from, const uint8_t *frames, size_t size,

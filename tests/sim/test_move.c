@@ -232,8 +232,7 @@ static void speak(uint32_t worker, uint8_t what)
     tw_shard_consume(world.shard, &record, 1);
 }
 
-/* ---- held -------------------------------------------------------------------------------------
- */
+/* ---- held ----------------------------------------------------------------------------------- */
 
 static void ask_to_hold(uint32_t worker, bool on)
 {
@@ -351,8 +350,7 @@ static void fenced_it_is_told_the_last(void **state)
     assert_int_equal(world.shard->sessions.hold_count, 0);
 }
 
-/* ---- a newer login ----------------------------------------------------------------------------
- */
+/* ---- a newer login -------------------------------------------------------------------------- */
 
 static void log_in(uint32_t worker, uint64_t account, uint64_t installed_ns)
 {
@@ -498,8 +496,7 @@ static void a_login_meets_a_moving_session(void **state)
     assert_int_equal(world.shard->sessions.hold_count, 0);
 }
 
-/* ---- what it says ------------------------------------------------------------------------------
- */
+/* ---- what it says --------------------------------------------------------------------------- */
 
 /* What is heard in a tick, at the new slot. */
 static uint32_t heard(uint8_t *first, uint8_t *second)

@@ -75,8 +75,7 @@ struct tw_capture {
     uint8_t frame[TW_LAB_HEADERS_MAX + DATAGRAM_MAX];
 };
 
-/* ---- who is who --------------------------------------------------------------------------------
- */
+/* ---- who is who ----------------------------------------------------------------------------- */
 
 static uint32_t clients_per_worker(const struct tw_capture_config *config)
 {
@@ -135,8 +134,7 @@ struct tw_lab_session tw_capture_session(const struct tw_capture *capture, uint3
     };
 }
 
-/* ---- datagrams under way -----------------------------------------------------------------------
- */
+/* ---- datagrams under way -------------------------------------------------------------------- */
 
 static uint32_t take_datagram(struct tw_capture *capture)
 {
@@ -196,8 +194,7 @@ static void send_datagram(struct tw_capture *capture, uint32_t client, enum kind
                           .at_ns = at_ns, .kind = kind, .client = client, .datagram = datagram});
 }
 
-/* ---- the server's end --------------------------------------------------------------------------
- */
+/* ---- the server's end ----------------------------------------------------------------------- */
 
 static uint64_t server_time_us(uint64_t now_ns)
 {
@@ -275,8 +272,7 @@ static void take_in(struct tw_capture *capture, uint32_t number, const struct da
     answer(capture, number, packet, &writer, now_ns);
 }
 
-/* ---- the client's end --------------------------------------------------------------------------
- */
+/* ---- the client's end ----------------------------------------------------------------------- */
 
 static void take_turn(struct tw_capture *capture, uint32_t number, uint64_t now_ns)
 {
@@ -363,8 +359,7 @@ static void start_client(struct tw_capture *capture, uint32_t number)
                                    .client = number});
 }
 
-/* ---- life --------------------------------------------------------------------------------------
- */
+/* ---- life ----------------------------------------------------------------------------------- */
 
 static void derive_seed(struct tw_capture *capture)
 {

@@ -224,8 +224,7 @@ bool tw_capture_options_parse(struct tw_capture_options *options, int argc, char
     return is_consistent(options);
 }
 
-/* ---- files -------------------------------------------------------------------------------------
- */
+/* ---- files ---------------------------------------------------------------------------------- */
 
 static bool close_file(FILE *file, const char *path)
 {

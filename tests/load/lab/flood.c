@@ -83,8 +83,7 @@ enum tw_flood_kind tw_flood_choose(struct tw_flood *flood)
     return (enum tw_flood_kind)__builtin_ctz(left);
 }
 
-/* ---- parts -------------------------------------------------------------------------------------
- */
+/* ---- parts ---------------------------------------------------------------------------------- */
 
 static uint32_t below(struct tw_flood *flood, uint32_t limit)
 {
@@ -135,8 +134,7 @@ static uint32_t write_sealed(struct tw_flood *flood, uint8_t *payload, uint32_t 
     return length;
 }
 
-/* ---- kinds -------------------------------------------------------------------------------------
- */
+/* ---- kinds ---------------------------------------------------------------------------------- */
 
 static uint32_t write_unknown(struct tw_flood *flood, uint8_t *out)
 {

@@ -29,8 +29,7 @@ static bool fail(struct tw_plan_error *error, const char *format, ...)
     return false;
 }
 
-/* ---- sessions ----------------------------------------------------------------------------------
- */
+/* ---- sessions ------------------------------------------------------------------------------- */
 
 static int compare_addresses(const void *a, const void *b)
 {
@@ -125,8 +124,7 @@ bool tw_plan_has_address(const struct tw_plan *plan, const uint8_t ip[16])
                                               ADDRESS_SIZE, compare_addresses) != NULL;
 }
 
-/* ---- packets -----------------------------------------------------------------------------------
- */
+/* ---- packets -------------------------------------------------------------------------------- */
 
 /* Finds the bodies in plaintext that was decoded before: all lengths are good. */
 static void find_bodies(struct tw_plan_packet *packet)
@@ -286,8 +284,7 @@ void tw_plan_free(struct tw_plan *plan)
     *plan = (struct tw_plan){0};
 }
 
-/* ---- playing -----------------------------------------------------------------------------------
- */
+/* ---- playing -------------------------------------------------------------------------------- */
 
 uint64_t tw_plan_due_ns(const struct tw_plan *plan, uint64_t loop, uint64_t packet,
                         uint64_t speed_permille)

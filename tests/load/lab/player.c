@@ -32,8 +32,7 @@ static uint64_t last_loop(const struct tw_player *player)
     return player->options->first_loop + player->options->loops;
 }
 
-/* ---- sealing -----------------------------------------------------------------------------------
- */
+/* ---- sealing -------------------------------------------------------------------------------- */
 
 /* How far input ticks have to be moved: onto the server's clock where that is known, else on by a
  * capture's length for each loop. */
@@ -141,8 +140,7 @@ void tw_player_fini(struct tw_player *player)
     player->ahead = NULL;
 }
 
-/* ---- preparing ---------------------------------------------------------------------------------
- */
+/* ---- preparing ------------------------------------------------------------------------------ */
 
 /* Fills up to `wanted` buffers with the packets that come next. */
 static void prepare(struct tw_player *player, uint32_t wanted)
@@ -183,8 +181,7 @@ static void prepare(struct tw_player *player, uint32_t wanted)
         seal(player, packets, frames, count);
 }
 
-/* ---- sending -----------------------------------------------------------------------------------
- */
+/* ---- sending -------------------------------------------------------------------------------- */
 
 static void note_sent(struct tw_player *player, uint32_t count, const uint32_t *lengths,
                       uint64_t now_ns)
@@ -243,8 +240,7 @@ static void send_due(struct tw_player *player, uint64_t now_ns)
         lose(player, (uint32_t)count - sent);
 }
 
-/* ---- receiving ---------------------------------------------------------------------------------
- */
+/* ---- receiving ------------------------------------------------------------------------------ */
 
 /* The session that the frame is for, or TW_PLAN_NO_SESSION; and its packet as a job to open. */
 static uint32_t session_of(const struct tw_player *player, uint8_t *frame, uint32_t length,
@@ -312,8 +308,7 @@ static uint32_t receive(struct tw_player *player)
     return received;
 }
 
-/* ---- the loop ----------------------------------------------------------------------------------
- */
+/* ---- the loop ------------------------------------------------------------------------------- */
 
 static bool is_finished(const struct tw_player *player)
 {

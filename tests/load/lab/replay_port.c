@@ -37,8 +37,7 @@ static bool fail(struct tw_replay_port_error *error, const char *format, ...)
     return false;
 }
 
-/* ---- opening -----------------------------------------------------------------------------------
- */
+/* ---- opening -------------------------------------------------------------------------------- */
 
 static uint32_t choose_core(uint32_t wanted)
 {

@@ -8,8 +8,7 @@
 
 #include <sodium.h>
 
-/* ---- hashes ------------------------------------------------------------------------------------
- */
+/* ---- hashes --------------------------------------------------------------------------------- */
 
 static void prepare(uint8_t prepared[TW_COOKIE_PREPARED_SIZE], const uint8_t key[TW_KEY_SIZE])
 {
@@ -80,8 +79,7 @@ static const struct tw_cookie_hash *get_offered(void)
     return offered;
 }
 
-/* ---- tests -------------------------------------------------------------------------------------
- */
+/* ---- tests ---------------------------------------------------------------------------------- */
 
 static void wrong_ones_are_refused(void **state)
 {

@@ -40,8 +40,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* ---- messages ----------------------------------------------------------------------------------
- */
+/* ---- messages ------------------------------------------------------------------------------- */
 
 static void begin(uint32_t number, uint32_t count)
 {
@@ -105,8 +104,7 @@ static void expect_refused(const char *text)
     assert_null(tw_lab_import_result(import));
 }
 
-/* ---- workers -----------------------------------------------------------------------------------
- */
+/* ---- workers -------------------------------------------------------------------------------- */
 
 static struct tw_worker_command next_command(enum tw_command_type type, uint32_t *worker)
 {
@@ -159,8 +157,7 @@ static void pass_checks(void)
     pass_reports();
 }
 
-/* ---- tests -------------------------------------------------------------------------------------
- */
+/* ---- tests ---------------------------------------------------------------------------------- */
 
 static void installs_everything_after_all_checks(void **state)
 {

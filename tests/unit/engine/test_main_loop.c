@@ -34,8 +34,7 @@ static void *shard_memory;
 static int listener = -1, peer = -1;
 static uint64_t now_ns;
 
-/* ---- the engine around the loop ----------------------------------------------------------------
- */
+/* ---- the engine around the loop ------------------------------------------------------------- */
 
 static void make_rings(void)
 {
@@ -138,8 +137,7 @@ static void turn(void)
     tw_main_loop_turn(loop, now_ns);
 }
 
-/* ---- the workers -------------------------------------------------------------------------------
- */
+/* ---- the workers ---------------------------------------------------------------------------- */
 
 static bool take_command(uint32_t worker, struct tw_worker_command *command)
 {
@@ -196,8 +194,7 @@ static void tell_all_sessions(uint32_t worker, uint32_t count)
     assert_true(tell(worker, TW_EVENT_RESYNC_END, (struct tw_worker_event){0}));
 }
 
-/* ---- the control plane -------------------------------------------------------------------------
- */
+/* ---- the control plane ---------------------------------------------------------------------- */
 
 static void listen_for_engine(void)
 {
@@ -282,8 +279,7 @@ static void link_up(void)
     drop_commands();
 }
 
-/* ---- what it starts with -----------------------------------------------------------------------
- */
+/* ---- what it starts with -------------------------------------------------------------------- */
 
 static void test_workers_learn_the_cookie_key_at_once_and_every_minute(void **state)
 {
@@ -372,8 +368,7 @@ static void test_no_session_is_left_out_of_a_long_resync(void **state)
     assert_int_equal(seen, WORKERS * 1024);
 }
 
-/* ---- handshakes --------------------------------------------------------------------------------
- */
+/* ---- handshakes ----------------------------------------------------------------------------- */
 
 static void test_reply_finds_the_worker_that_asked(void **state)
 {
@@ -432,8 +427,7 @@ static void test_without_control_plane_handshakes_end_at_once(void **state)
     link_up();
 }
 
-/* ---- the control plane dies at every point -----------------------------------------------------
- */
+/* ---- the control plane dies at every point -------------------------------------------------- */
 
 /* A reconnect while a worker still answers the resync of the link before: its END is not ours. */
 static void test_end_of_an_old_resync_does_not_end_the_new_one(void **state)
@@ -524,8 +518,7 @@ static void test_no_event_is_lost_when_the_control_plane_dies_at_any_time(void *
     assert_int_equal(newest, told);
 }
 
-/* ---- commands ----------------------------------------------------------------------------------
- */
+/* ---- commands ------------------------------------------------------------------------------- */
 
 static void kick(uint32_t connection_id)
 {
@@ -671,8 +664,7 @@ static void test_filter_rules_reach_all_workers_and_outlive_the_control_plane(vo
     }
 }
 
-/* ---- figures -----------------------------------------------------------------------------------
- */
+/* ---- figures -------------------------------------------------------------------------------- */
 
 static void test_figures_are_sums_and_percentiles_of_the_last_second(void **state)
 {

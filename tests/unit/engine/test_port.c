@@ -31,8 +31,7 @@ static struct tw_config config;
 static struct tw_topology topology;
 static struct tw_port port;
 
-/* ---- the driver --------------------------------------------------------------------------------
- */
+/* ---- the driver ----------------------------------------------------------------------------- */
 
 enum step { STEP_NONE, STEP_CONFIGURE, STEP_RX_QUEUE, STEP_TX_QUEUE, STEP_START, STEP_SCATTER };
 
@@ -143,8 +142,7 @@ int __wrap_rte_eth_dev_reset(uint16_t id)
     return rte_eth_dev_stop(id);
 }
 
-/* ---- the port ----------------------------------------------------------------------------------
- */
+/* ---- the port ------------------------------------------------------------------------------- */
 
 static int setup(void **state)
 {
@@ -177,8 +175,7 @@ static void expect_refusal(const char *message)
     assert_string_equal(error.message, message);
 }
 
-/* ---- tests -------------------------------------------------------------------------------------
- */
+/* ---- tests ---------------------------------------------------------------------------------- */
 
 static void a_willing_port_starts(void **state)
 {

@@ -32,8 +32,7 @@ static struct tw_topology topology;
 static struct tw_engine engine;
 static uint64_t now_ns;
 
-/* ---- the driver --------------------------------------------------------------------------------
- */
+/* ---- the driver ----------------------------------------------------------------------------- */
 
 static struct {
     int result; /* of the next reset; -ENOTSUP: has none, as is */
@@ -104,8 +103,7 @@ static void tell(enum rte_eth_event_type event)
     pthread_join(thread, NULL);
 }
 
-/* ---- the engine --------------------------------------------------------------------------------
- */
+/* ---- the engine ----------------------------------------------------------------------------- */
 
 static int setup(void **state)
 {
@@ -185,8 +183,7 @@ static void expect_serving(uint64_t packets)
     assert_int_equal(received(), packets + 4 * BURST);
 }
 
-/* ---- tests -------------------------------------------------------------------------------------
- */
+/* ---- tests ---------------------------------------------------------------------------------- */
 
 static void a_card_that_asks_is_reset(void **state)
 {

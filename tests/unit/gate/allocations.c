@@ -170,8 +170,7 @@ const struct rte_memzone *rte_memzone_reserve_aligned(const char *name, size_t s
     return NEXT(rte_memzone_reserve_aligned)(name, size, socket, flags, align);
 }
 
-/* ---- watching ----------------------------------------------------------------------------------
- */
+/* ---- watching ------------------------------------------------------------------------------- */
 
 void allocations_watch(void)
 {

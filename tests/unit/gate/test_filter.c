@@ -2,8 +2,7 @@
 /* Filter rules without packets: which rule counts for whom, denials, full tables, changes. */
 #include "tests/unit/gate/filter_rig.h"
 
-/* ---- which rule counts -------------------------------------------------------------------------
- */
+/* ---- which rule counts ---------------------------------------------------------------------- */
 
 static bool covers(const struct tw_filter_rule *rule, const uint8_t ip[16])
 {
@@ -175,8 +174,7 @@ static void test_whole_families_and_single_hosts(void **state)
     assert_int_equal(tw_counter_get(&rig->counters.filters[3].dropped), 0);
 }
 
-/* ---- denials -----------------------------------------------------------------------------------
- */
+/* ---- denials -------------------------------------------------------------------------------- */
 
 static void malformed(struct rig *rig, bool per_source)
 {
@@ -285,8 +283,7 @@ static void test_which_outcomes_are_offences(void **state)
     assert_false(tw_filter_is_offence(TW_OUTCOME_FILTER_OFFENDER));
 }
 
-/* ---- change at run time ------------------------------------------------------------------------
- */
+/* ---- change at run time --------------------------------------------------------------------- */
 
 static void test_rules_that_stay_keep_their_state(void **state)
 {

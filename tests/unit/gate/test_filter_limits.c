@@ -22,8 +22,7 @@ static uint16_t under_id(struct rig *rig, uint32_t ipv4, uint32_t session, uint1
     return view.outcome;
 }
 
-/* ---- levels ------------------------------------------------------------------------------------
- */
+/* ---- levels --------------------------------------------------------------------------------- */
 
 /* One bucket as it is meant, in whole numbers of the smallest unit there is. */
 struct model {
@@ -215,8 +214,7 @@ static void test_one_ipv6_network_is_one_source(void **state)
     }
 }
 
-/* ---- after the cipher --------------------------------------------------------------------------
- */
+/* ---- after the cipher ----------------------------------------------------------------------- */
 
 /* Admitted in one burst, before any of them was opened: only as many pass as the level has room. */
 static void test_a_burst_pays_exactly(void **state)

@@ -264,8 +264,7 @@ static void written_frames_are_accepted(void **state)
     }
 }
 
-/* ---- ICMPv6 ------------------------------------------------------------------------------------
- */
+/* ---- ICMPv6 --------------------------------------------------------------------------------- */
 
 static void answers_echo(void **state)
 {
@@ -328,8 +327,7 @@ static void ignores_other_icmp(void **state)
     }
 }
 
-/* ---- neighbour discovery -----------------------------------------------------------------------
- */
+/* ---- neighbour discovery -------------------------------------------------------------------- */
 
 static struct tw_nd_message read_nd(uint8_t **copy)
 {

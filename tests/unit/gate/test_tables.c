@@ -19,8 +19,7 @@
 
 #define SECOND UINT64_C(1000000000)
 
-/* ---- budgets -----------------------------------------------------------------------------------
- */
+/* ---- budgets -------------------------------------------------------------------------------- */
 
 static void budget_gives_rate_and_burst(void **state)
 {
@@ -85,8 +84,7 @@ static void source_budgets_do_not_leak(void **state)
     free(budgets);
 }
 
-/* ---- neighbours --------------------------------------------------------------------------------
- */
+/* ---- neighbours ----------------------------------------------------------------------------- */
 
 static void neighbours_find_next_hops(void **state)
 {
@@ -170,8 +168,7 @@ static void neighbours_ask_rarely(void **state)
     assert_in_range(asked, TW_NEIGHBOUR_ASKS_AT_ONCE - 1, TW_NEIGHBOUR_ASKS_AT_ONCE);
 }
 
-/* ---- neighbours over IPv6 ----------------------------------------------------------------------
- */
+/* ---- neighbours over IPv6 ------------------------------------------------------------------- */
 
 static const uint8_t own6[16] = {0xfd, 0, [15] = 1}, router6[16] = {0xfe, 0x80, [15] = 0xfe};
 
@@ -236,8 +233,7 @@ static void neighbours6_make_room_but_keep_the_gateway(void **state)
     free(table);
 }
 
-/* ---- sessions ----------------------------------------------------------------------------------
- */
+/* ---- sessions ------------------------------------------------------------------------------- */
 
 static struct tw_sessions make_sessions(uint32_t capacity, uint64_t seed, void **memory)
 {
@@ -378,8 +374,7 @@ static void sessions_find_and_wipe(void **state)
     free(memory);
 }
 
-/* ---- handshakes --------------------------------------------------------------------------------
- */
+/* ---- handshakes ----------------------------------------------------------------------------- */
 
 static void sessions_are_taken_by_id(void **state)
 {
@@ -556,8 +551,7 @@ static void pending_agrees_with_model(void **state)
     free(memory);
 }
 
-/* ---- inputs ------------------------------------------------------------------------------------
- */
+/* ---- inputs --------------------------------------------------------------------------------- */
 
 static enum tw_input_outcome offer(struct tw_input_window *window, uint32_t tick, uint32_t now)
 {

@@ -223,8 +223,7 @@ static void handed_over_packets_count_once(void **state)
     rig_stop(&rig);
 }
 
-/* ---- IPv6 -------------------------------------------------------------------------------------
- */
+/* ---- IPv6 ----------------------------------------------------------------------------------- */
 
 static struct tw_filter_rule *rule6(uint32_t slot, enum tw_filter_kind kind, uint32_t length)
 {

@@ -433,8 +433,7 @@ static void buffers_run_out(void **state)
     rig_stop(&rig);
 }
 
-/* ---- neighbours --------------------------------------------------------------------------------
- */
+/* ---- neighbours ----------------------------------------------------------------------------- */
 
 static void answers_neighbours(void **state)
 {
@@ -513,8 +512,7 @@ static void asks_for_unknown_neighbours(void **state)
     rig_stop(&rig);
 }
 
-/* ---- two workers -------------------------------------------------------------------------------
- */
+/* ---- two workers ---------------------------------------------------------------------------- */
 
 static void packets_find_their_worker(void **state)
 {

@@ -29,8 +29,7 @@ static uint32_t tick_now(const struct rig *rig)
     return (uint32_t)((rig->now_ns - rig->epoch_ns) / 1000 * 60 / 1000000);
 }
 
-/* ---- becoming live, inward ---------------------------------------------------------------------
- */
+/* ---- becoming live, inward ------------------------------------------------------------------ */
 
 static void first_packet_makes_live(void **state)
 {
@@ -206,8 +205,7 @@ static void inputs_are_limited(void **state)
     rig_stop(&rig);
 }
 
-/* ---- every way to be dropped -------------------------------------------------------------------
- */
+/* ---- every way to be dropped ---------------------------------------------------------------- */
 
 static void expect(struct rig *rig, const struct rig_client *client, const uint8_t *packet,
                    size_t length, enum tw_outcome outcome)
@@ -443,8 +441,7 @@ static void survives_garbage(void **state)
     rig_stop(&rig);
 }
 
-/* ---- outward -----------------------------------------------------------------------------------
- */
+/* ---- outward -------------------------------------------------------------------------------- */
 
 static struct tw_out_buffer take_empty(struct rig *rig)
 {

@@ -73,8 +73,7 @@ static void forget_records(uint32_t worker)
         continue;
 }
 
-/* ---- the way it should be ----------------------------------------------------------------------
- */
+/* ---- the way it should be ------------------------------------------------------------------- */
 
 static void goes_to_where_its_packets_land(void **state)
 {
@@ -202,8 +201,7 @@ static void there_and_back_again(void **state)
     rig_stop(&rig);
 }
 
-/* ---- refused, ended, held up -------------------------------------------------------------------
- */
+/* ---- refused, ended, held up ---------------------------------------------------------------- */
 
 static void a_full_worker_refuses(void **state)
 {
@@ -431,8 +429,7 @@ static void a_flood_is_not_passed_on(void **state)
     rig_stop(&rig); /* and the ledger */
 }
 
-/* ---- any order ---------------------------------------------------------------------------------
- */
+/* ---- any order ------------------------------------------------------------------------------ */
 
 /* Workers take turns as they like, packets land where they like, are lost, doubled, late. Every
  * key asserts that its numbers rise (TW_CHECK_NONCES), every packet has one end (rig_stop). */

@@ -71,8 +71,7 @@ static void know_neighbour(struct rig *rig, uint32_t ip)
     rig_command(rig, 0, &command);
 }
 
-/* ---- moving ------------------------------------------------------------------------------------
- */
+/* ---- moving --------------------------------------------------------------------------------- */
 
 static void moves_once_it_answered(void **state)
 {
@@ -183,8 +182,7 @@ static void a_burst_from_a_new_address(void **state)
     rig_stop(&rig);
 }
 
-/* ---- attackers ---------------------------------------------------------------------------------
- */
+/* ---- attackers ------------------------------------------------------------------------------ */
 
 /* A client pretends to be at somebody else's address and goes on talking: that address gets at most
  * three times the packets and bytes that were sent in its name, to the byte. */

@@ -144,8 +144,7 @@ static void sessions_go_between_threads(void **state)
     rig_stop(&rig); /* the ledger */
 }
 
-/* ---- ports that are taken away -----------------------------------------------------------------
- */
+/* ---- ports that are taken away -------------------------------------------------------------- */
 
 static _Atomic uint32_t trespasses; /* workers: w, test: r */
 

@@ -380,8 +380,7 @@ static void test_a_full_world_refuses(void **state)
     free(fixture.memory);
 }
 
-/* ---- no edges --------------------------------------------------------------------------------
- */
+/* ---- no edges ------------------------------------------------------------------------------- */
 
 /* Two seconds each way, a second before the seam and one behind it: as far as anywhere else. */
 static void test_the_seam_is_a_place_like_others(void **state)
