@@ -45,8 +45,7 @@ void tw_agent_refuse_version(struct tw_agent_batch *batch, uint16_t version)
 {
     char message[TW_CONFIG_TEXT_SIZE];
     snprintf(message, sizeof(message),
-             "agent version %u, expected %u: engine and control plane "
-             "must be of one release",
+             "agent version %u, expected %u: engine and control plane must be of one release",
              version, TW_AGENT_VERSION);
     send_control_hello(batch, false, message);
 }

@@ -155,6 +155,47 @@ static bool receive_messages(struct tw_client_session *session,
     return result == TW_TRANSPORT_OK || result == TW_TRANSPORT_NO_ROOM;
 }
 
+static void take_snapshot(struct tw_client_session *session, const struct tw_server_frames *frames,
+                          uint64_t now_us)
+{
+    struct tw_view_changes changes = {0};
+    switch (tw_view_apply(session->view, frames->snapshot, frames->snapshot_size, &changes)) {
+    case TW_VIEW_FULL:
+        session->view_full = true;
+        apply_snapshot(session, &changes, now_us);
+        break;
+    case TW_VIEW_APPLIED:
+        apply_snapshot(session, &changes, now_us);
+        break;
+    case TW_VIEW_OLD:
+    case TW_VIEW_MALFORMED: /* was seen to be none */
+        break;
+    }
+}
+
+static void apply_frames(struct tw_client_session *session, const struct tw_server_frames *frames,
+                         uint64_t now_us)
+{
+    if (frames->has_snapshot)
+        take_snapshot(session, frames, now_us);
+    if (frames->has_pong)
+        apply_pong(session, &frames->pong, now_us);
+    if (frames->has_notice)
+        tw_client_events_push(
+            session->events, &(struct tw_client_event){.type = TW_CLIENT_EVENT_WARNED,
+                                                       .code = frames->notice.stage |
+                                                               (uint32_t)frames->notice.kind << 8});
+    if (frames->has_arrivals)
+        tw_client_steering_report(&session->steering, &frames->arrivals, now_us);
+    if (frames->has_resume)
+        apply_resume(session, frames->resume);
+    if (frames->has_close) {
+        session->closed = true;
+        session->close_reason = frames->close_reason;
+    }
+}
+
+/* All frames are judged before one of them is applied. */
 bool tw_client_session_receive(struct tw_client_session *session, uint8_t *packet, size_t length,
                                uint64_t now_us)
 {
@@ -171,37 +212,8 @@ bool tw_client_session_receive(struct tw_client_session *session, uint8_t *packe
         return false;
     if (!receive_messages(session, &frames, tw_header_read(packet).sequence, now_us))
         return false;
-    if (frames.has_snapshot) {
-        struct tw_view_changes changes = {0};
-        switch (tw_view_apply(session->view, frames.snapshot, frames.snapshot_size, &changes)) {
-        case TW_VIEW_FULL:
-            session->view_full = true;
-            apply_snapshot(session, &changes, now_us);
-            break;
-        case TW_VIEW_APPLIED:
-            apply_snapshot(session, &changes, now_us);
-            break;
-        case TW_VIEW_OLD:
-        case TW_VIEW_MALFORMED: /* was seen to be none */
-            break;
-        }
-    }
-    if (frames.has_pong)
-        apply_pong(session, &frames.pong, now_us);
-    if (frames.has_notice)
-        tw_client_events_push(session->events,
-                              &(struct tw_client_event){.type = TW_CLIENT_EVENT_WARNED,
-                                                        .code = frames.notice.stage |
-                                                                (uint32_t)frames.notice.kind << 8});
-    if (frames.has_arrivals)
-        tw_client_steering_report(&session->steering, &frames.arrivals, now_us);
-    if (frames.has_resume)
-        apply_resume(session, frames.resume);
+    apply_frames(session, &frames, now_us);
     apply_path(session, &frames, tw_header_read(packet).sequence);
-    if (frames.has_close) {
-        session->closed = true;
-        session->close_reason = frames.close_reason;
-    }
     return true;
 }
 

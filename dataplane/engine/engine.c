@@ -126,9 +126,8 @@ static bool create_worker(struct tw_engine *engine, uint32_t index, struct tw_en
     sodium_memzero(&config, sizeof(config));
     if (engine->workers[index] == NULL)
         return fail(engine, error,
-                    "no memory for worker %u with %u sessions: raise "
-                    "engine.memory_mb",
-                    index, engine->config->engine.sessions_max);
+                    "no memory for worker %u with %u sessions: raise engine.memory_mb", index,
+                    engine->config->engine.sessions_max);
     return true;
 }
 

@@ -253,8 +253,7 @@ void gate_rows_lone_packet(struct gate_pair *pair)
         "gate.lone_packet_us", (double)tw_histogram_permille(counts, 990) / 1e3, "us p99",
         (struct tw_bench_target){.value = 10, .sense = TW_BENCH_AT_MOST}, pair->setup);
     fprintf(stderr,
-            "gate: lone packet: p50 %.2f us, p99.9 %.2f us, %u samples; an idle turn %.3f "
-            "us\n",
+            "gate: lone packet: p50 %.2f us, p99.9 %.2f us, %u samples; an idle turn %.3f us\n",
             (double)tw_histogram_permille(counts, 500) / 1e3,
             (double)tw_histogram_permille(counts, 999) / 1e3, samples, cycles_to_ns(idle) / 1e3);
 }

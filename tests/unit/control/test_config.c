@@ -205,8 +205,7 @@ static const struct fault_case fault_cases[] = {
      "f.yaml:2: key `engine.gateway6`: given without an address6"},
     {"engine:\n  address6: \"fd00::1\"\n  gateway6: \"fd00:0:0:1::2\"\n",
      "f.yaml:3: key `engine.gateway6`: not on the link, expected a link-local address or one in "
-     "the "
-     "/64 of address6"},
+     "the /64 of address6"},
     {"engine:\n  address6: \"fd00::1\"\n  gateway6: \"fd00::1\"\n",
      "f.yaml:3: key `engine.gateway6`: is the engine's own address, expected another host's"},
     {"engine:\n  address6: \"fd00::1\"\n  prefix_length6: 63\n",
@@ -217,8 +216,7 @@ static const struct fault_case fault_cases[] = {
     {"engine:\n  address6: \"fd00::1\"\nport2: {device: net_tap1, address: 10.0.0.1, "
      "address6: \"fd01::1\"}\nport3:\n  device: net_tap2\n  address: 10.0.1.1\n",
      "f.yaml:6: key `port3.address6`: the ports have more than 4 addresses, expected no more than "
-     "a "
-     "token can list"},
+     "a token can list"},
     {"engine:\n  key_log: /x\n",
      "f.yaml:2: key `engine.key_log`: given without lab: true, expected none: players' keys are "
      "never written"},

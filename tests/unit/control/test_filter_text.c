@@ -73,8 +73,7 @@ static const struct {
     {"deny 10.0.0.0/4294967304", 15, "expected a prefix length from 0 to 32"},
     {"deny ::/129", 9, "expected a prefix length from 0 to 128"},
     {"deny 10.1.2.3/8", 6,
-     "bits beyond the prefix are set: write 10.0.0.0/8 for the network, 10.1.2.3/32 for the "
-     "host"},
+     "bits beyond the prefix are set: write 10.0.0.0/8 for the network, 10.1.2.3/32 for the host"},
     {"deny 2001:db8::1/32", 6,
      "bits beyond the prefix are set: write 2001:db8::/32 for the network, 2001:db8::1/128 "
      "for the host"},

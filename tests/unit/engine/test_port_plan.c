@@ -190,8 +190,7 @@ static void test_spread_of_both_families(void **state)
         {"net_tap", UDP4, 4, true, NULL}, /* the kernel deals out */
         {"net_x", UDP4, 4, true,
          "cannot spread players of IPv6 over them: it hashes addresses and UDP ports of IPv4 "
-         "alone. "
-         "Set engine.workers to 1, not 4, or take the port's address6 away"},
+         "alone. Set engine.workers to 1, not 4, or take the port's address6 away"},
         {"net_x", UDP6, 4, true, "cannot spread players of IPv4 over them"},
         {"net_x", UDP6, 4, false, "hashes neither IP addresses nor UDP ports"},
         {"net_x", TCP4, 2, true, "hashes neither IP addresses nor UDP ports"},
