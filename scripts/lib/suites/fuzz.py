@@ -13,6 +13,9 @@ SECONDS = 5
 EXECUTIONS_LONG = 1_000_000
 SECONDS_LONG = 3600  # the slowest target takes a third of that on one processor
 INPUT_MAX = 4096
+# An input that hangs does so for ever. By the wall clock, and inputs take milliseconds: less than
+# this was seen to end runs that only waited for a processor.
+HANG_S = 60
 
 
 def run(report, long_run):
@@ -39,14 +42,14 @@ def _run_target(target, long_run):
     if not corpus.is_dir():
         return f"no corpus in {corpus}", 0, 0
     seconds = SECONDS_LONG if long_run else SECONDS
-    bounds = [f"-max_total_time={seconds}", f"-max_len={INPUT_MAX}", "-timeout=5",
+    bounds = [f"-max_total_time={seconds}", f"-max_len={INPUT_MAX}", f"-timeout={HANG_S}",
               "-rss_limit_mb=2048"] + ([f"-runs={EXECUTIONS_LONG}"] if long_run else [])
     watch = shell.Stopwatch()
     scratch = tempfile.mkdtemp(prefix="tickwire-fuzz-")
     try:
         status, output = shell.run(
             [target, *bounds, "-print_final_stats=1", f"-artifact_prefix={scratch}/", scratch,
-             corpus], timeout_s=seconds + 60)
+             corpus], timeout_s=seconds + 2 * HANG_S)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     counted = re.search(r"number_of_executed_units:\s*(\d+)", output)
