@@ -196,8 +196,7 @@ enum gift {
 static enum gift give(struct tw_worker *worker, const struct tw_move_granted *granted)
 {
     uint32_t slot = granted->slot;
-    struct tw_landing *landing = &worker->sessions.bodies[slot].landing;
-    uint32_t target = worker_of(landing->target_id);
+    uint32_t target = worker_of(granted->new_id);
     if (!is_settled(worker, granted) || !tw_route_move(worker, slot, false))
         return GIFT_NOT_YET;
     /* In this order: what was sealed here lies in its ring before the keys leave, and the session
@@ -206,7 +205,7 @@ static enum gift give(struct tw_worker *worker, const struct tw_move_granted *gr
     struct tw_move *move = begin_send(worker, target, TW_MOVE_SESSION);
     TW_ASSERT(move != NULL); /* no more than eight are under way */
     move->old_id = tw_sessions_id(&worker->sessions, slot);
-    move->new_id = landing->target_id;
+    move->new_id = granted->new_id;
     memcpy(&move->session, &worker->sessions.hot[slot], sizeof(move->session));
     memcpy(&move->body, &worker->sessions.bodies[slot], sizeof(move->body));
     move->sent_ns = worker->now_ns;
@@ -238,17 +237,18 @@ static bool settle_granted(struct tw_worker *worker, const struct tw_move_grante
     uint32_t slot = granted->slot;
     enum gift gift = GIFT_GIVEN;
     struct tw_landing *landing = &worker->sessions.bodies[slot].landing;
-    uint32_t target_id = landing->target_id;
-    bool live = worker->sessions.hot[slot].state == TW_SESSION_LIVE;
-    if (live && landing->hold == TW_LANDING_HOLDING)
+    bool lives = worker->sessions.hot[slot].state == TW_SESSION_LIVE &&
+                 landing->target_id == granted->new_id;
+    if (lives && landing->hold == TW_LANDING_HOLDING)
         return false; /* at most a tick */
-    if (!live || worker->closing_all) {
-        landing->asked = 0;
-        cancel(worker, target_id);
-    } else {
+    if (lives && !worker->closing_all) {
         gift = give(worker, granted);
+    } else {
+        if (lives)
+            landing->asked = 0;
+        cancel(worker, granted->new_id);
     }
-    worker->moves_asked[worker_of(target_id)] -= gift == GIFT_GIVEN;
+    worker->moves_asked[worker_of(granted->new_id)] -= gift == GIFT_GIVEN;
     return gift != GIFT_NOT_YET;
 }
 
@@ -284,7 +284,7 @@ static void take_grant(struct tw_worker *worker, const struct tw_move *move)
     landing->target_id = move->new_id;
     landing->target_epoch = move->route_epoch;
     worker->moves_granted[worker->moves_granted_count++] =
-        (struct tw_move_granted){.slot = slot, .since_ns = worker->now_ns};
+        (struct tw_move_granted){.slot = slot, .new_id = move->new_id, .since_ns = worker->now_ns};
 }
 
 static void take_refusal(struct tw_worker *worker, uint32_t from, const struct tw_move *move)
@@ -376,7 +376,7 @@ static void take_session(struct tw_worker *worker, const struct tw_move *move)
     body->path = (struct tw_path){0};
     body->landing = (struct tw_landing){.moves = body->landing.moves + 1u};
     if ((session->due & TW_DUE_PONG) != 0)
-        worker->pongs[worker->pong_count++] = slot;
+        tw_outward_owe_pong(worker, slot);
     session->due |= TW_DUE_MOVED | TW_DUE_JOIN;
     count(worker, TW_ROAMING_TAKEN);
     tw_owed_settle(worker, slot);

@@ -93,9 +93,11 @@ struct tw_move {
     };
 };
 
-/* A slot that the owner may give away. */
+/* A session that the owner may give away. Its slot is another's when it ended meanwhile; what was
+ * granted is nobody else's until it is used or cancelled, and so tells which of them it is for. */
 struct tw_move_granted {
     uint32_t slot;
+    uint32_t new_id; /* at the target */
     uint64_t since_ns;
 };
 static_assert(sizeof(struct tw_move) % 4 == 0, "ring elements are multiples of 4 bytes");

@@ -235,6 +235,19 @@ static void take_shard(struct tw_worker *worker, uint32_t shard)
     }
 }
 
+void tw_outward_owe_pong(struct tw_worker *worker, uint32_t slot)
+{
+    struct tw_session *session = &worker->sessions.hot[slot];
+    /* Sessions that ended in this turn stand in the list, and may have left their slots to others
+     * that do: the next ping is answered. */
+    if (worker->pong_count == worker->sessions.capacity) {
+        session->due &= (uint8_t)~TW_DUE_PONG;
+        return;
+    }
+    session->due |= TW_DUE_PONG;
+    worker->pongs[worker->pong_count++] = slot;
+}
+
 /* Pings that no snapshot of this turn answered along the way. */
 static void send_pongs(struct tw_worker *worker)
 {

@@ -162,6 +162,7 @@ void tw_owed_release(struct tw_worker *worker, uint32_t slot)
 {
     if (worker->sessions.hot[slot].handshake != TW_PENDING_NONE)
         tw_pending_end(&worker->pending, worker->sessions.hot[slot].handshake);
+    tw_transmit_settle(worker, slot);
     tw_talk_end(worker, slot);
     tw_resume_forget(worker, slot);
     tw_sessions_release(&worker->sessions, slot);

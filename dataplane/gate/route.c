@@ -236,14 +236,11 @@ static void route_check(struct tw_worker *worker, uint32_t slot, const struct tw
 
 static void note_ping(struct tw_worker *worker, uint32_t slot, uint64_t time_us)
 {
-    struct tw_session *session = &worker->sessions.hot[slot];
     struct tw_session_body *body = &worker->sessions.bodies[slot];
     body->ping_time_us = time_us;
     body->ping_received_us = tw_worker_server_time_us(worker);
-    if ((session->due & TW_DUE_PONG) == 0) {
-        session->due |= TW_DUE_PONG;
-        worker->pongs[worker->pong_count++] = slot;
-    }
+    if ((worker->sessions.hot[slot].due & TW_DUE_PONG) == 0)
+        tw_outward_owe_pong(worker, slot);
 }
 
 void tw_route_make_live(struct tw_worker *worker, uint32_t slot)

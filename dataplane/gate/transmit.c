@@ -292,6 +292,17 @@ static void flush_seals(struct tw_worker *worker)
     tw_transmit_frames(worker);
 }
 
+void tw_transmit_settle(struct tw_worker *worker, uint32_t slot)
+{
+    const struct tw_aead_key *key = &worker->sessions.bodies[slot].send_key;
+    for (uint32_t i = 0; i < worker->seal.count; i++) {
+        if (worker->seal.jobs[i].key != key)
+            continue;
+        flush_seals(worker);
+        return;
+    }
+}
+
 bool tw_transmit_sealed(struct tw_worker *worker, uint32_t slot, struct rte_mbuf *mbuf)
 {
     const struct tw_session *session = &worker->sessions.hot[slot];

@@ -318,6 +318,8 @@ void tw_lab_settle(struct tw_worker *worker);
 
 /* ---- outward.c ------------------------------------------------------------------------------- */
 void tw_outward_turn(struct tw_worker *worker);
+/* A ping came that is to be answered in this turn. */
+void tw_outward_owe_pong(struct tw_worker *worker, uint32_t slot);
 /* False: the session closes for lack of packet numbers. */
 bool tw_outward_numbers_left(struct tw_worker *worker, uint32_t slot);
 /* A packet that tries whether the path takes larger ones, if that is due. */
@@ -358,6 +360,8 @@ bool tw_transmit_sealed_to(struct tw_worker *worker, uint32_t slot, struct rte_m
  * packet finds room: a full batch is sealed and framed first. */
 void tw_transmit_seal(struct tw_worker *worker);
 void tw_transmit_frames(struct tw_worker *worker);
+/* Whatever waits to be sealed with the slot's key is, before that key is wiped or another's. */
+void tw_transmit_settle(struct tw_worker *worker, uint32_t slot);
 /* A whole frame, sent as it is. */
 void tw_transmit_frame(struct tw_worker *worker, uint8_t interface, struct rte_mbuf *mbuf);
 void tw_transmit_flush(struct tw_worker *worker);
