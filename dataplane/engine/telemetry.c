@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dataplane/engine/telemetry.h"
 
-#include "dataplane/engine/snapshot.h"
+#include "dataplane/engine/seqlock.h"
 
 #include <inttypes.h>
 #include <rte_telemetry.h>
@@ -11,7 +11,7 @@
 
 static _Atomic uint64_t words[WORDS];
 /* main: w, telemetry thread: r */
-static struct tw_snapshot newest = {.words = words, .word_count = WORDS};
+static struct tw_seqlock newest = {.words = words, .word_count = WORDS};
 
 typedef int fill(struct rte_tel_data *out, const struct tw_agent_stats *stats);
 
@@ -171,7 +171,7 @@ static int answer(struct rte_tel_data *out, fill *function)
 {
     struct tw_agent_stats stats;
     rte_tel_data_start_dict(out);
-    if (!tw_snapshot_read(&newest, &stats, sizeof(stats)))
+    if (!tw_seqlock_read(&newest, &stats, sizeof(stats)))
         return 0; /* an empty answer: nothing was published yet */
     return function(out, &stats);
 }
@@ -240,5 +240,5 @@ bool tw_telemetry_start(void)
 
 void tw_telemetry_publish(const struct tw_agent_stats *stats)
 {
-    tw_snapshot_publish(&newest, stats, sizeof(*stats));
+    tw_seqlock_publish(&newest, stats, sizeof(*stats));
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "dataplane/engine/snapshot.h"
+#include "dataplane/engine/seqlock.h"
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -18,12 +18,12 @@ struct value {
 };
 
 static _Atomic uint64_t words[(sizeof(struct value) + 7) / 8];
-static struct tw_snapshot snapshot;
+static struct tw_seqlock lock;
 
 static int setup(void **state)
 {
     (void)state;
-    tw_snapshot_init(&snapshot, words, sizeof(struct value));
+    tw_seqlock_init(&lock, words, sizeof(struct value));
     return 0;
 }
 
@@ -34,14 +34,14 @@ static void publish(uint64_t number)
     for (size_t i = 0; i < VALUES; i++)
         value.numbers[i] = number + i;
     value.tail = (uint8_t)number;
-    tw_snapshot_publish(&snapshot, &value, sizeof(value));
+    tw_seqlock_publish(&lock, &value, sizeof(value));
 }
 
 static void test_nothing_was_published(void **state)
 {
     (void)state;
     struct value value;
-    assert_false(tw_snapshot_read(&snapshot, &value, sizeof(value)));
+    assert_false(tw_seqlock_read(&lock, &value, sizeof(value)));
 }
 
 static void test_the_newest_is_read_whole(void **state)
@@ -50,7 +50,7 @@ static void test_the_newest_is_read_whole(void **state)
     struct value value;
     publish(1);
     publish(77);
-    assert_true(tw_snapshot_read(&snapshot, &value, sizeof(value)));
+    assert_true(tw_seqlock_read(&lock, &value, sizeof(value)));
     for (size_t i = 0; i < VALUES; i++)
         assert_int_equal(value.numbers[i], 77 + i);
     assert_int_equal(value.tail, 77);
@@ -61,8 +61,8 @@ static void test_a_reader_does_not_wait_for_a_writer_that_stands_still(void **st
     (void)state;
     struct value value;
     publish(1);
-    atomic_fetch_add(&snapshot.version, 1);
-    assert_false(tw_snapshot_read(&snapshot, &value, sizeof(value)));
+    atomic_fetch_add(&lock.version, 1);
+    assert_false(tw_seqlock_read(&lock, &value, sizeof(value)));
 }
 
 static void *write_all(void *argument)
@@ -83,7 +83,7 @@ static void test_reader_beside_a_writer(void **state)
     uint64_t last = 0;
     while (last < ROUNDS) {
         struct value value;
-        if (!tw_snapshot_read(&snapshot, &value, sizeof(value)))
+        if (!tw_seqlock_read(&lock, &value, sizeof(value)))
             continue;
         assert_true(value.numbers[0] >= last);
         last = value.numbers[0];
@@ -102,5 +102,5 @@ int main(void)
         cmocka_unit_test_setup(test_a_reader_does_not_wait_for_a_writer_that_stands_still, setup),
         cmocka_unit_test_setup(test_reader_beside_a_writer, setup),
     };
-    return cmocka_run_group_tests_name("snapshot", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("seqlock", tests, NULL, NULL);
 }

@@ -4,29 +4,29 @@
  * 64-bit words. The writer never waits. A reader that meets the writer tries again, and gives up
  * after a bounded number of tries, which takes a writer that publishes without pause.
  */
-#ifndef TICKWIRE_DATAPLANE_ENGINE_SNAPSHOT_H
-#define TICKWIRE_DATAPLANE_ENGINE_SNAPSHOT_H
+#ifndef TICKWIRE_DATAPLANE_ENGINE_SEQLOCK_H
+#define TICKWIRE_DATAPLANE_ENGINE_SEQLOCK_H
 
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* Writer: one thread. Readers: any. Zeroed memory is a snapshot that was never published. */
-struct tw_snapshot {
+/* Writer: one thread. Readers: any. Zeroed memory is one that was never published. */
+struct tw_seqlock {
     _Atomic uint64_t version; /* odd while it is being written; 0: nothing yet */
     size_t word_count;
     _Atomic uint64_t *words;
 };
 
-/* `words` holds `size` bytes rounded up, and outlives the snapshot. */
-void tw_snapshot_init(struct tw_snapshot *snapshot, _Atomic uint64_t *words, size_t size);
+/* `words` holds `size` bytes rounded up, and outlives the lock. */
+void tw_seqlock_init(struct tw_seqlock *lock, _Atomic uint64_t *words, size_t size);
 
 /* `size` as at init. */
-void tw_snapshot_publish(struct tw_snapshot *snapshot, const void *value, size_t size);
+void tw_seqlock_publish(struct tw_seqlock *lock, const void *value, size_t size);
 
 /* False: nothing was published yet, or every try met the writer. */
-bool tw_snapshot_read(const struct tw_snapshot *snapshot, void *value, size_t size)
+bool tw_seqlock_read(const struct tw_seqlock *lock, void *value, size_t size)
     __attribute__((warn_unused_result));
 
 #endif
