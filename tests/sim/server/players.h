@@ -48,6 +48,7 @@ struct sim_player {
     uint32_t closed_by[16]; /* by enum tw_close_reason, when the server said close */
     uint64_t desyncs;
     bool talks;
+    bool stands; /* does not walk; whoever else stands and hears it hears all of it */
     bool frozen; /* is not updated: makes nothing new */
 };
 
@@ -111,6 +112,9 @@ void sim_players_turn(struct sim_players *players, uint64_t now_us);
 bool sim_players_all(const struct sim_players *players, enum tw_client_state state);
 /* Every message of every speaker on channels 1 to 3 was heard once by everybody. */
 bool sim_players_heard_all(const struct sim_players *players);
+/* Of one speaker on one channel. */
+const struct sim_heard *sim_player_heard(const struct sim_player *player, uint32_t speaker,
+                                         uint32_t channel);
 
 /* A hello of its own, with a key that nobody has. */
 void sim_make_hello(uint8_t out[TW_HELLO_SIZE], uint16_t version);

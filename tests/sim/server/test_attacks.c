@@ -394,14 +394,14 @@ int main(int argc, char **argv)
 {
     static const struct scenario scenarios[] = {
         {"tampering", tampering, NULL, 20, 1000},
-        {"replay", replay, NULL, 2, 100},
+        {"replay", replay, NULL, 2, 200}, /* 0.3 s a seed: everything is sent twice */
         {"injection", injection, NULL, 20, 1000},
         {"sequence_jumps", sequence_jumps, NULL, 20, 1000},
         {"selective_dropping", selective_dropping, NULL, 20, 1000},
         {"token_theft", token_theft, NULL, 20, 1000},
         {"used_token", used_token, NULL, 20, 1000},
         {"reflection_and_amplification", reflection_and_amplification, NULL, 20, 1000},
-        {"connection_flood", connection_flood, NULL, 5, 100},
+        {"connection_flood", connection_flood, NULL, 20, 1000},
     };
     return scenario_main(argc, argv, scenarios, sizeof(scenarios) / sizeof(scenarios[0]));
 }

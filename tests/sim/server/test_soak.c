@@ -434,6 +434,7 @@ static void soak_run(const char *name, uint64_t seed)
 
 int main(int argc, char **argv)
 {
+    /* With --long one virtual hour of 500 clients, 664 s of one seed. */
     static const struct scenario scenarios[] = {{"soak", soak_run, NULL, 3, 1}};
     return scenario_main(argc, argv, scenarios, sizeof(scenarios) / sizeof(scenarios[0]));
 }
