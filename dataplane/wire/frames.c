@@ -9,31 +9,40 @@ struct frame {
     const uint8_t *body;
 };
 
-/* The next frame; `seen` keeps one bit per type so that none comes twice. */
+static_assert(TW_FRAME_TYPE_END <= 32, "one bit per known type");
+
+/* The next frame; `seen` keeps one bit per type so that none comes twice. Whether the type is known
+ * is for its decoder to say: one that is not may share its bit with another. */
 static bool frame_next(struct tw_reader *reader, struct frame *frame, uint32_t *seen)
 {
-    frame->type = tw_read_u8(reader);
-    frame->size = tw_read_u16(reader);
-    frame->body = tw_read_bytes(reader, frame->size);
-    if (reader->failed || frame->type == 0 || frame->type >= TW_FRAME_TYPE_END)
+    const uint8_t *header = tw_read_bytes(reader, TW_FRAME_HEADER_SIZE);
+    if (header == NULL)
         return false;
-    uint32_t bit = 1u << frame->type;
-    if (*seen & bit)
+    frame->type = header[0];
+    frame->size = tw_load_u16(header + 1);
+    frame->body = tw_read_bytes(reader, frame->size);
+    if (frame->body == NULL)
+        return false;
+    uint32_t bit = 1u << (frame->type % 32u);
+    if ((*seen & bit) != 0)
         return false;
     *seen |= bit;
     return true;
 }
 
-static enum tw_frames_result input_decode(struct tw_input *input, const uint8_t *bytes)
+static_assert(sizeof(struct tw_input) == TW_INPUT_SIZE &&
+                  offsetof(struct tw_input, move_y) == TW_INPUT_MOVE_Y &&
+                  offsetof(struct tw_input, facing) == TW_INPUT_FACING &&
+                  offsetof(struct tw_input, buttons) == TW_INPUT_BUTTONS,
+              "an input lies in memory as it does in a packet");
+
+/* False: a field is outside its range. */
+static bool input_decode(struct tw_input *input, const uint8_t *bytes)
 {
-    input->move_x = (int8_t)bytes[TW_INPUT_MOVE_X];
-    input->move_y = (int8_t)bytes[TW_INPUT_MOVE_Y];
-    input->facing = tw_load_u16(bytes + TW_INPUT_FACING);
-    input->buttons = tw_load_u16(bytes + TW_INPUT_BUTTONS);
-    if (input->move_x == INT8_MIN || input->move_y == INT8_MIN ||
-        (input->buttons & ~TW_BUTTONS_KNOWN) != 0)
-        return TW_FRAMES_RANGE;
-    return TW_FRAMES_OK;
+    memcpy(input, bytes, sizeof(*input));
+    return (int8_t)bytes[TW_INPUT_MOVE_X] != INT8_MIN &&
+           (int8_t)bytes[TW_INPUT_MOVE_Y] != INT8_MIN &&
+           (tw_load_u16(bytes + TW_INPUT_BUTTONS) & ~TW_BUTTONS_KNOWN) == 0;
 }
 
 static enum tw_frames_result inputs_decode(struct tw_client_frames *frames,
@@ -50,9 +59,9 @@ static enum tw_frames_result inputs_decode(struct tw_client_frames *frames,
     /* The oldest entry belongs to tick newest - (count - 1): there is none before tick 0. */
     if (frames->newest_tick < count - 1u)
         return TW_FRAMES_RANGE;
-    for (uint8_t i = 0; i < count; i++) {
-        const uint8_t *bytes = frame->body + TW_INPUTS_LIST + i * TW_INPUT_SIZE;
-        if (input_decode(&frames->inputs[i], bytes) != TW_FRAMES_OK)
+    const uint8_t *bytes = frame->body + TW_INPUTS_LIST;
+    for (uint32_t i = 0; i < count; i++, bytes += TW_INPUT_SIZE) {
+        if (!input_decode(&frames->inputs[i], bytes))
             return TW_FRAMES_RANGE;
     }
     frames->has_inputs = true;
