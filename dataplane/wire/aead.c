@@ -2,7 +2,6 @@
 #include "dataplane/wire/aead.h"
 
 #include "tickwire/assert.h"
-#include "tickwire/bytes.h"
 
 #include <sodium.h>
 
@@ -20,12 +19,6 @@ void tw_aead_thread_end(const struct tw_aead_backend *backend)
 {
     if (backend->thread_end != NULL)
         backend->thread_end();
-}
-
-void tw_aead_nonce(uint8_t nonce[TW_IV_SIZE], const uint8_t iv[TW_IV_SIZE], uint64_t sequence)
-{
-    memcpy(nonce, iv, TW_IV_SIZE);
-    tw_store_u64(nonce + 4, tw_load_u64(iv + 4) ^ sequence);
 }
 
 void tw_aead_check_nonce(const struct tw_aead_key *key, uint64_t sequence)

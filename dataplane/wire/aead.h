@@ -13,6 +13,7 @@
 #ifndef TICKWIRE_DATAPLANE_WIRE_AEAD_H
 #define TICKWIRE_DATAPLANE_WIRE_AEAD_H
 
+#include "tickwire/bytes.h"
 #include "tickwire/wire.h"
 
 #include <assert.h>
@@ -91,7 +92,12 @@ const struct tw_aead_backend *tw_aead_sodium(void);
 void tw_aead_key_wipe(struct tw_aead_key *key);
 
 /* nonce[12] for a packet number under this key. */
-void tw_aead_nonce(uint8_t nonce[TW_IV_SIZE], const uint8_t iv[TW_IV_SIZE], uint64_t sequence);
+static inline void tw_aead_nonce(uint8_t nonce[TW_IV_SIZE], const uint8_t iv[TW_IV_SIZE],
+                                 uint64_t sequence)
+{
+    memcpy(nonce, iv, TW_IV_SIZE);
+    tw_store_u64(nonce + 4, tw_load_u64(iv + 4) ^ sequence);
+}
 
 /* Debug builds: called by every back end before it seals; asserts strictly increasing numbers. */
 void tw_aead_check_nonce(const struct tw_aead_key *key, uint64_t sequence);
