@@ -23,11 +23,11 @@ uint64_t tw_checksum_add_portable(uint64_t sum, const uint8_t *bytes, size_t len
 /* Folded and complemented; 0 over data that holds its own right checksum. */
 static inline uint16_t tw_checksum_finish(uint64_t sum)
 {
-    sum = (sum & UINT32_MAX) + (sum >> 32);
-    sum = (sum & UINT32_MAX) + (sum >> 32);
-    sum = (sum & UINT16_MAX) + (sum >> 16);
-    sum = (sum & UINT16_MAX) + (sum >> 16);
-    return (uint16_t)~sum;
+    /* A half plus the other, turned around: the upper half gets the carry of the lower one. */
+    sum += sum << 32 | sum >> 32;
+    uint32_t words = (uint32_t)(sum >> 32);
+    words += words << 16 | words >> 16;
+    return (uint16_t)~(words >> 16);
 }
 
 /* Stores a finished checksum into bytes[2]. */

@@ -25,10 +25,11 @@ bool tw_parse_is_neighbour(const struct tw_parse_rules *rules, uint32_t address)
 static bool source_is_usable(const struct tw_parse_rules *rules, uint32_t source)
 {
     uint32_t top = source >> 24;
-    if (top == 0 || top == 127 || top >= 224 || source == rules->address)
+    if (top == 0 || top == 127 || top >= 224)
         return false;
-    uint32_t mask = prefix_mask(rules->prefix_length);
-    bool on_link = ((source ^ rules->address) & mask) == 0;
+    /* Of 64 bits, so that even a prefix of none shifts all away. Our own address is on it. */
+    uint64_t differs = source ^ rules->address;
+    bool on_link = differs >> (32u - rules->prefix_length) == 0;
     return !on_link || tw_parse_is_neighbour(rules, source);
 }
 
@@ -172,17 +173,8 @@ static uint16_t parse_ethernet(struct tw_packet *packet, const struct tw_parse_r
 void tw_packet_parse(struct tw_packet *packet, const struct tw_parse_rules *rules,
                      struct tw_checksum_hints hints)
 {
-    packet->kind = TW_PACKET_NONE;
-    packet->network_offset = 0;
-    packet->network_length = 0;
-    packet->checksum_owed = false;
-    packet->payload = NULL;
-    packet->payload_length = 0;
-    packet->source_ipv4 = 0;
+    memset(packet, 0, offsetof(struct tw_packet, frame));
     packet->slot = UINT32_MAX;
-    packet->limit = 0;
-    packet->header = (struct tw_header){0};
-    packet->source = (struct tw_address){0};
     packet->outcome = parse_ethernet(packet, rules, hints);
 }
 
