@@ -31,6 +31,7 @@ struct tw_burst {
     uint32_t metered;            /* packets that have a limit to pay, after the filter */
     uint32_t closing;            /* packets of sessions that are closing, after find */
     uint32_t followed;           /* sessions that went on to their next key phase, after commit */
+    uint32_t talking;            /* accepted packets with messages, after validate */
     uint8_t going[TW_BURST_MAX]; /* indices into packets */
     struct tw_packet packets[TW_BURST_MAX];
     struct tw_client_frames frames[TW_BURST_MAX]; /* of packets[i], once it is validated */

@@ -61,7 +61,8 @@ struct judging {
     struct tw_conduct_verdict *verdict;
 };
 
-static void charge(const struct judging *judging, enum tw_conduct_event event)
+static __attribute__((noinline)) void charge(const struct judging *judging,
+                                             enum tw_conduct_event event)
 {
     struct tw_conduct *conduct = judging->conduct;
     uint32_t score = score_now(conduct, judging->rules, judging->packet->now_ns);
@@ -91,7 +92,9 @@ static bool take_action(const struct judging *judging, uint32_t button, uint32_t
     return true;
 }
 
-static void judge_presses(const struct judging *judging, uint32_t tick, struct tw_input *input)
+/* Apart, as all that only some packets need: the others then save no register for it. */
+static __attribute__((noinline)) void judge_presses(const struct judging *judging, uint32_t tick,
+                                                    struct tw_input *input)
 {
     struct tw_conduct *conduct = judging->conduct;
     uint32_t buttons = input->buttons;
@@ -202,7 +205,7 @@ static uint8_t stage_of(const struct tw_conduct *conduct, const struct tw_conduc
     return stage;
 }
 
-static void advance(const struct judging *judging, bool charged)
+static __attribute__((noinline)) void advance(const struct judging *judging, bool charged)
 {
     struct tw_conduct *conduct = judging->conduct;
     struct tw_conduct_verdict *verdict = judging->verdict;

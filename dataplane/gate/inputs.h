@@ -21,8 +21,18 @@ struct tw_input_window {
 };
 
 /* ROUTED (not yet marked), DUPLICATE, OLD or AHEAD. */
-enum tw_input_outcome tw_input_window_test(const struct tw_input_window *window, uint32_t tick,
-                                           uint32_t current_tick);
+static inline enum tw_input_outcome tw_input_window_test(const struct tw_input_window *window,
+                                                         uint32_t tick, uint32_t current_tick)
+{
+    if (tick > current_tick && tick - current_tick > TW_INPUT_AHEAD_MAX)
+        return TW_INPUT_AHEAD;
+    if (tick > window->newest)
+        return TW_INPUT_ROUTED;
+    uint32_t age = window->newest - tick;
+    if (age >= TW_INPUT_WINDOW)
+        return TW_INPUT_OLD;
+    return (window->bitmap >> age & 1) != 0 ? TW_INPUT_DUPLICATE : TW_INPUT_ROUTED;
+}
 
 /* Which of the ticks newest, newest-1 … newest-(count-1) were routed before: bit i = newest-i;
  * count 1..64. Most entries of most packets are repeats. */
@@ -42,6 +52,14 @@ static inline uint64_t tw_input_window_repeats(const struct tw_input_window *win
 }
 
 /* Marks a tick that was called ROUTED. */
-void tw_input_window_mark(struct tw_input_window *window, uint32_t tick);
+static inline void tw_input_window_mark(struct tw_input_window *window, uint32_t tick)
+{
+    if (tick > window->newest) {
+        uint32_t shift = tick - window->newest;
+        window->bitmap = shift >= TW_INPUT_WINDOW ? 0 : window->bitmap << shift;
+        window->newest = tick;
+    }
+    window->bitmap |= UINT64_C(1) << (window->newest - tick);
+}
 
 #endif

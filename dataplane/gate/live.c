@@ -20,7 +20,8 @@ static void prefetch_body(const struct tw_session_body *body, const struct tw_he
 }
 
 /* From another address than the session's. */
-static uint16_t check_path(const struct tw_live *live, struct tw_packet *packet, uint64_t now_ns)
+static __attribute__((noinline)) uint16_t check_path(const struct tw_live *live,
+                                                     struct tw_packet *packet, uint64_t now_ns)
 {
     const struct tw_session *session = &live->sessions->hot[packet->slot];
     struct tw_session_body *body = &live->sessions->bodies[packet->slot];
@@ -94,16 +95,34 @@ void tw_live_find(const struct tw_live *live, struct tw_burst *burst, uint64_t n
     for (uint32_t n = 0; n < burst->going_count; n++) {
         uint8_t i = burst->going[n];
         struct tw_packet *packet = &burst->packets[i];
-        packet->outcome = check_session(live, packet, now_ns);
-        if (packet->outcome == TW_OUTCOME_OPEN)
-            packet->outcome = check_header(&packet->header);
-        if (packet->outcome == TW_OUTCOME_OPEN)
+        uint16_t outcome = check_session(live, packet, now_ns);
+        if (outcome == TW_OUTCOME_OPEN)
+            outcome = check_header(&packet->header);
+        if (outcome == TW_OUTCOME_OPEN)
             prefetch_body(&live->sessions->bodies[packet->slot], &packet->header);
-        burst->elsewhere += packet->outcome == TW_OUTCOME_ELSEWHERE;
-        burst->closing += packet->outcome == TW_OUTCOME_SESSION_CLOSING;
+        burst->elsewhere += outcome == TW_OUTCOME_ELSEWHERE;
+        burst->closing += outcome == TW_OUTCOME_SESSION_CLOSING;
+        packet->outcome = outcome;
         kept = tw_burst_pass(burst, kept, i);
     }
     burst->going_count = kept;
+}
+
+static uint16_t test_packet(const struct tw_live *live, const struct tw_packet *packet,
+                            uint64_t now_ns)
+{
+    const struct tw_session_body *body = &live->sessions->bodies[packet->slot];
+    uint64_t sequence = packet->header.sequence;
+    uint16_t outcome = outcome_of_replay(tw_replay_test(&body->replay, sequence));
+    if (outcome != TW_OUTCOME_OPEN)
+        return outcome;
+    if (packet->header.flags != body->receive_flag &&
+        !tw_phase_server_has_key(&body->phase, body->replay.newest, sequence))
+        return TW_OUTCOME_PHASE_UNKNOWN;
+    if (packet->path != TW_PATH_FRESH &&
+        !tw_budget_take(&live->sessions->hot[packet->slot].budget, live->session_rate, now_ns))
+        return TW_OUTCOME_SESSION_BUDGET;
+    return TW_OUTCOME_OPEN;
 }
 
 void tw_live_test(const struct tw_live *live, struct tw_burst *burst, uint64_t now_ns)
@@ -112,19 +131,14 @@ void tw_live_test(const struct tw_live *live, struct tw_burst *burst, uint64_t n
     for (uint32_t n = 0; n < burst->going_count; n++) {
         uint8_t i = burst->going[n];
         struct tw_packet *packet = &burst->packets[i];
-        const struct tw_session_body *body = &live->sessions->bodies[packet->slot];
-        packet->outcome = outcome_of_replay(tw_replay_test(&body->replay, packet->header.sequence));
-        if (packet->header.flags != body->receive_flag && packet->outcome == TW_OUTCOME_OPEN &&
-            !tw_phase_server_has_key(&body->phase, body->replay.newest, packet->header.sequence))
-            packet->outcome = TW_OUTCOME_PHASE_UNKNOWN;
-        if (packet->outcome == TW_OUTCOME_OPEN && packet->path != TW_PATH_FRESH &&
-            !tw_budget_take(&live->sessions->hot[packet->slot].budget, live->session_rate, now_ns))
-            packet->outcome = TW_OUTCOME_SESSION_BUDGET;
+        packet->outcome = test_packet(live, packet, now_ns);
         /* The cipher asks for the others' keys itself, a few packets ahead: all of them at once
          * would make the first packet wait for the last one's. */
         if (packet->outcome == TW_OUTCOME_OPEN && kept < TW_AEAD_AHEAD)
-            tw_aead_prefetch(live->aead, &body->receive_keys[packet->header.flags],
-                             packet->payload_length);
+            tw_aead_prefetch(
+                live->aead,
+                &live->sessions->bodies[packet->slot].receive_keys[packet->header.flags],
+                packet->payload_length);
         kept = tw_burst_pass(burst, kept, i);
     }
     burst->going_count = kept;
@@ -189,16 +203,18 @@ void tw_live_commit(const struct tw_live *live, struct tw_burst *burst, uint64_t
         uint8_t i = burst->going[n];
         struct tw_packet *packet = &burst->packets[i];
         struct tw_session_body *body = &live->sessions->bodies[packet->slot];
-        uint64_t newest = body->replay.newest;
-        if (packet->path == TW_PATH_FRESH && packet->header.sequence <= newest)
-            packet->outcome = TW_OUTCOME_PATH_UNKNOWN; /* overtaken within the burst */
+        uint64_t sequence = packet->header.sequence;
+        uint16_t outcome;
+        tw_prefetch_to_write(&body->conduct); /* the route's */
+        if (packet->path == TW_PATH_FRESH && sequence <= body->replay.newest)
+            outcome = TW_OUTCOME_PATH_UNKNOWN; /* overtaken within the burst */
         else
-            packet->outcome =
-                outcome_of_replay(tw_replay_commit(&body->replay, packet->header.sequence));
-        if (packet->outcome == TW_OUTCOME_REPLAY_DUPLICATE && packet->path != TW_PATH_FRESH)
+            outcome = outcome_of_replay(tw_replay_commit(&body->replay, sequence));
+        if (outcome == TW_OUTCOME_REPLAY_DUPLICATE && packet->path != TW_PATH_FRESH)
             tw_budget_return(&live->sessions->hot[packet->slot].budget, live->session_rate);
-        if (packet->header.flags != body->receive_flag && packet->outcome == TW_OUTCOME_OPEN)
-            burst->followed += follow_phase(body, packet->header.sequence, now_ns);
+        if (outcome == TW_OUTCOME_OPEN && packet->header.flags != body->receive_flag)
+            burst->followed += follow_phase(body, sequence, now_ns);
+        packet->outcome = outcome;
         kept = tw_burst_pass(burst, kept, i);
     }
     burst->going_count = kept;
@@ -219,13 +235,18 @@ static uint16_t outcome_of_frames(enum tw_frames_result result)
 
 void tw_live_validate(const struct tw_live *live, struct tw_burst *burst)
 {
+    burst->talking = 0;
     for (uint32_t n = 0; n < burst->going_count; n++) {
         uint8_t i = burst->going[n];
         struct tw_packet *packet = &burst->packets[i];
-        struct tw_session *session = &live->sessions->hot[packet->slot];
-        packet->outcome = outcome_of_frames(
-            tw_client_frames_decode(&burst->frames[i], packet->payload + TW_HEADER_SIZE,
+        struct tw_client_frames *frames = &burst->frames[i];
+        uint16_t outcome = outcome_of_frames(
+            tw_client_frames_decode(frames, packet->payload + TW_HEADER_SIZE,
                                     (size_t)packet->payload_length - TW_PACKET_MIN));
-        session->malformed += packet->outcome != TW_OUTCOME_ACCEPTED;
+        packet->outcome = outcome;
+        if (outcome != TW_OUTCOME_ACCEPTED)
+            live->sessions->hot[packet->slot].malformed++;
+        else
+            burst->talking += frames->has_messages;
     }
 }

@@ -15,11 +15,23 @@
 /* ---- records -----------------------------------------------------------------------------------
  */
 
+/* What was written is the shard's; cells that were not go back. */
+static void flush_batch(struct tw_worker *worker, uint32_t shard)
+{
+    struct tw_record_batch *batch = &worker->records[shard];
+    if (batch->reserved == 0)
+        return;
+    rte_ring_enqueue_zc_elem_finish(worker->config.shard_rings[shard].records, batch->count);
+    batch->reserved = 0;
+    batch->count = 0;
+}
+
 /* Reserves cells of the ring; false if it is full. */
 static bool begin_batch(struct tw_worker *worker, uint32_t shard)
 {
     struct tw_record_batch *batch = &worker->records[shard];
     struct rte_ring_zc_data cells;
+    flush_batch(worker, shard);
     batch->count = 0;
     batch->reserved = rte_ring_enqueue_zc_burst_elem_start(
         worker->config.shard_rings[shard].records, sizeof(struct tw_record), TW_RECORD_BATCH,
@@ -38,34 +50,18 @@ static struct tw_record *cell(const struct tw_record_batch *batch, uint32_t numb
                                        : &batch->second[number - batch->first_count];
 }
 
-/* What was written is the shard's; cells that were not go back. */
-static void flush_batch(struct tw_worker *worker, uint32_t shard)
-{
-    struct tw_record_batch *batch = &worker->records[shard];
-    if (batch->reserved == 0)
-        return;
-    rte_ring_enqueue_zc_elem_finish(worker->config.shard_rings[shard].records, batch->count);
-    batch->reserved = 0;
-    batch->count = 0;
-}
-
 void tw_route_flush(struct tw_worker *worker)
 {
     for (uint32_t shard = 0; shard < worker->config.shards; shard++)
         flush_batch(worker, shard);
 }
 
-/* The session's next record, its head filled in; NULL if the shard's ring is full. */
-static struct tw_record *take_record(struct tw_worker *worker, uint32_t slot,
-                                     enum tw_record_type type)
+/* The next cell of a batch that has one, the record's head filled in. */
+static inline struct tw_record *write_head(struct tw_worker *worker, uint32_t slot,
+                                           enum tw_record_type type)
 {
     const struct tw_session *session = &worker->sessions.hot[slot];
     struct tw_record_batch *batch = &worker->records[session->shard];
-    if (batch->count == batch->reserved) {
-        flush_batch(worker, session->shard);
-        if (!begin_batch(worker, session->shard))
-            return NULL;
-    }
     if (batch->count + CELLS_AHEAD < batch->reserved)
         tw_prefetch_to_write(cell(batch, batch->count + CELLS_AHEAD));
     struct tw_record *record = cell(batch, batch->count++);
@@ -78,6 +74,25 @@ static struct tw_record *take_record(struct tw_worker *worker, uint32_t slot,
         .received_ns = worker->now_ns,
     };
     return record;
+}
+
+/* Apart, for it is called once a burst: the other records then need no register saved. */
+static __attribute__((noinline)) struct tw_record *take_of_new_batch(struct tw_worker *worker,
+                                                                     uint32_t slot,
+                                                                     enum tw_record_type type)
+{
+    if (!begin_batch(worker, worker->sessions.hot[slot].shard))
+        return NULL;
+    return write_head(worker, slot, type);
+}
+
+/* The session's next record; NULL if the shard's ring is full. */
+static struct tw_record *take_record(struct tw_worker *worker, uint32_t slot,
+                                     enum tw_record_type type)
+{
+    const struct tw_record_batch *batch = &worker->records[worker->sessions.hot[slot].shard];
+    return batch->count < batch->reserved ? write_head(worker, slot, type)
+                                          : take_of_new_batch(worker, slot, type);
 }
 
 bool tw_route_join(struct tw_worker *worker, uint32_t slot)
@@ -172,10 +187,10 @@ static enum tw_input_outcome route_input(struct tw_worker *worker, uint32_t slot
     struct tw_record *record = take_record(worker, slot, TW_RECORD_INPUT);
     if (!record)
         return TW_INPUT_RING_FULL;
+    tw_input_window_mark(&body->inputs, tick);
     record->input.tick = tick;
     record->input.input = frames->inputs[newer];
     record->input.newer = (uint8_t)newer;
-    tw_input_window_mark(&body->inputs, tick);
     *routed = record;
     return TW_INPUT_ROUTED;
 }
@@ -322,39 +337,44 @@ static bool judge(struct tw_worker *worker, const struct tw_packet *packet,
 static __attribute__((noinline)) void accept(struct tw_worker *worker, struct tw_packet *packet,
                                              struct tw_client_frames *frames)
 {
-    if (worker->sessions.hot[packet->slot].state == TW_SESSION_PENDING &&
-        !confirm(worker, packet->slot)) {
+    uint32_t slot = packet->slot;
+    struct tw_session *session = &worker->sessions.hot[slot];
+    if (session->state == TW_SESSION_PENDING && !confirm(worker, slot)) {
         count_refused(worker, frames);
         return;
     }
-    if (!tw_talk_receive(worker, packet->slot, packet->header.sequence, frames)) {
+    if (!tw_talk_receive(worker, slot, packet->header.sequence, frames)) {
         packet->outcome = TW_OUTCOME_FRAME_RANGE;
-        worker->sessions.hot[packet->slot].malformed++;
+        session->malformed++;
         return;
     }
-    if ((worker->sessions.hot[packet->slot].roam & TW_ROAM_SILENT) != 0)
-        tw_life_heard(worker, packet->slot);
+    if ((session->roam & TW_ROAM_SILENT) != 0)
+        tw_life_heard(worker, slot);
     if (!judge(worker, packet, frames)) {
         count_refused(worker, frames);
         return;
     }
-    route_frames(worker, packet->slot, frames);
+    route_frames(worker, slot, frames);
     if (packet->path != TW_PATH_CURRENT)
         tw_roam_packet(worker, packet, frames);
-    if (packet->arrived_at != worker->config.index || worker->sessions.hot[packet->slot].roam != 0)
+    if (packet->arrived_at != worker->config.index || session->roam != 0)
         tw_move_look(worker, packet);
+}
+
+static void ask_for_messages(const struct tw_worker *worker, const struct tw_burst *burst)
+{
+    for (uint32_t n = 0; n < burst->going_count; n++) {
+        uint8_t i = burst->going[n];
+        if (burst->packets[i].outcome == TW_OUTCOME_ACCEPTED && burst->frames[i].has_messages)
+            tw_talk_prefetch_messages(&worker->talk, burst->packets[i].slot);
+    }
 }
 
 void tw_route_burst(struct tw_worker *worker, struct tw_burst *burst)
 {
     uint32_t malformed_max = worker->config.config->limits.malformed_max;
-    for (uint32_t n = 0; n < burst->going_count; n++) {
-        uint8_t i = burst->going[n];
-        uint32_t slot = burst->packets[i].slot;
-        tw_prefetch_to_write(&worker->sessions.bodies[slot].conduct);
-        if (burst->packets[i].outcome == TW_OUTCOME_ACCEPTED && burst->frames[i].has_messages)
-            tw_talk_prefetch_messages(&worker->talk, slot);
-    }
+    if (burst->talking > 0)
+        ask_for_messages(worker, burst);
     for (uint32_t n = 0; n < burst->going_count; n++) {
         struct tw_packet *packet = &burst->packets[burst->going[n]];
         const struct tw_session *session = &worker->sessions.hot[packet->slot];

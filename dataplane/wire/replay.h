@@ -11,6 +11,7 @@
 
 #include "tickwire/wire.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum tw_replay_result {
@@ -32,12 +33,51 @@ struct tw_replay {
 
 void tw_replay_init(struct tw_replay *replay);
 
-enum tw_replay_result tw_replay_test(const struct tw_replay *replay, uint64_t sequence);
+static inline uint32_t tw_replay_word(uint64_t sequence)
+{
+    return (uint32_t)(sequence / 64u) & (TW_REPLAY_WORDS - 1);
+}
+
+static inline uint64_t tw_replay_bit(uint64_t sequence)
+{
+    return UINT64_C(1) << (sequence % 64u);
+}
+
+static inline enum tw_replay_result tw_replay_test(const struct tw_replay *replay,
+                                                   uint64_t sequence)
+{
+    if (sequence > replay->newest)
+        return TW_REPLAY_FRESH;
+    if (sequence == 0 || replay->newest - sequence >= TW_REPLAY_WINDOW)
+        return TW_REPLAY_OLD;
+    bool is_current = sequence / 64u == replay->newest / 64u;
+    uint64_t word = is_current ? replay->current : replay->words[tw_replay_word(sequence)];
+    return word & tw_replay_bit(sequence) ? TW_REPLAY_DUPLICATE : TW_REPLAY_FRESH;
+}
+
+/* For tw_replay_commit: the newest number moves on by so many words. */
+void tw_replay_leave_word(struct tw_replay *replay, uint64_t steps);
 
 /* Marks a sequence that tw_replay_test called fresh. Returns what test says now (two copies in
  * one burst both test fresh; the second commit must fail): only FRESH was marked. */
-enum tw_replay_result tw_replay_commit(struct tw_replay *replay, uint64_t sequence)
-    __attribute__((warn_unused_result));
+static inline __attribute__((warn_unused_result)) enum tw_replay_result tw_replay_commit(
+    struct tw_replay *replay, uint64_t sequence)
+{
+    enum tw_replay_result result = tw_replay_test(replay, sequence);
+    if (result != TW_REPLAY_FRESH)
+        return result;
+    if (sequence > replay->newest) {
+        uint64_t steps = sequence / 64u - replay->newest / 64u;
+        if (steps > 0)
+            tw_replay_leave_word(replay, steps);
+        replay->newest = sequence;
+    }
+    if (sequence / 64u == replay->newest / 64u)
+        replay->current |= tw_replay_bit(sequence);
+    else
+        replay->words[tw_replay_word(sequence)] |= tw_replay_bit(sequence);
+    return TW_REPLAY_FRESH;
+}
 
 /* Bitmap for an ACK frame: bit i = newest-1-i accepted. */
 uint64_t tw_replay_bitmap(const struct tw_replay *replay);

@@ -328,17 +328,14 @@ static uint32_t least_of_interest(const struct tw_sent *sent, uint32_t from)
     return sent->next > TW_SENT_PACKETS ? sent->next - TW_SENT_PACKETS : 1u;
 }
 
-static void apply_ack(struct tw_transport *transport, const struct tw_frame_ack *ack,
-                      uint64_t now_us)
+/* Acknowledged are numbers from `from` to the largest, as far as the bitmap says. Apart: most
+ * packets acknowledge nothing new, and save no register for this. */
+static __attribute__((noinline)) void apply_new_ack(struct tw_transport *transport,
+                                                    const struct tw_frame_ack *ack, uint32_t from,
+                                                    uint64_t now_us)
 {
     struct tw_sent *sent = &transport->sent;
     uint32_t largest = (uint32_t)ack->largest;
-    uint32_t from = largest > 64u ? largest - 64u : 1u;
-    uint32_t least = least_of_interest(sent, from);
-    if (largest < least)
-        return;
-    if (from < least)
-        from = least;
     uint32_t before = sent->largest_acked;
     if (largest > sent->largest_acked) {
         sent->largest_acked = largest;
@@ -365,6 +362,16 @@ static void apply_ack(struct tw_transport *transport, const struct tw_frame_ack 
     update_state(transport, now_us);
 }
 
+static void apply_ack(struct tw_transport *transport, const struct tw_frame_ack *ack,
+                      uint64_t now_us)
+{
+    uint32_t largest = (uint32_t)ack->largest;
+    uint32_t from = largest > 64u ? largest - 64u : 1u;
+    uint32_t least = least_of_interest(&transport->sent, from);
+    if (largest >= least)
+        apply_new_ack(transport, ack, from < least ? least : from, now_us);
+}
+
 /* ---- receiving ---------------------------------------------------------------------------------
  */
 
@@ -383,9 +390,8 @@ static enum tw_transport_result result_of(enum tw_receiver_result stored)
     return TW_TRANSPORT_OK;
 }
 
-static enum tw_transport_result receive_messages(struct tw_transport *transport,
-                                                 const struct tw_transport_packet *packet,
-                                                 uint64_t now_us)
+static __attribute__((noinline)) enum tw_transport_result receive_messages(
+    struct tw_transport *transport, const struct tw_transport_packet *packet, uint64_t now_us)
 {
     if (!take_channels(transport, now_us))
         return TW_TRANSPORT_NO_ROOM;
