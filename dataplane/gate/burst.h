@@ -27,6 +27,7 @@ struct tw_burst {
     uint32_t count;
     bool crowded; /* of a queue that brings more than the worker takes: share.h */
     uint32_t going_count;
+    uint32_t handshakes;         /* packets without a connection id, after parse */
     uint32_t elsewhere;          /* packets of sessions that are another worker's now, after find */
     uint32_t metered;            /* packets that have a limit to pay, after the filter */
     uint32_t closing;            /* packets of sessions that are closing, after find */
@@ -40,8 +41,9 @@ struct tw_burst {
 /* Hands packet `index` on if nothing decided it. `kept` counts those handed on so far. */
 static inline uint32_t tw_burst_pass(struct tw_burst *burst, uint32_t kept, uint8_t index)
 {
+    bool goes_on = burst->packets[index].outcome == TW_OUTCOME_OPEN;
     burst->going[kept] = index;
-    return kept + (burst->packets[index].outcome == TW_OUTCOME_OPEN);
+    return kept + goes_on;
 }
 
 #endif

@@ -154,7 +154,8 @@ static void answer_stage(struct tw_worker *worker)
 {
     struct tw_burst *burst = &worker->burst;
     uint32_t kept = 0;
-    tw_transmit_reserve(worker, count_handshakes(burst));
+    if (burst->handshakes > 0)
+        tw_transmit_reserve(worker, count_handshakes(burst));
     for (uint32_t n = 0; n < burst->going_count; n++) {
         uint8_t i = burst->going[n];
         struct tw_packet *packet = &burst->packets[i];
@@ -178,8 +179,10 @@ static void answer_stage(struct tw_worker *worker)
         kept = tw_burst_pass(burst, kept, i);
     }
     burst->going_count = kept;
-    tw_handshake_flush(worker);
-    tw_transmit_unreserve(worker);
+    if (burst->handshakes > 0) {
+        tw_handshake_flush(worker);
+        tw_transmit_unreserve(worker);
+    }
 }
 
 /* Tombstones pass on what still comes for them. */
@@ -210,24 +213,33 @@ static void parse_stage(struct tw_worker *worker)
 {
     struct tw_burst *burst = &worker->burst;
     uint32_t kept = 0;
+    burst->handshakes = 0;
     for (uint32_t i = 0; i < burst->count; i++) {
+        struct tw_packet *packet = &burst->packets[i];
         parse(worker, i);
-        if (burst->packets[i].kind == TW_PACKET_UDP)
-            tw_live_prefetch(&worker->live, &burst->packets[i]);
+        if (packet->kind == TW_PACKET_UDP) {
+            tw_live_prefetch(&worker->live, packet);
+            burst->handshakes += packet->header.connection_id == 0;
+        }
         kept = tw_burst_pass(burst, kept, (uint8_t)i);
     }
     burst->going_count = kept;
 }
 
-/* Gives received buffers back. Of one that nobody else holds and that is a packet by itself, its
- * second line stays untouched: a buffer in its pool has no next one. */
-static void free_received(struct tw_worker *worker, uint32_t count)
+/* Counts outcomes and gives received buffers back. Of one that nobody else holds and that is a
+ * packet by itself, the second line stays untouched: a buffer in its pool has no next one. */
+static void finish_stage(struct tw_worker *worker)
 {
+    const struct tw_burst *burst = &worker->burst;
+    tw_counter *outcomes = worker->config.counters->outcomes;
     void *plain[TW_BURST_MAX];
     uint32_t plain_count = 0;
     struct rte_mempool *pool = NULL;
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < burst->count; i++) {
         struct rte_mbuf *mbuf = worker->received[i];
+        uint16_t outcome = burst->packets[i].outcome;
+        if (outcome != TW_OUTCOME_OPEN)
+            tw_counter_add(&outcomes[outcome], 1);
         if (!mbuf)
             continue;
         bool alone = RTE_MBUF_DIRECT(mbuf) && rte_mbuf_refcnt_read(mbuf) == 1 &&
@@ -241,17 +253,6 @@ static void free_received(struct tw_worker *worker, uint32_t count)
     }
     if (plain_count > 0)
         rte_mempool_put_bulk(pool, plain, plain_count);
-}
-
-static void finish_stage(struct tw_worker *worker)
-{
-    struct tw_burst *burst = &worker->burst;
-    for (uint32_t i = 0; i < burst->count; i++) {
-        const struct tw_packet *packet = &burst->packets[i];
-        if (packet->outcome != TW_OUTCOME_OPEN)
-            tw_counter_add(&worker->config.counters->outcomes[packet->outcome], 1);
-    }
-    free_received(worker, burst->count);
 }
 
 /* A short input packet with all its headers lies on three lines of its buffer, from the second line
