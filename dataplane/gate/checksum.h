@@ -27,7 +27,7 @@ static inline uint16_t tw_checksum_finish(uint64_t sum)
     sum += sum << 32 | sum >> 32;
     uint32_t words = (uint32_t)(sum >> 32);
     words += words << 16 | words >> 16;
-    return (uint16_t)~(words >> 16);
+    return (uint16_t)(~words >> 16);
 }
 
 /* Stores a finished checksum into bytes[2]. */

@@ -9,6 +9,8 @@
 #ifndef TICKWIRE_DATAPLANE_GATE_NEIGHBOURS_H
 #define TICKWIRE_DATAPLANE_GATE_NEIGHBOURS_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* 1,024 hosts on our own link; everyone else is reached through the gateway. */
@@ -34,9 +36,31 @@ void tw_neighbours_init(struct tw_neighbours *neighbours, uint32_t address, uint
 void tw_neighbours_set(struct tw_neighbours *neighbours, uint32_t address, const uint8_t mac[6]);
 
 /* The host to hand a packet for `destination` to; 0 = unreachable. */
-uint32_t tw_neighbours_next_hop(const struct tw_neighbours *neighbours, uint32_t destination);
+static inline uint32_t tw_neighbours_next_hop(const struct tw_neighbours *neighbours,
+                                              uint32_t destination)
+{
+    bool on_link = ((destination ^ neighbours->address) & neighbours->mask) == 0;
+    return on_link ? destination : neighbours->gateway;
+}
+
+/* Hosts of one link are numbered densely: multiplication spreads them, and only they get here. */
+static inline uint32_t tw_neighbours_set_of(uint32_t address)
+{
+    return (address * 0x9e3779b1u >> 16) % TW_NEIGHBOUR_SETS;
+}
 
 /* Its MAC address, or NULL when it is not known (yet). */
-const uint8_t *tw_neighbours_find(const struct tw_neighbours *neighbours, uint32_t next_hop);
+static inline const uint8_t *tw_neighbours_find(const struct tw_neighbours *neighbours,
+                                                uint32_t next_hop)
+{
+    if (next_hop == 0)
+        return NULL;
+    const struct tw_neighbour *set = neighbours->sets[tw_neighbours_set_of(next_hop)];
+    for (uint32_t way = 0; way < TW_NEIGHBOUR_WAYS; way++) {
+        if (set[way].address == next_hop)
+            return set[way].mac;
+    }
+    return NULL;
+}
 
 #endif

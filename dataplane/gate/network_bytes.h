@@ -33,15 +33,16 @@
 #define TW_ARP_ETHERNET_IPV4_0 0x00010800u /* hardware type 1, protocol type IPv4 */
 #define TW_ARP_ETHERNET_IPV4_4 0x0604u     /* address lengths 6 and 4 */
 
-#define TW_IPV4_SIZE          20u
-#define TW_IPV4_TOTAL_LENGTH  2u
-#define TW_IPV4_FRAGMENT      6u
-#define TW_IPV4_TIME_TO_LIVE  8u
-#define TW_IPV4_PROTOCOL      9u
-#define TW_IPV4_CHECKSUM      10u
-#define TW_IPV4_SOURCE        12u
-#define TW_IPV4_DESTINATION   16u
-#define TW_IPV4_DONT_FRAGMENT 0x4000u
+#define TW_IPV4_SIZE           20u
+#define TW_IPV4_TOTAL_LENGTH   2u
+#define TW_IPV4_IDENTIFICATION 4u
+#define TW_IPV4_FRAGMENT       6u
+#define TW_IPV4_TIME_TO_LIVE   8u
+#define TW_IPV4_PROTOCOL       9u
+#define TW_IPV4_CHECKSUM       10u
+#define TW_IPV4_SOURCE         12u
+#define TW_IPV4_DESTINATION    16u
+#define TW_IPV4_DONT_FRAGMENT  0x4000u
 /* More-fragments flag and fragment offset: any of them set means a fragment. */
 #define TW_IPV4_FRAGMENT_MASK 0x3fffu
 #define TW_PROTOCOL_ICMP      1u

@@ -89,8 +89,8 @@ static bool may_send(struct tw_worker *worker, uint8_t interface)
 }
 
 /* Address zero: there is nobody to ask for. */
-static void want_neighbour(struct tw_worker *worker, uint8_t interface,
-                           const struct tw_address *address)
+static __attribute__((noinline)) void want_neighbour(struct tw_worker *worker, uint8_t interface,
+                                                     const struct tw_address *address)
 {
     count_send(worker, TW_SEND_NO_NEIGHBOUR, 1);
     if (!tw_neighbour_asks_may(&worker->interfaces[interface].asks, address->ip, worker->now_ns))
@@ -223,8 +223,9 @@ static void send_payload(struct tw_worker *worker, struct rte_mbuf *mbuf,
     add_frame(worker, by, mbuf); /* its port sends: it was asked when the target was found */
 }
 
-static bool find_target6(struct tw_worker *worker, const struct tw_address *to,
-                         struct tw_send_target *target)
+static __attribute__((noinline)) bool find_target6(struct tw_worker *worker,
+                                                   const struct tw_address *to,
+                                                   struct tw_send_target *target)
 {
     const uint8_t *mac = tw_transmit_next_hop6(worker, target->interface, to->ip);
     if (!mac)
@@ -303,21 +304,14 @@ void tw_transmit_settle(struct tw_worker *worker, uint32_t slot)
     }
 }
 
-bool tw_transmit_sealed(struct tw_worker *worker, uint32_t slot, struct rte_mbuf *mbuf)
-{
-    const struct tw_session *session = &worker->sessions.hot[slot];
-    struct tw_path_end to = {session->address, session->interface};
-    return tw_transmit_sealed_to(worker, slot, mbuf, &to);
-}
-
-bool tw_transmit_sealed_to(struct tw_worker *worker, uint32_t slot, struct rte_mbuf *mbuf,
-                           const struct tw_path_end *to)
+static bool seal_to(struct tw_worker *worker, uint32_t slot, struct rte_mbuf *mbuf,
+                    uint8_t interface, const struct tw_address *to)
 {
     struct tw_seal_batch *batch = &worker->seal;
     struct tw_session_body *body = &worker->sessions.bodies[slot];
     if (batch->count == TW_SEAL_BATCH)
         flush_seals(worker);
-    if (!find_target(worker, to->interface, &to->address, &batch->targets[batch->count])) {
+    if (!find_target(worker, interface, to, &batch->targets[batch->count])) {
         rte_pktmbuf_free(mbuf);
         tw_talk_unsent(worker, slot);
         return false;
@@ -340,6 +334,18 @@ bool tw_transmit_sealed_to(struct tw_worker *worker, uint32_t slot, struct rte_m
     tw_talk_sent(worker, slot, TW_PACKET_MIN + mbuf->data_len);
     batch->mbufs[batch->count++] = mbuf;
     return true;
+}
+
+bool tw_transmit_sealed(struct tw_worker *worker, uint32_t slot, struct rte_mbuf *mbuf)
+{
+    const struct tw_session *session = &worker->sessions.hot[slot];
+    return seal_to(worker, slot, mbuf, session->interface, &session->address);
+}
+
+bool tw_transmit_sealed_to(struct tw_worker *worker, uint32_t slot, struct rte_mbuf *mbuf,
+                           const struct tw_path_end *to)
+{
+    return seal_to(worker, slot, mbuf, to->interface, &to->address);
 }
 
 void tw_transmit_flush(struct tw_worker *worker)
