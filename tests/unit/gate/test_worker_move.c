@@ -73,6 +73,15 @@ static void forget_records(uint32_t worker)
         continue;
 }
 
+/* What the first worker sent to the second was read, and its places in the ring hold nothing. */
+static void expect_wiped_moves(void)
+{
+    const struct rte_ring *ring = rig.worker_config[0].move_out[1];
+    assert_int_equal(rte_ring_count(ring), 0);
+    assert_true(ring->prod.tail >= 2); /* ASK and SESSION */
+    assert_true(sodium_is_zero((const uint8_t *)&ring[1], ring->size * sizeof(struct tw_move)));
+}
+
 /* ---- the way it should be ------------------------------------------------------------------- */
 
 static void goes_to_where_its_packets_land(void **state)
@@ -100,6 +109,7 @@ static void goes_to_where_its_packets_land(void **state)
     assert_true(
         sodium_is_zero((const uint8_t *)&rig.worker[0]->sessions.bodies[tw_connection_slot(old_id)],
                        sizeof(struct tw_session_body)));
+    expect_wiped_moves();
     /* The input, then the last word of the old slot; the first one of the new. */
     assert_true(rig_record(&rig, 0, &record));
     assert_int_equal(record.type, TW_RECORD_INPUT);

@@ -354,6 +354,7 @@ static void receive(struct rte_mbuf *mbuf)
 {
     assert_int_equal(rte_ring_sp_enqueue(rig.port_rx[0][0], mbuf), 0);
     rig.injected++;
+    rig.injected_bytes += mbuf->pkt_len;
 }
 
 /* The next ping as a frame; its length. */

@@ -300,6 +300,25 @@ static void forgeries_use_up_an_old_key(void **state)
     rig_stop(&rig);
 }
 
+/* The next phase starts while the old key is there still, and takes its place: what failed to open
+ * with that one is not held against the next. */
+static void a_key_in_the_place_of_an_old_one(void **state)
+{
+    (void)state;
+    start(1);
+    client_before_it_followed();
+    assert_int_equal(body()->phase.other, TW_PHASE_OTHER_OLD);
+    body()->forged_other = TW_FORGED_MAX - 1u;
+    play_until_started(2);
+    assert_int_equal(rekeys(TW_REKEY_FORGOTTEN), 0);
+    client.stays = true;
+    forge(0); /* as of phase 2 */
+    assert_int_equal(body()->forged_other, 1);
+    pass(100);
+    assert_int_equal(rekeys(TW_REKEY_EXHAUSTED), 0);
+    rig_stop(&rig);
+}
+
 /* One more than the cipher allows, and a client that has not followed all the while. */
 static void too_many_forgeries_end_a_session(void **state)
 {
@@ -390,6 +409,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(who_never_follows_is_closed),
         cmocka_unit_test(forgeries_start_a_phase),
         cmocka_unit_test(forgeries_use_up_an_old_key),
+        cmocka_unit_test(a_key_in_the_place_of_an_old_one),
         cmocka_unit_test(too_many_forgeries_end_a_session),
         cmocka_unit_test(phases_go_along_to_another_worker),
         cmocka_unit_test(a_pending_session_has_no_other_phase),

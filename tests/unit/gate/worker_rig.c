@@ -213,13 +213,15 @@ void rig_start(struct rig *rig)
 
 static void check_ledger(const struct rig *rig)
 {
-    uint64_t outcomes = 0, received = 0;
+    uint64_t outcomes = 0, received = 0, received_bytes = 0;
     for (uint32_t i = 0; i < rig->workers; i++) {
         for (uint32_t outcome = 0; outcome < TW_OUTCOME_COUNT; outcome++)
             outcomes += tw_counter_get(&rig->counters[i]->outcomes[outcome]);
         received += tw_counter_get(&rig->counters[i]->rx_packets);
+        received_bytes += tw_counter_get(&rig->counters[i]->rx_bytes);
     }
     assert_int_equal(received, rig->injected);
+    assert_int_equal(received_bytes, rig->injected_bytes);
     assert_int_equal(outcomes, received);
 }
 
@@ -352,6 +354,7 @@ void rig_inject_at(struct rig *rig, uint32_t port, uint32_t queue, const uint8_t
     memcpy(rte_pktmbuf_append(mbuf, (uint16_t)length), frame, length);
     assert_int_equal(rte_ring_sp_enqueue(rig->port_rx[port][queue], mbuf), 0);
     rig->injected++;
+    rig->injected_bytes += length;
 }
 
 size_t rig_sent(struct rig *rig, uint8_t frame[TEST_FRAME_MAX])

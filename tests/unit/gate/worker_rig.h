@@ -36,7 +36,7 @@ struct rig {
     struct rte_mempool *rx_pool, *tx_pool;
     uint16_t port[RIG_PORTS_MAX];
     uint64_t epoch_ns, now_ns;
-    uint64_t injected;
+    uint64_t injected, injected_bytes;
     uint64_t dpdk_blocks;                          /* lent when the workers were made */
     struct tw_worker_event events[RIG_EVENTS_MAX]; /* all but HANDSHAKE, oldest first */
     uint32_t event_count;
