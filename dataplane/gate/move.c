@@ -326,13 +326,6 @@ static uint32_t find_reserved(const struct tw_worker *worker, uint32_t id)
     return slot;
 }
 
-/* Times of the other worker's turn may lie ahead of ours; then they are now. */
-static void not_later(uint64_t *time_ns, uint64_t now_ns)
-{
-    if (*time_ns > now_ns)
-        *time_ns = now_ns;
-}
-
 static void answer_copied(struct tw_worker *worker, const struct tw_move *session)
 {
     struct tw_move move = {.type = TW_MOVE_COPIED, .channels = session->channels};
@@ -348,7 +341,7 @@ static void take_copied(struct tw_worker *worker, uint32_t from, const struct tw
 
 static void take_session(struct tw_worker *worker, const struct tw_move *move)
 {
-    /* Its packets under way are never of a time to come. */
+    /* Nothing that it has heard or sent is of a time to come. */
     if (worker->now_ns < move->sent_ns)
         worker->now_ns = move->sent_ns;
     uint32_t slot = find_reserved(worker, move->new_id);
@@ -364,10 +357,6 @@ static void take_session(struct tw_worker *worker, const struct tw_move *move)
     session->roam = TW_ROAM_RENAMED;
     session->state = TW_SESSION_RESERVED; /* as it is counted */
     tw_sessions_set_state(&worker->sessions, slot, TW_SESSION_LIVE);
-    not_later(&session->heard_ns, worker->now_ns);
-    not_later(&body->installed_ns, worker->now_ns);
-    not_later(&body->phase.started_ns, worker->now_ns);
-    not_later(&body->phase.followed_ns, worker->now_ns);
     bool complete = tw_talk_arrive(worker, slot, &move->transport);
     if (move->channels != 0)
         answer_copied(worker, move);
