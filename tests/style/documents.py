@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The documents agree with the sources: generated tables, links, and the paths they name.
 
-usage: documents.py [TICKWIRE]   with the built CLI, its configuration reference is compared, too
+usage: documents.py [TICKWIRE]   with the built CLI, its configuration reference is compared, and
+                                 the tests that are named are looked for in its build directory
 """
+import json
 import pathlib
 import re
 import sys
@@ -13,6 +15,9 @@ from tools import checks, docs, shell  # noqa: E402
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 NAMED = re.compile(r"`((?:scripts|tests|docs|include|dataplane|simulation|control)/[\w./-]+)`")
 PLANNED = "planned"
+# Tests are named as `gate-parse`, `wire frames`, `sim_whole`; a name that goes on ends in "…".
+TEST = re.compile(r"`((?:(?:client|control|crypto|engine|gate|load|wire)[- ]|(?:sim|simulation)_)"
+                  r"[a-z0-9_ -]*[a-z0-9])(_?[…*])?`")
 
 
 def check_tables(cli):
@@ -35,9 +40,30 @@ def check_links():
     return check
 
 
+def _plain(name):
+    return re.sub(r"[-_ ]+", " ", name)
+
+
+def check_tests(cli):
+    """Evidence that is named exists, in a build by clang: one of them is for that alone."""
+    check = checks.Check("tests that documents name exist")
+    build = pathlib.Path(cli).resolve().parents[1]
+    known = json.loads(shell.check(["meson", "introspect", "--tests", build]))
+    names = {_plain(test["name"]) for test in known}
+    for path in shell.source_files(".md"):
+        for number, line in enumerate((shell.ROOT / path).read_text().splitlines(), 1):
+            for name, more in TEST.findall(line):
+                plain = _plain(name)
+                if plain not in names and not (more and any(known.startswith(plain)
+                                                            for known in names)):
+                    check.problem(f"{path}:{number}: names the test {name}")
+    return check
+
+
 def main():
     cli = sys.argv[1] if len(sys.argv) > 1 else None
-    return checks.tell_all([check_tables(cli)] if cli else [check_tables(None), check_links()])
+    return checks.tell_all([check_tables(cli), check_tests(cli)] if cli else
+                           [check_tables(None), check_links()])
 
 
 if __name__ == "__main__":

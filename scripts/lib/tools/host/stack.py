@@ -20,7 +20,7 @@ PORTS = {**port_module.PORTS, "dual": DualPort, "dual_tap": DualTapPort}
 MEMORY_MB = 288  # two ports need 268
 EXECUTABLES = {"engine": "dataplane/engine/tickwire-engine", "control": "control/tickwire-control",
                "cli": "control/tickwire", "load": "tests/load/tickwire-load"}
-START_TIMEOUT_S = 20
+START_TIMEOUT_S = 60  # a busy machine; whoever ended is noticed at once
 STOP_TIMEOUT_S = 10
 DPDK_DIRECTORY = pathlib.Path("/var/run/dpdk")
 
