@@ -14,6 +14,7 @@
 #include "dataplane/wire/flight.h"
 #include "dataplane/wire/receiver.h"
 #include "dataplane/wire/sender.h"
+#include "dataplane/wire/turns.h"
 
 #include <stddef.h>
 
@@ -21,7 +22,7 @@
 #define TW_CHANNELS_RUNS_PER_PACKET 48u
 
 struct tw_channels {
-    uint32_t writes;
+    struct tw_turns turns;
     uint32_t probes;                          /* packets that may leave beyond the window */
     uint32_t probe_backoff;                   /* probe time-outs in a row */
     uint64_t flight_at_us;                    /* newest packet with runs, or newest ack of one */

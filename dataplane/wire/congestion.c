@@ -22,6 +22,11 @@
 #define BURST_MIN_BYTES (2u * TW_DATAGRAM_BASE)
 #define BURST_MAX_BYTES (8u * TW_DATAGRAM_BASE) /* what one ack lets go at least */
 #define PACE_MIN_BYTES  (10u * TW_DATAGRAM_BASE)
+/* Messages of channel 0 leave whatever the pace is. */
+#define DEBT_MAX_BYTES (INT32_MIN / 2)
+/* What may pass the window at once, above a quarter of the pace: 40 ms of 1 Mbit/s. */
+#define PASS_BURST_BYTES (4u * TW_DATAGRAM_BASE)
+#define PASS_PARTS       4u
 
 const struct tw_congestion_thresholds tw_congestion_defaults = {
     .calm_loss_q16 = TW_LOSS_PERCENT(1u),
@@ -53,6 +58,7 @@ void tw_congestion_reset_path(struct tw_congestion *congestion, uint64_t now_us)
     congestion->tick_bytes = TW_TICK_BYTES_MAX;
     congestion->slow_start = true;
     congestion->tokens_bytes = BURST_MIN_BYTES;
+    congestion->pass_quarter_bytes = PASS_BURST_BYTES * PASS_PARTS;
     congestion->tokens_at_us = now_us;
     congestion->round_began_us = now_us;
     congestion->round_delivered_bytes = delivered_bytes;
@@ -307,6 +313,12 @@ uint64_t tw_congestion_pace(const struct tw_congestion *congestion)
     return pace < PACE_MIN_BYTES ? PACE_MIN_BYTES : pace;
 }
 
+static int32_t earn(int32_t bytes, uint64_t earned, uint64_t most)
+{
+    int64_t sum = bytes + (int64_t)earned;
+    return (int32_t)(sum < (int64_t)most ? sum : (int64_t)most);
+}
+
 bool tw_congestion_may_send(struct tw_congestion *congestion, uint64_t now_us)
 {
     uint64_t pace = tw_congestion_pace(congestion);
@@ -315,33 +327,54 @@ bool tw_congestion_may_send(struct tw_congestion *congestion, uint64_t now_us)
         elapsed_us = SECOND_US;
     uint64_t earned = pace * elapsed_us / SECOND_US;
     if (earned > 0) {
-        int64_t burst = (int64_t)(pace * BURST_US / SECOND_US);
-        if (burst < (int64_t)BURST_MIN_BYTES)
-            burst = (int64_t)BURST_MIN_BYTES;
-        if (burst > (int64_t)BURST_MAX_BYTES)
-            burst = (int64_t)BURST_MAX_BYTES;
-        congestion->tokens_bytes += (int64_t)earned;
-        if (congestion->tokens_bytes > burst)
-            congestion->tokens_bytes = burst;
+        uint64_t burst = pace * BURST_US / SECOND_US;
+        if (burst < BURST_MIN_BYTES)
+            burst = BURST_MIN_BYTES;
+        if (burst > BURST_MAX_BYTES)
+            burst = BURST_MAX_BYTES;
+        congestion->tokens_bytes = earn(congestion->tokens_bytes, earned, burst);
+        congestion->pass_quarter_bytes =
+            earn(congestion->pass_quarter_bytes, earned, PASS_BURST_BYTES * PASS_PARTS);
         congestion->tokens_at_us = now_us;
     }
     return congestion->tokens_bytes > 0;
 }
 
+/* When so much more than `bytes` has been earned that it is above 0. */
+static uint64_t earned_us(const struct tw_congestion *congestion, int32_t bytes, uint64_t now_us)
+{
+    if (bytes > 0)
+        return now_us;
+    uint64_t missing = (uint64_t)(1 - (int64_t)bytes);
+    uint64_t pace = tw_congestion_pace(congestion);
+    uint64_t at = congestion->tokens_at_us + (missing * SECOND_US + pace - 1u) / pace;
+    return at > now_us ? at : now_us;
+}
+
 uint64_t tw_congestion_next_us(const struct tw_congestion *congestion, uint64_t now_us)
 {
-    if (congestion->tokens_bytes > 0)
-        return now_us;
-    uint64_t missing = (uint64_t)(1 - congestion->tokens_bytes);
-    uint64_t at =
-        congestion->tokens_at_us + (missing * SECOND_US + tw_congestion_pace(congestion) - 1u) /
-                                       tw_congestion_pace(congestion);
-    return at > now_us ? at : now_us;
+    return earned_us(congestion, congestion->tokens_bytes, now_us);
+}
+
+uint64_t tw_congestion_pass_us(const struct tw_congestion *congestion, uint64_t now_us)
+{
+    return earned_us(congestion, congestion->pass_quarter_bytes, now_us);
 }
 
 void tw_congestion_spend(struct tw_congestion *congestion, uint32_t bytes)
 {
-    congestion->tokens_bytes -= bytes;
+    if (congestion->tokens_bytes > DEBT_MAX_BYTES)
+        congestion->tokens_bytes -= (int32_t)bytes;
+}
+
+bool tw_congestion_may_pass(const struct tw_congestion *congestion)
+{
+    return congestion->pass_quarter_bytes > 0;
+}
+
+void tw_congestion_passed(struct tw_congestion *congestion, uint32_t bytes)
+{
+    congestion->pass_quarter_bytes -= (int32_t)(bytes * PASS_PARTS);
 }
 
 uint32_t tw_congestion_share(const struct tw_congestion *congestion, uint32_t channel)

@@ -71,7 +71,8 @@ struct tw_congestion {
     struct tw_rtt rtt;
     uint64_t rate_bytes_s[2]; /* greatest delivery rate of this and the previous second */
     uint64_t rate_epoch;
-    int64_t tokens_bytes;
+    int32_t tokens_bytes;
+    int32_t pass_quarter_bytes; /* what may still pass the window and tokens, in quarters */
     uint64_t tokens_at_us;
 };
 
@@ -103,6 +104,10 @@ bool tw_congestion_may_send(struct tw_congestion *congestion, uint64_t now_us);
 /* When one may; `now_us` or later. */
 uint64_t tw_congestion_next_us(const struct tw_congestion *congestion, uint64_t now_us);
 void tw_congestion_spend(struct tw_congestion *congestion, uint32_t bytes);
+/* May something small pass window and pace? Up to a quarter of the pace may; what did is told. */
+bool tw_congestion_may_pass(const struct tw_congestion *congestion);
+uint64_t tw_congestion_pass_us(const struct tw_congestion *congestion, uint64_t now_us);
+void tw_congestion_passed(struct tw_congestion *congestion, uint32_t bytes);
 /* The part of the window that a channel may fill in the present state. */
 uint32_t tw_congestion_share(const struct tw_congestion *congestion, uint32_t channel);
 uint64_t tw_congestion_rate(const struct tw_congestion *congestion);

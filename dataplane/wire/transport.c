@@ -16,8 +16,6 @@
 #define PROBE_PACKETS     2u
 /* Seven time-outs' time without an answer: the path may not be what it was. */
 #define PROBES_COLLAPSE 3u
-/* One packet of messages in so many begins with bulk: it is never starved. */
-#define BULK_FIRST_EVERY 8u
 /* A channel that the window has no place for sends a packet so often all the same: slow, never
  * stalled. */
 #define TRICKLE_US 500000u
@@ -463,37 +461,73 @@ enum tw_sender_result tw_transport_room(struct tw_transport *transport, uint32_t
     return room;
 }
 
-static bool window_open(const struct tw_transport *transport, uint32_t channel, uint64_t now_us)
-{
-    const struct tw_channels *channels = transport->channels;
-    return channels->probes > 0 ||
-           channels->flight.bytes < tw_congestion_share(&transport->congestion, channel) ||
-           now_us >= channels->channel_at_us[channel] + TRICKLE_US;
-}
-
-/* May a channel put something into a packet now? `*whole`: only small messages. */
-static bool allowed(const struct tw_transport *transport, uint32_t channel, bool paced,
-                    uint64_t now_us, bool *whole)
-{
-    bool open = channel == TW_CHANNEL_STATE || (paced && window_open(transport, channel, now_us));
-    *whole = channel == TW_CHANNEL_ORDERED && !open;
-    return (open || *whole) && tw_sender_has(&transport->channels->sender, channel, *whole);
-}
-
+/* What may leave now. */
 struct writing {
-    bool paced; /* packets of messages may leave now */
+    bool paced;    /* packets of messages */
+    bool passing;  /* small ordered ones, whatever else may not */
+    uint32_t busy; /* channels with something to say, but for the first; bit i: channel i */
+    uint32_t turn; /* which of them begins the packet */
     uint64_t now_us;
 };
 
-static void write_channel(struct tw_transport *transport, uint32_t channel,
-                          const struct writing *writing, struct tw_writer *writer)
+static struct writing look(const struct tw_transport *transport, bool paced, uint64_t now_us)
+{
+    const struct tw_channels *channels = transport->channels;
+    struct writing writing = {.paced = paced,
+                              .passing = tw_congestion_may_pass(&transport->congestion),
+                              .now_us = now_us};
+    for (uint32_t channel = TW_CHANNEL_ORDERED; channel < TW_CHANNEL_COUNT; channel++)
+        writing.busy |= (uint32_t)tw_sender_has(&channels->sender, channel, false) << channel;
+    writing.turn = tw_turns_next(&channels->turns, writing.busy);
+    return writing;
+}
+
+/* A channel has its turn in all of a window that a more important one fills: what its share leaves
+ * free would always be taken. */
+static uint32_t share_of(const struct tw_transport *transport, uint32_t channel,
+                         const struct writing *writing)
+{
+    const struct tw_congestion *congestion = &transport->congestion;
+    uint32_t share = tw_congestion_share(congestion, channel);
+    if (writing->turn != channel || share == 0)
+        return share;
+    for (uint32_t i = TW_CHANNEL_ORDERED; i < channel; i++) {
+        uint32_t other = tw_congestion_share(congestion, i);
+        if ((writing->busy >> i & 1u) != 0 && other > share)
+            share = other;
+    }
+    return share;
+}
+
+static bool window_open(const struct tw_transport *transport, uint32_t channel,
+                        const struct writing *writing)
+{
+    const struct tw_channels *channels = transport->channels;
+    return channels->probes > 0 || channels->flight.bytes < share_of(transport, channel, writing) ||
+           writing->now_us >= channels->channel_at_us[channel] + TRICKLE_US;
+}
+
+/* May a channel put something into a packet now? `*whole`: only small messages. */
+static bool allowed(const struct tw_transport *transport, uint32_t channel,
+                    const struct writing *writing, bool *whole)
+{
+    bool open =
+        channel == TW_CHANNEL_STATE || (writing->paced && window_open(transport, channel, writing));
+    *whole = channel == TW_CHANNEL_ORDERED && !open && writing->passing;
+    return (open || *whole) && tw_sender_has(&transport->channels->sender, channel, *whole);
+}
+
+/* Bytes of the packet that it took. */
+static uint32_t write_channel(struct tw_transport *transport, uint32_t channel,
+                              const struct writing *writing, struct tw_writer *writer)
 {
     struct tw_channels *channels = transport->channels;
     uint32_t left = tw_flight_runs_left(&channels->flight) - channels->run_count;
     uint32_t room = TW_CHANNELS_RUNS_PER_PACKET - channels->run_count;
+    const uint8_t *start = writer->next;
     bool whole;
-    if (!allowed(transport, channel, writing->paced, writing->now_us, &whole))
-        return;
+    if (!allowed(transport, channel, writing, &whole))
+        return 0;
     if (left < room)
         room = left;
     uint32_t count = tw_sender_write(&channels->sender, channel, whole, writer,
@@ -501,31 +535,33 @@ static void write_channel(struct tw_transport *transport, uint32_t channel,
     if (count > 0)
         channels->channel_at_us[channel] = writing->now_us;
     channels->run_count = (uint16_t)(channels->run_count + count);
+    uint32_t bytes = (uint32_t)(writer->next - start);
+    if (whole)
+        tw_congestion_passed(&transport->congestion, bytes);
+    return bytes;
 }
 
 static void write_messages(struct tw_transport *transport, const struct writing *writing,
                            struct tw_writer *writer)
 {
-    static const uint8_t usual[] = {TW_CHANNEL_STATE, TW_CHANNEL_ORDERED, TW_CHANNEL_UNORDERED,
-                                    TW_CHANNEL_BULK};
-    static const uint8_t bulk_first[] = {TW_CHANNEL_BULK, TW_CHANNEL_STATE, TW_CHANNEL_ORDERED,
-                                         TW_CHANNEL_UNORDERED};
-    bool turn = transport->channels->writes++ % BULK_FIRST_EVERY == BULK_FIRST_EVERY - 1u;
-    const uint8_t *order = turn ? bulk_first : usual;
+    uint32_t bytes[TW_CHANNEL_COUNT] = {0};
     bool small = tw_transport_state(transport) == TW_LINK_EMERGENCY ||
                  transport->congestion.window_bytes < TW_WINDOW_SMALL;
     transport->channels->sender.part_max = small ? PART_SMALL : TW_MESSAGE_MAX;
-    for (uint32_t i = 0; i < TW_CHANNEL_COUNT; i++)
-        write_channel(transport, order[i], writing, writer);
+    write_channel(transport, TW_CHANNEL_STATE, writing, writer);
+    for (uint32_t left = writing->busy; left != 0;) {
+        uint32_t channel = tw_turns_next(&transport->channels->turns, left);
+        bytes[channel] = write_channel(transport, channel, writing, writer);
+        left &= ~(1u << channel);
+    }
+    tw_turns_took(&transport->channels->turns, writing->busy, bytes);
 }
 
-static bool has_any(const struct tw_transport *transport, bool paced, uint64_t now_us)
+static bool has_any(const struct tw_transport *transport, const struct writing *writing)
 {
     bool whole;
-    if (!transport->channels || transport->channels->sender.queued == 0)
-        return false;
     for (uint32_t channel = 0; channel < TW_CHANNEL_COUNT; channel++) {
-        if (allowed(transport, channel, paced, now_us, &whole))
+        if (allowed(transport, channel, writing, &whole))
             return true;
     }
     return false;
@@ -544,14 +580,14 @@ static bool write_frame(struct tw_transport *transport, struct tw_writer *writer
     if (transport->channels->sender.queued == 0)
         return false;
     bool paced = may_send(transport, now_us);
+    struct writing writing = look(transport, paced, now_us);
     /* The log can always take one more packet: the oldest is given up for it. */
-    if (tw_writer_left(writer) < FRAME_OVERHEAD || !has_any(transport, paced, now_us))
+    if (tw_writer_left(writer) < FRAME_OVERHEAD || !has_any(transport, &writing))
         return false;
     uint8_t *frame = writer->next;
     struct tw_writer body = *writer;
     tw_write_space(&body, TW_FRAME_HEADER_SIZE);
     const uint8_t *start = body.next;
-    struct writing writing = {.paced = paced, .now_us = now_us};
     write_messages(transport, &writing, &body);
     if (body.next == start)
         return false;
@@ -707,7 +743,9 @@ static bool wants_messages(struct tw_transport *transport, uint64_t now_us)
         return false;
     if (tw_flight_runs_left(&channels->flight) == 0)
         return tw_sender_has(&channels->sender, TW_CHANNEL_STATE, false);
-    return has_any(transport, may_send(transport, now_us), now_us);
+    bool paced = may_send(transport, now_us);
+    struct writing writing = look(transport, paced, now_us);
+    return has_any(transport, &writing);
 }
 
 bool tw_transport_wants_packet(struct tw_transport *transport, uint64_t now_us)
@@ -726,8 +764,13 @@ static uint64_t messages_due_us(const struct tw_transport *transport, uint64_t n
     }
     if (tw_flight_runs_left(&channels->flight) == 0)
         return due_us;
-    if (has_any(transport, true, now_us))
+    if (channels->sender.queued == 0)
+        return due_us;
+    struct writing writing = look(transport, true, now_us);
+    if (has_any(transport, &writing))
         return earlier(due_us, tw_congestion_next_us(&transport->congestion, now_us));
+    if (tw_sender_has(&channels->sender, TW_CHANNEL_ORDERED, true))
+        due_us = earlier(due_us, tw_congestion_pass_us(&transport->congestion, now_us));
     for (uint32_t channel = TW_CHANNEL_ORDERED; channel < TW_CHANNEL_COUNT; channel++) {
         if (tw_sender_has(&channels->sender, channel, false))
             due_us = earlier(due_us, channels->channel_at_us[channel] + TRICKLE_US);

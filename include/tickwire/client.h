@@ -145,7 +145,7 @@ struct tw_client_input {
 /* How a message travels. None waits for a message of another channel. */
 enum tw_client_channel {
     TW_CLIENT_LATEST = 0,    /* may be lost; an older one never follows a newer; up to 996 bytes */
-    TW_CLIENT_ORDERED = 1,   /* arrives, in order; small ones are never held back */
+    TW_CLIENT_ORDERED = 1,   /* arrives, in order; a few small ones never wait */
     TW_CLIENT_UNORDERED = 2, /* arrives, as soon as it can */
     TW_CLIENT_BULK = 3,      /* arrives, in any order, after everything else; compressed */
 };

@@ -61,7 +61,7 @@ static_assert(TW_HEADER_SEQUENCE + 8 == TW_HEADER_SIZE, "header layout");
 
 enum tw_channel {
     TW_CHANNEL_STATE = 0,     /* inputs, snapshots, messages: unreliable, latest wins */
-    TW_CHANNEL_ORDERED = 1,   /* reliable, in order; whole ones are never held back */
+    TW_CHANNEL_ORDERED = 1,   /* reliable, in order; a few whole ones never wait */
     TW_CHANNEL_UNORDERED = 2, /* reliable, each as soon as it is there */
     TW_CHANNEL_BULK = 3,      /* reliable, unordered, after everything else */
     TW_CHANNEL_COUNT = 4,

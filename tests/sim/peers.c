@@ -151,7 +151,10 @@ static void check_message(struct peers *peers, uint32_t from, const uint8_t *byt
     }
     if (sent->left_whole[number])
         check_delay(peers, sent, number, channel == TW_CHANNEL_ORDERED);
-    sent->prompt += peers->now_us - sent->sent_at_us[number] <= peers->prompt_us;
+    uint64_t took_us = peers->now_us - sent->sent_at_us[number];
+    sent->prompt += took_us <= peers->prompt_us;
+    if (took_us > sent->slowest_us)
+        sent->slowest_us = took_us;
     sent->received++;
 }
 

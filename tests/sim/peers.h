@@ -28,8 +28,9 @@
 struct peers_channel {
     uint32_t sent; /* messages ever */
     uint32_t received;
-    uint32_t in_order; /* ordered: next one expected */
-    uint32_t prompt;   /* messages that took no longer than peers->prompt_us */
+    uint32_t in_order;   /* ordered: next one expected */
+    uint32_t prompt;     /* messages that took no longer than peers->prompt_us */
+    uint64_t slowest_us; /* the longest that one took */
     uint8_t seen[PEERS_EVER_MAX / 8u];
     uint64_t sent_at_us[PEERS_EVER_MAX];
     /* Of messages that one packet held: */

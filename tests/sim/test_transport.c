@@ -511,6 +511,85 @@ static void test_one_percent_of_the_bandwidth(void **state)
                (unsigned long long)figures.all.bytes[i], (unsigned long long)figures.few.bytes[i]);
 }
 
+/* One end keeps a channel full; what it says on another one now and then. */
+struct beside {
+    const char *name;
+    uint8_t busy_channel, channel;
+    uint16_t busy_size, size;
+    uint32_t loss_permille;
+};
+#define BESIDE_LATE_US  SECOND
+#define BESIDE_ROUND_US 150000u
+
+/* 60 KB of the busy channel wait at any time. */
+static void speak_beside(struct peers *peers, const struct beside *beside, uint64_t us)
+{
+    struct peers_channel *busy = &peers->ends[PEERS_SERVER].channels[beside->busy_channel];
+    uint64_t next_us = peers->now_us;
+    for (uint64_t end_us = peers->now_us + us; peers->now_us < end_us;) {
+        while ((busy->sent - busy->received) * beside->busy_size < 60000u)
+            PEERS_CHECK(
+                peers, peers_send(peers, PEERS_SERVER, beside->busy_channel, beside->busy_size, 0));
+        if (peers->now_us >= next_us) {
+            PEERS_CHECK(peers, peers_send(peers, PEERS_SERVER, beside->channel, beside->size, 0));
+            next_us += SECOND / 5u;
+        }
+        peers_run(peers, 5 * PEERS_STEP_US);
+    }
+}
+
+static void run_beside(const struct beside *beside)
+{
+    struct impair_profile profile = {.latency_us = 20000,
+                                     .bits_per_s = 1000000,
+                                     .queue_bytes = 60000,
+                                     .loss_ppm = beside->loss_permille * 1000u};
+    uint64_t slowest_us = 0, busy_bytes = UINT64_MAX;
+    for (uint32_t i = 0; i < seeds; i += 10u) {
+        struct peers *peers = peers_create(&profile, first_seed + i * SEED_DISTANCE, &kept);
+        const struct peers_end *server = &peers->ends[PEERS_SERVER];
+        const struct peers_channel *channel = &server->channels[beside->channel];
+        speak_beside(peers, beside, 10 * SECOND);
+        uint64_t bytes = sender_of(peers, PEERS_SERVER)->channel_bytes[beside->busy_channel];
+        PEERS_CHECK(peers, server->transport.congestion.rtt.smoothed_us < BESIDE_ROUND_US);
+        peers_run(peers, BESIDE_LATE_US);
+        PEERS_CHECK(peers, channel->received == channel->sent);
+        if (channel->slowest_us > slowest_us)
+            slowest_us = channel->slowest_us;
+        if (bytes < busy_bytes)
+            busy_bytes = bytes;
+        PEERS_CHECK(peers, peers_settle(peers, 60 * SECOND));
+        peers_destroy(peers);
+    }
+    printf("%s: the slowest took %llu ms; the busy one had %llu KB/s at least\n", beside->name,
+           (unsigned long long)(slowest_us / 1000u), (unsigned long long)(busy_bytes / 10000u));
+    assert_in_range(slowest_us, 0, BESIDE_LATE_US);
+    /* Of 125: there are snapshots, and the other channel. */
+    assert_in_range(busy_bytes / 10000u, 80, 125);
+}
+
+/* What keeps a link of 1 Mbit/s busy on one channel leaves the others their turn, strained or not.
+ */
+static void test_a_busy_channel_starves_no_other(void **state)
+{
+    (void)state;
+    static const struct beside rows[] = {
+        {"unordered beside ordered of one packet", 1, 2, 1000, 800, 0},
+        {"unordered beside ordered of many", 1, 2, 20000, 800, 0},
+        {"unordered of many beside ordered of one packet", 1, 2, 1000, 3000, 0},
+        {"unordered of many beside ordered of many", 1, 2, 20000, 3000, 0},
+        {"ordered beside unordered", 2, 1, 1000, 60, 0},
+        {"ordered of many beside unordered", 2, 1, 20000, 3000, 0},
+        {"ordered beside bulk", 3, 1, 20000, 60, 0},
+        {"bulk beside ordered of one packet", 1, 3, 1000, 2000, 0},
+        {"bulk beside unordered", 2, 3, 20000, 2000, 0},
+        {"unordered beside ordered of one packet, 3 % lost", 1, 2, 1000, 800, 30},
+        {"unordered beside ordered of many, 10 % lost", 1, 2, 20000, 800, 100},
+    };
+    for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        run_beside(&rows[i]);
+}
+
 /* A reader that is slow slows its sender down, and loses nothing. */
 static void test_slow_reader(void **state)
 {
@@ -612,6 +691,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_bulk_fills_a_link_of_20_mbit),
         cmocka_unit_test(test_10_kilobytes_round_trip_at_5_percent),
         cmocka_unit_test(test_one_percent_of_the_bandwidth),
+        cmocka_unit_test(test_a_busy_channel_starves_no_other),
         cmocka_unit_test(test_slow_reader),
         cmocka_unit_test(test_compressed_bulk),
     };

@@ -80,27 +80,111 @@ static void test_small_ordered_never_wait(void **state)
     rig_teardown(&fixture);
 }
 
-/* Ordered messages fill every packet; bulk begins each eighth one. */
-static void test_bulk_has_its_turn(void **state)
+/* Small ordered messages pass a closed window; without an end only at a quarter of the pace. */
+static void test_small_ordered_pass_a_quarter(void **state)
 {
     (void)state;
     struct fixture fixture;
     rig_setup(&fixture, BLOCKS);
-    rig_queue(&fixture, TW_CHANNEL_ORDERED, 60000);
+    const struct tw_congestion *congestion = &fixture.transport.congestion;
     rig_queue(&fixture, TW_CHANNEL_BULK, 60000);
-    uint64_t bulk_bytes = 0;
-    for (uint32_t i = 1; i <= 24; i++) {
+    while (fixture.transport.channels->flight.bytes < congestion->window_bytes) {
         fixture.now_us += 20000;
-        assert_true(rig_send(&fixture) > 0);
-        uint64_t more = sender_of(&fixture)->channel_bytes[TW_CHANNEL_BULK] - bulk_bytes;
-        if (i % 8u == 0)
-            assert_true(more >= 512);
-        else
-            assert_int_equal(more, 0);
-        bulk_bytes += more;
-        fixture.now_us += 1000;
-        assert_int_equal(rig_acknowledge(&fixture, i, 0), TW_TRANSPORT_OK);
+        rig_send(&fixture);
     }
+    fixture.now_us += 35000;
+    for (uint32_t i = 0; i < 60; i++)
+        rig_queue(&fixture, TW_CHANNEL_ORDERED, 1000);
+    uint64_t sent = 0;
+    while (tw_transport_wants_packet(&fixture.transport, fixture.now_us)) {
+        assert_int_equal(rig_send(&fixture), 1);
+        sent++;
+    }
+    assert_in_range(sent, 4, 6); /* 4,800 bytes, what goes over, and what trickles */
+    uint64_t due_us = tw_transport_due_us(&fixture.transport, fixture.now_us);
+    assert_true(due_us > fixture.now_us);
+    fixture.now_us = due_us;
+    assert_true(tw_transport_wants_packet(&fixture.transport, fixture.now_us));
+    uint64_t begin_us = fixture.now_us;
+    for (sent = 0; fixture.now_us < begin_us + 100000u; fixture.now_us += 1000u)
+        sent += rig_send(&fixture);
+    uint64_t quarter = tw_congestion_pace(congestion) / 10u / 4u;
+    assert_in_range(sent * 1000u, quarter * 8u / 10u, quarter * 11u / 10u + 1000u);
+    rig_teardown(&fixture);
+}
+
+/* Sends and acknowledges packet by packet; what left of each channel. */
+static void send_all(struct fixture *fixture, uint32_t packets, uint64_t bytes[TW_CHANNEL_COUNT])
+{
+    for (uint32_t i = 0; i < packets; i++) {
+        fixture->now_us += 20000;
+        assert_true(rig_send(fixture) > 0);
+        fixture->now_us += 1000;
+        assert_int_equal(rig_acknowledge(fixture, fixture->transport.sent.next - 1u, 0),
+                         TW_TRANSPORT_OK);
+    }
+    memcpy(bytes, sender_of(fixture)->channel_bytes, TW_CHANNEL_COUNT * sizeof(bytes[0]));
+}
+
+/* Those that have something to say share packets by their parts: 7, 7 and 2. */
+static void test_channels_take_turns(void **state)
+{
+    (void)state;
+    static const uint32_t parts[] = {0, 7, 7, 2};
+    for (uint32_t busy = 2; busy < 16; busy += 2) {
+        struct fixture fixture;
+        uint64_t bytes[TW_CHANNEL_COUNT];
+        uint64_t all = 0, all_parts = 0;
+        rig_setup(&fixture, BLOCKS);
+        for (uint32_t i = 1; i < TW_CHANNEL_COUNT; i++) {
+            if ((busy >> i & 1u) == 0)
+                continue;
+            rig_queue(&fixture, (uint8_t)i, 40000);
+            all_parts += parts[i];
+        }
+        send_all(&fixture, 32, bytes);
+        for (uint32_t i = 1; i < TW_CHANNEL_COUNT; i++)
+            all += bytes[i];
+        for (uint32_t i = 1; i < TW_CHANNEL_COUNT; i++) {
+            uint64_t part = (busy >> i & 1u) != 0 ? all * parts[i] / all_parts : 0;
+            assert_in_range(bytes[i] + 2500u, part, part + 5000u);
+        }
+        rig_teardown(&fixture);
+    }
+}
+
+/* Few commands are in the very next packet, whoever fills them; many have to take turns. */
+static void test_commands_come_first(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    uint64_t bytes[TW_CHANNEL_COUNT];
+    rig_setup(&fixture, BLOCKS);
+    rig_queue(&fixture, TW_CHANNEL_UNORDERED, 40000);
+    rig_queue(&fixture, TW_CHANNEL_BULK, 40000);
+    for (uint32_t i = 1; i <= 20; i++) {
+        rig_queue(&fixture, TW_CHANNEL_ORDERED, 60);
+        rig_queue(&fixture, TW_CHANNEL_ORDERED, 60);
+        send_all(&fixture, 1, bytes);
+        assert_int_equal(bytes[TW_CHANNEL_ORDERED], i * 120u);
+    }
+    assert_true(bytes[TW_CHANNEL_BULK] > 0);
+    rig_teardown(&fixture);
+}
+
+/* Nothing was said for long: that is no claim to all packets to come. */
+static void test_silence_earns_nothing(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    uint64_t before[TW_CHANNEL_COUNT], after[TW_CHANNEL_COUNT];
+    rig_setup(&fixture, BLOCKS);
+    rig_queue(&fixture, TW_CHANNEL_ORDERED, 60000);
+    send_all(&fixture, 30, before);
+    rig_queue(&fixture, TW_CHANNEL_UNORDERED, 30000);
+    send_all(&fixture, 8, after);
+    uint64_t more = after[TW_CHANNEL_ORDERED] - before[TW_CHANNEL_ORDERED];
+    assert_in_range(more, 3000, after[TW_CHANNEL_UNORDERED] + 3000u);
     rig_teardown(&fixture);
 }
 
@@ -143,7 +227,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_probes_back_off),
         cmocka_unit_test(test_small_ordered_never_wait),
-        cmocka_unit_test(test_bulk_has_its_turn),
+        cmocka_unit_test(test_small_ordered_pass_a_quarter),
+        cmocka_unit_test(test_channels_take_turns),
+        cmocka_unit_test(test_commands_come_first),
+        cmocka_unit_test(test_silence_earns_nothing),
         cmocka_unit_test(test_deadlines_of_what_waits),
     };
     return cmocka_run_group_tests(tests, testing_setup, NULL);
