@@ -16,7 +16,10 @@
 #define STANDING_TARGETS     4u
 #define GROW_PARTS           8u
 #define LONG_TARGETS         2u
-#define TICK_PARTS           8u
+/* Half of the window is gone and the queue is not, give or take a quarter: it was none of ours. */
+#define LONGER_ROUNDS 3u
+#define STEADY_PARTS  4u
+#define TICK_PARTS    8u
 /* What may leave at once: a timer of 1 ms is never late by more than a few. */
 #define BURST_US        4000u
 #define BURST_MIN_BYTES (2u * TW_DATAGRAM_BASE)
@@ -102,10 +105,22 @@ uint64_t tw_congestion_rate(const struct tw_congestion *congestion)
     return rate[0] > rate[1] ? rate[0] : rate[1];
 }
 
+static uint64_t path_us(const struct tw_congestion *congestion)
+{
+    return (uint64_t)tw_rtt_min_us(&congestion->rtt) + congestion->longer_us;
+}
+
+/* What our own bytes may have to do with. */
+static uint32_t own_queue_us(const struct tw_congestion *congestion)
+{
+    uint32_t queue = tw_rtt_queue_us(&congestion->rtt);
+    return queue > congestion->longer_us ? queue - congestion->longer_us : 0;
+}
+
 /* Bytes on a path without queue. */
 static uint32_t product(const struct tw_congestion *congestion)
 {
-    uint64_t bytes = tw_congestion_rate(congestion) * tw_rtt_min_us(&congestion->rtt) / SECOND_US;
+    uint64_t bytes = tw_congestion_rate(congestion) * path_us(congestion) / SECOND_US;
     return bytes > TW_WINDOW_MAX_BYTES ? TW_WINDOW_MAX_BYTES : (uint32_t)bytes;
 }
 
@@ -127,7 +142,7 @@ static uint32_t target_us(const struct tw_congestion *congestion, uint64_t now_u
 static void grow(struct tw_congestion *congestion, uint32_t bytes, uint64_t now_us)
 {
     int64_t target = target_us(congestion, now_us);
-    int64_t queue = tw_rtt_queue_us(&congestion->rtt);
+    int64_t queue = own_queue_us(congestion);
     uint64_t window = congestion->window_bytes;
     if (congestion->slow_start && queue < target) {
         set_window(congestion, window + bytes);
@@ -181,7 +196,7 @@ static bool round_was_too_much(const struct tw_congestion *congestion, uint64_t 
 {
     uint32_t lost = congestion->round_lost;
     uint32_t packets = congestion->round_acked + lost;
-    bool queue = tw_rtt_queue_us(&congestion->rtt) > target_us(congestion, now_us) / 2u;
+    bool queue = own_queue_us(congestion) > target_us(congestion, now_us) / 2u;
     return lost > 1u && lost * 100u > packets * (queue ? ROUND_LOSS_PERCENT : RADIO_LOSS_PERCENT);
 }
 
@@ -189,7 +204,7 @@ static bool round_was_too_much(const struct tw_congestion *congestion, uint64_t 
 static uint32_t round_product(const struct tw_congestion *congestion, uint64_t now_us)
 {
     uint64_t bytes = congestion->delivered_bytes - congestion->round_delivered_bytes;
-    bytes = bytes * tw_rtt_min_us(&congestion->rtt) / (now_us - congestion->round_began_us);
+    bytes = bytes * path_us(congestion) / (now_us - congestion->round_began_us);
     return bytes > TW_WINDOW_MAX_BYTES ? TW_WINDOW_MAX_BYTES : (uint32_t)bytes;
 }
 
@@ -201,7 +216,7 @@ static void fit_ticks(struct tw_congestion *congestion, bool round_ends)
     uint32_t bytes = congestion->tick_bytes;
     /* What the path's delays swing by now may be our own doing. */
     uint32_t target = TW_QUEUE_TARGET_US + congestion->rtt.baseline_jitter_us;
-    uint32_t queue = tw_rtt_queue_us(&congestion->rtt);
+    uint32_t queue = own_queue_us(congestion);
     if (congestion->state == TW_LINK_NORMAL && bytes == TW_TICK_BYTES_MAX)
         return;
     if (queue > STANDING_TARGETS * target)
@@ -215,10 +230,44 @@ static void fit_ticks(struct tw_congestion *congestion, bool round_ends)
     congestion->tick_bytes = (uint16_t)(bytes < TW_TICK_BYTES_MAX ? bytes : TW_TICK_BYTES_MAX);
 }
 
+/* A path that became longer looks like a queue until the minimum forgets it, 10 to 20 s. But a
+ * queue of ours shrinks with the window. Nothing may be lost meanwhile: what stays the same and
+ * overflows is a full buffer. */
+static void note_longer(struct tw_congestion *congestion, uint64_t now_us)
+{
+    uint32_t queue = tw_rtt_queue_us(&congestion->rtt);
+    if (congestion->longer_us > queue)
+        congestion->longer_us = queue;
+    uint32_t own = queue - congestion->longer_us;
+    uint32_t round_trip = tw_rtt_min_us(&congestion->rtt) + queue;
+    uint32_t then = congestion->standing_us;
+    uint32_t moved = round_trip > then ? round_trip - then : then - round_trip;
+    if (own <= target_us(congestion, now_us) || congestion->round_lost > 0) {
+        congestion->standing_rounds = 0;
+        return;
+    }
+    bool begins = congestion->standing_rounds == 0;
+    if (begins || moved > own / STEADY_PARTS) {
+        /* One that still grows is not followed by the window yet; one that shrinks is. */
+        if (begins || round_trip < then)
+            congestion->standing_window_bytes = congestion->window_bytes;
+        congestion->standing_rounds = 1;
+        congestion->standing_us = round_trip;
+    } else if (congestion->standing_rounds++ >= LONGER_ROUNDS &&
+               congestion->window_bytes <= congestion->standing_window_bytes / 2u) {
+        /* What was under way on the shorter path is less of a burden on this one. */
+        set_window(congestion, congestion->standing_window_bytes);
+        congestion->slow_start = true;
+        congestion->longer_us = queue;
+        congestion->standing_rounds = 0;
+    }
+}
+
 static void end_round(struct tw_congestion *congestion, uint64_t now_us)
 {
+    note_longer(congestion, now_us);
     uint32_t window = congestion->window_bytes;
-    if (tw_rtt_queue_us(&congestion->rtt) > STANDING_TARGETS * target_us(congestion, now_us)) {
+    if (own_queue_us(congestion) > STANDING_TARGETS * target_us(congestion, now_us)) {
         /* The path is full, so what it delivers now is all that it can: no more than that. */
         uint32_t carried = round_product(congestion, now_us);
         set_window(congestion, carried < window ? carried : window);
@@ -292,6 +341,18 @@ static void update_state(struct tw_congestion *congestion,
     }
 }
 
+/* Another route has another baseline. A queue of ours would show: while messages want more than the
+ * path takes there is one by design, and ticks are smaller. */
+static void follow_route(struct tw_congestion *congestion,
+                         const struct tw_congestion_thresholds *thresholds, uint64_t now_us)
+{
+    struct tw_rtt *rtt = &congestion->rtt;
+    uint32_t jitter_us = tw_rtt_jitter_us(rtt, TW_RTT_JITTER_SECONDS, now_us);
+    bool quiet = congestion->loss_q16 == 0 && congestion->tick_bytes == TW_TICK_BYTES_MAX &&
+                 tw_rtt_queue_us(rtt) < TW_QUEUE_TARGET_US / 2u + jitter_us;
+    tw_rtt_follow(rtt, quiet, thresholds->calm_delay_us, now_us);
+}
+
 void tw_congestion_update(struct tw_congestion *congestion,
                           const struct tw_congestion_thresholds *thresholds, uint64_t now_us)
 {
@@ -303,6 +364,7 @@ void tw_congestion_update(struct tw_congestion *congestion,
         end_round(congestion, now_us);
     update_state(congestion, thresholds, now_us);
     fit_ticks(congestion, round_ends);
+    follow_route(congestion, thresholds, now_us);
 }
 
 uint64_t tw_congestion_pace(const struct tw_congestion *congestion)

@@ -71,6 +71,10 @@ struct tw_congestion {
     struct tw_rtt rtt;
     uint64_t rate_bytes_s[2]; /* greatest delivery rate of this and the previous second */
     uint64_t rate_epoch;
+    uint32_t longer_us; /* of what stands above the minimum: the path, and no queue of ours */
+    uint32_t standing_us,
+        standing_window_bytes; /* round trip and window when it was first seen … */
+    uint32_t standing_rounds;  /* … so many round trips ago; 0: none stands */
     int32_t tokens_bytes;
     int32_t pass_quarter_bytes; /* what may still pass the window and tokens, in quarters */
     uint64_t tokens_at_us;

@@ -8,6 +8,8 @@
 #define ACK_DELAY_MAX_US 25000u
 #define GRANULARITY_US   1000u
 #define RECENT           4u
+/* With the minimum, which is of 10 s at least: not one packet of half a minute was faster. */
+#define QUIET_MS 20000u
 
 void tw_rtt_init(struct tw_rtt *rtt)
 {
@@ -137,6 +139,22 @@ uint32_t tw_rtt_queue_us(const struct tw_rtt *rtt)
         least = lesser(least, rtt->recent[i]);
     uint32_t min = tw_rtt_min_us(rtt);
     return least > min ? least - min : 0;
+}
+
+void tw_rtt_follow(struct tw_rtt *rtt, bool quiet, uint32_t apart_us, uint64_t now_us)
+{
+    uint32_t now_ms = (uint32_t)(now_us / 1000u);
+    if (rtt->baseline_us == 0)
+        return;
+    if (!quiet || difference(rtt->smoothed_us, rtt->baseline_us) < apart_us) {
+        rtt->quiet_since_ms = 0;
+        rtt->sample_count = TW_RTT_BASELINE_SAMPLES;
+    } else if (rtt->quiet_since_ms == 0) {
+        rtt->quiet_since_ms = now_ms != 0 ? now_ms : 1u;
+    } else if (now_ms - rtt->quiet_since_ms >= QUIET_MS) {
+        rtt->quiet_since_ms = now_ms != 0 ? now_ms : 1u;
+        rtt->sample_count = 0;
+    }
 }
 
 uint32_t tw_rtt_probe_us(const struct tw_rtt *rtt)

@@ -3,8 +3,9 @@
  * Round trips of one path: smoothed, variance, minimum, baseline, jitter.
  *
  * Smoothed and variance are RFC 6298; the minimum is of the last 10 to 20 s, so that a changed
- * route is noticed; the baseline is the median of the first 30 samples; jitter is the mean change
- * from one sample to the next over 5 s. µs in 32 bits: a round trip above 60 s is no sample. Pure.
+ * route is noticed; the baseline is the median of the first 30 samples, and of 30 others once the
+ * path has become another one; jitter is the mean change from one sample to the next over 5 s. µs
+ * in 32 bits: a round trip above 60 s is no sample. Pure.
  */
 #ifndef TICKWIRE_DATAPLANE_WIRE_RTT_H
 #define TICKWIRE_DATAPLANE_WIRE_RTT_H
@@ -30,9 +31,10 @@ struct tw_rtt {
     uint32_t change_sum_us[TW_RTT_JITTER_SECONDS]; /* by second; those up to `second` */
     uint16_t change_count[TW_RTT_JITTER_SECONDS];
     uint8_t recent_at;
-    uint8_t sample_count; /* stops at the baseline */
-    uint32_t min_epoch;   /* now / 10 s */
-    uint32_t second;      /* the newest with a change */
+    uint8_t sample_count;    /* stops at the baseline, and begins again for another */
+    uint32_t min_epoch;      /* now / 10 s */
+    uint32_t second;         /* the newest with a change */
+    uint32_t quiet_since_ms; /* of tw_rtt_follow; 0: not now */
     uint32_t samples[TW_RTT_BASELINE_SAMPLES];
 };
 
@@ -45,6 +47,10 @@ uint32_t tw_rtt_min_us(const struct tw_rtt *rtt);
 uint32_t tw_rtt_jitter_us(const struct tw_rtt *rtt, uint32_t seconds, uint64_t now_us);
 /* What queues add now: the least of the newest samples above the minimum. */
 uint32_t tw_rtt_queue_us(const struct tw_rtt *rtt);
+/* Once per update: `quiet` while the path takes all it is asked to, without loss or queue. After 20
+ * s of that a round trip that differs from the baseline by `apart_us` is measured as the new one.
+ */
+void tw_rtt_follow(struct tw_rtt *rtt, bool quiet, uint32_t apart_us, uint64_t now_us);
 /* Without any sign of life this long, what was sent is sent again. */
 uint32_t tw_rtt_probe_us(const struct tw_rtt *rtt);
 

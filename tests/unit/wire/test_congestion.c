@@ -5,7 +5,8 @@
 
 #include "tests/unit/wire/testing.h"
 
-#define NOW_US        UINT64_C(10000000)
+#define SECOND_US     UINT64_C(1000000)
+#define NOW_US        (10 * SECOND_US)
 #define BASELINE_US   50000u
 #define BASE_JITTER   4000u
 #define JITTER_SECOND (uint32_t)(NOW_US / 1000000u)
@@ -35,6 +36,7 @@ static struct tw_congestion path(enum tw_link_state state)
     for (uint32_t i = 0; i < 4; i++)
         rtt->recent[i] = BASELINE_US;
     rtt->baseline_jitter_us = BASE_JITTER;
+    rtt->sample_count = TW_RTT_BASELINE_SAMPLES;
     rtt->second = JITTER_SECOND;
     return congestion;
 }
@@ -286,14 +288,116 @@ static void test_ticks_fit_the_path(void **state)
     assert_int_equal(congestion.tick_bytes, TW_TICK_BYTES_MAX);
 }
 
+/* A share of packets forgets slowly where there are few: two seconds without a loss end it. */
+static void test_losses_are_forgotten(void **state)
+{
+    (void)state;
+    struct tw_congestion congestion = path(TW_LINK_EMERGENCY);
+    congestion.loss_q16 = TW_LOSS_PERCENT(10u);
+    tw_congestion_update(&congestion, &tw_congestion_defaults, NOW_US + 1999999u);
+    assert_int_equal(congestion.loss_q16, TW_LOSS_PERCENT(10u));
+    tw_congestion_update(&congestion, &tw_congestion_defaults, NOW_US + 2000000u);
+    assert_int_equal(congestion.loss_q16, 0);
+}
+
+/* Four round trips with a queue, the last three of them with that window. */
+static struct tw_congestion four_rounds(uint32_t window_bytes, uint32_t lost, uint32_t queue_us)
+{
+    uint64_t now_us = NOW_US;
+    struct tw_congestion congestion = path(TW_LINK_CONSERVATIVE);
+    congestion.window_bytes = 80000;
+    queue_up(&congestion, 50000);
+    next_round(&congestion, &now_us);
+    congestion.window_bytes = window_bytes;
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_int_equal(congestion.window_bytes, window_bytes);
+        assert_int_equal(congestion.longer_us, 0);
+        congestion.round_lost = (uint16_t)(i == 1 ? lost : 0);
+        queue_up(&congestion, i == 1 ? queue_us : 50000);
+        next_round(&congestion, &now_us);
+    }
+    return congestion;
+}
+
+/* What half of the window does not change is the path's, if nothing is lost. */
+static void test_longer_path(void **state)
+{
+    (void)state;
+    uint64_t now_us = NOW_US + SECOND_US;
+    struct tw_congestion congestion = four_rounds(40000, 0, 50000);
+    assert_int_equal(congestion.longer_us, 50000);
+    assert_int_equal(congestion.window_bytes, 80000);
+    assert_true(congestion.slow_start);
+    assert_int_equal(four_rounds(40001, 0, 50000).longer_us, 0);
+    assert_int_equal(four_rounds(40000, 1, 50000).longer_us, 0);
+    assert_int_equal(four_rounds(40000, 0, 40000).longer_us, 50000); /* that is noise */
+    assert_int_equal(four_rounds(40000, 0, 39999).longer_us, 0);
+    /* What comes on top is a queue as ever; what goes was no path. */
+    congestion.delivered_bytes += 12000;
+    queue_up(&congestion, 50000 + 4 * TW_QUEUE_TARGET_US + 1);
+    congestion.round_began_us = now_us - 100000u;
+    congestion.round_delivered_bytes = congestion.delivered_bytes - 12000u;
+    tw_congestion_update(&congestion, &tw_congestion_defaults, now_us);
+    assert_int_equal(congestion.window_bytes, 12000); /* in 100 ms, which the path takes now */
+    queue_up(&congestion, 20000);
+    next_round(&congestion, &now_us);
+    assert_int_equal(congestion.longer_us, 20000);
+}
+
+/* 40 ms above the baseline for so long, with one look at something else after half of it. */
+static uint32_t baseline_after(uint64_t quiet_us, uint32_t lost, uint16_t tick_bytes,
+                               uint32_t queue_us)
+{
+    struct tw_congestion congestion = path(TW_LINK_CONSERVATIVE);
+    struct tw_rtt *rtt = &congestion.rtt;
+    rtt->smoothed_us = rtt->latest_us = rtt->min_now_us = BASELINE_US + 40000;
+    congestion.lost_at_us = 0;
+    for (uint64_t us = 0; us <= quiet_us; us += 100000u) {
+        bool other = us == quiet_us / 2u;
+        queue_up(&congestion, 40000u + (other ? queue_us : 0));
+        congestion.loss_q16 = 0;
+        congestion.lost_at_us = other && lost > 0 ? NOW_US + us : 0;
+        congestion.loss_q16 = other ? lost : 0;
+        congestion.tick_bytes = other ? tick_bytes : TW_TICK_BYTES_MAX;
+        congestion.round_began_us = NOW_US + us; /* no round ends */
+        tw_congestion_update(&congestion, &tw_congestion_defaults, NOW_US + us);
+    }
+    for (uint32_t i = 0; i < TW_RTT_BASELINE_SAMPLES; i++)
+        tw_rtt_sample(rtt, BASELINE_US + 40000, 0, NOW_US + quiet_us);
+    return rtt->baseline_us;
+}
+
+/* Half a minute without loss or queue, and nothing of ours that could be one: another route. */
+static void test_another_route(void **state)
+{
+    (void)state;
+    const uint64_t quiet_us = 20 * SECOND_US;
+    const uint16_t all = TW_TICK_BYTES_MAX;
+    assert_int_equal(baseline_after(quiet_us - 200000u, 0, all, 0), BASELINE_US);
+    assert_int_equal(baseline_after(quiet_us, 0, all, 0), BASELINE_US + 40000);
+    assert_int_equal(baseline_after(quiet_us, 0, all, TW_QUEUE_TARGET_US / 2u - 1u),
+                     BASELINE_US + 40000);
+    assert_int_equal(baseline_after(quiet_us, 0, all, TW_QUEUE_TARGET_US / 2u), BASELINE_US);
+    assert_int_equal(baseline_after(quiet_us, 1, all, 0), BASELINE_US);
+    assert_int_equal(baseline_after(quiet_us, 0, all - 1u, 0), BASELINE_US);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_losses),         cmocka_unit_test(test_delay_and_queue),
-        cmocka_unit_test(test_jitter),         cmocka_unit_test(test_calm),
-        cmocka_unit_test(test_rate),           cmocka_unit_test(test_loss_of_a_round),
-        cmocka_unit_test(test_standing_queue), cmocka_unit_test(test_late_is_not_lost),
-        cmocka_unit_test(test_collapse),       cmocka_unit_test(test_ticks_fit_the_path),
+        cmocka_unit_test(test_losses),
+        cmocka_unit_test(test_delay_and_queue),
+        cmocka_unit_test(test_jitter),
+        cmocka_unit_test(test_calm),
+        cmocka_unit_test(test_rate),
+        cmocka_unit_test(test_loss_of_a_round),
+        cmocka_unit_test(test_standing_queue),
+        cmocka_unit_test(test_late_is_not_lost),
+        cmocka_unit_test(test_collapse),
+        cmocka_unit_test(test_ticks_fit_the_path),
+        cmocka_unit_test(test_losses_are_forgotten),
+        cmocka_unit_test(test_longer_path),
+        cmocka_unit_test(test_another_route),
     };
     return cmocka_run_group_tests(tests, testing_setup, NULL);
 }
