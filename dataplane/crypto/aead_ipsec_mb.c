@@ -105,14 +105,14 @@ static void ipsec_mb_expand(struct tw_aead_key *key, enum tw_suite suite,
     key->suite = (uint8_t)suite;
 }
 
-/* Round keys stand first, then the powers of the hash key, `powers` bytes of them, the lowest,
- * which every packet needs, last of all. How many there are depends on the instructions that the
- * library found. */
+/* The first line is there: the nonce stands on it. Round keys come first, then the powers of the
+ * hash key, `powers` bytes of them, the lowest, which every packet needs, last of all. How many
+ * there are depends on the instructions that the library found. */
 static inline void prefetch_lines(const struct tw_aead_key *key, uint32_t length, uint32_t powers)
 {
     const uint8_t *start = (const uint8_t *)key;
     const uint8_t *end = key->expanded + offsetof(struct gcm_key_data, ghash_keys) + powers;
-    for (uint32_t at = 0; at < 256; at += 64)
+    for (uint32_t at = 64; at < 256; at += 64)
         tw_prefetch(start + at);
     tw_prefetch(end - 64);
     tw_prefetch(end - 128);

@@ -27,7 +27,7 @@ struct tw_burst {
     uint32_t count;
     bool crowded; /* of a queue that brings more than the worker takes: share.h */
     uint32_t going_count;
-    uint32_t handshakes;         /* packets without a connection id, after parse */
+    uint32_t to_answer;          /* packets that are not for a session of ours, after parse */
     uint32_t elsewhere;          /* packets of sessions that are another worker's now, after find */
     uint32_t metered;            /* packets that have a limit to pay, after the filter */
     uint32_t closing;            /* packets of sessions that are closing, after find */

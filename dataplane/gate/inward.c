@@ -154,8 +154,9 @@ static void answer_stage(struct tw_worker *worker)
 {
     struct tw_burst *burst = &worker->burst;
     uint32_t kept = 0;
-    if (burst->handshakes > 0)
-        tw_transmit_reserve(worker, count_handshakes(burst));
+    if (burst->to_answer == 0)
+        return;
+    tw_transmit_reserve(worker, count_handshakes(burst));
     for (uint32_t n = 0; n < burst->going_count; n++) {
         uint8_t i = burst->going[n];
         struct tw_packet *packet = &burst->packets[i];
@@ -179,10 +180,8 @@ static void answer_stage(struct tw_worker *worker)
         kept = tw_burst_pass(burst, kept, i);
     }
     burst->going_count = kept;
-    if (burst->handshakes > 0) {
-        tw_handshake_flush(worker);
-        tw_transmit_unreserve(worker);
-    }
+    tw_handshake_flush(worker);
+    tw_transmit_unreserve(worker);
 }
 
 /* Tombstones pass on what still comes for them. */
@@ -212,18 +211,19 @@ static void answer_closing(struct tw_worker *worker)
 static void parse_stage(struct tw_worker *worker)
 {
     struct tw_burst *burst = &worker->burst;
-    uint32_t kept = 0;
-    burst->handshakes = 0;
+    uint32_t index = worker->config.index, workers = worker->config.workers;
+    uint32_t kept = 0, to_answer = 0;
     for (uint32_t i = 0; i < burst->count; i++) {
         struct tw_packet *packet = &burst->packets[i];
         parse(worker, i);
-        if (packet->kind == TW_PACKET_UDP) {
+        if (packet->kind == TW_PACKET_UDP)
             tw_live_prefetch(&worker->live, packet);
-            burst->handshakes += packet->header.connection_id == 0;
-        }
+        to_answer += packet->outcome == TW_OUTCOME_OPEN &&
+                     tw_whose_is(packet, index, workers) != TW_WHOSE_OURS;
         kept = tw_burst_pass(burst, kept, (uint8_t)i);
     }
     burst->going_count = kept;
+    burst->to_answer = to_answer;
 }
 
 /* Counts outcomes and gives received buffers back. Of one that nobody else holds and that is a

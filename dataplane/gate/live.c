@@ -2,14 +2,6 @@
 #include "dataplane/gate/live.h"
 
 #include "tickwire/assert.h"
-#include "tickwire/prefetch.h"
-
-void tw_live_prefetch(const struct tw_live *live, const struct tw_packet *packet)
-{
-    uint32_t slot = tw_connection_slot(tw_packet_session_id(packet));
-    if (slot < live->sessions->capacity)
-        tw_prefetch_to_write(&live->sessions->hot[slot]);
-}
 
 /* What the replay test, the cipher's first look and all that follows it touch. The rest of a key is
  * the back end's to load: it knows how far ahead. */
@@ -197,8 +189,7 @@ static bool follow_phase(struct tw_session_body *body, uint64_t sequence, uint64
  * client whose packet somebody copied. */
 void tw_live_commit(const struct tw_live *live, struct tw_burst *burst, uint64_t now_ns)
 {
-    uint32_t kept = 0;
-    burst->followed = 0;
+    uint32_t kept = 0, followed = 0;
     for (uint32_t n = 0; n < burst->going_count; n++) {
         uint8_t i = burst->going[n];
         struct tw_packet *packet = &burst->packets[i];
@@ -213,11 +204,12 @@ void tw_live_commit(const struct tw_live *live, struct tw_burst *burst, uint64_t
         if (outcome == TW_OUTCOME_REPLAY_DUPLICATE && packet->path != TW_PATH_FRESH)
             tw_budget_return(&live->sessions->hot[packet->slot].budget, live->session_rate);
         if (outcome == TW_OUTCOME_OPEN && packet->header.flags != body->receive_flag)
-            burst->followed += follow_phase(body, sequence, now_ns);
+            followed += follow_phase(body, sequence, now_ns);
         packet->outcome = outcome;
         kept = tw_burst_pass(burst, kept, i);
     }
     burst->going_count = kept;
+    burst->followed = followed;
 }
 
 static uint16_t outcome_of_frames(enum tw_frames_result result)
@@ -235,7 +227,7 @@ static uint16_t outcome_of_frames(enum tw_frames_result result)
 
 void tw_live_validate(const struct tw_live *live, struct tw_burst *burst)
 {
-    burst->talking = 0;
+    uint32_t talking = 0;
     for (uint32_t n = 0; n < burst->going_count; n++) {
         uint8_t i = burst->going[n];
         struct tw_packet *packet = &burst->packets[i];
@@ -247,6 +239,7 @@ void tw_live_validate(const struct tw_live *live, struct tw_burst *burst)
         if (outcome != TW_OUTCOME_ACCEPTED)
             live->sessions->hot[packet->slot].malformed++;
         else
-            burst->talking += frames->has_messages;
+            talking += frames->has_messages;
     }
+    burst->talking = talking;
 }

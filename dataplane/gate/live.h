@@ -29,6 +29,7 @@
 #include "dataplane/gate/burst.h"
 #include "dataplane/gate/sessions.h"
 #include "dataplane/wire/aead.h"
+#include "tickwire/prefetch.h"
 
 #include <stdint.h>
 
@@ -49,7 +50,12 @@ static inline bool tw_live_is_on_path(const struct tw_session *session,
 }
 
 /* Starts loading the session's first line; before tw_live_find of the same burst. */
-void tw_live_prefetch(const struct tw_live *live, const struct tw_packet *packet);
+static inline void tw_live_prefetch(const struct tw_live *live, const struct tw_packet *packet)
+{
+    uint32_t slot = tw_connection_slot(tw_packet_session_id(packet));
+    if (slot < live->sessions->capacity)
+        tw_prefetch_to_write(&live->sessions->hot[slot]);
+}
 
 /* Sets `slot` and `path` of the packets that name a session from its own address, or from one that
  * may become its own, with a header that may be; starts loading the rest of what comes before the

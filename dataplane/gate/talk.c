@@ -28,7 +28,7 @@
 
 static uint64_t now_us(const struct tw_worker *worker)
 {
-    return worker->now_ns / 1000u;
+    return worker->now_us;
 }
 
 /* ---- life --------------------------------------------------------------------------------------

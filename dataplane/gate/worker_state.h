@@ -149,7 +149,7 @@ struct tw_worker {
     struct tw_conduct_rules conduct;
     struct tw_cookie_keys cookies;
     const struct tw_packet *waiting_hello; /* of this burst; NULL: none */
-    uint64_t now_ns;
+    uint64_t now_ns, now_us;
     uint32_t tick;            /* that runs now */
     uint64_t back_ns;         /* when it last came back after being held up for a second or more */
     uint64_t housekeeping_ns; /* next */

@@ -20,21 +20,6 @@ static void set(uint64_t words[TW_SENT_WORDS], uint32_t number)
     words[number % TW_SENT_PACKETS / 64u] |= UINT64_C(1) << (number % 64u);
 }
 
-static void clear(uint64_t words[TW_SENT_WORDS], uint32_t number)
-{
-    words[number % TW_SENT_PACKETS / 64u] &= ~(UINT64_C(1) << (number % 64u));
-}
-
-uint32_t tw_sent_push(struct tw_sent *sent)
-{
-    TW_ASSERT(!tw_sent_full(sent));
-    /* The bit of the packet whose place this one takes. Where nothing was lost lately, all are
-     * clear, and their line is not touched. */
-    if (sent->largest_lost != 0 && sent->next - sent->largest_lost <= TW_SENT_PACKETS)
-        clear(sent->lost, sent->next);
-    return sent->next++;
-}
-
 void tw_sent_settle(struct tw_sent *sent, uint32_t number, bool lost)
 {
     TW_ASSERT(tw_sent_is_open(sent, number));
@@ -49,13 +34,13 @@ void tw_sent_settle(struct tw_sent *sent, uint32_t number, bool lost)
 void tw_sent_late(struct tw_sent *sent, uint32_t number)
 {
     TW_ASSERT(tw_sent_is_lost(sent, number));
-    clear(sent->lost, number);
+    tw_sent_clear(sent->lost, number);
 }
 
 bool tw_sent_advance(struct tw_sent *sent)
 {
     if (sent->oldest == sent->next || !tw_sent_bit(sent->settled, sent->oldest))
         return false;
-    clear(sent->settled, sent->oldest++);
+    tw_sent_clear(sent->settled, sent->oldest++);
     return true;
 }

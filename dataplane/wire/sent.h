@@ -10,6 +10,7 @@
 #ifndef TICKWIRE_DATAPLANE_WIRE_SENT_H
 #define TICKWIRE_DATAPLANE_WIRE_SENT_H
 
+#include "tickwire/assert.h"
 #include "tickwire/wire.h"
 
 #include <assert.h>
@@ -63,8 +64,21 @@ static inline bool tw_sent_is_lost(const struct tw_sent *sent, uint32_t number)
     return tw_sent_bit(sent->lost, number);
 }
 
+static inline void tw_sent_clear(uint64_t words[TW_SENT_WORDS], uint32_t number)
+{
+    words[number % TW_SENT_PACKETS / 64u] &= ~(UINT64_C(1) << (number % 64u));
+}
+
 /* The number of a packet that leaves now; not full. */
-uint32_t tw_sent_push(struct tw_sent *sent);
+static inline uint32_t tw_sent_push(struct tw_sent *sent)
+{
+    TW_ASSERT(!tw_sent_full(sent));
+    /* The bit of the packet whose place this one takes. Where nothing was lost lately, all are
+     * clear, and their line is not touched. */
+    if (sent->largest_lost != 0 && sent->next - sent->largest_lost <= TW_SENT_PACKETS)
+        tw_sent_clear(sent->lost, sent->next);
+    return sent->next++;
+}
 /* An open packet is acknowledged or lost. */
 void tw_sent_settle(struct tw_sent *sent, uint32_t number, bool lost);
 /* A lost one was acknowledged after all. */
