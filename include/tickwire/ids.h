@@ -53,6 +53,7 @@ typedef struct {
 } tw_entity;
 
 #define TW_ENTITY_INDEX_BITS 24u
+#define TW_ENTITY_INDEX_MASK ((1u << TW_ENTITY_INDEX_BITS) - 1u)
 
 static inline tw_entity tw_entity_make(uint32_t index, uint32_t generation)
 {
@@ -61,7 +62,7 @@ static inline tw_entity tw_entity_make(uint32_t index, uint32_t generation)
 
 static inline uint32_t tw_entity_index(tw_entity entity)
 {
-    return entity.bits & ((1u << TW_ENTITY_INDEX_BITS) - 1u);
+    return entity.bits & TW_ENTITY_INDEX_MASK;
 }
 
 static inline uint32_t tw_entity_generation(tw_entity entity)

@@ -9,7 +9,6 @@
 #include "tickwire/ids.h"
 
 #define CAPACITY_MAX 65536u
-#define INDEX_MASK   ((1u << TW_ENTITY_INDEX_BITS) - 1u)
 
 /* A checked snapshot: where its parts start. */
 struct parts {
@@ -71,7 +70,7 @@ static uint32_t find_slot(const struct tw_view *view, uint32_t index)
 {
     uint32_t slot = home_slot(view, index);
     while (view->slots[slot] &&
-           (view->entries[view->slots[slot] - 1u].handle & INDEX_MASK) != index)
+           (view->entries[view->slots[slot] - 1u].handle & TW_ENTITY_INDEX_MASK) != index)
         slot = (slot + 1u) & view->slots_mask;
     return slot;
 }
@@ -89,7 +88,8 @@ static void remove_entry(struct tw_view *view, uint32_t index)
     /* Close the gap: move back every later one of the run that may stand in the hole. */
     for (uint32_t slot = (hole + 1u) & view->slots_mask; view->slots[slot];
          slot = (slot + 1u) & view->slots_mask) {
-        uint32_t home = home_slot(view, view->entries[view->slots[slot] - 1u].handle & INDEX_MASK);
+        uint32_t home =
+            home_slot(view, view->entries[view->slots[slot] - 1u].handle & TW_ENTITY_INDEX_MASK);
         if (((slot - home) & view->slots_mask) >= ((slot - hole) & view->slots_mask)) {
             view->slots[hole] = view->slots[slot];
             hole = slot;
@@ -98,7 +98,7 @@ static void remove_entry(struct tw_view *view, uint32_t index)
     view->slots[hole] = 0;
     uint32_t last = --view->count;
     if (at != last) {
-        view->slots[find_slot(view, view->entries[last].handle & INDEX_MASK)] = at + 1u;
+        view->slots[find_slot(view, view->entries[last].handle & TW_ENTITY_INDEX_MASK)] = at + 1u;
         view->entries[at] = view->entries[last];
     }
 }
@@ -268,10 +268,10 @@ static void apply_exits(struct tw_view *view, const struct parts *parts,
 {
     for (uint32_t i = 0; i < parts->exit_count; i++) {
         uint32_t handle = tw_load_u32(parts->exits + i * TW_HANDLE_SIZE);
-        const struct tw_view_record *entry = find_entry(view, handle & INDEX_MASK);
+        const struct tw_view_record *entry = find_entry(view, handle & TW_ENTITY_INDEX_MASK);
         if (!entry || entry->handle != handle)
             continue;
-        remove_entry(view, handle & INDEX_MASK);
+        remove_entry(view, handle & TW_ENTITY_INDEX_MASK);
         view->exited[changes->exited_count++] = handle;
     }
 }
@@ -280,7 +280,7 @@ static void apply_exits(struct tw_view *view, const struct parts *parts,
 static struct tw_view_record *entry_for_enter(struct tw_view *view, uint32_t handle,
                                               struct tw_view_changes *changes)
 {
-    struct tw_view_record *entry = find_entry(view, handle & INDEX_MASK);
+    struct tw_view_record *entry = find_entry(view, handle & TW_ENTITY_INDEX_MASK);
     if (entry && entry->handle == handle)
         return entry;
     if (entry) {
@@ -288,7 +288,7 @@ static struct tw_view_record *entry_for_enter(struct tw_view *view, uint32_t han
     } else {
         if (view->count == view->capacity)
             return NULL;
-        view->slots[find_slot(view, handle & INDEX_MASK)] = view->count + 1u;
+        view->slots[find_slot(view, handle & TW_ENTITY_INDEX_MASK)] = view->count + 1u;
         entry = &view->entries[view->count++];
     }
     view->entered[changes->entered_count++] = handle;
@@ -445,7 +445,7 @@ size_t tw_view_entities(const struct tw_view *view, struct tw_view_entity *out, 
 
 bool tw_view_entity(const struct tw_view *view, uint32_t handle, struct tw_view_entity *out)
 {
-    const struct tw_view_record *entry = find_entry(view, handle & INDEX_MASK);
+    const struct tw_view_record *entry = find_entry(view, handle & TW_ENTITY_INDEX_MASK);
     if (!entry || entry->handle != handle)
         return false;
     *out = to_entity(entry);

@@ -2,10 +2,8 @@
 #include "simulation/interest/observer.h"
 
 #include "simulation/core/hash.h"
-#include "simulation/interest/snapshot.h"
+#include "simulation/interest/plan.h"
 #include "tickwire/assert.h"
-
-#define INDEX_MASK ((1u << TW_ENTITY_INDEX_BITS) - 1u)
 
 void tw_interest_carve(struct tw_interest *interest, struct tw_arena *arena,
                        const struct tw_interest_config *config)
@@ -52,7 +50,7 @@ uint64_t tw_observer_hash(const struct tw_interest *interest, uint32_t player,
     uint64_t sum = 0;
     for (uint32_t i = 0; i < interest->observers[player].entry_count; i++) {
         const struct tw_view_entry *entry = &entries[i];
-        uint32_t index = entry->handle & INDEX_MASK;
+        uint32_t index = entry->handle & TW_ENTITY_INDEX_MASK;
         if (entry->state != TW_ENTRY_EXITING && tw_check_names(check, entry->handle))
             sum += tw_hash64_entity(entry->handle, records->hot[index].cell,
                                     records->hot[index].bytes, records->cold[index].bytes);
@@ -122,7 +120,7 @@ static void leave_sight(struct tw_view_entry *entry)
 static void settle_acks(const struct tw_interest *interest, const struct tw_observer *observer,
                         struct tw_view_entry *entry)
 {
-    uint32_t index = entry->handle & INDEX_MASK;
+    uint32_t index = entry->handle & TW_ENTITY_INDEX_MASK;
     uint32_t tick;
     if (entry->state == TW_ENTRY_ENTERING) {
         if (tw_observer_acked_tick(observer, entry->carried, &tick)) {
@@ -173,7 +171,7 @@ static uint16_t to_metres(uint64_t distance_squared_units, uint32_t guess)
 static bool review(struct look *look, struct tw_view_entry *entry)
 {
     const struct tw_interest *interest = look->interest;
-    uint32_t index = entry->handle & INDEX_MASK;
+    uint32_t index = entry->handle & TW_ENTITY_INDEX_MASK;
     bool alive = tw_entities_alive(interest->entities, (tw_entity){.bits = entry->handle});
     uint64_t exit = interest->config.exit;
     uint32_t tick;
@@ -208,7 +206,7 @@ static void review_all(struct look *look)
         }
         i++;
         if (tw_entities_alive(look->interest->entities, (tw_entity){.bits = entry->handle}))
-            look->interest->marks[entry->handle & INDEX_MASK] = (uint16_t)i;
+            look->interest->marks[entry->handle & TW_ENTITY_INDEX_MASK] = (uint16_t)i;
     }
 }
 
@@ -276,7 +274,7 @@ static uint32_t take_nearest(struct look *look, uint32_t fresh)
     uint64_t *keys = interest->keys;
     uint32_t count = 0;
     for (uint32_t i = 0; i < look->observer->entry_count; i++) {
-        uint32_t index = look->entries[i].handle & INDEX_MASK;
+        uint32_t index = look->entries[i].handle & TW_ENTITY_INDEX_MASK;
         if (look->entries[i].state != TW_ENTRY_EXITING)
             keys[count++] = distance_squared(look, index) * 3u / 4u << TW_ENTITY_INDEX_BITS | index;
     }
@@ -287,13 +285,13 @@ static uint32_t take_nearest(struct look *look, uint32_t fresh)
     TW_ASSERT(known == look->visible && count > view_max);
     select_smallest(keys, count, view_max);
     for (uint32_t i = view_max; i < count; i++) {
-        uint32_t mark = interest->marks[keys[i] & INDEX_MASK];
+        uint32_t mark = interest->marks[keys[i] & TW_ENTITY_INDEX_MASK];
         if (mark && look->entries[mark - 1u].state != TW_ENTRY_EXITING)
             leave_sight(&look->entries[mark - 1u]);
     }
     uint32_t refused = count - view_max;
     for (uint32_t i = 0; i < view_max; i++) {
-        uint32_t index = keys[i] & INDEX_MASK;
+        uint32_t index = keys[i] & TW_ENTITY_INDEX_MASK;
         uint32_t mark = interest->marks[index];
         if (!mark || look->entries[mark - 1u].state == TW_ENTRY_EXITING)
             refused += !take(look, index);
@@ -307,7 +305,7 @@ static void tidy(struct look *look)
     struct tw_observer *observer = look->observer;
     for (uint32_t i = 0; i < observer->entry_count;) {
         struct tw_view_entry *entry = &look->entries[i];
-        look->interest->marks[entry->handle & INDEX_MASK] = 0;
+        look->interest->marks[entry->handle & TW_ENTITY_INDEX_MASK] = 0;
         if (entry->state == TW_ENTRY_DROPPED)
             *entry = look->entries[--observer->entry_count];
         else

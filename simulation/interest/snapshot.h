@@ -2,7 +2,8 @@
 /*
  * Writes one client's snapshot frame (docs/protocol.md section 5) into one packet buffer.
  *
- *   look (observer.h)  →  plan: what is owed, most urgent first until the buffer is full  →  write
+ *   look (observer.h)  →  plan (plan.h): what is owed, most urgent first until the buffer is full
+ *   →  write
  *
  * Urgency is weight x (1 + snapshots waited in a row); weights fall with distance and put enters
  * and exits before changes. Whatever waits gains every time, so nothing waits for ever.
@@ -23,10 +24,6 @@
 
 /* A baseline's number has to fit as well. */
 #define TW_SNAPSHOT_CAPACITY_MIN (TW_SNAPSHOT_FRAME_MIN + TW_BASELINE_SIZE)
-
-struct tw_snapshot_plan;
-
-size_t tw_snapshot_plan_size(uint32_t entries_max);
 
 struct tw_snapshot_info {
     uint64_t tick;

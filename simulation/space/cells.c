@@ -3,7 +3,6 @@
 #include "simulation/space/internal.h"
 #include "tickwire/assert.h"
 
-#define INDEX_MASK ((1u << TW_ENTITY_INDEX_BITS) - 1u)
 /* A leaf that could not be split is looked at again when it holds so much more: half. */
 #define AGAIN(count) ((count) + (count) / 2u)
 
@@ -47,7 +46,7 @@ static void add(struct tw_space *space, uint32_t leaf, const struct tw_space_ent
     block->z[lane] = entry->at.z;
     block->handles[lane] = entry->handle;
     block->tags[lane] = entry->tags;
-    space->places[entry->handle & INDEX_MASK] = (at - 1u) * TW_SPACE_LANES + lane;
+    space->places[entry->handle & TW_ENTITY_INDEX_MASK] = (at - 1u) * TW_SPACE_LANES + lane;
     node->count++;
     node->strays += !holds(node, entry->at);
 }
@@ -74,7 +73,7 @@ static void take_out(struct tw_space *space, struct tw_space_block *block, uint3
     node->strays -= is_stray(block, lane);
     uint32_t last = --first->count;
     if (first != block || last != lane) {
-        uint32_t index = first->handles[last] & INDEX_MASK;
+        uint32_t index = first->handles[last] & TW_ENTITY_INDEX_MASK;
         block->x[lane] = first->x[last];
         block->y[lane] = first->y[last];
         block->z[lane] = first->z[last];

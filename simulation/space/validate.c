@@ -3,8 +3,6 @@
 
 #include "simulation/space/internal.h"
 
-#define INDEX_MASK ((1u << TW_ENTITY_INDEX_BITS) - 1u)
-
 const char *tw_space_fault_text(enum tw_space_fault fault)
 {
     static const char *const texts[] = {
@@ -48,7 +46,7 @@ static void check_lane(struct check *check, const struct tw_space_block *block, 
 {
     const struct tw_space *space = check->space;
     uint32_t handle = block->handles[lane];
-    uint32_t index = handle & INDEX_MASK;
+    uint32_t index = handle & TW_ENTITY_INDEX_MASK;
     struct tw_space_point at = tw_space_block_point(block, lane);
     if (index >= space->config.entities_max ||
         space->generations[index] != tw_entity_generation((tw_entity){.bits = handle})) {
