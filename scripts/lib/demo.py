@@ -60,6 +60,7 @@ class Demo:
         with Stack(options.build, port=kind, huge=not options.no_huge, settings=settings,
                    log=lambda text: say(f"demo: {text}")) as host:
             host.start()
+            host.keep_neighbour()
             huge = host.hugepages is not None and host.hugepages.granted
             say(f"demo: port {host.port.title}, {'hugepages' if huge else 'no hugepages'}, engine "
                 f"at {port.ENGINE_ADDRESS}, {options.players} players at {port.BOTS_ADDRESS} in a "
@@ -128,7 +129,7 @@ class Demo:
         namespace = host.port.bots
         failures += ledger.reconcile(
             stats, namespace.interface(port.BOTS_INTERFACE), namespace.kernel_counters(),
-            {name: summary.get(name, 0) for name in ("packets_sent", "packets_received")})
+            {name: summary.get(name, 0) for name in ledger.BOTS_COUNT})
         result = {"port": kind, "hugepages": bool(huge), "players": summary.get("connected"),
                   "inputs_applied": summary.get("inputs_applied"),
                   "packets_in": stats["rx_packets"], "packets_out": stats["port_tx_packets"],

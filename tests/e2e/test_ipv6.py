@@ -8,7 +8,7 @@ import struct
 
 import scene
 from tools.host import dual_port, packets, port
-from tools.host.ledger import reconcile_dual
+from tools.host.ledger import BOTS_COUNT, reconcile_dual
 
 ENGINE = dual_port.ENGINE_ADDRESS6
 BOTS = dual_port.BOTS_ADDRESS6
@@ -60,6 +60,7 @@ def _expect_finished(bots, count):
 
 def test_players_of_both_families_at_once(options):
     with scene.start(options, port="dual") as host:
+        host.keep_neighbour(port.ENGINE_ADDRESS, ENGINE)
         four = host.bots(host.tokens(30, "four"), 8)
         six = host.bots([_only_ipv6(token) for token in host.tokens(30, "six")], 8)
         scene.expect(six.wait_for(lambda line: line.get("connected") == 30, 15),
@@ -69,7 +70,7 @@ def test_players_of_both_families_at_once(options):
         by_address = [session["address"].rsplit(":", 1)[0] for session in sessions]
         scene.expect_equal("sessions over IPv6", by_address.count(f"[{BOTS}]"), 30)
         scene.expect_equal("sessions over IPv4", by_address.count(port.BOTS_ADDRESS), 30)
-        totals = {"packets_sent": 0, "packets_received": 0}
+        totals = dict.fromkeys(BOTS_COUNT, 0)
         for summary in (_expect_finished(four, 30), _expect_finished(six, 30)):
             for name in totals:
                 totals[name] += summary[name]

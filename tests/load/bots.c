@@ -298,7 +298,8 @@ static void act(struct tw_load_bots *bots, struct tw_load_bot *bot, uint64_t now
 
 /* ---- the loop -------------------------------------------------------------------------------- */
 
-static void receive(struct tw_load_bots *bots, struct tw_load_port *port)
+/* True: there may be more. */
+static bool receive(struct tw_load_bots *bots, struct tw_load_port *port)
 {
     for (uint32_t burst = 0; burst < BURSTS_PER_WAKE; burst++) {
         uint32_t count = tw_load_port_receive(port, &bots->inbox);
@@ -318,8 +319,9 @@ static void receive(struct tw_load_bots *bots, struct tw_load_port *port)
             take_events(bots, bot);
         }
         if (count < TW_LOAD_BURST)
-            return;
+            return false;
     }
+    return true;
 }
 
 static void flush(struct tw_load_bots *bots)
@@ -335,7 +337,16 @@ static void wait_and_receive(struct tw_load_bots *bots)
     struct epoll_event events[EPOLL_EVENTS];
     int ready = epoll_wait(bots->epoll, events, EPOLL_EVENTS, 1);
     for (int i = 0; i < ready; i++)
-        receive(bots, &bots->ports[events[i].data.u32]);
+        (void)receive(bots, &bots->ports[events[i].data.u32]);
+}
+
+static void end_receiving(struct tw_load_bots *bots)
+{
+    for (uint32_t i = 0; i < bots->port_count; i++) {
+        tw_load_port_deafen(&bots->ports[i]);
+        while (receive(bots, &bots->ports[i])) {
+        }
+    }
 }
 
 /* All at once, as behind a router that forgets what it knew. What was on the way is lost. */
@@ -385,6 +396,7 @@ void tw_load_bots_leave(struct tw_load_bots *bots)
     uint64_t end_us = tw_load_now_us() + LINGER_US;
     while (tw_load_now_us() < end_us)
         wait_and_receive(bots);
+    end_receiving(bots);
 }
 
 bool tw_load_bots_all_ended(const struct tw_load_bots *bots)

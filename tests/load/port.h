@@ -39,7 +39,9 @@ struct tw_load_port {
     struct tw_load_demux demux;
     struct tw_load_traffic *traffic; /* shared by all ports */
     struct tw_load_loss *loss;       /* shared by all ports */
-    uint32_t pending;                /* datagrams in the burst to send */
+    bool deaf;
+    uint64_t overflow; /* before it was */
+    uint32_t pending;  /* datagrams in the burst to send */
     struct mmsghdr messages[TW_LOAD_BURST];
     struct iovec vectors[TW_LOAD_BURST];
     struct sockaddr_storage targets[TW_LOAD_BURST];
@@ -65,6 +67,10 @@ void tw_load_port_flush(struct tw_load_port *port);
 
 /* Takes one burst; returns its size, with those lost by --loss given length 0. */
 uint32_t tw_load_port_receive(struct tw_load_port *port, struct tw_load_inbox *inbox);
+
+/* Nothing more comes in: the kernel counts it among UDP's errors. What lies in the buffer is still
+ * to be received, and then nothing is closed unread, which nobody would count. */
+void tw_load_port_deafen(struct tw_load_port *port);
 
 /* Datagrams the kernel dropped because the socket's buffer was full. */
 uint64_t tw_load_port_overflow(const struct tw_load_port *port);
