@@ -566,6 +566,95 @@ static void starved(const char *name, uint64_t seed)
     whole_destroy(whole);
 }
 
+/* ---- thresholds ------------------------------------------------------------------------------ */
+
+/* No case is of losses. Delays of 10 s are none. */
+static void judge_by_delay(struct tw_config *config)
+{
+    config->congestion.conservative_loss_percent = 100;
+    config->congestion.emergency_loss_percent = 100;
+    config->congestion.conservative_jitter_ms = 10000;
+    config->congestion.conservative_delay_ms = 300;
+    config->congestion.emergency_queue_ms = 300;
+}
+
+static void judge_no_queue(struct tw_config *config)
+{
+    judge_by_delay(config);
+    config->congestion.emergency_queue_ms = 10000;
+}
+
+static void judge_nothing(struct tw_config *config)
+{
+    judge_no_queue(config);
+    config->congestion.conservative_delay_ms = 10000;
+}
+
+static void judge_jitter(struct tw_config *config)
+{
+    judge_nothing(config);
+    config->congestion.conservative_jitter_ms = 10;
+}
+
+/* The same, unless it is ten times what it was. */
+static void judge_jitter_patiently(struct tw_config *config)
+{
+    judge_jitter(config);
+    config->congestion.conservative_jitter_percent = 1000;
+    config->congestion.conservative_jitter_ms = 60;
+}
+
+/* The worst state of any link, as the server judges it, in five seconds. */
+static enum tw_link_state worst_state(struct whole *whole)
+{
+    enum tw_link_state worst = TW_LINK_NORMAL;
+    for (uint32_t i = 0; i < 100; i++) {
+        whole_run(whole, 50 * WHOLE_STEP_US);
+        for (uint32_t k = 0; k < CLIENTS; k++) {
+            const struct sim_player *player = &whole->players.players[k];
+            uint32_t slot = tw_connection_slot(tw_client_get_connection_id(player->client));
+            enum tw_link_state state =
+                tw_transport_state(&whole->server.workers[0]->talk.transports[slot]);
+            worst = state > worst ? state : worst;
+        }
+    }
+    return worst;
+}
+
+/* A good way down that becomes slow, or that jitters, is what the configuration says it is. */
+static void thresholds(const char *name, uint64_t seed)
+{
+    static const struct impair_profile slow = {
+        .latency_us = 12500, .bits_per_s = 16000, .queue_bytes = 8000};
+    static const struct impair_profile jittery = {.latency_us = 12500, .jitter_us = 60000};
+    static const struct {
+        void (*configure)(struct tw_config *config);
+        const struct impair_profile *down;
+        enum tw_link_state worst;
+    } cases[] = {{judge_by_delay, &slow, TW_LINK_EMERGENCY},
+                 {judge_no_queue, &slow, TW_LINK_CONSERVATIVE},
+                 {judge_nothing, &slow, TW_LINK_NORMAL},
+                 {judge_jitter, &jittery, TW_LINK_CONSERVATIVE},
+                 {judge_jitter_patiently, &jittery, TW_LINK_NORMAL},
+                 {judge_nothing, &jittery, TW_LINK_NORMAL}};
+    static const struct impair_profile good = {.latency_us = 12500, .jitter_us = 1000};
+    for (uint32_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct whole_options options = {.clients = CLIENTS,
+                                        .speakers = CLIENTS,
+                                        .speech = {{0, 250, 500, 0}, {0, 200, 200, 0}},
+                                        .profile = &good,
+                                        .configure = cases[i].configure};
+        struct whole *whole = whole_create(name, &options, seed);
+        whole_join(whole);
+        WHOLE_CHECK(whole, worst_state(whole) == TW_LINK_NORMAL);
+        for (uint32_t k = 0; k < CLIENTS; k++)
+            net_path(whole->net, 2u * k + 1u)->profile = *cases[i].down;
+        WHOLE_CHECK(whole, worst_state(whole) == cases[i].worst);
+        net_set_profile(whole->net, &good);
+        end(whole, 60 * WHOLE_SECOND);
+    }
+}
+
 /* The same seed is the same run, to the last bit; another seed is another one. */
 static uint64_t hash_of(const char *name, uint64_t seed)
 {
@@ -631,6 +720,7 @@ int main(int argc, char **argv)
         {"hand_overs_without_a_pause", hand_overs_without_a_pause, report_moves, 20, 1000},
         {"new_keys_at_loss_20", new_keys_at_loss_20, report_losses, 20, 1000},
         {"starved", starved, report, 20, 1000},
+        {"thresholds", thresholds, report, 3, 200}, /* 0.3 s a seed, of six runs */
     };
     return scenario_main(argc, argv, scenarios, sizeof(scenarios) / sizeof(scenarios[0]));
 }
