@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 """Runs the end-to-end tests: real daemons, kernel UDP clients, a virtual port. Needs root.
 
