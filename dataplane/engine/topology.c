@@ -272,7 +272,7 @@ static void add_rings(struct tw_topology *topology, const struct tw_config *conf
             ring = add_ring(topology, TW_RING_MOVE, thread, tw_topology_worker(topology, other));
             ring->element_size = sizeof(struct tw_move);
             ring->depth = TW_MOVE_RING_DEPTH;
-            ring->reason = "8 moves under way: 8 requests, 8 sessions, 8 answers; and 7 closes";
+            ring->reason = "8 moves under way: 8 requests, 8 sessions, 8 answers; and 7 others";
         }
     }
 }

@@ -119,15 +119,23 @@ static void answer_link(struct tw_worker *worker, uint32_t i)
     }
 }
 
-/* True if the packet left for `owner`; it ends in an outcome there. What is not a session's own
- * packet shows only there: so much and no more may go. */
+bool tw_inward_may_pass(struct tw_worker *worker, struct tw_packet *packet)
+{
+    const struct tw_budgets *budgets = &worker->budgets;
+    if (packet->may_pass)
+        return true;
+    struct tw_budget *guest =
+        tw_guests_budget(&worker->guests, packet->header.connection_id, worker->now_ns);
+    packet->may_pass =
+        guest ? tw_budget_take(guest, budgets->session_rate, worker->now_ns)
+              : tw_budget_take(&worker->budgets.pass_on, budgets->pass_on_rate, worker->now_ns);
+    return packet->may_pass;
+}
+
+/* True if the packet left for `owner`; it ends in an outcome there. */
 static bool hand_over(struct tw_worker *worker, uint32_t i, uint32_t owner, uint32_t passed_id)
 {
     struct rte_ring *ring = worker->config.handover_out[owner];
-    if (!tw_budget_take(&worker->budgets.pass_on, worker->budgets.pass_on_rate, worker->now_ns)) {
-        worker->burst.packets[i].outcome = TW_OUTCOME_WORKER_BUDGET;
-        return false;
-    }
     /* The buffer alone crosses: it tells the owner where it came from, and whose it is. */
     worker->received[i]->port = worker->interfaces[worker->burst.packets[i].interface].port_id;
     worker->received[i]->hash.usr = passed_id;
@@ -171,7 +179,9 @@ static void answer_stage(struct tw_worker *worker)
             packet->outcome = TW_OUTCOME_CONNECTION_UNKNOWN;
             break;
         case TW_WHOSE_OTHER:
-            if (hand_over(worker, i, tw_connection_worker(tw_packet_session_id(packet)), 0))
+            if (!tw_inward_may_pass(worker, packet))
+                packet->outcome = TW_OUTCOME_WORKER_BUDGET;
+            else if (hand_over(worker, i, tw_connection_worker(tw_packet_session_id(packet)), 0))
                 continue; /* no longer ours to touch: it is decided where it went */
             break;
         case TW_WHOSE_OURS:
@@ -184,7 +194,7 @@ static void answer_stage(struct tw_worker *worker)
     tw_transmit_unreserve(worker);
 }
 
-/* Tombstones pass on what still comes for them. */
+/* Tombstones pass on what still comes for them, each as much as it took as a session. */
 static void pass_on(struct tw_worker *worker)
 {
     struct tw_burst *burst = &worker->burst;
@@ -192,9 +202,12 @@ static void pass_on(struct tw_worker *worker)
         struct tw_packet *packet = &burst->packets[i];
         if (packet->outcome != TW_OUTCOME_ELSEWHERE)
             continue;
-        uint32_t moved_to = worker->sessions.hot[packet->slot].moved_to;
+        struct tw_session *tombstone = &worker->sessions.hot[packet->slot];
+        uint32_t moved_to = tombstone->moved_to;
         burst->elsewhere--;
-        if (hand_over(worker, i, tw_connection_worker(moved_to), moved_to))
+        if (!tw_budget_take(&tombstone->budget, worker->budgets.session_rate, worker->now_ns))
+            packet->outcome = TW_OUTCOME_WORKER_BUDGET;
+        else if (hand_over(worker, i, tw_connection_worker(moved_to), moved_to))
             packet->outcome = TW_OUTCOME_OPEN; /* and not ours to touch */
     }
 }

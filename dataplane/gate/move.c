@@ -43,11 +43,11 @@ static void end_send(struct tw_worker *worker, uint32_t to)
     rte_ring_enqueue_zc_elem_finish(worker->config.move_out[to], 1);
 }
 
-/* Room for what must always find some is kept. */
-static bool has_room(const struct tw_worker *worker, uint32_t to)
+/* Room for what must always find some is kept, and for `others` more. */
+static bool has_room(const struct tw_worker *worker, uint32_t to, uint32_t others)
 {
     uint32_t used = tw_ring_used(worker->config.move_out[to]);
-    return used < TW_MOVE_RING_DEPTH - 1u - TW_MOVE_RING_KEPT;
+    return used + others < TW_MOVE_RING_DEPTH - 1u - TW_MOVE_RING_KEPT;
 }
 
 static bool send_small(struct tw_worker *worker, uint32_t to, const struct tw_move *small)
@@ -82,6 +82,24 @@ static void ask(struct tw_worker *worker, uint32_t slot)
     landing->asked = 1;
     worker->moves_asked[landing->worker]++;
     count(worker, TW_ROAMING_ASKED);
+}
+
+/* An authentic packet came by another worker: those that follow it are no strangers there. Tried
+ * again with the next one if there is no room. */
+static void tell_where_it_lands(struct tw_worker *worker, const struct tw_packet *packet)
+{
+    struct tw_session_body *body = &worker->sessions.bodies[packet->slot];
+    uint32_t at = packet->arrived_at;
+    uint8_t unit = (uint8_t)tw_guest_unit(worker->now_ns);
+    bool told = body->guest_at == at + 1u && body->guest_unit == unit;
+    if (at == worker->config.index || told || !has_room(worker, at, TW_MOVE_RING_GUESTS_KEEP))
+        return;
+    struct tw_move move = {.type = TW_MOVE_GUEST,
+                           .old_id = tw_sessions_id(&worker->sessions, packet->slot)};
+    if (!send_small(worker, at, &move))
+        return;
+    body->guest_at = (uint8_t)(at + 1u);
+    body->guest_unit = unit;
 }
 
 static void note_landing(struct tw_worker *worker, const struct tw_packet *packet)
@@ -132,6 +150,7 @@ void tw_move_look(struct tw_worker *worker, const struct tw_packet *packet)
             send_rename(worker, packet->slot);
         return; /* it came round by the tombstone: where it arrived first is not known */
     }
+    tell_where_it_lands(worker, packet);
     if ((session->roam & TW_ROAM_RENAMED) != 0) {
         session->roam &= (uint8_t)~TW_ROAM_RENAMED;
         worker->sessions.bodies[packet->slot].sent_id = packet->header.connection_id;
@@ -157,6 +176,7 @@ static void bury(struct tw_worker *worker, uint32_t slot)
     session->due = 0;
     session->roam = 0;
     session->close_reason = TW_CLOSE_NONE;
+    session->budget = (struct tw_budget){0};
     session->timer_ns = worker->now_ns + TW_MOVE_TOMBSTONE_NS;
     tw_sessions_set_state(&worker->sessions, slot, TW_SESSION_MOVED);
 }
@@ -389,7 +409,7 @@ static void take_close(struct tw_worker *worker, const struct tw_move *move)
 bool tw_move_resume(struct tw_worker *worker, uint32_t to, const struct tw_resume_request *request)
 {
     struct rte_ring *ring = worker->config.move_out[to];
-    if (!ring || !has_room(worker, to))
+    if (!ring || !has_room(worker, to, 0))
         return false;
     struct tw_move *move = begin_send(worker, to, TW_MOVE_RESUME);
     TW_ASSERT(move != NULL);
@@ -432,6 +452,9 @@ static void take(struct tw_worker *worker, uint32_t from, const struct tw_move *
     case TW_MOVE_RESUME:
         take_resume(worker, move);
         break;
+    case TW_MOVE_GUEST:
+        tw_guests_note(&worker->guests, move->old_id, worker->now_ns);
+        break;
     }
 }
 
@@ -457,7 +480,7 @@ void tw_move_close(struct tw_worker *worker, uint32_t slot, uint16_t reason)
     struct tw_session *session = &worker->sessions.hot[slot];
     uint32_t to = worker_of(session->moved_to);
     struct tw_move move = {.type = TW_MOVE_CLOSE, .new_id = session->moved_to, .reason = reason};
-    bool sent = has_room(worker, to) && send_small(worker, to, &move);
+    bool sent = has_room(worker, to, 0) && send_small(worker, to, &move);
     /* Told again when the tombstone is looked at next. */
     session->close_reason = sent ? TW_CLOSE_NONE : reason;
 }

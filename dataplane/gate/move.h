@@ -36,8 +36,8 @@
  *
  * Of the moves that a worker wants of another, eight are under way at most, up to COPIED if that is
  * to come. So in one direction there are never more than eight ASKs, eight SESSIONs or CANCELs that
- * were not read yet, and eight answers, GRANT, REFUSE or COPIED; a CLOSE or a RESUME is written
- * when there is room for those besides.
+ * were not read yet, and eight answers, GRANT, REFUSE or COPIED; a CLOSE, a RESUME or a GUEST
+ * is written when there is room for those besides.
  *
  * Run by the worker that owns the tables; rings are SP/SC with one worker at each end.
  */
@@ -60,9 +60,11 @@
 #define TW_MOVES_UNDER_WAY   8u
 /* So long a pause between messages is waited for: a dozen ticks, longer than most round trips. */
 #define TW_MOVE_PATIENCE_NS UINT64_C(200000000)
-/* Eight ASKs, eight SESSIONs or CANCELs, eight answers, and seven CLOSEs. */
+/* Eight ASKs, eight SESSIONs or CANCELs, eight answers, and seven others. */
 #define TW_MOVE_RING_DEPTH 32u
 #define TW_MOVE_RING_KEPT  (3u * TW_MOVES_UNDER_WAY)
+/* Of those seven so many are never GUESTs, of which there may be many, and each can wait. */
+#define TW_MOVE_RING_GUESTS_KEEP 4u
 
 enum tw_move_type {
     TW_MOVE_ASK = 1,
@@ -73,6 +75,7 @@ enum tw_move_type {
     TW_MOVE_CLOSE,
     TW_MOVE_COPIED, /* the channels of SESSION are its owner's to be given back */
     TW_MOVE_RESUME, /* a handshake's reply for the worker of the session to be resumed */
+    TW_MOVE_GUEST,  /* packets that arrive at the other worker are a session's: guests.h */
 };
 
 /* A ring's element; the last ones in SESSION, or in RESUME, alone. */

@@ -43,6 +43,7 @@ struct tw_packet {
     uint8_t kind;             /* enum tw_packet_kind */
     uint8_t network_offset;   /* of the ARP or IP header in the frame: 14 or 18 */
     bool checksum_owed;       /* of UDP: not looked at yet */
+    bool may_pass;            /* to the worker that it names: within what is passed on */
     /* The rest. */
     uint8_t *frame;
     uint32_t frame_length;

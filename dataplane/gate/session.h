@@ -139,6 +139,8 @@ struct tw_session_body {
     uint32_t sent_id;    /* connection id in the header: as the client knows it */
     uint32_t first_id;   /* the one it was welcomed with */
     uint8_t send_flag;   /* key phase bit of what is sealed, as in `phase` */
+    uint8_t guest_at;    /* the worker that was told of it (guests.h), and one more; 0: none */
+    uint8_t guest_unit;  /* when it was: the last bits of what it keeps of that */
     uint32_t resumes_id; /* connection id of the session that it goes on with; 0: it began anew */
     /* What an accepted packet is judged by. */
     _Alignas(64) struct tw_conduct conduct;

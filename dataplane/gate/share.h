@@ -9,7 +9,7 @@
  * A queue is first in, first out: what is lost while it overflows is lost before anything here sees
  * it, whoever sent it. So what helps players is a queue that empties sooner. Who is known (names a
  * session, from its address) is never shed; nor are ARP and neighbour discovery, without which
- * nobody is reached, nor packets of other workers' sessions, which their owners judge.
+ * nobody is reached. What names another worker is shed by a budget of its own, as early: guests.h.
  *
  * One for each queue; owned by its worker; zeroed is a fresh one; pure: time is an argument.
  */

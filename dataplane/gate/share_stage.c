@@ -19,6 +19,11 @@ static bool is_stranger(const struct tw_worker *worker, const struct tw_packet *
     return false;
 }
 
+static bool is_anothers(const struct tw_worker *worker, const struct tw_packet *packet)
+{
+    return tw_whose_is(packet, worker->config.index, worker->config.workers) == TW_WHOSE_OTHER;
+}
+
 void tw_share_stage(struct tw_worker *worker)
 {
     struct tw_burst *burst = &worker->burst;
@@ -28,6 +33,8 @@ void tw_share_stage(struct tw_worker *worker)
         struct tw_packet *packet = &burst->packets[i];
         if (is_stranger(worker, packet) && ++strangers > TW_SHARE_STRANGERS)
             packet->outcome = TW_OUTCOME_OVERLOAD_SHED;
+        else if (is_anothers(worker, packet) && !tw_inward_may_pass(worker, packet))
+            packet->outcome = TW_OUTCOME_WORKER_BUDGET;
         else if (packet->checksum_owed)
             packet->outcome = tw_packet_check_udp(packet);
         kept = tw_burst_pass(burst, kept, i);

@@ -23,6 +23,7 @@
 #include "dataplane/gate/budget.h"
 #include "dataplane/gate/burst.h"
 #include "dataplane/gate/filter.h"
+#include "dataplane/gate/guests.h"
 #include "dataplane/gate/interface.h"
 #include "dataplane/gate/life.h"
 #include "dataplane/gate/live.h"
@@ -146,6 +147,7 @@ struct tw_worker {
     struct tw_live live;
     struct tw_filter filter;
     struct tw_budgets budgets;
+    struct tw_guests guests;
     struct tw_conduct_rules conduct;
     struct tw_cookie_keys cookies;
     const struct tw_packet *waiting_hello; /* of this burst; NULL: none */
@@ -202,6 +204,10 @@ long tw_worker_pause_ns(const struct tw_worker *worker, uint32_t empty_turns);
 
 /* ---- inward.c -------------------------------------------------------------------------------- */
 uint32_t tw_inward_turn(struct tw_worker *worker);
+/* Whether a packet of the port's that names another worker goes there. Which of them are sessions'
+ * shows only there: all that are not known for it share what is passed on. Asked any number of
+ * times, it pays once. */
+bool tw_inward_may_pass(struct tw_worker *worker, struct tw_packet *packet);
 /* Sends a packet's frame, changed in place, by the interface it came by: at most TW_ANSWER_MAX. */
 void tw_inward_send_back(struct tw_worker *worker, const struct tw_packet *packet, uint32_t length);
 

@@ -5,6 +5,7 @@
 
 #include "dataplane/gate/burst.h"
 #include "dataplane/gate/share.h"
+#include "dataplane/gate/worker_state.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -148,6 +149,35 @@ static void checksums_are_checked_behind_it(void **state)
     rig_stop(&rig);
 }
 
+/* What names another worker is no stranger's: it goes there within what is passed on, and beyond
+ * that ends before its checksum, too. */
+static void others_packets_are_shed_by_their_budget(void **state)
+{
+    (void)state;
+    struct rig rig;
+    struct rig_client client;
+    uint8_t frame[TEST_FRAME_MAX];
+    rig_start_with(&rig, &client, 2);
+    fill_until_behind(&rig, &client);
+    inject_burst(&rig, &client, 0);
+    turns(&rig, QUEUE_BURSTS);
+    uint64_t shed = rig_outcome(&rig, TW_OUTCOME_OVERLOAD_SHED);
+    rig.worker[0]->budgets.pass_on_rate = tw_budget_rate_make(1, 5);
+    size_t size = stranger(frame, tw_connection_id(1, 7, 9));
+    for (uint32_t i = 0; i < 3; i++)
+        rig_inject(&rig, 0, frame, size);
+    frame[size - 1] ^= 1;
+    for (uint32_t i = 0; i < 8; i++)
+        rig_inject(&rig, 0, frame, size);
+    rig_turn(&rig, 1);
+    rig_turn(&rig, 1);
+    assert_int_equal(rig_outcome(&rig, TW_OUTCOME_UDP_CHECKSUM), 2);
+    assert_int_equal(rig_outcome(&rig, TW_OUTCOME_WORKER_BUDGET), 6);
+    assert_int_equal(tw_counter_get(&rig.counters[1]->outcomes[TW_OUTCOME_CONNECTION_UNKNOWN]), 3);
+    assert_int_equal(rig_outcome(&rig, TW_OUTCOME_OVERLOAD_SHED), shed);
+    rig_stop(&rig);
+}
+
 int main(int argc, char **argv)
 {
     (void)argc;
@@ -158,6 +188,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(it_lasts_for_a_while),
         cmocka_unit_test(a_full_queue_is_no_overload),
         cmocka_unit_test(checksums_are_checked_behind_it),
+        cmocka_unit_test(others_packets_are_shed_by_their_budget),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
