@@ -221,14 +221,6 @@ static void run_chacha(struct part *part, IMB_CIPHER_DIRECTION direction)
         TW_ASSERT(jobs[i]->status == IMB_STATUS_COMPLETED);
 }
 
-/* Takes the same time wherever they differ. */
-static bool tags_are_equal(const uint8_t *tag, const uint8_t *other)
-{
-    uint64_t difference = tw_load_u64(tag) ^ tw_load_u64(other);
-    difference |= tw_load_u64(tag + 8) ^ tw_load_u64(other + 8);
-    return difference == 0;
-}
-
 static void open_part(struct tw_aead_job *jobs, uint32_t count)
 {
     struct part part;
@@ -244,7 +236,7 @@ static void open_part(struct tw_aead_job *jobs, uint32_t count)
     for (uint32_t i = 0; i < count; i++) {
         if (jobs[i].ok)
             jobs[i].ok =
-                tags_are_equal(part.tags[i], jobs[i].packet + jobs[i].length - TW_TAG_SIZE);
+                tw_aead_same_tag(part.tags[i], jobs[i].packet + jobs[i].length - TW_TAG_SIZE);
     }
     /* The right tag of a forged packet would let its sender forge it. */
     sodium_memzero(part.tags, count * sizeof(part.tags[0]));

@@ -4,7 +4,6 @@
 #include "dataplane/crypto/lanes.h"
 #include "dataplane/wire/header.h"
 #include "tickwire/assert.h"
-#include "tickwire/disclose.h"
 #include "tickwire/prefetch.h"
 
 #include <sodium.h>
@@ -165,15 +164,6 @@ static void make_tags(struct burst *burst)
     count_macs(burst);
 }
 
-/* Equal or not is public, where they differ is not. */
-static bool same_tag(const uint8_t *a, const uint8_t *b)
-{
-    uint64_t differ = (tw_load_u64(a) ^ tw_load_u64(b)) | (tw_load_u64(a + 8) ^ tw_load_u64(b + 8));
-    bool same = differ == 0;
-    tw_disclose(&same, sizeof(same));
-    return same;
-}
-
 static void add_packet(struct burst *burst, struct tw_aead_job *job, uint32_t size)
 {
     TW_ASSERT(job->key->suite == TW_SUITE_CHACHA20_POLY1305);
@@ -255,7 +245,7 @@ static void open_burst(const struct tw_lanes_path *path, struct tw_aead_job *job
     make_tags(&burst);
     for (uint32_t i = 0; i < burst.count; i++) {
         const struct packet *packet = &burst.packets[burst.macs[i].index];
-        packet->job->ok = same_tag(burst.macs[i].tag, packet->text + packet->size);
+        packet->job->ok = tw_aead_same_tag(burst.macs[i].tag, packet->text + packet->size);
     }
     use_early_keystream(&burst);
     for (uint32_t i = 0; i < burst.count; i++)

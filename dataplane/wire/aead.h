@@ -14,6 +14,7 @@
 #define TICKWIRE_DATAPLANE_WIRE_AEAD_H
 
 #include "tickwire/bytes.h"
+#include "tickwire/disclose.h"
 #include "tickwire/wire.h"
 
 #include <assert.h>
@@ -97,6 +98,15 @@ static inline void tw_aead_nonce(uint8_t nonce[TW_IV_SIZE], const uint8_t iv[TW_
 {
     memcpy(nonce, iv, TW_IV_SIZE);
     tw_store_u64(nonce + 4, tw_load_u64(iv + 4) ^ sequence);
+}
+
+/* Equal or not is public, where they differ is not. */
+static inline bool tw_aead_same_tag(const uint8_t a[TW_TAG_SIZE], const uint8_t b[TW_TAG_SIZE])
+{
+    uint64_t differ = (tw_load_u64(a) ^ tw_load_u64(b)) | (tw_load_u64(a + 8) ^ tw_load_u64(b + 8));
+    bool same = differ == 0;
+    tw_disclose(&same, sizeof(same));
+    return same;
 }
 
 /* Debug builds: called by every back end before it seals; asserts strictly increasing numbers. */
