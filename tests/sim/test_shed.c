@@ -163,6 +163,98 @@ static void test_a_crowd_leaves_room_to_the_near(void **state)
     sim_destroy(sim);
 }
 
+/* Of the newest snapshot of client 0: what its entities take, and their groups. A group that a near
+ * one may have opened counts as theirs. */
+struct spread {
+    uint32_t near, other;
+};
+
+static uint32_t newest_number(const struct sim *sim)
+{
+    return sim->shard->interest.observers[sim_player_index(sim, 0)].number;
+}
+
+static bool is_told(const struct sim *sim, const struct tw_view_entry *entry)
+{
+    return (entry->carried >> newest_number(sim) % TW_SNAPSHOT_HISTORY & 1u) != 0;
+}
+
+/* Bit 0: near ones are told of this cell; bit 1: another one was counted there already. */
+static uint8_t *cell_of(const struct sim *sim, const struct tw_view_entry *entry,
+                        uint8_t cells[64][64])
+{
+    const uint16_t *cell = sim->shard->interest.records.hot[entry->handle & 0xffffffu].cell;
+    return &cells[cell[0] % 64u][cell[1] % 64u];
+}
+
+static struct spread newest_spread(const struct sim *sim)
+{
+    uint8_t cells[64][64] = {0};
+    struct spread spread = {0};
+    uint32_t player = sim_player_index(sim, 0);
+    const struct tw_view_entry *entries = tw_interest_entries(&sim->shard->interest, player);
+    uint32_t count = sim->shard->interest.observers[player].entry_count;
+    for (uint32_t e = 0; e < count; e++) {
+        if (is_told(sim, &entries[e]) &&
+            tw_shed_tier(entries[e].distance_m, sim->config.aoi_enter_m) == TW_TIER_NEAR)
+            *cell_of(sim, &entries[e], cells) = 1;
+    }
+    for (uint32_t e = 0; e < count; e++) {
+        if (!is_told(sim, &entries[e]))
+            continue;
+        uint32_t bytes = entries[e].state == TW_ENTRY_LIVE       ? TW_HOT_RECORD_SIZE
+                         : entries[e].state == TW_ENTRY_ENTERING ? TW_ENTER_SIZE
+                                                                 : TW_HANDLE_SIZE;
+        uint8_t *cell = cell_of(sim, &entries[e], cells);
+        /* Who comes or goes is told whatever the distance is. */
+        bool near = entries[e].state != TW_ENTRY_LIVE ||
+                    tw_shed_tier(entries[e].distance_m, sim->config.aoi_enter_m) == TW_TIER_NEAR;
+        if (*cell == 0 && entries[e].state == TW_ENTRY_LIVE) {
+            bytes += TW_HOT_GROUP_HEADER_SIZE;
+            *cell = 2;
+        }
+        *(near ? &spread.near : &spread.other) += bytes;
+    }
+    return spread;
+}
+
+static int by_size(const void *a, const void *b)
+{
+    return (int)*(const uint32_t *)a - (int)*(const uint32_t *)b;
+}
+
+/* Three quarters and half of a packet: so much may those farther away fill, and they would fill
+ * more. The median packet, since now and then one tells a class of entities for its check, and
+ * those are told wherever they are. */
+static void test_a_part_of_the_packet_is_for_the_near(void **state)
+{
+    (void)state;
+    const uint32_t capacity = 500u - TW_FRAME_HEADER_SIZE - TW_SNAPSHOT_FIXED_SIZE - 4u;
+    const uint32_t most[TW_SHED_STATES] = {0, capacity * 3u / 4u, capacity / 2u};
+    struct sim *sim = make(600, 100, 13);
+    sim->view_overfull = true;
+    sim->capacity = 500;
+    for (uint32_t link = 1; link < TW_SHED_STATES; link++) {
+        uint32_t others[20u * SECONDS + 2u] = {0}, count = 0, near = 0;
+        set_link(sim, link, TW_SHARD_BASE_CAPACITY);
+        sim_run(sim, 120);
+        for (uint32_t i = 0; i < 60u * SECONDS; i++) {
+            uint32_t before = newest_number(sim);
+            sim_tick(sim);
+            if (newest_number(sim) == before)
+                continue;
+            struct spread spread = newest_spread(sim);
+            others[count++] = spread.other;
+            near += spread.near;
+        }
+        qsort(others, count, sizeof(others[0]), by_size);
+        printf("state %u: of %u bytes %u for others, the mean for near ones %u\n", link, capacity,
+               others[count / 2u], near / count);
+        assert_in_range(others[count / 2u], most[link] - 40u, most[link]);
+    }
+    sim_destroy(sim);
+}
+
 /* A path takes less than a packet: snapshots are as small, the near ones are told, and a record
  * that asks for less than the least gets that. */
 static void test_a_slow_path_takes_small_snapshots(void **state)
@@ -198,6 +290,7 @@ int main(void)
         cmocka_unit_test(test_far_before_middle_before_near),
         cmocka_unit_test(test_a_world_at_rest_is_not_thinned),
         cmocka_unit_test(test_a_crowd_leaves_room_to_the_near),
+        cmocka_unit_test(test_a_part_of_the_packet_is_for_the_near),
         cmocka_unit_test(test_a_slow_path_takes_small_snapshots),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
