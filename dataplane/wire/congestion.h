@@ -95,7 +95,7 @@ void tw_congestion_acked(struct tw_congestion *congestion, const struct tw_deliv
 void tw_congestion_lost(struct tw_congestion *congestion, uint64_t now_us);
 /* A packet that was called lost arrived after all. */
 void tw_congestion_late(struct tw_congestion *congestion);
-/* Nothing was heard for a whole probe time-out, twice. */
+/* Probes went out, three times in a row or more, and nothing was heard. */
 void tw_congestion_collapse(struct tw_congestion *congestion);
 /* Once per ack frame or timer: end of a round trip, state. */
 void tw_congestion_update(struct tw_congestion *congestion,

@@ -204,6 +204,26 @@ static void test_stale_records_are_counted_and_ignored(void **state)
     sim_destroy(sim);
 }
 
+/* Repeats of inputs that were lost before tell nothing about the way: up to two newer ones may. */
+static void test_margins_are_of_inputs_that_were_new(void **state)
+{
+    (void)state;
+    struct tw_shard_config config = sim_config_default();
+    struct sim *sim = sim_create(&config, 1, 3);
+    sim_join(sim, 0);
+    sim_run(sim, 5);
+    struct tw_arrivals *arrivals = &sim->shard->arrivals[sim_player_index(sim, 0)];
+    for (uint32_t newer = 0; newer < 8; newer++) {
+        struct tw_record record = sim_record(sim, 0, TW_RECORD_INPUT);
+        uint32_t count = arrivals->count;
+        record.input.tick = (uint32_t)sim->tick + 2u;
+        record.input.newer = (uint8_t)newer;
+        tw_shard_consume(sim->shard, &record, 1);
+        assert_int_equal(arrivals->count, count + (newer <= 2));
+    }
+    sim_destroy(sim);
+}
+
 static void offer(struct sim *sim, uint32_t tick, int8_t move_x)
 {
     struct tw_record record = sim_record(sim, 0, TW_RECORD_INPUT);
@@ -452,6 +472,7 @@ int main(void)
         cmocka_unit_test(test_refused_joins_are_told_when_a_buffer_comes),
         cmocka_unit_test(test_without_buffers_snapshots_stay_due),
         cmocka_unit_test(test_stale_records_are_counted_and_ignored),
+        cmocka_unit_test(test_margins_are_of_inputs_that_were_new),
         cmocka_unit_test(test_inputs_on_time_late_doubled_and_missing),
         cmocka_unit_test(test_a_late_press_is_not_lost),
         cmocka_unit_test(test_early_inputs_wait_after_skipped_ticks),

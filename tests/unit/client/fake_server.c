@@ -400,6 +400,11 @@ static void receive_sealed(struct fake_server *server, uint8_t *bytes, uint32_t 
     if (frames.has_snapshot_ack && frames.snapshot_newest > server->snapshot_acked)
         server->snapshot_acked = frames.snapshot_newest;
     server->acks += frames.has_ack;
+    if (frames.has_check) {
+        bool again = frames.check.number == server->check_number;
+        server->check_copies = again ? server->check_copies + 1u : 1u;
+        server->check_number = frames.check.number;
+    }
     if (frames.has_response) {
         server->responses++;
         memcpy(server->response, frames.response, sizeof(server->response));

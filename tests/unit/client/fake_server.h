@@ -76,7 +76,8 @@ struct fake_server {
     /* what the server saw */
     uint32_t hellos, hello2s, sealed, closes, acks, pings, malformed;
     uint16_t close_reason;
-    uint32_t responses, heard_id; /* heard_id: of the newest packet that opened */
+    uint32_t check_number, check_copies; /* of the newest check, and packets with it */
+    uint32_t responses, heard_id;        /* heard_id: of the newest packet that opened */
     uint8_t response[TW_CHALLENGE_SIZE];
     uint32_t last_input_tick, first_input_tick;
     struct tw_input newest_input;

@@ -365,6 +365,22 @@ static void test_wrong_hash_is_reported(void **state)
     tw_client_destroy(client);
 }
 
+/* One lost packet must not hide it. */
+static void test_a_wrong_view_is_told_three_times(void **state)
+{
+    (void)state;
+    start();
+    server.wrong_hash = true;
+    uint32_t number = server.snapshot_number;
+    while (server.snapshot_number == number)
+        fake_server_run(&server, client, 1000);
+    server.next_snapshot_us = UINT64_MAX; /* no other one comes */
+    fake_server_run(&server, client, SECOND_US / 4);
+    assert_int_equal(server.check_number, number + 1u);
+    assert_int_equal(server.check_copies, 3);
+    tw_client_destroy(client);
+}
+
 static void test_events_overflow(void **state)
 {
     (void)state;
@@ -407,8 +423,18 @@ static void test_challenges_are_answered_at_once(void **state)
     static const uint8_t challenge[TW_CHALLENGE_SIZE] = {7, 0, 1, 2, 3, 4, 5, 255};
     start();
     assert_int_equal(server.responses, 0);
-    uint32_t sealed = server.sealed;
     memcpy(server.challenge, challenge, sizeof(challenge));
+    /* There and back, and two steps: at whatever time of a tick of 16.7 ms it comes. */
+    for (uint32_t i = 0; i < 17; i++) {
+        server.next_snapshot_us += 1000;
+        uint32_t number = server.snapshot_number, before = server.responses;
+        while (server.snapshot_number == number)
+            fake_server_run(&server, client, 1000);
+        fake_server_run(&server, client, 12000);
+        assert_int_equal(server.responses, before + 1u);
+    }
+    server.responses = 0;
+    uint32_t sealed = server.sealed;
     fake_server_run(&server, client, SECOND_US);
     /* 20 snapshots a second, each with a challenge; not one packet more than with the inputs plus
      * one for each of them. */
@@ -640,6 +666,7 @@ int main(void)
         cmocka_unit_test(test_time_going_back_is_taken_for_standing_still),
         cmocka_unit_test(test_a_jump_of_time_ends_the_connection_once),
         cmocka_unit_test(test_wrong_hash_is_reported),
+        cmocka_unit_test(test_a_wrong_view_is_told_three_times),
         cmocka_unit_test(test_events_overflow),
         cmocka_unit_test(test_inputs_change),
         cmocka_unit_test(test_challenges_are_answered_at_once),

@@ -3,6 +3,8 @@
  * window, rate and loss become of what is told about packets. */
 #include "dataplane/wire/congestion.h"
 
+#include "tickwire/wire.h"
+
 #include "tests/unit/wire/testing.h"
 
 #define SECOND_US     UINT64_C(1000000)
@@ -288,6 +290,26 @@ static void test_ticks_fit_the_path(void **state)
     assert_int_equal(congestion.tick_bytes, TW_TICK_BYTES_MAX);
 }
 
+/* docs/decisions/0015-transport.md: quarters of the window: by state, then channel. */
+static void test_shares(void **state)
+{
+    (void)state;
+    static const uint8_t quarters[3][TW_CHANNEL_COUNT] = {{4, 4, 4, 4}, {4, 4, 3, 2}, {4, 4, 2, 1}};
+    for (uint32_t link = TW_LINK_NORMAL; link <= TW_LINK_EMERGENCY; link++) {
+        struct tw_congestion congestion = path((enum tw_link_state)link);
+        for (uint32_t channel = 0; channel < TW_CHANNEL_COUNT; channel++) {
+            congestion.window_bytes = 40000;
+            assert_int_equal(tw_congestion_share(&congestion, channel),
+                             10000u * quarters[link][channel]);
+            /* Bulk leaves less than a packet to the others. */
+            congestion.window_bytes = TW_DATAGRAM_BASE - 1u;
+            bool none = channel == TW_CHANNEL_BULK && link != TW_LINK_NORMAL;
+            assert_int_equal(tw_congestion_share(&congestion, channel),
+                             none ? 0 : (TW_DATAGRAM_BASE - 1u) / 4u * quarters[link][channel]);
+        }
+    }
+}
+
 /* A share of packets forgets slowly where there are few: two seconds without a loss end it. */
 static void test_losses_are_forgotten(void **state)
 {
@@ -385,19 +407,13 @@ static void test_another_route(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_losses),
-        cmocka_unit_test(test_delay_and_queue),
-        cmocka_unit_test(test_jitter),
-        cmocka_unit_test(test_calm),
-        cmocka_unit_test(test_rate),
-        cmocka_unit_test(test_loss_of_a_round),
-        cmocka_unit_test(test_standing_queue),
-        cmocka_unit_test(test_late_is_not_lost),
-        cmocka_unit_test(test_collapse),
-        cmocka_unit_test(test_ticks_fit_the_path),
-        cmocka_unit_test(test_losses_are_forgotten),
-        cmocka_unit_test(test_longer_path),
-        cmocka_unit_test(test_another_route),
+        cmocka_unit_test(test_losses),         cmocka_unit_test(test_delay_and_queue),
+        cmocka_unit_test(test_jitter),         cmocka_unit_test(test_calm),
+        cmocka_unit_test(test_rate),           cmocka_unit_test(test_loss_of_a_round),
+        cmocka_unit_test(test_standing_queue), cmocka_unit_test(test_late_is_not_lost),
+        cmocka_unit_test(test_collapse),       cmocka_unit_test(test_ticks_fit_the_path),
+        cmocka_unit_test(test_shares),         cmocka_unit_test(test_losses_are_forgotten),
+        cmocka_unit_test(test_longer_path),    cmocka_unit_test(test_another_route),
     };
     return cmocka_run_group_tests(tests, testing_setup, NULL);
 }

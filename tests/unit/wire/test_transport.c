@@ -545,6 +545,28 @@ static void case_17_refused_frames(void **state)
     rig_teardown(&fixture);
 }
 
+/* 18: a delay that says only "long" is no sample, and takes nothing off one. */
+static void case_18_delay_of_a_peer(void **state)
+{
+    (void)state;
+    static const struct {
+        uint16_t delay_us;
+        uint32_t latest_us;
+    } rows[] = {{0, 20000}, {UINT16_MAX, 20000}, {UINT16_MAX - 1u, 100000u - (UINT16_MAX - 1u)}};
+    struct fixture fixture;
+    rig_setup(&fixture, BLOCKS);
+    for (uint32_t i = 0; i < 3; i++) {
+        rig_send(&fixture);
+        fixture.now_us += i == 0 ? 20000u : 100000u;
+        struct tw_frame_ack ack = {.largest = i + 1u, .delay_us = rows[i].delay_us};
+        struct tw_transport_packet packet = {.sequence = ++fixture.sequence, .ack = &ack};
+        assert_int_equal(tw_transport_receive(&fixture.transport, &packet, fixture.now_us),
+                         TW_TRANSPORT_OK);
+        assert_int_equal(fixture.transport.congestion.rtt.latest_us, rows[i].latest_us);
+    }
+    rig_teardown(&fixture);
+}
+
 /* The next packet's messages frame; entries of it in `entries`; how many. */
 static uint32_t send_entries(struct fixture *fixture, struct tw_transport *transport,
                              struct tw_entry *entries, uint32_t max)
@@ -727,6 +749,7 @@ int main(void)
         cmocka_unit_test(case_15_channels_rest),
         cmocka_unit_test(case_16_no_channels),
         cmocka_unit_test(case_17_refused_frames),
+        cmocka_unit_test(case_18_delay_of_a_peer),
         cmocka_unit_test(case_18_another_process),
         cmocka_unit_test(case_19_another_path),
         cmocka_unit_test(case_20_acks_in_time),
