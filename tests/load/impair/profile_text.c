@@ -16,6 +16,7 @@ const char tw_profile_help[] =
     "  bursts=P% burst=MS        chance in each second that everything is lost for so long\n"
     "  bad=P% good=P% bad-loss=P%  Gilbert-Elliott: chance, at each packet, to turn bad, to turn\n"
     "                            good again, and loss while bad\n"
+    "  mtu=BYTES                 larger IPv4 packets vanish, headers included; 0: none does\n"
     "  every=N above=BYTES       patterns: each Nth packet, all larger ones\n"
     "  duplicate=P% corrupt=P%   twice; with one bit flipped\n"
     "  rate=KBIT queue=BYTES     bandwidth, and what may wait in front of it\n"
@@ -42,6 +43,7 @@ static const struct key keys[] = {
     KEY("bad", UNIT_PERCENT, bad_enter_ppm),
     KEY("good", UNIT_PERCENT, bad_leave_ppm),
     KEY("bad-loss", UNIT_PERCENT, bad_loss_ppm),
+    KEY("mtu", UNIT_COUNT, mtu),
     KEY("every", UNIT_COUNT, drop_every),
     KEY("above", UNIT_COUNT, drop_above_bytes),
     KEY("duplicate", UNIT_PERCENT, duplicate_ppm),

@@ -66,6 +66,26 @@ static void test_bursts_last_as_long_as_they_say(void **state)
     assert_in_range(is.lost[IMPAIR_LOST_BURST], 3000, 7000);
 }
 
+/* As tests/sim/impair.h says: with its bursts, more than losses at random. */
+static void test_profiles_lose_as_much_as_is_written(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        uint32_t permille;
+    } rows[] = {{"lan", 0},        {"fiber", 2},       {"dsl", 14},
+                {"mobile_4g", 52}, {"satellite", 105}, {"congested_wifi", 245}};
+    for (uint32_t row = 0; row < sizeof(rows) / sizeof(rows[0]); row++) {
+        struct impair impair;
+        impair_init(&impair, impair_profile_find(rows[row].name), 9);
+        for (uint32_t i = 0; i < 4u * PACKETS; i++) /* 20,000 s */
+            (void)impair_packet(&impair, 100, i * UINT64_C(50) * STEP_US);
+        uint64_t permille = impair_lost(&impair.statistics) * 1000u / (4u * PACKETS);
+        assert_in_range(permille, rows[row].permille * 95u / 100u,
+                        rows[row].permille * 105u / 100u + 1u);
+    }
+}
+
 static void test_patterns(void **state)
 {
     (void)state;
@@ -162,6 +182,16 @@ static void test_profiles_as_text(void **state)
     assert_int_equal(profile.latency_us, 1500);
     assert_int_equal(profile.drop_every, 7);
     assert_int_equal(profile.loss_ppm, 0);
+    assert_true(tw_profile_parse("mobile_4g,mtu=1300", &profile, error, 128));
+    assert_int_equal(profile.mtu, 1300);
+    struct impair impair;
+    impair_init(&impair, &profile, 1);
+    profile.loss_ppm = profile.burst_ppm = 0;
+    impair.profile = profile;
+    assert_int_equal(impair_packet(&impair, 1300 - IMPAIR_HEADERS, 0).loss, IMPAIR_ARRIVES);
+    assert_int_equal(impair_packet(&impair, 1301 - IMPAIR_HEADERS, 0).loss, IMPAIR_LOST_SIZE);
+    assert_true(tw_profile_parse("mobile_4g,mtu=0", &profile, error, 128));
+    assert_int_equal(profile.mtu, 0);
     assert_true(tw_profile_parse("none", &profile, error, 128));
     static const char *const wrong[] = {"",
                                         "modem",
@@ -206,6 +236,7 @@ int main(void)
         cmocka_unit_test(test_chances_are_what_they_say),
         cmocka_unit_test(test_gilbert_elliott_comes_in_bursts),
         cmocka_unit_test(test_bursts_last_as_long_as_they_say),
+        cmocka_unit_test(test_profiles_lose_as_much_as_is_written),
         cmocka_unit_test(test_patterns),
         cmocka_unit_test(test_outage),
         cmocka_unit_test(test_bandwidth_and_queue),
