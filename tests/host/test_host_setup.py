@@ -4,6 +4,7 @@ that it puts everything back.
 
 usage: test_host_setup.py [TICKWIRE]    with the built CLI, the whole command is run, too
 """
+import dataclasses
 import os
 import pathlib
 import stat
@@ -17,7 +18,7 @@ sys.path.insert(0, str(HERE))
 import host_setup  # noqa: E402
 from made_up import CARD, SETTINGS, Host, with_settings  # noqa: E402
 from tools import checks, shell  # noqa: E402
-from tools.setup import changes, findings, machine  # noqa: E402
+from tools.setup import changes, findings, machine, settings  # noqa: E402
 from tools.setup import device as module  # noqa: E402
 from tools.setup.settings import Device  # noqa: E402
 
@@ -82,6 +83,20 @@ def test_isolation_is_told_and_written_only_when_asked():
         equal("tickless still missing", state(host, "core isolation"), findings.ADVICE)
         host.write("/sys/devices/system/cpu/nohz_full", "2-5")
         equal("both", state(host, "core isolation"), findings.OK)
+
+
+def test_isolation_of_a_second_engine_keeps_that_of_the_first():
+    with Host() as host:
+        host.card()
+        second = dataclasses.replace(SETTINGS, worker_cores=(6,), shard_cores=(7,))
+        work = changes.Changes(host.machine, lambda text: None, lambda command: (0, ""))
+        for wanted in (SETTINGS, second, SETTINGS):
+            work.apply([examine(host, wanted, bootloader=True)["core isolation"]])
+        written = host.read("/etc/default/grub.d/60-tickwire.cfg")
+        assert "isolcpus=managed_irq,domain,2-4,6-7 nohz_full=2-4,6-7 " in written, written
+        host.write("/sys/devices/system/cpu/isolated", "1")
+        found = examine(host, second)["core isolation"]
+        assert "isolcpus=managed_irq,domain,1-4,6-7 " in found.advice, found
 
 
 def test_cores_that_are_not_there_or_not_named():
@@ -404,6 +419,37 @@ def test_the_unit_gets_the_rights_of_the_port():
         equal("unsafe", module.privileges(host.machine, Device(CARD), True), "no-iommu.conf")
 
 
+def test_each_engine_has_a_unit_of_its_own():
+    """A second configuration takes nothing away from the first one's engine."""
+    for path, names in (("/etc/tickwire/tickwire.yaml", ("tickwire-engine", "tickwire-engine")),
+                        ("/etc/tickwire/two.yaml", ("tickwire-engine@two", "tickwire-engine@"))):
+        equal(path, settings.units_of(path), names)
+    for path in ("/etc/tickwire/two three.yaml", "a/ü.yaml"):
+        try:
+            settings.units_of(path)
+        except settings.Unusable as problem:
+            assert "tickwire-engine@NAME" in str(problem), problem
+            continue
+        raise AssertionError(f"{path} was taken")
+    first = with_settings(device="net_af_xdp0,iface=eth1")
+    second = dataclasses.replace(with_settings(device="net_memif0"), unit="tickwire-engine@two",
+                                 unit_file="tickwire-engine@")
+    third = dataclasses.replace(first, unit="tickwire-engine@three", unit_file="tickwire-engine@")
+    drop_in = "/etc/systemd/system/{}.service.d/port.conf"
+    with Host() as host:
+        host.write("/usr/lib/systemd/system/tickwire-engine.service", "[Service]")
+        assert "systemd unit" not in examine(host, second), "not installed"
+        host.write("/usr/lib/systemd/system/tickwire-engine@.service", "[Service]")
+        work = changes.Changes(host.machine, lambda text: None, lambda command: (0, ""))
+        for wanted in (first, second, third):
+            work.apply([examine(host, wanted)["systemd unit"]])
+        for name in ("tickwire-engine", "tickwire-engine@three"):
+            assert "CAP_NET_ADMIN" in host.read(drop_in.format(name)), name
+        assert not host.machine.exists(drop_in.format("tickwire-engine@two")), "memif needs none"
+        for wanted in (first, second, third):
+            equal(wanted.unit, state(host, "systemd unit", wanted), findings.OK)
+
+
 # ---- AF_XDP --------------------------------------------------------------------------------------
 
 
@@ -417,6 +463,9 @@ def test_af_xdp():
         equal("up", commands_of(found["device"]), [("ip", "link", "set", "eth1", "up")])
         assert "ethtool -L eth1 combined 2" in found["queues"].advice, found["queues"]
         equal("jumbo", found["MTU"].actions[0].text, "1500")
+        for size, wanted_state in ((1247, findings.CHANGE), (1248, findings.OK)):
+            host.interface("eth1", queues=1, mtu=size)
+            equal(f"MTU {size}", state(host, "MTU", wanted), wanted_state)
         equal("compiler", found["BPF compiler"].actions[0].text, "1")
         equal("busy polling", len(found["busy polling"].actions), 2)
         assert "locked memory" not in found, "6.1 does not count it"

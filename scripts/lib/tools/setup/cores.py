@@ -67,7 +67,10 @@ def isolation(machine, hot, bootloader):
     isolated = parse_cpus(machine.text(f"{base}/isolated"))
     tickless = parse_cpus(machine.text(f"{base}/nohz_full"))
     cpus = format_cpus(hot)
-    line = f"isolcpus=managed_irq,domain,{cpus} nohz_full={cpus} rcu_nocbs={cpus}"
+    # The kernel takes one list: those of other engines, and whatever else is isolated, stay in it.
+    of_file = parse_cpus(_listed(machine.text(GRUB_FILE)))
+    all_cpus = format_cpus(hot | isolated | of_file)
+    line = f"isolcpus=managed_irq,domain,{all_cpus} nohz_full={all_cpus} rcu_nocbs={all_cpus}"
     found = f"isolated {format_cpus(isolated) or 'none'}, " \
             f"tickless {format_cpus(tickless) or 'none'}"
     why = "no other program, no managed interrupt, no scheduler tick and no RCU callback there"
@@ -81,6 +84,11 @@ def isolation(machine, hot, bootloader):
                  f"both {cpus}", why, actions,
                  f"kernel command line: {line}\nthen restart the machine" +
                  ("" if bootloader else f" (--bootloader writes {GRUB_FILE})"))
+
+
+def _listed(text):
+    """The cores of a line that stands in GRUB_FILE."""
+    return (text or "").partition("isolcpus=managed_irq,domain,")[2].partition(" ")[0]
 
 
 def interrupts(machine, hot):

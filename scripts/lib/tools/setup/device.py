@@ -14,9 +14,11 @@ VFIO = "/sys/bus/pci/drivers/vfio-pci"
 BIFURCATED = {"mlx5_core", "mlx4_core", "mana"}
 UNIT_DIRECTORIES = ("/usr/lib/systemd/system", "/usr/local/lib/systemd/system",
                     "/etc/systemd/system")
-DROP_IN = "/etc/systemd/system/tickwire-engine.service.d/port.conf"
+UNITS = "/etc/systemd/system"
 PRIVILEGES = shell.ROOT / "packaging" / "systemd" / "engine"
 USER_DRIVERS = {"vfio-pci", "igb_uio", "uio_pci_generic"}
+# What the engine starts with at least: dataplane/engine/port_plan.h.
+LEAST_MTU = 1248
 # net_af_xdp's busy polling wants the interrupt put off this long.
 DEFER_IRQS, FLUSH_TIMEOUT_NS = "2", "200000"
 
@@ -27,7 +29,7 @@ def check(machine, settings, force=False, allow_noiommu=False):
             if len(settings.devices) > 1:
                 finding = dataclasses.replace(finding, name=f"{finding.name} of {device.name}")
             yield finding
-    if any(machine.exists(f"{place}/tickwire-engine.service") for place in UNIT_DIRECTORIES):
+    if any(machine.exists(f"{place}/{settings.unit_file}.service") for place in UNIT_DIRECTORIES):
         yield unit(machine, settings, allow_noiommu)
 
 
@@ -60,14 +62,15 @@ def unit(machine, settings, allow_noiommu):
     names = sorted({name for device in settings.devices
                     if (name := privileges(machine, device, allow_noiommu))})
     wanted = "\n".join((PRIVILEGES / name).read_text() for name in names).rstrip("\n") or None
-    there = machine.text(DROP_IN)
+    drop_in = f"{UNITS}/{settings.unit}.service.d/port.conf"
+    there = machine.text(drop_in)
     reload = ("systemctl", "daemon-reload")
     # In this order the reload comes last both ways.
-    actions = [Run((), reload), Write(DROP_IN, wanted + "\n", there) if wanted else
-               Remove(DROP_IN, there), Run(reload)]
+    actions = [Run((), reload), Write(drop_in, wanted + "\n", there) if wanted else
+               Remove(drop_in, there), Run(reload)]
     told = " + ".join(names) or "no rights"
     found = told if there == wanted else "other rights" if there else "no rights"
-    return judge("systemd unit", there == wanted, found, told,
+    return judge("systemd unit", there == wanted, f"{settings.unit}: {found}", told,
                  "the unit gives the engine what a card behind vfio needs: nothing; other ports "
                  "need a drop-in", actions)
 
@@ -209,8 +212,9 @@ def queues(machine, settings, interface):
 
 def mtu(machine, base):
     size = machine.number(f"{base}/mtu") or 0
-    return judge("MTU", 1228 <= size <= 1500, f"{size}", "1228 to 1500",
-                 "a packet has to fit one buffer: jumbo frames are not taken",
+    return judge("MTU", LEAST_MTU <= size <= 1500, f"{size}", f"{LEAST_MTU} to 1500",
+                 "a packet has to fit one buffer: jumbo frames are not taken, and one of 1,248 "
+                 "bytes has to pass",
                  [Write(f"{base}/mtu", "1500", str(size))])
 
 

@@ -3,11 +3,14 @@
 one reader of configurations."""
 import dataclasses
 import json
+import pathlib
 import re
 import shutil
 
 from .. import shell
 
+# What systemd takes in a unit's name as it is.
+INSTANCE = re.compile(r"[A-Za-z0-9:_.-]+")
 PCI = re.compile(r"(?:([0-9a-f]{4}):)?([0-9a-f]{2}:[0-9a-f]{2}\.[0-7])", re.IGNORECASE)
 
 
@@ -53,6 +56,9 @@ class Settings:
     memory_mb: int
     hugepages: str
     idle: str
+    # The unit that runs the engine, and the one that is installed for it.
+    unit: str = "tickwire-engine"
+    unit_file: str = "tickwire-engine"
 
     @property
     def hot_cores(self):
@@ -69,6 +75,18 @@ def from_json(text):
         worker_cores=tuple(engine["worker_cores"]), shard_cores=tuple(engine["shard_cores"]),
         workers=engine["workers"], shards=engine["shards"], memory_mb=engine["memory_mb"],
         hugepages=engine["hugepages"], idle=engine["idle"])
+
+
+def units_of(path):
+    """(unit, its installed file): tickwire.yaml is the host's only or first engine's, NAME.yaml that
+    of tickwire-engine@NAME."""
+    name = pathlib.PurePath(path).stem
+    if name == "tickwire":
+        return "tickwire-engine", "tickwire-engine"
+    if not INSTANCE.fullmatch(name):
+        raise Unusable(f"{path}: no unit tickwire-engine@NAME can have that name: letters, digits "
+                       "and : _ . - only")
+    return f"tickwire-engine@{name}", "tickwire-engine@"
 
 
 def find_command():
@@ -89,4 +107,5 @@ def load(path, command=None):
         except (ValueError, KeyError, TypeError):
             pass
         raise Unusable(output.strip())
-    return from_json(output)
+    unit, unit_file = units_of(path)
+    return dataclasses.replace(from_json(output), unit=unit, unit_file=unit_file)
