@@ -233,6 +233,10 @@ static void test_config_commands(void **state)
     json_decref(value);
     assert_int_equal(run(fixture, "config reference"), 0);
     assert_non_null(strstr(output, "| `tick_hz` | an integer from 10 to 240 | `60` | 1/s | "));
+    /* A default is what one can write there: of texts "", of lists []. */
+    assert_non_null(strstr(output, "| `key_log` | text of 0 to 255 printable ASCII characters | "
+                                   "`\"\"` | "));
+    assert_non_null(strstr(output, " from 0 to 1023 | `[]` | "));
 }
 
 /* A configuration error: one message, exit 2, nothing started, by daemon and command alike. */

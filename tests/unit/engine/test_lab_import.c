@@ -275,6 +275,19 @@ static void odd_files_are_refused(void **state)
     }
 }
 
+/* In one message: nothing behind the first bad one is looked at, or could take its place. */
+static void the_first_of_two_bad_records_is_named(void **state)
+{
+    (void)state;
+    struct tw_lab_session sessions[3] = {make_session(0, 3), make_session(0, 4),
+                                         make_session(0, 5)};
+    sessions[1].world = 2;
+    sessions[2].port = 2;
+    begin(5, 3);
+    add(5, 0, sessions, 3);
+    expect_refused("record 1 (connection");
+}
+
 static void a_short_file_is_refused(void **state)
 {
     (void)state;
@@ -378,6 +391,7 @@ int main(void)
         TEST(a_taken_slot_stops_all),
         TEST(no_lab_takes_nothing),
         TEST(odd_files_are_refused),
+        TEST(the_first_of_two_bad_records_is_named),
         TEST(a_short_file_is_refused),
         TEST(a_damaged_record_is_named),
         TEST(one_import_at_a_time),

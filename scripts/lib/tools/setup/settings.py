@@ -78,8 +78,8 @@ def from_json(text):
 
 
 def units_of(path):
-    """(unit, its installed file): tickwire.yaml is the host's only or first engine's, NAME.yaml that
-    of tickwire-engine@NAME."""
+    """(unit, its installed file): tickwire.yaml is that of a host's only or first engine, NAME.yaml
+    that of tickwire-engine@NAME."""
     name = pathlib.PurePath(path).stem
     if name == "tickwire":
         return "tickwire-engine", "tickwire-engine"
