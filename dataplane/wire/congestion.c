@@ -19,7 +19,10 @@
 /* Half of the window is gone and the queue is not, give or take a quarter: it was none of ours. */
 #define LONGER_ROUNDS 3u
 #define STEADY_PARTS  4u
-#define TICK_PARTS    8u
+/* Once in each 10 s of the minimum. The first round trip empties the queue, the second measures. */
+#define DRAIN_EVERY_MS 8000u
+#define DRAIN_ROUNDS   2u
+#define TICK_PARTS     8u
 /* What may leave at once: a timer of 1 ms is never late by more than a few. */
 #define BURST_US        4000u
 #define BURST_MIN_BYTES (2u * TW_DATAGRAM_BASE)
@@ -165,7 +168,8 @@ void tw_congestion_acked(struct tw_congestion *congestion, const struct tw_deliv
     congestion->delivered_at_us = now_us;
     if (delivery->delivered_at_us != 0)
         note_rate(congestion, delivery, now_us);
-    if (delivery->limited)
+    congestion->round_limited |= delivery->limited;
+    if (delivery->limited && congestion->drain_rounds == 0)
         grow(congestion, delivery->bytes, now_us);
 }
 
@@ -188,6 +192,7 @@ void tw_congestion_collapse(struct tw_congestion *congestion)
 {
     if (congestion->window_bytes > TW_WINDOW_COLLAPSED)
         set_window(congestion, TW_WINDOW_COLLAPSED);
+    congestion->drain_rounds = 0;
     congestion->slow_start = true;
 }
 
@@ -263,11 +268,41 @@ static void note_longer(struct tw_congestion *congestion, uint64_t now_us)
     }
 }
 
-static void end_round(struct tw_congestion *congestion, uint64_t now_us)
+static bool is_standing(const struct tw_congestion *congestion, uint64_t now_us)
+{
+    return own_queue_us(congestion) > STANDING_TARGETS * target_us(congestion, now_us);
+}
+
+/* A queue that is kept up becomes the minimum after 20 s, and the next one stands on top of it. So
+ * now and then half a window lets it go, and the path is seen as it is (after LEDBAT++). */
+static bool drain(struct tw_congestion *congestion, uint64_t now_us)
+{
+    uint32_t now_ms = (uint32_t)(now_us / 1000u);
+    uint32_t half = product(congestion) / 2u;
+    if (congestion->drain_rounds > 0) {
+        /* A queue that stands all the same is of now: the path takes less than it did. */
+        if (--congestion->drain_rounds == 0 && !is_standing(congestion, now_us))
+            set_window(congestion, congestion->drain_window_bytes);
+        return true;
+    }
+    if (!congestion->round_limited || congestion->slow_start) {
+        congestion->drained_ms = now_ms;
+        return false;
+    }
+    if (now_ms - congestion->drained_ms < DRAIN_EVERY_MS || half >= congestion->window_bytes)
+        return false;
+    congestion->drained_ms = now_ms;
+    congestion->drain_window_bytes = congestion->window_bytes;
+    congestion->drain_rounds = DRAIN_ROUNDS;
+    set_window(congestion, half);
+    return true;
+}
+
+static void fit_window(struct tw_congestion *congestion, uint64_t now_us)
 {
     note_longer(congestion, now_us);
     uint32_t window = congestion->window_bytes;
-    if (own_queue_us(congestion) > STANDING_TARGETS * target_us(congestion, now_us)) {
+    if (is_standing(congestion, now_us)) {
         /* The path is full, so what it delivers now is all that it can: no more than that. */
         uint32_t carried = round_product(congestion, now_us);
         set_window(congestion, carried < window ? carried : window);
@@ -282,6 +317,13 @@ static void end_round(struct tw_congestion *congestion, uint64_t now_us)
         set_window(congestion, less < window ? less : window);
         congestion->slow_start = false;
     }
+}
+
+static void end_round(struct tw_congestion *congestion, uint64_t now_us)
+{
+    if (!drain(congestion, now_us))
+        fit_window(congestion, now_us);
+    congestion->round_limited = false;
     congestion->round_acked = 0;
     congestion->round_lost = 0;
     congestion->round_began_us = now_us;

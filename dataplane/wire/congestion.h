@@ -73,8 +73,12 @@ struct tw_congestion {
     uint64_t rate_epoch;
     uint32_t longer_us; /* of what stands above the minimum: the path, and no queue of ours */
     uint32_t standing_us,
-        standing_window_bytes; /* round trip and window when it was first seen … */
-    uint32_t standing_rounds;  /* … so many round trips ago; 0: none stands */
+        standing_window_bytes;   /* round trip and window when it was first seen … */
+    uint32_t standing_rounds;    /* … so many round trips ago; 0: none stands */
+    uint32_t drained_ms;         /* when nothing of ours waited, for sure */
+    uint32_t drain_window_bytes; /* to go on with after … */
+    uint8_t drain_rounds;        /* … so many round trips */
+    bool round_limited;          /* the window held something back */
     int32_t tokens_bytes;
     int32_t pass_quarter_bytes; /* what may still pass the window and tokens, in quarters */
     uint64_t tokens_at_us;

@@ -366,6 +366,50 @@ static void test_longer_path(void **state)
     assert_int_equal(congestion.longer_us, 20000);
 }
 
+/* Ends a round, in which the window held something back or not. */
+static uint32_t window_after(struct tw_congestion *congestion, bool limited, uint64_t now_us)
+{
+    congestion->round_limited = limited;
+    congestion->round_began_us = now_us - BASELINE_US;
+    congestion->rate_bytes_s[0] = 1000000; /* 50,000 bytes on the path */
+    congestion->lost_at_us = now_us;
+    tw_congestion_update(congestion, &tw_congestion_defaults, now_us);
+    return congestion->window_bytes;
+}
+
+/* While the window is in use, every 8 s two round trips of half of what the path holds. */
+static void test_drains(void **state)
+{
+    (void)state;
+    const uint64_t every_us = 8 * SECOND_US;
+    uint64_t now_us = NOW_US;
+    struct tw_congestion congestion = path(TW_LINK_NORMAL);
+    congestion.slow_start = false;
+    congestion.window_bytes = 60000;
+    assert_int_equal(window_after(&congestion, false, now_us), 60000);
+    assert_int_equal(window_after(&congestion, true, now_us + every_us - 1000u), 60000);
+    now_us += every_us;
+    assert_int_equal(window_after(&congestion, true, now_us), 25000);
+    struct tw_delivery delivery = {.bytes = 1200, .limited = true};
+    tw_congestion_acked(&congestion, &delivery, now_us);
+    assert_int_equal(window_after(&congestion, true, now_us + 50000u), 25000);
+    struct tw_congestion standing = congestion;
+    assert_int_equal(window_after(&congestion, true, now_us + 100000u), 60000);
+    /* The path takes less than it did, meanwhile. */
+    queue_up(&standing, 4 * TW_QUEUE_TARGET_US + 1);
+    assert_int_equal(window_after(&standing, true, now_us + 100000u), 25000);
+    /* Not again at once; and what is not used needs no pause. */
+    assert_int_equal(window_after(&congestion, true, now_us + every_us - 1000u), 60000);
+    assert_int_equal(window_after(&congestion, false, now_us + every_us), 60000);
+    assert_int_equal(window_after(&congestion, true, now_us + every_us + 1000u), 60000);
+    /* An outage ends it. */
+    now_us += 3u * every_us;
+    assert_int_equal(window_after(&congestion, true, now_us), 25000);
+    tw_congestion_collapse(&congestion);
+    assert_int_equal(window_after(&congestion, true, now_us + 50000u), TW_WINDOW_COLLAPSED);
+    assert_int_equal(window_after(&congestion, true, now_us + 100000u), TW_WINDOW_COLLAPSED);
+}
+
 /* 40 ms above the baseline for so long, with one look at something else after half of it. */
 static uint32_t baseline_after(uint64_t quiet_us, uint32_t lost, uint16_t tick_bytes,
                                uint32_t queue_us)
@@ -407,13 +451,21 @@ static void test_another_route(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_losses),         cmocka_unit_test(test_delay_and_queue),
-        cmocka_unit_test(test_jitter),         cmocka_unit_test(test_calm),
-        cmocka_unit_test(test_rate),           cmocka_unit_test(test_loss_of_a_round),
-        cmocka_unit_test(test_standing_queue), cmocka_unit_test(test_late_is_not_lost),
-        cmocka_unit_test(test_collapse),       cmocka_unit_test(test_ticks_fit_the_path),
-        cmocka_unit_test(test_shares),         cmocka_unit_test(test_losses_are_forgotten),
-        cmocka_unit_test(test_longer_path),    cmocka_unit_test(test_another_route),
+        cmocka_unit_test(test_losses),
+        cmocka_unit_test(test_delay_and_queue),
+        cmocka_unit_test(test_jitter),
+        cmocka_unit_test(test_calm),
+        cmocka_unit_test(test_rate),
+        cmocka_unit_test(test_loss_of_a_round),
+        cmocka_unit_test(test_standing_queue),
+        cmocka_unit_test(test_late_is_not_lost),
+        cmocka_unit_test(test_collapse),
+        cmocka_unit_test(test_ticks_fit_the_path),
+        cmocka_unit_test(test_shares),
+        cmocka_unit_test(test_drains),
+        cmocka_unit_test(test_losses_are_forgotten),
+        cmocka_unit_test(test_longer_path),
+        cmocka_unit_test(test_another_route),
     };
     return cmocka_run_group_tests(tests, testing_setup, NULL);
 }
