@@ -107,6 +107,12 @@ static bool own_socket(const struct tw_client *client)
     return client->config.transport.send == NULL;
 }
 
+static void close_socket(struct tw_client *client)
+{
+    tw_client_socket_close(client->descriptor);
+    client->descriptor = -1;
+}
+
 /* False: the one that was open stays. */
 static bool open_socket(struct tw_client *client, const struct tw_address *server)
 {
@@ -147,22 +153,34 @@ static void finish(struct tw_client *client, enum tw_client_end end, uint32_t co
     tw_client_connection_wipe(&client->connection);
     tw_client_session_wipe(&client->session);
     sodium_memzero(client->ephemeral, sizeof(client->ephemeral));
-    tw_client_socket_close(client->descriptor);
-    client->descriptor = -1;
+    if (tw_client_farewell_is_over(&client->farewell))
+        close_socket(client);
     client->state = TW_CLIENT_CLOSED;
     tw_client_events_push(
         &client->events,
         &(struct tw_client_event){.type = TW_CLIENT_EVENT_CLOSED, .end = end, .code = code});
 }
 
+static void send_closes(struct tw_client *client)
+{
+    size_t size;
+    while ((size = tw_client_farewell_write(&client->farewell, client->packet, client->now_us)) > 0)
+        send_packet(client, client->packet, size);
+}
+
 static void say_goodbye(struct tw_client *client, enum tw_close_reason reason)
 {
-    for (uint32_t i = 0; i < TW_CLIENT_CLOSE_REPEATS; i++) {
-        if (tw_client_link_left(&client->session.link) == 0)
-            return;
-        size_t size = tw_client_session_write_close(&client->session, client->packet, reason);
-        send_packet(client, client->packet, size);
-    }
+    tw_client_farewell_begin(&client->farewell, &client->session.link, reason, client->now_us);
+    send_closes(client);
+}
+
+static void update_leaving(struct tw_client *client)
+{
+    if (tw_client_farewell_is_over(&client->farewell))
+        return;
+    send_closes(client);
+    if (tw_client_farewell_is_over(&client->farewell))
+        close_socket(client);
 }
 
 static uint64_t token_valid_us(const struct tw_connect_token *connect)
@@ -227,6 +245,8 @@ int tw_client_connect(struct tw_client *client, const uint8_t *connect_token, si
         sodium_memzero(&connect, sizeof(connect));
         return TW_CLIENT_ERROR_TOKEN;
     }
+    tw_client_farewell_end(&client->farewell);
+    close_socket(client);
     int result = start_connection(client, &connect, now_us);
     sodium_memzero(&connect, sizeof(connect));
     if (result != TW_CLIENT_OK) {
@@ -441,6 +461,8 @@ void tw_client_update(struct tw_client *client, uint64_t now_us)
         update_connecting(client, now_us);
     else if (client->state == TW_CLIENT_CONNECTED)
         update_connected(client, now_us);
+    else if (client->state == TW_CLIENT_CLOSED)
+        update_leaving(client);
 }
 
 int tw_client_rebind(struct tw_client *client, uint64_t now_us)
@@ -461,9 +483,9 @@ int tw_client_rebind(struct tw_client *client, uint64_t now_us)
 
 void tw_client_close(struct tw_client *client, uint64_t now_us)
 {
-    (void)now_us;
     if (!client)
         return;
+    (void)advance_time(client, now_us);
     if (client->state == TW_CLIENT_CONNECTED)
         say_goodbye(client, TW_CLOSE_BY_CLIENT);
     sodium_memzero(&client->resume, sizeof(client->resume));

@@ -4,12 +4,14 @@
 #define TICKWIRE_DATAPLANE_CLIENT_CLIENT_STATE_H
 
 #include "dataplane/client/connection.h"
+#include "dataplane/client/farewell.h"
 #include "dataplane/client/messages.h"
 #include "dataplane/client/session.h"
 
 struct tw_client {
     struct tw_client_session session;       /* valid when CONNECTED */
     struct tw_client_connection connection; /* valid when CONNECTING */
+    struct tw_client_farewell farewell;     /* to the newest session, when CLOSED */
     struct tw_client_config config;
     const struct tw_aead_backend *backend;
     struct tw_view *view;

@@ -38,6 +38,11 @@ const uint8_t *tw_client_get_ephemeral(const struct tw_client *client)
     return client ? client->ephemeral : NULL;
 }
 
+bool tw_client_is_leaving(const struct tw_client *client)
+{
+    return client && !tw_client_farewell_is_over(&client->farewell);
+}
+
 int tw_client_get_descriptor(const struct tw_client *client)
 {
     return client ? client->descriptor : -1;

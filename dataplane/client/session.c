@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dataplane/client/session.h"
 
+#include "dataplane/client/farewell.h"
 #include "dataplane/wire/header.h"
 
 #include <sodium.h>
@@ -350,16 +351,9 @@ size_t tw_client_session_write(struct tw_client_session *session, uint8_t *out, 
     return seal(session, out, plaintext_size, now_us);
 }
 
-size_t tw_client_session_write_close(struct tw_client_session *session, uint8_t *out,
-                                     enum tw_close_reason reason)
-{
-    struct tw_writer writer = tw_writer_make(out + TW_HEADER_SIZE, TW_PLAINTEXT_MAX);
-    tw_frame_write_close(&writer, (uint16_t)reason);
-    return tw_client_link_seal(&session->link, out, TW_FRAME_HEADER_SIZE + TW_CLOSE_SIZE);
-}
-
 bool tw_client_session_exhausted(const struct tw_client_session *session)
 {
-    return tw_client_link_left(&session->link) <= TW_CLIENT_CLOSE_REPEATS ||
+    return tw_client_link_left(&session->link) <=
+               TW_CLIENT_FAREWELL_FIRST + TW_CLIENT_FAREWELL_LATER ||
            tw_client_link_exhausted(&session->link);
 }

@@ -28,7 +28,6 @@
 /* The first pings come faster: the clock is right within the first second. */
 #define TW_CLIENT_PING_FIRST_US     200000u
 #define TW_CLIENT_PING_FIRST_COUNT  5u
-#define TW_CLIENT_CLOSE_REPEATS     3u
 #define TW_CLIENT_CHECK_INTERVAL_US 1000000u
 #define TW_CLIENT_CHECK_REPEATS     3u
 /* While nothing gets through: often enough to be back at once, for a tenth of the packets. */
@@ -108,10 +107,6 @@ void tw_client_session_path_changed(struct tw_client_session *session, uint64_t 
 
 /* The tick that an input made now is for. */
 uint64_t tw_client_session_input_tick(const struct tw_client_session *session, uint64_t now_us);
-
-/* One datagram with a close frame. */
-size_t tw_client_session_write_close(struct tw_client_session *session, uint8_t *out,
-                                     enum tw_close_reason reason);
 
 /* True when only the packet numbers for saying goodbye are left, or more packets failed to open
  * than the cipher allows. */

@@ -12,7 +12,8 @@
  *   struct tw_client *client = tw_client_create(&config);
  *   tw_client_connect(client, token, token_size, now_us);
  *   each frame: tw_client_update(client, now_us); poll events; set input; read entities
- *   tw_client_close(client, now_us); tw_client_destroy(client);
+ *   tw_client_close(client, now_us); while tw_client_is_leaving(client): tw_client_update
+ *   tw_client_destroy(client);
  */
 #ifndef TICKWIRE_CLIENT_H
 #define TICKWIRE_CLIENT_H
@@ -303,8 +304,14 @@ TW_CLIENT_API int tw_client_rebind(struct tw_client *client, uint64_t now_us);
 TW_CLIENT_API int tw_client_get_resume(const struct tw_client *client, uint8_t *out,
                                        size_t out_size);
 
-/* Says goodbye to the server (three datagrams) and closes. */
+/* Closes, and says goodbye to the server: three datagrams now, and four more in the updates of the
+ * next 750 ms, for a burst of loss takes what leaves together. So a game that can wait goes on
+ * calling tw_client_update while tw_client_is_leaving; until then socket, or the caller's
+ * transport, is in use. A server that hears none of it keeps the player in the world until its own
+ * patience is over. tw_client_connect and tw_client_destroy end it. */
 TW_CLIENT_API void tw_client_close(struct tw_client *client, uint64_t now_us);
+/* Closed, by whichever side's time it was, and goodbye is not said to the end. */
+TW_CLIENT_API bool tw_client_is_leaving(const struct tw_client *client);
 
 TW_CLIENT_API enum tw_client_state tw_client_get_state(const struct tw_client *client);
 TW_CLIENT_API enum tw_client_health tw_client_get_health(const struct tw_client *client);

@@ -413,6 +413,36 @@ static void hears_nothing_for_40_s(const char *name, uint64_t seed)
     end(&scene);
 }
 
+/* ---- gone while nothing gets through --------------------------------------------------------- */
+
+#define BURST_US   300000u
+#define GONE_US    WHOLE_SECOND
+#define LATENCY_US 20000u
+
+/* What it says first is lost, all of it; what its library says later is not. So it is out of the
+ * world within a second, and not when the server's patience is over. */
+static void leaves_in_a_burst_of_loss(const char *name, uint64_t seed)
+{
+    static const struct impair_profile clear = {.latency_us = LATENCY_US};
+    struct scene scene = begin(name, seed);
+    struct whole *whole = scene.whole;
+    struct impair *up = net_path(whole->net, 2u * SILENT);
+    up->profile = clear;
+    whole_run(whole, WHOLE_SECOND);
+    up->outage_until_us = whole->now_us + BURST_US;
+    tw_client_close(silent_one(&scene)->client, whole->now_us);
+    WHOLE_CHECK(whole, tw_client_is_leaving(silent_one(&scene)->client));
+    whole_run(whole, BURST_US);
+    WHOLE_CHECK(whole, SIM_SERVER_COUNTER(&whole->server, sessions_live) == CLIENTS);
+    whole_run(whole, GONE_US - BURST_US);
+    WHOLE_CHECK(whole, !tw_client_is_leaving(silent_one(&scene)->client));
+    WHOLE_CHECK(whole, SIM_SERVER_COUNTER(&whole->server, sessions_live) == CLIENTS - 1u);
+    WHOLE_CHECK(whole, whole->server.house.closed[TW_CLOSE_BY_CLIENT] == 1);
+    WHOLE_CHECK(whole, tw_counter_get(&whole->server.shard_counters->players) == CLIENTS - 1u);
+    expect_steps(&scene, (struct steps){0});
+    end(&scene);
+}
+
 int main(int argc, char **argv)
 {
     static const struct scenario scenarios[] = {
@@ -420,6 +450,7 @@ int main(int argc, char **argv)
         {"of_40_s", of_40_s, NULL, 20, 1000},
         {"of_70_s", of_70_s, NULL, 20, 1000},
         {"hears_nothing_for_40_s", hears_nothing_for_40_s, NULL, 20, 1000},
+        {"leaves_in_a_burst_of_loss", leaves_in_a_burst_of_loss, NULL, 20, 1000},
     };
     return scenario_main(argc, argv, scenarios, sizeof(scenarios) / sizeof(scenarios[0]));
 }

@@ -286,7 +286,8 @@ static void test_reconnects(void **state)
     expect_connected();
     tw_client_close(scene.client, scene.server.now_us);
     expect_closed(TW_CLIENT_END_LOCAL, 0);
-    fake_server_run(&scene.server, scene.client, SECOND_US / 10);
+    assert_true(tw_client_is_leaving(scene.client));
+    fake_server_run(&scene.server, scene.client, SECOND_US / 25);
     assert_int_equal(scene.server.closes, 3);
     assert_int_equal(scene.server.close_reason, TW_CLOSE_BY_CLIENT);
     assert_int_equal(tw_client_get_connection_id(scene.client), 0);
@@ -297,9 +298,11 @@ static void test_reconnects(void **state)
     scene.server.connection_id++;
     fake_server_token(&scene.server, 60, scene.token);
     assert_int_equal(scene_connect(), TW_CLIENT_OK);
+    assert_false(tw_client_is_leaving(scene.client));
     assert_int_equal(tw_client_get_entities(scene.client, NULL, 0), 0);
     fake_server_run(&scene.server, scene.client, SECOND_US);
     expect_connected();
+    assert_int_equal(scene.server.closes, 3); /* a new session, and nothing of the one before */
     assert_int_equal(tw_client_get_entities(scene.client, NULL, 0), 2);
     tw_client_destroy(scene.client);
 }
@@ -338,6 +341,7 @@ static void test_null_is_harmless(void **state)
     tw_client_update(NULL, 1);
     tw_client_receive(NULL, bytes, sizeof(bytes), 1);
     tw_client_close(NULL, 1);
+    assert_false(tw_client_is_leaving(NULL));
     tw_client_get_statistics(NULL, &statistics);
     tw_client_get_self(NULL, &self);
     assert_int_equal(self.handle, 0);

@@ -3,6 +3,7 @@
  * places. */
 #include "dataplane/client/base64.h"
 #include "dataplane/client/clock.h"
+#include "dataplane/client/farewell.h"
 #include "dataplane/client/inputs.h"
 #include "dataplane/client/link.h"
 #include "dataplane/client/session.h"
@@ -151,6 +152,33 @@ static void test_link_numbers_run_out(void **state)
     assert_int_equal(tw_client_link_left(&link), 0);
     tw_client_link_wipe(&link);
     assert_true(sodium_is_zero((const uint8_t *)&link, sizeof(link)));
+}
+
+/* A link with numbers for three closes says three, and leaves no key behind. */
+static void test_farewell_ends_with_its_numbers(void **state)
+{
+    (void)state;
+    struct tw_session_secrets secrets;
+    memset(&secrets, 7, sizeof(secrets));
+    static struct tw_client_link link;
+    static struct tw_client_farewell farewell;
+    uint8_t packet[TW_DATAGRAM_MAX] = {0};
+    tw_client_link_init(&link, tw_aead_sodium(), &secrets, TW_SUITE_CHACHA20_POLY1305,
+                        TW_CLIENT_LINK_CLIENT);
+    link.next_sequence = TW_SEALED_MAX - 3u;
+    assert_true(tw_client_farewell_is_over(&farewell));
+    assert_int_equal(tw_client_farewell_write(&farewell, packet, 0), 0);
+    tw_client_farewell_begin(&farewell, &link, TW_CLOSE_EXHAUSTED, 1000);
+    assert_int_equal(tw_client_farewell_write(&farewell, packet, 999), 0);
+    for (uint32_t i = 0; i < 3; i++)
+        assert_int_equal(tw_client_farewell_write(&farewell, packet, 1000),
+                         TW_PACKET_MIN + TW_FRAME_HEADER_SIZE + TW_CLOSE_SIZE);
+    assert_int_equal(tw_client_farewell_write(&farewell, packet, 1000), 0);
+    assert_false(tw_client_farewell_is_over(&farewell));
+    assert_int_equal(tw_client_farewell_write(&farewell, packet, 51000), 0);
+    assert_true(tw_client_farewell_is_over(&farewell));
+    assert_true(sodium_is_zero((const uint8_t *)&farewell, sizeof(farewell)));
+    tw_client_link_wipe(&link);
 }
 
 static void test_link_is_directional(void **state)
@@ -374,6 +402,7 @@ int main(void)
         cmocka_unit_test(test_clock_origins_far_apart),
         cmocka_unit_test(test_inputs_list),
         cmocka_unit_test(test_link_numbers_run_out),
+        cmocka_unit_test(test_farewell_ends_with_its_numbers),
         cmocka_unit_test(test_link_is_directional),
         cmocka_unit_test(test_session_forgets_old_keys),
         cmocka_unit_test(test_link_counts_forgeries_of_a_phase),

@@ -404,6 +404,57 @@ static void test_events_overflow(void **state)
     tw_client_destroy(client);
 }
 
+/* A burst of loss takes what leaves together: closes go on until it may be over. */
+static void test_goodbye_outlasts_a_burst_of_loss(void **state)
+{
+    (void)state;
+    static const uint32_t closes_by_ms[][2] = {{40, 3},  {60, 4},  {140, 4}, {160, 5},
+                                               {340, 5}, {360, 6}, {740, 6}, {760, 7}};
+    start();
+    server.silent = true; /* it takes nothing for 300 ms */
+    tw_client_close(client, server.now_us);
+    expect_end(TW_CLIENT_END_LOCAL, 0);
+    fake_server_run(&server, client, 300000);
+    assert_int_equal(server.closes, 0);
+    server.silent = false;
+    fake_server_run(&server, client, SECOND_US);
+    assert_int_equal(server.closes, 2); /* of 350 and 750 ms */
+    assert_int_equal(server.close_reason, TW_CLOSE_BY_CLIENT);
+    assert_false(tw_client_is_leaving(client));
+    tw_client_destroy(client);
+
+    start();
+    uint64_t begun = server.now_us;
+    tw_client_close(client, server.now_us);
+    for (uint32_t i = 0; i < sizeof(closes_by_ms) / sizeof(closes_by_ms[0]); i++) {
+        fake_server_run(&server, client, begun + closes_by_ms[i][0] * 1000u - server.now_us);
+        assert_int_equal(server.closes, closes_by_ms[i][1]);
+        assert_int_equal(tw_client_is_leaving(client), closes_by_ms[i][1] < 7u);
+        assert_int_equal(tw_client_get_state(client), TW_CLIENT_CLOSED);
+    }
+    uint64_t sent = statistics().packets_sent;
+    fake_server_run(&server, client, SECOND_US);
+    assert_int_equal(statistics().packets_sent, sent);
+    assert_int_equal(count_events(TW_CLIENT_EVENT_CLOSED), 1);
+    tw_client_destroy(client);
+}
+
+/* Whoever is gone hears nothing, and does not take what comes for a session. */
+static void test_what_comes_after_a_goodbye_is_nobodys(void **state)
+{
+    (void)state;
+    start();
+    tw_client_close(client, server.now_us);
+    expect_end(TW_CLIENT_END_LOCAL, 0);
+    fake_server_close(&server, TW_CLOSE_KICKED);
+    fake_server_run(&server, client, SECOND_US);
+    assert_int_equal(count_events(TW_CLIENT_EVENT_CLOSED), 0);
+    tw_client_close(client, server.now_us); /* said once */
+    assert_false(tw_client_is_leaving(client));
+    assert_int_equal(count_events(TW_CLIENT_EVENT_CLOSED), 0);
+    tw_client_destroy(client);
+}
+
 static void test_inputs_change(void **state)
 {
     (void)state;
@@ -669,6 +720,8 @@ int main(void)
         cmocka_unit_test(test_a_wrong_view_is_told_three_times),
         cmocka_unit_test(test_events_overflow),
         cmocka_unit_test(test_inputs_change),
+        cmocka_unit_test(test_goodbye_outlasts_a_burst_of_loss),
+        cmocka_unit_test(test_what_comes_after_a_goodbye_is_nobodys),
         cmocka_unit_test(test_challenges_are_answered_at_once),
         cmocka_unit_test(test_another_connection_id),
         cmocka_unit_test(test_keys_change_while_it_plays),
