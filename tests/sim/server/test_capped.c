@@ -468,9 +468,138 @@ static void crowd_at_1_percent(const char *name, uint64_t seed)
     one_percent(name, make_crowd, seed);
 }
 
+/* ---- bulk through one link ------------------------------------------------------------------- */
+
+#define LINK_BITS_S   20000000u
+#define LINK_LEAST    90u /* percent of it */
+#define LINK_DELAY_US 10000u
+#define LINK_QUEUE_US 40000u /* on the average, below which a game stays playable */
+#define LINK_SPEAKERS 2u
+#define LINK_CLIENTS  (1u + LINK_SPEAKERS)
+#define LINK_BYTES    65000u /* of a message: what a channel has under way is one, and 64 KB */
+#define LINK_AHEAD    4u     /* messages that each speaker is ahead of who hears them */
+#define LINK_BEGINS_S 1u
+#define LINK_LASTS_S  3u
+
+/* What the first client's link carried; later sums, but for the least and the longest. */
+struct link_figures {
+    uint64_t used_bits_s, payload_bits_s, snapshots, queue_us;
+};
+static struct {
+    struct link_figures sum, extreme;
+    uint64_t runs;
+} link_total;
+
+/* More packets than a player may send: they speak for others. */
+static void make_link(struct tw_config *config)
+{
+    make_field(config);
+    config->limits.session_pps = 4000;
+}
+
+/* Their loops run faster than frames are drawn: a packet is sent when its time has come. */
+static void fill_link(struct whole *whole, uint64_t us)
+{
+    struct sim_player *players = whole->players.players;
+    for (uint64_t end_us = whole->now_us + us; whole->now_us < end_us;) {
+        for (uint32_t i = 1; i < LINK_CLIENTS; i++) {
+            uint32_t at = i * TW_CHANNEL_COUNT + TW_CHANNEL_BULK;
+            if (players[i].spoken[TW_CHANNEL_BULK] < players[0].heard[at].count + LINK_AHEAD)
+                (void)sim_player_speak(&players[i], TW_CHANNEL_BULK, LINK_BYTES);
+            players[i].next_update_us = 0;
+        }
+        whole_run(whole, WHOLE_STEP_US);
+    }
+}
+
+static struct link_figures look_at_link(const struct whole *whole)
+{
+    const struct sim_player *player = &whole->players.players[0];
+    struct link_figures figures = {.snapshots = sim_player_statistics(player).snapshots};
+    for (uint32_t i = 1; i < LINK_CLIENTS; i++)
+        figures.payload_bits_s +=
+            player->heard[i * TW_CHANNEL_COUNT + TW_CHANNEL_BULK].count * 8u * LINK_BYTES;
+    figures.used_bits_s = net_path(whole->net, 1)->statistics.bytes_delivered * 8u;
+    return figures;
+}
+
+static uint64_t queue_us(const struct whole *whole)
+{
+    uint32_t id = tw_client_get_connection_id(whole->players.players[0].client);
+    const struct tw_transport *transport =
+        &whole->server.workers[0]->talk.transports[tw_connection_slot(id)];
+    uint32_t round_us = transport->congestion.rtt.smoothed_us;
+    return round_us > 2u * LINK_DELAY_US ? round_us - 2u * LINK_DELAY_US : 0;
+}
+
+static struct link_figures measure_link(struct whole *whole)
+{
+    fill_link(whole, LINK_BEGINS_S * WHOLE_SECOND);
+    struct link_figures before = look_at_link(whole);
+    fill_link(whole, LINK_LASTS_S * WHOLE_SECOND);
+    struct link_figures figures = look_at_link(whole);
+    figures.used_bits_s = (figures.used_bits_s - before.used_bits_s) / LINK_LASTS_S;
+    figures.payload_bits_s = (figures.payload_bits_s - before.payload_bits_s) / LINK_LASTS_S;
+    figures.snapshots -= before.snapshots;
+    figures.queue_us = queue_us(whole);
+    return figures;
+}
+
+static void add_link(const struct link_figures *figures)
+{
+    struct link_figures *sum = &link_total.sum, *extreme = &link_total.extreme;
+    bool first = link_total.runs++ == 0;
+    sum->used_bits_s += figures->used_bits_s;
+    sum->payload_bits_s += figures->payload_bits_s;
+    if (first || figures->used_bits_s < extreme->used_bits_s)
+        extreme->used_bits_s = figures->used_bits_s;
+    if (first || figures->payload_bits_s < extreme->payload_bits_s)
+        extreme->payload_bits_s = figures->payload_bits_s;
+    if (figures->queue_us > extreme->queue_us)
+        extreme->queue_us = figures->queue_us;
+}
+
+/* What two clients say in bulk goes to a third through its capped link, beside its snapshots: two
+ * client libraries, worker, shard, worker, a client library that is called 60 times a second.
+ * Datagrams count whole, as in sim_transport. */
+static void bulk_at_20_mbit(const char *name, uint64_t seed)
+{
+    static const struct impair_profile wide = {
+        .latency_us = LINK_DELAY_US, .bits_per_s = 100000000, .queue_bytes = 200000};
+    struct whole_options options = {.clients = LINK_CLIENTS,
+                                    .speakers = LINK_CLIENTS,
+                                    .profile = &wide,
+                                    .configure = make_link};
+    struct whole *whole = whole_create(name, &options, seed);
+    struct impair *link = net_path(whole->net, 1);
+    whole->players.noise = true;
+    whole_join(whole);
+    link->profile.bits_per_s = LINK_BITS_S;
+    link->profile.queue_bytes = 100000;
+    struct link_figures figures = measure_link(whole);
+    WHOLE_CHECK(whole, figures.used_bits_s * 100u >= (uint64_t)LINK_BITS_S * LINK_LEAST);
+    WHOLE_CHECK(whole, figures.queue_us < LINK_QUEUE_US);
+    WHOLE_CHECK(whole, figures.snapshots + 2u >= LINK_LASTS_S * SNAPSHOT_HZ);
+    WHOLE_CHECK(whole, whole_settle(whole, 20 * WHOLE_SECOND));
+    whole_destroy(whole);
+    add_link(&figures);
+}
+
+static void report_link(const char *name)
+{
+    printf("%s: %llu kbit/s of %u on the average, %llu at least; payload %llu, %llu at least; a "
+           "queue of %llu us at most\n",
+           name, (unsigned long long)(link_total.sum.used_bits_s / link_total.runs / 1000u),
+           LINK_BITS_S / 1000u, (unsigned long long)link_total.extreme.used_bits_s / 1000u,
+           (unsigned long long)(link_total.sum.payload_bits_s / link_total.runs / 1000u),
+           (unsigned long long)link_total.extreme.payload_bits_s / 1000u,
+           (unsigned long long)link_total.extreme.queue_us);
+}
+
 int main(int argc, char **argv)
 {
     static const struct scenario scenarios[] = {
+        {"bulk_at_20_mbit", bulk_at_20_mbit, report_link, 20, 1000},
         {"field_at_1_percent", field_at_1_percent, report, 20, 1000},
         {"crowd_at_1_percent", crowd_at_1_percent, report, 20, 1000},
     };
