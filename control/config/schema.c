@@ -152,6 +152,11 @@ const struct tw_schema_key tw_schema_keys[] = {
     NUMBER(engine, idle_sleep_us, 1, 1000, "50", "us", "how long it sleeps"),
     NUMBER(engine, idle_quiet_us, 1, 10000, "500", "us",
            "how long it sleeps while there is no session"),
+    /* What of a tick is not used is how much sooner than the last one's its snapshots may come. */
+    NUMBER(engine, spread_percent, 0, 90, "50", "%",
+           "of a tick: its snapshots leave spread out, all of them within; 0 = in one burst"),
+    NUMBER(engine, spread_per_ms, 32, 1000000, "500", "packets/ms",
+           "as many snapshots leave in groups of 32; more, where a tick's would take longer"),
     CHOICE(engine, aead, aead_choices, "auto",
            "packet cipher; auto takes the fastest that passes its self-test at start"),
     CHOICE(engine, simd, simd_choices, "auto",

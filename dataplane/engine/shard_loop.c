@@ -220,8 +220,8 @@ static void empty_outboxes(struct tw_shard_loop *loop)
 {
     offer_waiting(loop);
     for (uint32_t i = 0; i < loop->config.shard.workers; i++) {
-        hand_over(loop, i, &loop->outgoing[i].buffers, loop->outboxes[i].used);
         hand_over(loop, i, &loop->outgoing[i].messages, loop->outboxes[i].messages_used);
+        hand_over(loop, i, &loop->outgoing[i].buffers, loop->outboxes[i].used);
     }
 }
 

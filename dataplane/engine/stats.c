@@ -30,6 +30,7 @@ static void add_worker(struct tw_agent_stats *out, struct tw_agent_worker *row,
     out->rx_bytes += tw_counter_get(&counters->rx_bytes);
     out->tx_bytes += tw_counter_get(&counters->tx_bytes);
     out->records_ring_full += tw_counter_get(&counters->records_ring_full);
+    out->snapshots_late += tw_counter_get(&counters->snapshots_late);
     out->messages_in += tw_counter_get(&counters->messages_in);
     out->messages_out += tw_counter_get(&counters->messages_out);
     out->messages_no_room += tw_counter_get(&counters->messages_no_room);

@@ -89,14 +89,9 @@ static bool is_empty(const struct tw_deliveries *delivery)
 void tw_delivery_take(struct tw_worker *worker, uint32_t shard, const struct tw_out_buffer *buffer)
 {
     struct tw_deliveries *delivery = &worker->talk.delivery;
-    struct tw_delivery_waiting item = {.buffer = *buffer, .shard = shard};
-    if (is_empty(delivery) && deliver(worker, &item)) {
-        finish(worker, &item);
-        return;
-    }
     TW_ASSERT(delivery->begun - delivery->ended < TW_DELIVERY_WAITING_MAX);
-    delivery->waiting[delivery->begun++ % TW_DELIVERY_WAITING_MAX] = item;
-    tw_counter_add(&worker->config.counters->messages_waited, 1);
+    delivery->waiting[delivery->begun++ % TW_DELIVERY_WAITING_MAX] =
+        (struct tw_delivery_waiting){.buffer = *buffer, .shard = shard};
 }
 
 static void tell_held(struct tw_worker *worker, uint32_t slot, uint32_t route_epoch)
@@ -135,6 +130,17 @@ static void tell_those_held(struct tw_worker *worker)
     }
 }
 
+/* Those that the turn leaves and that none has left before. */
+static void count_waiting(struct tw_worker *worker)
+{
+    struct tw_deliveries *delivery = &worker->talk.delivery;
+    uint32_t from =
+        (int32_t)(delivery->counted - delivery->ended) > 0 ? delivery->counted : delivery->ended;
+    if (delivery->begun != from)
+        tw_counter_add(&worker->config.counters->messages_waited, delivery->begun - from);
+    delivery->counted = delivery->begun;
+}
+
 void tw_delivery_turn(struct tw_worker *worker)
 {
     struct tw_deliveries *delivery = &worker->talk.delivery;
@@ -146,6 +152,7 @@ void tw_delivery_turn(struct tw_worker *worker)
         finish(worker, item);
         delivery->ended++;
     }
+    count_waiting(worker);
     tell_those_held(worker);
 }
 

@@ -51,16 +51,17 @@ struct tw_deliveries {
     struct tw_delivery_assembly assemblies[TW_SHARDS_MAX];
     struct tw_delivery_waiting waiting[TW_DELIVERY_WAITING_MAX]; /* ring */
     uint32_t begun, ended;         /* of those that waited, ever; low bits */
+    uint32_t counted;              /* as many were begun when it was counted how many wait */
     struct tw_delivery_held *held; /* ring: a slot's hold, and its last after a move */
     uint32_t held_max, held_first, held_count;
     uint32_t buffers[TW_SHARDS_MAX]; /* of messages that are at a shard, on the way or here */
 };
 
-/* The buffer of a message, which is the delivery's now. */
+/* The buffer of a message, which is the delivery's now; its turn passes it on. */
 void tw_delivery_take(struct tw_worker *worker, uint32_t shard, const struct tw_out_buffer *buffer);
 /* Nothing more comes for the slot. */
 void tw_delivery_held(struct tw_worker *worker, const struct tw_out_buffer *buffer);
-/* What waits goes on if there is room by now. */
+/* What came, and what waits, goes on if there is room by now. */
 void tw_delivery_turn(struct tw_worker *worker);
 /* How many more buffers the shard may get for messages; whoever gives them counts them. */
 uint32_t tw_delivery_missing(const struct tw_worker *worker, uint32_t shard);

@@ -146,18 +146,52 @@ struct outgoing {
     struct tw_out_buffer buffers[BUFFERS_PER_BURST];
 };
 
-/* In whole words: the ring's own copy moves four bytes at a time, which whoever reads eight of them
- * waits for. */
-static uint32_t copy_from_ring(struct rte_ring *full, struct tw_out_buffer *buffers)
+static const struct tw_out_buffer *cell(const struct rte_ring_zc_data *cells, uint32_t i)
 {
-    struct rte_ring_zc_data cells;
-    unsigned int count = rte_ring_dequeue_zc_burst_elem_start(full, sizeof(buffers[0]),
-                                                              BUFFERS_PER_BURST, &cells, NULL);
+    const struct tw_out_buffer *first = cells->ptr1, *second = cells->ptr2;
+    return i < cells->n1 ? &first[i] : &second[i - cells->n1];
+}
+
+/* How many of these `count` go now: what is no snapshot and stands in front waits for nothing. */
+static uint32_t how_many(struct tw_worker *worker, uint32_t shard,
+                         const struct rte_ring_zc_data *cells, uint32_t count)
+{
+    struct tw_pacer *pacer = &worker->pacers[shard];
+    uint32_t passing = 0, late = 0;
+    while (passing < count && cell(cells, passing)->kind != TW_OUT_SNAPSHOT)
+        passing++;
+    if (passing > 0) {
+        tw_pacer_pass(pacer, passing);
+        return passing;
+    }
+    uint32_t may = tw_pacer_may(pacer, worker->now_ns);
+    if (count > may)
+        count = may;
+    uint32_t old = tw_pacer_take(pacer, count);
+    for (uint32_t i = 0; i < old; i++)
+        late += cell(cells, i)->kind == TW_OUT_SNAPSHOT;
+    if (late > 0)
+        tw_counter_add(&worker->config.counters->snapshots_late, late);
+    return count;
+}
+
+/* In whole words: the ring's own copy moves four bytes at a time, which whoever reads eight of them
+ * waits for. What stays is looked at again where it is. */
+static uint32_t copy_from_ring(struct tw_worker *worker, uint32_t shard,
+                               struct tw_out_buffer *buffers)
+{
+    struct rte_ring *full = worker->config.shard_rings[shard].full;
+    struct rte_ring_zc_data cells = {0};
+    uint32_t count = worker->pacers[shard].waiting; /* others came since: the next turn's */
     if (count == 0)
         return 0;
-    memcpy(buffers, cells.ptr1, cells.n1 * sizeof(buffers[0]));
-    if (count > cells.n1)
-        memcpy(buffers + cells.n1, cells.ptr2, (count - cells.n1) * sizeof(buffers[0]));
+    count = count < BUFFERS_PER_BURST ? count : BUFFERS_PER_BURST;
+    count = rte_ring_dequeue_zc_burst_elem_start(full, sizeof(buffers[0]), count, &cells, NULL);
+    count = how_many(worker, shard, &cells, count);
+    uint32_t first = count < cells.n1 ? count : cells.n1;
+    memcpy(buffers, cells.ptr1, first * sizeof(buffers[0]));
+    if (count > first)
+        memcpy(buffers + first, cells.ptr2, (count - first) * sizeof(buffers[0]));
     rte_ring_dequeue_zc_elem_finish(full, count);
     return count;
 }
@@ -183,7 +217,7 @@ static void ask_for(const struct tw_worker *worker, const struct tw_out_buffer *
 
 static void take_next(struct tw_worker *worker, uint32_t shard, struct outgoing *next)
 {
-    next->count = copy_from_ring(worker->config.shard_rings[shard].full, next->buffers);
+    next->count = copy_from_ring(worker, shard, next->buffers);
     for (uint32_t i = 0; i < next->count; i++)
         ask_for(worker, &next->buffers[i]);
     tw_stage_end(&worker->stage_cycles, TW_STAGE_TAKE);
@@ -218,12 +252,14 @@ static void take_shard(struct tw_worker *worker, uint32_t shard)
     struct outgoing bursts[2];
     struct outgoing *now = &bursts[0], *next = &bursts[1];
     tw_stage_begin(&worker->stage_cycles);
+    tw_pacer_see(&worker->pacers[shard], &worker->pacer_rules,
+                 tw_ring_used(worker->config.shard_rings[shard].full), worker->now_ns);
     take_next(worker, shard, now);
     for (uint32_t burst = 0; now->count > 0; burst++) {
         ask_for_more(worker, now);
         write_out(worker, shard, now);
         next->count = 0;
-        if (now->count == BUFFERS_PER_BURST && burst + 1u < BURSTS_PER_TURN)
+        if (burst + 1u < BURSTS_PER_TURN)
             take_next(worker, shard, next);
         tw_transmit_seal(worker);
         tw_stage_end(&worker->stage_cycles, TW_STAGE_SEAL);
@@ -270,6 +306,8 @@ void tw_outward_turn(struct tw_worker *worker)
 {
     for (uint32_t shard = 0; shard < worker->config.shards; shard++)
         take_shard(worker, shard);
+    /* Behind the snapshots of this turn, which are for what was said before. */
+    tw_delivery_turn(worker);
     send_pongs(worker);
 }
 

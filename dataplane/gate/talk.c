@@ -666,5 +666,4 @@ void tw_talk_turn(struct tw_worker *worker)
     /* Whoever waits for others' messages to come back has its turn before those with news. */
     look_at_due(worker);
     look_at_fresh(worker);
-    tw_delivery_turn(worker);
 }

@@ -138,6 +138,9 @@ struct tw_worker *tw_worker_create(const struct tw_worker_config *config)
     init_budgets(worker, config->config);
     tw_conduct_rules_make(&worker->conduct, config->config);
     worker->phase_limits = phase_limits(config->config);
+    const struct tw_config_engine *engine = &config->config->engine;
+    worker->pacer_rules = tw_pacer_rules_make(config->config->world.tick_hz, engine->spread_percent,
+                                              engine->spread_per_ms);
     if (!init_tables(worker)) {
         tw_worker_destroy(worker);
         return NULL;
@@ -256,10 +259,18 @@ static void unblock_tap_signals(const struct tw_worker *worker)
     pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
 }
 
+/* No longer than until the next snapshots are to leave. */
 long tw_worker_pause_ns(const struct tw_worker *worker, uint32_t empty_turns)
 {
     bool deserted = worker->sessions.counts[TW_SESSION_FREE] == worker->sessions.capacity;
-    return tw_idle_pause_ns(&worker->config.config->engine, empty_turns, deserted);
+    long pause_ns = tw_idle_pause_ns(&worker->config.config->engine, empty_turns, deserted);
+    for (uint32_t i = 0; pause_ns > 0 && i < worker->config.shards; i++) {
+        uint64_t next_ns = tw_pacer_next_ns(&worker->pacers[i]);
+        uint64_t left_ns = next_ns > worker->now_ns ? next_ns - worker->now_ns : 0;
+        if (left_ns < (uint64_t)pause_ns)
+            pause_ns = (long)left_ns;
+    }
+    return pause_ns;
 }
 
 int tw_worker_run(void *argument)

@@ -29,6 +29,7 @@
 #include "dataplane/gate/live.h"
 #include "dataplane/gate/mailbox.h"
 #include "dataplane/gate/move.h"
+#include "dataplane/gate/pacer.h"
 #include "dataplane/gate/packet.h"
 #include "dataplane/gate/parse.h"
 #include "dataplane/gate/pending.h"
@@ -175,6 +176,8 @@ struct tw_worker {
     struct tw_seal_batch seal;
     struct tw_reserve reserve;
     struct tw_record_batch records[TW_SHARDS_MAX];
+    struct tw_pacer_rules pacer_rules;
+    struct tw_pacer pacers[TW_SHARDS_MAX];
     struct tw_worker_event event;
     struct tw_worker_command command;
     struct tw_interface interfaces[TW_PORTS_MAX];

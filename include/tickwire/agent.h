@@ -23,7 +23,7 @@
 
 #include <stdint.h>
 
-#define TW_AGENT_VERSION 12u
+#define TW_AGENT_VERSION 13u
 
 enum tw_agent_type {
     /* engine → control */
@@ -281,6 +281,7 @@ struct tw_agent_worker {
     X(snapshot_bytes)                                                                              \
     X(snapshots_incomplete)                                                                        \
     X(snapshots_no_buffer)                                                                         \
+    X(snapshots_late)                                                                              \
     X(records_stale)                                                                               \
     X(records_ring_full)                                                                           \
     X(shed_middle_bytes)                                                                           \
@@ -353,6 +354,7 @@ struct tw_agent_stats {
     uint64_t ticks, ticks_late, ticks_skipped;
     uint64_t players, players_away, players_parked, parking_full, entities;
     uint64_t snapshots, snapshot_bytes, snapshots_incomplete, snapshots_no_buffer;
+    uint64_t snapshots_late;
     uint64_t records_stale, records_ring_full, view_full, joins_refused, joins_replacing;
     uint64_t players_starved;
     uint64_t space[TW_SPACE_FIGURE_COUNT]; /* of the world's spatial index */

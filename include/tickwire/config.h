@@ -93,9 +93,11 @@ struct tw_config_engine {
     uint32_t memory_mb;    /* DPDK memory */
     uint32_t sessions_max; /* per worker */
     enum tw_idle idle;
-    uint32_t idle_polls;    /* empty ones in a row before a worker sleeps */
-    uint32_t idle_sleep_us; /* so long */
-    uint32_t idle_quiet_us; /* while there is no session */
+    uint32_t idle_polls;     /* empty ones in a row before a worker sleeps */
+    uint32_t idle_sleep_us;  /* so long */
+    uint32_t idle_quiet_us;  /* while there is no session */
+    uint32_t spread_percent; /* of a tick: its snapshots leave within; 0: at once */
+    uint32_t spread_per_ms;  /* as many leave a millisecond, or more, if they must */
     enum tw_aead_choice aead;
     enum tw_simd_choice simd;
     enum tw_lab_mode lab;

@@ -112,6 +112,7 @@ struct tw_worker_counters {
     tw_counter rx_bytes;
     tw_counter tx_bytes;
     tw_counter snapshots;            /* snapshot frames sealed */
+    tw_counter snapshots_late;       /* of these: still there when the next tick's came */
     tw_counter records_ring_full;    /* join, leave and ack records the shard ring refused */
     tw_counter messages_in;          /* from clients, handed to a shard */
     tw_counter messages_out;         /* from shards, queued for a client */

@@ -161,7 +161,7 @@ static_assert(TW_MESSAGE_MAX - 1u <= UINT16_MAX, "offsets fit");
 
 /* Buffers of one worker during one tick. The engine fills both arrays with empty ones before the
  * tick; the shard uses them from the front and advances the `used`. What is in `messages` leaves
- * behind what is in `buffers`. */
+ * in front of what is in `buffers`: the worker spreads snapshots over a part of the tick. */
 struct tw_outbox {
     struct tw_out_buffer *buffers;
     uint32_t count;

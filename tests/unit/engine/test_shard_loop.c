@@ -67,6 +67,8 @@ static int setup(void **state)
         .records = make_ring("records", sizeof(struct tw_record), 512),
         .empty = make_ring("empty", sizeof(struct tw_out_buffer), 64),
         .full = make_ring("full", sizeof(struct tw_out_buffer), 128),
+        .message_buffers = make_ring("message", sizeof(struct tw_out_buffer), 64),
+        .returned = make_ring("returned", sizeof(struct tw_message *), 256),
     };
     size_t size = tw_shard_loop_footprint(&config);
     assert_true(size > 0);
@@ -81,6 +83,8 @@ static int teardown(void **state)
     free(config.rings[0].records);
     free(config.rings[0].empty);
     free(config.rings[0].full);
+    free(config.rings[0].message_buffers);
+    free(config.rings[0].returned);
     free(loop_memory);
     return 0;
 }
@@ -108,17 +112,22 @@ static void send_inputs(uint32_t tick)
                                        .input = {.tick = tick, .input = {.move_x = 100}}});
 }
 
-static void refill(void)
+static void fill_ring(struct rte_ring *ring)
 {
     for (uint32_t i = 0; i < BUFFERS; i++) {
         if (lent[i])
             continue;
         struct tw_out_buffer buffer = {.bytes = bytes[i], .owner = &lent[i], .capacity = CAPACITY};
-        if (rte_ring_sp_enqueue_elem(config.rings[0].empty, &buffer, sizeof(buffer)) != 0)
+        if (rte_ring_sp_enqueue_elem(ring, &buffer, sizeof(buffer)) != 0)
             return;
         lent[i] = true;
         lent_count++;
     }
+}
+
+static void refill(void)
+{
+    fill_ring(config.rings[0].empty);
 }
 
 /* Takes back at most `most` buffers; each must have been lent, once. */
@@ -288,6 +297,36 @@ static void test_filling_ring_is_drained_between_ticks(void **state)
     assert_int_equal(rte_ring_count(config.rings[0].records), PLAYERS);
 }
 
+/* A worker spreads snapshots over a part of the tick; what stands in front of them does not wait.
+ */
+static void test_messages_stand_in_front_of_snapshots(void **state)
+{
+    (void)state;
+    static struct tw_block blocks[2];
+    static struct tw_message message = {.size = 20, .channel = TW_CHANNEL_ORDERED, .blocks = {1}};
+    struct tw_out_buffer buffer;
+    struct tw_message *back;
+    uint32_t count = 0, heard = 0;
+    join_players();
+    refill();
+    tw_shard_loop_turn(loop, config.epoch_ns + TW_SECOND_NS / 60);
+    take_back(UINT32_MAX);
+    refill();
+    fill_ring(config.rings[0].message_buffers);
+    send_record((struct tw_record){
+        .type = TW_RECORD_MESSAGE, .slot = 0, .message = {.message = &message, .blocks = blocks}});
+    tw_shard_loop_turn(loop, config.epoch_ns + 2 * TW_SECOND_NS / 60);
+    for (; rte_ring_sc_dequeue_elem(config.rings[0].full, &buffer, sizeof(buffer)) == 0; count++) {
+        heard += buffer.kind == TW_OUT_MESSAGE;
+        assert_true(buffer.kind == TW_OUT_SNAPSHOT || heard == count + 1u);
+    }
+    assert_true(heard > 0);
+    assert_int_equal(count - heard, PLAYERS);
+    assert_int_equal(
+        rte_ring_sc_dequeue_elem(config.rings[0].returned, &back, sizeof(struct tw_message *)), 0);
+    assert_ptr_equal(back, &message);
+}
+
 static void *run_shard(void *argument)
 {
     tw_shard_loop_run(argument);
@@ -333,6 +372,7 @@ int main(void)
         TEST(test_worker_that_takes_nothing_costs_no_buffer),
         TEST(test_no_buffer_is_lost_in_a_long_run),
         TEST(test_filling_ring_is_drained_between_ticks),
+        TEST(test_messages_stand_in_front_of_snapshots),
         TEST(test_worker_and_shard_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,6 +24,7 @@
 
 #define POOL_SIZE  2047u
 #define RING_DEPTH 1024u
+#define FULL_DEPTH 128u
 
 static uint32_t rig_number; /* names must differ while DPDK still knows the old ones */
 
@@ -62,6 +63,7 @@ void rig_make(struct rig *rig, uint32_t workers)
     rig->ports = 1;
     rig->records_depth = RING_DEPTH;
     rig->events_depth = RING_DEPTH;
+    rig->full_depth = FULL_DEPTH;
     struct tw_config *config = &rig->config;
     config->ports[0].address = TEST_SERVER_ADDRESS;
     config->ports[0].prefix_length = 24;
@@ -103,6 +105,8 @@ void rig_make(struct rig *rig, uint32_t workers)
     config->world.id = 1;
     config->world.tick_hz = 60;
     config->world.snapshot_hz = 20;
+    config->engine.spread_percent = 50;
+    config->engine.spread_per_ms = 500;
     rig->epoch_ns = UINT64_C(77000000000);
     rig->now_ns = rig->epoch_ns + UINT64_C(100000000000);
     randombytes_buf(rig->static_secret, TW_KEY_SIZE);
@@ -160,7 +164,8 @@ static void configure_worker(struct rig *rig, uint32_t i)
     config->shard_rings[0].empty = make_ring("empty", i, sizeof(struct tw_out_buffer), 64);
     config->shard_rings[0].message_buffers =
         make_ring("message", i, sizeof(struct tw_out_buffer), 2u * TW_OUT_MESSAGE_BUFFERS);
-    config->shard_rings[0].full = make_ring("full", i, sizeof(struct tw_out_buffer), 128);
+    config->shard_rings[0].full =
+        make_ring("full", i, sizeof(struct tw_out_buffer), rig->full_depth);
     config->shard_rings[0].returned = make_ring("returned", i, sizeof(struct tw_message *), 256);
     config->events = make_ring("events", i, sizeof(struct tw_worker_event), rig->events_depth);
     config->commands = make_ring("commands", i, sizeof(struct tw_worker_command), 256);

@@ -23,7 +23,7 @@
 struct rig {
     struct tw_config config; /* changed before rig_start */
     uint32_t workers, ports; /* one port, unless changed before rig_start */
-    uint32_t records_depth, events_depth;
+    uint32_t records_depth, events_depth, full_depth;
     /* Set before rig_start: what the engine would choose. NULL: libsodium. */
     const struct tw_aead_backend *aead;
     const struct tw_cookie_hash *cookie_hash;
