@@ -81,7 +81,7 @@ static void by_size(const struct gate_growth *growth)
 /* A client that talks says one thing a second: one packet in 60. */
 void gate_growth_print_talk(const struct gate_growth *growth)
 {
-    static const uint32_t every[] = {60, 10, 2, 1};
+    static const uint32_t every[] = {UINT32_MAX, 60, 10, 2, 1}; /* the first: once */
     static struct gate_rig rig;
     struct line lines[sizeof(every) / sizeof(every[0])] = {0};
     for (uint32_t s = growth->aes ? 0 : 1; s < 2; s++) {
@@ -97,8 +97,8 @@ void gate_growth_print_talk(const struct gate_growth *growth)
     fprintf(stderr, "\n| one packet of so many has a message (128 bytes, 10,000 sessions; ns per "
                     "packet in) | AES-256-GCM | ChaCha20-Poly1305 |\n|---|---|---|\n");
     for (uint32_t i = 0; i < sizeof(every) / sizeof(every[0]); i++)
-        fprintf(stderr, "| %u | %.0f | %.0f |\n", every[i], lines[i].received_ns[0],
-                lines[i].received_ns[1]);
+        fprintf(stderr, "| %s%.0u | %.0f | %.0f |\n", i == 0 ? "none" : "", i == 0 ? 0 : every[i],
+                lines[i].received_ns[0], lines[i].received_ns[1]);
 }
 
 void gate_growth_print(const struct gate_growth *growth)
