@@ -47,7 +47,6 @@ struct tw_channels *tw_channels_take(struct tw_channels_pool *pool,
     tw_sender_resume(&channels->sender, &numbers->sender);
     tw_receiver_init(&channels->receiver, pool->config.blocks);
     tw_receiver_resume(&channels->receiver, &numbers->receiver, now_us);
-    tw_flight_init(&channels->flight);
     return channels;
 }
 

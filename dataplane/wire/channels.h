@@ -62,7 +62,7 @@ size_t tw_channels_pool_footprint(uint32_t capacity);
 void tw_channels_pool_init(struct tw_channels_pool *pool, const struct tw_channels_config *config,
                            void *memory, uint32_t capacity);
 
-/* NULL if none is free. Goes on with these numbers. */
+/* NULL if none is free. Goes on with these numbers; its flight is the taker's to begin. */
 struct tw_channels *tw_channels_take(struct tw_channels_pool *pool,
                                      const struct tw_channel_numbers *numbers, uint64_t now_us);
 /* No message is held in either direction, and no packet is being made. */

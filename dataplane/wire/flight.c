@@ -6,8 +6,9 @@
 static_assert((TW_FLIGHT_RUNS & (TW_FLIGHT_RUNS - 1u)) == 0, "counts of runs wrap with the ring");
 
 /* Notes and runs are written before they are read. */
-void tw_flight_init(struct tw_flight *flight)
+void tw_flight_init(struct tw_flight *flight, uint32_t first)
 {
+    flight->first = first;
     flight->packets = 0;
     flight->bytes = 0;
     flight->runs_next = 0;

@@ -28,11 +28,13 @@ struct tw_flight {
     uint32_t packets;                /* open ones with runs */
     uint32_t bytes;                  /* of these */
     uint16_t runs_next, runs_oldest; /* ever, modulo 65,536 */
+    uint32_t first;                  /* packet that could be the first with runs */
     struct tw_flight_packet notes[TW_SENT_PACKETS];
     struct tw_run runs[TW_FLIGHT_RUNS];
 };
 
-void tw_flight_init(struct tw_flight *flight);
+/* `first`: number of the next packet. */
+void tw_flight_init(struct tw_flight *flight, uint32_t first);
 
 static inline struct tw_flight_packet *tw_flight_at(struct tw_flight *flight, uint32_t number)
 {
@@ -54,6 +56,13 @@ static inline uint32_t tw_flight_runs_left(const struct tw_flight *flight)
 static inline bool tw_flight_empty(const struct tw_flight *flight)
 {
     return flight->runs_next == flight->runs_oldest;
+}
+
+/* What packet `number` carried, of the newest TW_SENT_PACKETS, is still there. */
+static inline bool tw_flight_remembers(const struct tw_flight *flight, uint32_t number)
+{
+    uint16_t since = flight->notes[number % TW_SENT_PACKETS].runs_first;
+    return number >= flight->first && (uint16_t)(flight->runs_next - since) <= TW_FLIGHT_RUNS;
 }
 
 /* Packet `number` leaves with `runs`; runs_left has room for them. */

@@ -65,9 +65,11 @@ static void give_channels(struct tw_transport *transport)
 /* False: none is free. */
 static bool take_channels(struct tw_transport *transport, uint64_t now_us)
 {
-    if (!transport->channels)
-        transport->channels =
-            tw_channels_take(transport->channels_pool, &transport->numbers, now_us);
+    if (transport->channels)
+        return true;
+    transport->channels = tw_channels_take(transport->channels_pool, &transport->numbers, now_us);
+    if (transport->channels)
+        tw_flight_init(&transport->channels->flight, transport->sent.next);
     return transport->channels != NULL;
 }
 
@@ -112,7 +114,7 @@ void tw_transport_inherit(struct tw_transport *to, struct tw_transport *from, ui
     channels->probe_backoff = 0;
     channels->flight_at_us = now_us;
     memset(channels->channel_at_us, 0, sizeof(channels->channel_at_us));
-    tw_flight_init(&channels->flight);
+    tw_flight_init(&channels->flight, to->sent.next);
     tw_sender_begin_again(&channels->sender);
     tw_receiver_begin_again(&channels->receiver, now_us);
 }
@@ -301,9 +303,16 @@ static void forget_overtaken(struct tw_transport *transport, uint64_t now_us)
         transport->reorder_us = 0;
 }
 
-/* What was called lost had only been overtaken. */
+/* What was called lost had only been overtaken: its messages need not be sent again. */
 static void packet_late(struct tw_transport *transport, uint32_t number)
 {
+    struct tw_channels *channels = transport->channels;
+    uint32_t runs = log_of(transport, number)->runs;
+    for (uint32_t i = 0; channels && i < runs && tw_flight_remembers(&channels->flight, number);
+         i++)
+        tw_sender_acked(&channels->sender,
+                        tw_flight_run(&channels->flight,
+                                      tw_flight_at(&channels->flight, number)->runs_first + i));
     tw_sent_late(&transport->sent, number);
     transport->packets_late++;
     if (!is_of_old_path(transport, number))

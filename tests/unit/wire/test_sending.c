@@ -225,6 +225,36 @@ static void test_deadlines_of_what_waits(void **state)
     rig_teardown(&fixture);
 }
 
+/* Called lost and arrived after all: whether it was sent again by then or not, that is that. */
+static void test_what_was_late_has_arrived(void **state)
+{
+    (void)state;
+    static struct fixture fixture;
+    rig_setup(&fixture, 64);
+    for (uint32_t again = 0; again < 2; again++) {
+        uint64_t first = fixture.transport.sent.next;
+        rig_queue(&fixture, TW_CHANNEL_UNORDERED, 300);
+        const struct tw_sender *sender = &fixture.transport.channels->sender;
+        assert_int_equal(rig_send(&fixture), 1);
+        assert_int_equal(rig_send(&fixture), 0);
+        fixture.now_us += 20000;
+        assert_int_equal(rig_acknowledge(&fixture, first + 1u, 0), TW_TRANSPORT_OK);
+        fixture.now_us += 100000;
+        tw_transport_update(&fixture.transport, fixture.now_us);
+        assert_true(tw_sender_has(sender, TW_CHANNEL_UNORDERED, false));
+        if (again > 0)
+            assert_int_equal(rig_send(&fixture), 1);
+        assert_int_equal(fixture.transport.packets_late, again);
+        assert_int_equal(rig_acknowledge(&fixture, first + 1u, 1), TW_TRANSPORT_OK);
+        assert_int_equal(fixture.transport.packets_late, again + 1u);
+        assert_true(tw_sender_empty(sender));
+        assert_int_equal(sender->queued, 0);
+        assert_int_equal(sender->again_bytes, again * 300u);
+        assert_int_equal(rig_send(&fixture), 0);
+    }
+    rig_teardown(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -235,6 +265,7 @@ int main(void)
         cmocka_unit_test(test_commands_come_first),
         cmocka_unit_test(test_silence_earns_nothing),
         cmocka_unit_test(test_deadlines_of_what_waits),
+        cmocka_unit_test(test_what_was_late_has_arrived),
     };
     return cmocka_run_group_tests(tests, testing_setup, NULL);
 }
