@@ -320,6 +320,8 @@ static void run_stages(struct tw_worker *worker, uint32_t count)
     tw_stage_end(cycles, TW_STAGE_VALIDATE);
     tw_route_burst(worker, burst);
     tw_stage_end(cycles, TW_STAGE_ROUTE);
+    tw_talk_pass_on(worker);
+    tw_stage_end(cycles, TW_STAGE_TALK);
     finish_stage(worker);
     tw_filter_stage_report(worker);
     tw_stage_end(cycles, TW_STAGE_FINISH);

@@ -23,6 +23,7 @@
     X(COMMIT,   "commit")   /* replay! */                                                        \
     X(VALIDATE, "validate")                                                                      \
     X(ROUTE,    "route")                                                                         \
+    X(TALK,     "talk")     /* what was said passed on */                                        \
     X(FINISH,   "finish")   /* outcomes counted, buffers freed */                                \
     X(TAKE,     "take")     /* buffers from a shard, first lines asked for */                    \
     X(LOAD,     "load")     /* the lines that these name */                                      \

@@ -602,48 +602,65 @@ static void look(struct tw_worker *worker, uint32_t slot)
         unlist(talk, slot);
 }
 
-/* Most of those for which it is time are to be acknowledged what they said. */
-static void look_at_batch(struct tw_worker *worker, const uint32_t *slots, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        const struct tw_session_body *body = &worker->sessions.bodies[slots[i]];
-        tw_prefetch(&worker->talk.sessions[slots[i]]);
-        tw_prefetch(&worker->sessions.hot[slots[i]]);
-        tw_talk_prefetch(&worker->talk, slots[i]);
-        tw_prefetch_to_write(&body->send_sequence);
-        tw_prefetch(&body->send_key);
-    }
-    for (uint32_t i = 0; i < count; i++)
-        tw_talk_prefetch_sent(&worker->talk, slots[i]);
-    for (uint32_t i = 0; i < count; i++)
-        look(worker, slots[i]);
-}
+struct due {
+    uint32_t count;
+    uint32_t slots[SESSIONS_PER_TURN];
+};
 
 /* Those for which it is time, each in its turn. */
-static void look_at_due(struct tw_worker *worker)
+static void take_due(struct tw_worker *worker, struct due *due)
 {
     struct tw_talk *talk = &worker->talk;
-    uint32_t slots[SESSIONS_PER_BATCH];
     uint32_t asked = talk->busy_count < ASKED_PER_TURN ? talk->busy_count : ASKED_PER_TURN;
-    uint32_t count = 0, left = SESSIONS_PER_TURN;
-    for (; asked > 0 && left > 0 && talk->busy_count > 0; asked--) {
+    due->count = 0;
+    for (; asked > 0 && due->count < SESSIONS_PER_TURN; asked--) {
         if (talk->busy_next >= talk->busy_count)
             talk->busy_next = 0;
         const struct tw_talk_busy *busy = &talk->busy[talk->busy_next++];
-        if (now_us(worker) < busy->due_us)
-            continue;
-        slots[count++] = busy->slot;
-        left--;
-        if (count < SESSIONS_PER_BATCH)
-            continue;
-        look_at_batch(worker, slots, count);
-        count = 0;
+        if (busy->due_us <= now_us(worker))
+            due->slots[due->count++] = busy->slot;
     }
-    look_at_batch(worker, slots, count);
 }
 
-/* Their lines are in the caches since a moment ago. */
-static void look_at_fresh(struct tw_worker *worker)
+/* Numbers from..end of them; most are to be acknowledged what they said. */
+static void ask_for(struct tw_worker *worker, const struct due *due, uint32_t from, uint32_t end)
+{
+    for (uint32_t i = from; i < end; i++) {
+        uint32_t slot = due->slots[i];
+        const struct tw_session_body *body = &worker->sessions.bodies[slot];
+        tw_prefetch_early(&worker->talk.sessions[slot]);
+        tw_prefetch_early(&worker->sessions.hot[slot]);
+        tw_prefetch_early(&worker->talk.transports[slot]);
+        tw_prefetch_early(&body->send_sequence);
+        tw_prefetch_early(&body->send_key);
+    }
+}
+
+static uint32_t end_of_batch(const struct due *due, uint32_t from)
+{
+    return due->count - from < SESSIONS_PER_BATCH ? due->count : from + SESSIONS_PER_BATCH;
+}
+
+/* While some are looked at, the lines of the next ones are on their way. */
+static void look_at_due(struct tw_worker *worker)
+{
+    struct due due;
+    take_due(worker, &due);
+    uint32_t end = end_of_batch(&due, 0), next_end;
+    ask_for(worker, &due, 0, end);
+    for (uint32_t from = 0; from < due.count; from = end, end = next_end) {
+        next_end = end_of_batch(&due, end);
+        for (uint32_t i = from; i < end; i++)
+            tw_talk_prefetch_sent(&worker->talk, due.slots[i]);
+        ask_for(worker, &due, end, next_end);
+        tw_transmit_reserve(worker, end - from);
+        for (uint32_t i = from; i < end; i++)
+            look(worker, due.slots[i]);
+        tw_transmit_unreserve(worker);
+    }
+}
+
+void tw_talk_pass_on(struct tw_worker *worker)
 {
     struct tw_talk *talk = &worker->talk;
     uint32_t count = talk->fresh_count < SESSIONS_PER_TURN ? talk->fresh_count : SESSIONS_PER_TURN;
@@ -656,14 +673,11 @@ static void look_at_fresh(struct tw_worker *worker)
     }
 }
 
-void tw_talk_turn(struct tw_worker *worker)
+void tw_talk_look(struct tw_worker *worker)
 {
-    struct tw_talk *talk = &worker->talk;
     for (uint32_t shard = 0; shard < worker->config.shards; shard++) {
-        if (talk->lent > 0 && worker->config.shard_rings[shard].returned)
+        if (worker->talk.lent > 0 && worker->config.shard_rings[shard].returned)
             take_returned(worker, worker->config.shard_rings[shard].returned);
     }
-    /* Whoever waits for others' messages to come back has its turn before those with news. */
     look_at_due(worker);
-    look_at_fresh(worker);
 }

@@ -151,7 +151,11 @@ static inline void tw_talk_prefetch_sent(const struct tw_talk *talk, uint32_t sl
         tw_prefetch_to_write(transport->sent.settled);
 }
 
-/* Returned messages, timers, packets of messages. */
-void tw_talk_turn(struct tw_worker *worker);
+/* A turn begins: messages that came back, and those for which it is time, who may have waited for
+ * that. */
+void tw_talk_look(struct tw_worker *worker);
+/* Those with news: after each burst, as long as what it touched is in the caches, and when the turn
+ * ends, behind what shards have for them. */
+void tw_talk_pass_on(struct tw_worker *worker);
 
 #endif

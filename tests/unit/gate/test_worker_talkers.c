@@ -17,8 +17,8 @@
 #define SESSIONS 4096u
 
 static struct rig rig;
-static struct rig_client client;
-static uint32_t epoch;
+static struct rig_client clients[2];
+static uint32_t epoch; /* of the first one's session */
 
 static struct tw_talk *talk(void)
 {
@@ -27,7 +27,7 @@ static struct tw_talk *talk(void)
 
 static const struct tw_transport *transport(void)
 {
-    return &talk()->transports[tw_connection_slot(client.id)];
+    return &talk()->transports[tw_connection_slot(clients[0].id)];
 }
 
 static void start(void)
@@ -36,20 +36,22 @@ static void start(void)
     rig_make(&rig, 1);
     rig.config.engine.sessions_max = SESSIONS;
     rig_start(&rig);
-    rig_client_make(&rig, &client, TEST_CLIENT_ADDRESS, 5000);
-    rig_client_join(&rig, &client);
-    rig_client_send_ping(&rig, &client, 99);
-    rig_turn(&rig, RIG_MS);
-    rig_client_receive(&rig, &client, 1);
-    assert_true(rig_record(&rig, 0, &record));
-    epoch = record.route_epoch;
+    for (uint16_t i = 0; i < 2; i++) {
+        rig_client_make(&rig, &clients[i], TEST_CLIENT_ADDRESS, (uint16_t)(5000u + i));
+        rig_client_join(&rig, &clients[i]);
+        rig_client_send_ping(&rig, &clients[i], 99);
+        rig_turn(&rig, RIG_MS);
+        rig_client_receive(&rig, clients, i + 1u);
+        assert_true(rig_record(&rig, 0, &record));
+        epoch = i == 0 ? record.route_epoch : epoch;
+    }
     for (int i = 0; i < 5; i++)
         rig_turn(&rig, 10 * RIG_MS);
-    rig_client_receive(&rig, &client, 1);
+    rig_client_receive(&rig, clients, 2);
     assert_int_equal(talk()->busy_count, 0);
 }
 
-static void say(uint16_t number)
+static void say_by(struct rig_client *client, uint16_t number)
 {
     uint8_t plaintext[64];
     struct tw_writer writer = tw_writer_make(plaintext, sizeof(plaintext));
@@ -63,7 +65,12 @@ static void say(uint16_t number)
     size_t size = (size_t)(writer.next - plaintext);
     plaintext[0] = TW_FRAME_MESSAGES;
     tw_store_u16(plaintext + 1, (uint16_t)(size - TW_FRAME_HEADER_SIZE));
-    rig_client_send_frames(&rig, &client, plaintext, size);
+    rig_client_send_frames(&rig, client, plaintext, size);
+}
+
+static void say(uint16_t number)
+{
+    say_by(&clients[0], number);
 }
 
 /* As many messages as the shard was lent; it gives them back. */
@@ -96,7 +103,7 @@ static void snapshot(void)
     memset(buffer.bytes, 0, 40);
     buffer.bytes[0] = TW_FRAME_SNAPSHOT;
     tw_store_u16(buffer.bytes + 1, 40 - TW_FRAME_HEADER_SIZE);
-    buffer.slot = tw_connection_slot(client.id);
+    buffer.slot = tw_connection_slot(clients[0].id);
     buffer.route_epoch = epoch;
     buffer.length = 40;
     buffer.kind = TW_OUT_SNAPSHOT;
@@ -105,9 +112,9 @@ static void snapshot(void)
 
 static void expect_told(void)
 {
-    rig_client_receive(&rig, &client, 1);
-    assert_true(client.frames.has_ack);
-    assert_int_equal(client.frames.ack.largest, client.sequence - 1u);
+    rig_client_receive(&rig, clients, 2);
+    assert_true(clients[0].frames.has_ack);
+    assert_int_equal(clients[0].frames.ack.largest, clients[0].sequence - 1u);
 }
 
 static void stop(void)
@@ -157,7 +164,7 @@ static void a_snapshot_takes_the_acknowledgement_along(void **state)
     snapshot();
     turns(1);
     expect_told();
-    assert_true(client.frames.has_snapshot);
+    assert_true(clients[0].frames.has_snapshot);
     turns(30);
     assert_int_equal(rig_send(&rig, TW_SEND_SENT), sent + 1u);
     stop();
@@ -189,7 +196,7 @@ static void news_is_passed_on_in_its_turn(void **state)
     (void)state;
     uint32_t own = 0, others = 0;
     start();
-    own = tw_connection_slot(client.id);
+    own = tw_connection_slot(clients[0].id);
     for (uint32_t slot = 0; slot < SESSIONS; slot++) {
         if (slot == own)
             continue;
@@ -235,12 +242,48 @@ static void what_finds_no_room_at_the_shard_waits(void **state)
     stop();
 }
 
+/* Room that comes back is theirs who waited for it, before those who say something then. */
+static void who_waits_has_its_turn_first(void **state)
+{
+    (void)state;
+    struct tw_record record;
+    struct tw_message *lent;
+    start();
+    say(0);
+    turns(1);
+    assert_true(rig_record(&rig, 0, &record));
+    lent = record.message.message;
+    talk()->lent = TW_TALK_LENT_MAX; /* that one, and as if others' were all there may be */
+    say(1);
+    turns(1);
+    assert_int_equal(pass_on(), 0);
+    assert_int_equal(rte_ring_sp_enqueue_elem(rig.worker_config[0].shard_rings[0].returned, &lent,
+                                              sizeof(void *)),
+                     0);
+    say_by(&clients[1], 0);
+    rig_turn(&rig, 20 * RIG_MS);
+    assert_true(rig_record(&rig, 0, &record));
+    assert_int_equal(record.type, TW_RECORD_MESSAGE);
+    assert_int_equal(record.slot, tw_connection_slot(clients[0].id));
+    assert_int_equal(record.message.message->number, 1);
+    assert_int_equal(pass_on(), 0);
+    talk()->lent = 1;
+    lent = record.message.message;
+    assert_int_equal(rte_ring_sp_enqueue_elem(rig.worker_config[0].shard_rings[0].returned, &lent,
+                                              sizeof(void *)),
+                     0);
+    turns(20);
+    assert_int_equal(pass_on(), 1);
+    turns(20);
+    stop();
+}
+
 /* A slot's next session finds the place in the list that the one before it left. */
 static void a_slot_is_listed_once(void **state)
 {
     (void)state;
     start();
-    uint32_t slot = tw_connection_slot(client.id);
+    uint32_t slot = tw_connection_slot(clients[0].id);
     say(0);
     turns(1);
     assert_int_equal(pass_on(), 1);
@@ -265,6 +308,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_eighth_is_acknowledged_at_once),
         cmocka_unit_test(news_is_passed_on_in_its_turn),
         cmocka_unit_test(what_finds_no_room_at_the_shard_waits),
+        cmocka_unit_test(who_waits_has_its_turn_first),
         cmocka_unit_test(a_slot_is_listed_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
