@@ -296,6 +296,12 @@ static uint32_t first_queued(const struct tw_parcel *message)
     return TW_GRANULES_MAX;
 }
 
+/* Granules leave in order the first time, so all from sent_end on are still to leave. */
+static bool has_new(const struct tw_parcel *message)
+{
+    return message->size > 0 && message->sent_end < tw_message_granules(message->size);
+}
+
 static uint32_t run_length(const struct tw_parcel *message, uint32_t first, uint32_t count_max)
 {
     uint32_t granules = tw_message_granules(message->size);
@@ -324,12 +330,13 @@ static bool fits_whole(const struct tw_parcel *message, size_t room)
 }
 
 /* The run that goes into `room`, of part_max bytes if it is a part; count 0: none does. */
-static struct tw_run choose(const struct tw_parcel *message, size_t room, uint32_t part_max,
-                            struct tw_entry *entry)
+static struct tw_run choose(const struct tw_sender *sender, const struct tw_parcel *message,
+                            size_t room, struct tw_entry *entry)
 {
     struct tw_run run = {.channel = message->channel, .number = message->number};
     uint32_t granules = tw_message_granules(message->size);
-    uint32_t first = first_queued(message);
+    bool new_first = sender->new_first && sender->channels[message->channel].new_turn;
+    uint32_t first = new_first && has_new(message) ? message->sent_end : first_queued(message);
     if (first == 0 && fits_whole(message, room) && run_length(message, 0, granules) == granules) {
         run.count = (uint16_t)granules;
         *entry = whole_entry(message);
@@ -347,8 +354,8 @@ static struct tw_run choose(const struct tw_parcel *message, size_t room, uint32
     size_t overhead = tw_entry_overhead(entry);
     uint32_t left = message->size - first * TW_GRANULE_BYTES;
     size_t space = room > overhead ? room - overhead : 0;
-    if (space > part_max)
-        space = part_max;
+    if (space > sender->part_max)
+        space = sender->part_max;
     uint32_t count_max = (uint32_t)(space >= left ? granules : space / TW_GRANULE_BYTES);
     run.first = (uint16_t)first;
     run.count = (uint16_t)run_length(message, first, count_max);
@@ -393,7 +400,7 @@ static bool write_message(struct tw_sender *sender, struct tw_parcel *message,
         count_queued(sender, message, -1);
         return true;
     }
-    *run = choose(message, tw_writer_left(writer), sender->part_max, &entry);
+    *run = choose(sender, message, tw_writer_left(writer), &entry);
     if (run->count == 0)
         return false;
     uint8_t *out = tw_entry_write(writer, &entry);
@@ -415,30 +422,54 @@ static void write_latest(struct tw_sender *sender, struct tw_writer *writer)
     drop_latest(sender);
 }
 
+struct pass {
+    bool whole;    /* only what fits a packet */
+    bool new_only; /* only messages of which something never left */
+    struct tw_run *runs;
+    uint32_t count, most; /* of runs */
+};
+
+/* False: no more belongs into this packet. */
+static bool write_pass(struct tw_sender *sender, const struct tw_sender_channel *from,
+                       struct tw_writer *writer, struct pass *pass)
+{
+    for (uint16_t number = from->base;
+         number != from->next && from->queued > 0 && pass->count < pass->most; number++) {
+        struct tw_parcel *message = numbered(sender, from, number);
+        if (!message)
+            continue;
+        if (first_queued(message) == TW_GRANULES_MAX ||
+            (pass->whole && message->size > KEEP_WHOLE) || (pass->new_only && !has_new(message)))
+            continue;
+        if (write_message(sender, message, writer, &pass->runs[pass->count]))
+            pass->count++;
+        else if (tw_writer_left(writer) < TW_GRANULE_BYTES)
+            return false; /* nearly full: hardly anything else fits either */
+        if (sender->part_max < KEEP_WHOLE && first_queued(message) != TW_GRANULES_MAX)
+            return false; /* cut short on purpose: not to be filled up with the next one */
+    }
+    return true;
+}
+
 uint32_t tw_sender_write(struct tw_sender *sender, uint32_t channel, bool whole,
                          struct tw_writer *writer, struct tw_run *runs, uint32_t runs_max)
 {
-    struct tw_sender_channel *from = &sender->channels[channel];
-    uint32_t count = 0;
     if (channel == TW_CHANNEL_STATE) {
         write_latest(sender, writer);
         return 0;
     }
-    for (uint16_t number = from->base; number != from->next && from->queued > 0 && count < runs_max;
-         number++) {
-        struct tw_parcel *message = numbered(sender, from, number);
-        if (!message)
-            continue;
-        if (first_queued(message) == TW_GRANULES_MAX || (whole && message->size > KEEP_WHOLE))
-            continue;
-        if (write_message(sender, message, writer, &runs[count]))
-            count++;
-        else if (tw_writer_left(writer) < TW_GRANULE_BYTES)
-            break; /* nearly full: hardly anything else fits either */
-        if (sender->part_max < KEEP_WHOLE && first_queued(message) != TW_GRANULES_MAX)
-            break; /* cut short on purpose: not to be filled up with the next one */
-    }
-    return count;
+    struct tw_sender_channel *from = &sender->channels[channel];
+    struct pass pass = {.whole = whole,
+                        .new_only = sender->new_first && from->new_turn,
+                        .runs = runs,
+                        .most = runs_max};
+    bool more = !pass.new_only || write_pass(sender, from, writer, &pass);
+    pass.new_only = false;
+    if (more)
+        write_pass(sender, from, writer, &pass);
+    if (sender->new_first && pass.count > 0)
+        from->new_turn = !from->new_turn;
+    return pass.count;
 }
 
 /* ---- what became of it ---------------------------------------------------------------------- */

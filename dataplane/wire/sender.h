@@ -28,6 +28,7 @@ struct tw_sender_channel {
     uint32_t spare;                /* blocks of numbered messages but the one at base */
     uint16_t base;                 /* oldest number not acknowledged */
     uint16_t next;
+    bool new_turn; /* its next packet is one of new_first */
 };
 
 /* By number % 64, of numbers from base to next; what stands at others was never written. */
@@ -41,6 +42,7 @@ struct tw_sender {
     uint64_t deadline_us; /* the earliest; UINT64_MAX: none */
     struct tw_parcels parcels;
     uint32_t part_max; /* bytes of a message that a packet carries if it has to be cut */
+    bool new_first;    /* in every other packet, what never left goes before what was lost */
     uint32_t latest;   /* channel 0: the one message to be sent; 0: none */
     uint16_t latest_number;
     struct tw_sender_channel channels[TW_CHANNEL_COUNT];

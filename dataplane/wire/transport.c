@@ -557,6 +557,9 @@ static void write_messages(struct tw_transport *transport, const struct writing 
     bool small = tw_transport_state(transport) == TW_LINK_EMERGENCY ||
                  transport->congestion.window_bytes < TW_WINDOW_SMALL;
     transport->channels->sender.part_max = small ? PART_SMALL : TW_MESSAGE_MAX;
+    /* While nothing is answered, all of it may have arrived: then the other end waits for the rest,
+     * and not for what it had (after RFC 8985, section 7.3). */
+    transport->channels->sender.new_first = transport->channels->probe_backoff >= PROBES_COLLAPSE;
     write_channel(transport, TW_CHANNEL_STATE, writing, writer);
     for (uint32_t left = writing->busy; left != 0;) {
         uint32_t channel = tw_turns_next(&transport->channels->turns, left);

@@ -216,6 +216,32 @@ static void test_outage_of_3_seconds(void **state)
     run_trouble("outage of 3 s", begin_outage, 3 * SECOND);
 }
 
+/* What the server sends is lost for half a minute, in the middle of large messages to it. They go
+ * on arriving, if slowly, although nothing tells the client so, and the server does not take it for
+ * one that leaves them half sent (which peers.c looks for in each step). */
+static void test_no_way_back(void **state)
+{
+    (void)state;
+    struct impair_profile profile = profile_with_loss(0);
+    for (uint32_t i = 0; i < seeds; i++) {
+        struct peers *peers = peers_create(&profile, first_seed + i * SEED_DISTANCE, &kept);
+        struct peers_channel *channels = peers->ends[PEERS_CLIENT].channels;
+        peers_run(peers, 2 * SECOND);
+        for (uint32_t k = 0; k < 2; k++) {
+            peers_send(peers, PEERS_CLIENT, TW_CHANNEL_BULK, 60000, 0);
+            peers_send(peers, PEERS_CLIENT, TW_CHANNEL_UNORDERED, 20000, 0);
+        }
+        peers_run(peers, 40 * PEERS_STEP_US);
+        PEERS_CHECK(peers, channels[TW_CHANNEL_BULK].received == 0);
+        net_path(peers->net, PEERS_SERVER)->outage_until_us = peers->now_us + 30 * SECOND;
+        peers_run(peers, 30 * SECOND);
+        PEERS_CHECK(peers, peers_settle(peers, 10 * SECOND));
+        PEERS_CHECK(peers, channels[TW_CHANNEL_BULK].received == 2);
+        PEERS_CHECK(peers, channels[TW_CHANNEL_UNORDERED].received == 2);
+        peers_destroy(peers);
+    }
+}
+
 static void test_latency_swings(void **state)
 {
     (void)state;
@@ -683,6 +709,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_burst_loss),
         cmocka_unit_test(test_30_percent_for_10_seconds),
         cmocka_unit_test(test_outage_of_3_seconds),
+        cmocka_unit_test(test_no_way_back),
         cmocka_unit_test(test_latency_swings),
         cmocka_unit_test(test_numbers_at_their_end),
         cmocka_unit_test(test_last_packet_number),
