@@ -53,9 +53,14 @@ void tw_inward_send_back(struct tw_worker *worker, const struct tw_packet *packe
     struct rte_mbuf *mbuf = tw_transmit_buffer(worker);
     if (!mbuf)
         return;
-    mbuf->data_len = (uint16_t)length;
-    mbuf->pkt_len = length;
-    memcpy(rte_pktmbuf_mtod(mbuf, uint8_t *), packet->frame, length);
+    /* Without its priority tag, as all that we send. */
+    uint32_t tag = packet->network_offset - TW_ETHERNET_SIZE;
+    uint8_t *frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
+    mbuf->data_len = (uint16_t)(length - tag);
+    mbuf->pkt_len = length - tag;
+    memcpy(frame, packet->frame, TW_ETHERNET_TYPE);
+    memcpy(frame + TW_ETHERNET_TYPE, packet->frame + TW_ETHERNET_TYPE + tag,
+           length - tag - TW_ETHERNET_TYPE);
     tw_transmit_frame(worker, packet->interface, mbuf);
 }
 

@@ -17,6 +17,7 @@
 #define TW_ETHERNET_SOURCE      6u
 #define TW_ETHERNET_TYPE        12u
 #define TW_VLAN_SIZE            4u
+#define TW_VLAN_ID_MASK         0x0fffu /* of the tag's second half (IEEE 802.1Q) */
 #define TW_ETHERTYPE_IPV4       0x0800u
 #define TW_ETHERTYPE_ARP        0x0806u
 #define TW_ETHERTYPE_VLAN       0x8100u

@@ -155,6 +155,8 @@ static uint16_t parse_ethernet(struct tw_packet *packet, const struct tw_parse_r
     if (type == TW_ETHERTYPE_VLAN) {
         if (packet->frame_length < TW_ETHERNET_SIZE + TW_VLAN_SIZE)
             return TW_OUTCOME_ETHERNET_TRUNCATED;
+        if ((tw_load_be16(packet->frame + TW_ETHERNET_SIZE) & TW_VLAN_ID_MASK) != 0)
+            return TW_OUTCOME_VLAN_FOREIGN;
         packet->network_offset = TW_ETHERNET_SIZE + TW_VLAN_SIZE;
         type = tw_load_be16(packet->frame + TW_ETHERNET_TYPE + TW_VLAN_SIZE);
     }

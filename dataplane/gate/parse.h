@@ -3,8 +3,9 @@
  * First stage: from a raw frame to an ARP packet, an ICMP echo request or a UDP payload. What
  * stands in an IPv6 packet is parse_ipv6.h's.
  *
- * Every malformed class ends in its own outcome of drop_reasons.h. One VLAN tag (priority tags of
- * a switch) is skipped; frames we send are untagged. Pure, any thread. Sources: network_bytes.h;
+ * Every malformed class ends in its own outcome of drop_reasons.h. A priority tag of a switch (one
+ * that names VLAN 0) is skipped; frames we send are untagged, so whoever is on a VLAN would not see
+ * them, and what is tagged for one is dropped. Pure, any thread. Sources: network_bytes.h;
  * source addresses a host may not use: RFC 1122 section 3.2.1.3.
  */
 #ifndef TICKWIRE_DATAPLANE_GATE_PARSE_H

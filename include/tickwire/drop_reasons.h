@@ -30,6 +30,7 @@ enum tw_outcome_kind {
     X(HANDSHAKE_RELAYED,   "handshake_relayed",   HANDLED,  "hello 2 handed to the control plane")                   \
     X(ETHERNET_TRUNCATED,  "ethernet_truncated",  DROPPED,  "frame shorter than its Ethernet or VLAN header")        \
     X(ETHERNET_FOREIGN,    "ethernet_foreign",    DROPPED,  "destination MAC is neither ours nor broadcast")         \
+    X(VLAN_FOREIGN,        "vlan_foreign",        DROPPED,  "tagged for a VLAN: we are on none")                     \
     X(ETHERTYPE_UNKNOWN,   "ethertype_unknown",   DROPPED,  "neither IPv4, IPv6 nor ARP, or nested VLAN tags")       \
     X(ARP_MALFORMED,       "arp_malformed",       DROPPED,  "ARP of another shape than Ethernet / IPv4")             \
     X(ARP_FOREIGN,         "arp_foreign",         DROPPED,  "ARP about another host")                                \

@@ -117,7 +117,7 @@ size_t test_icmp_frame(uint8_t *frame, uint32_t source, size_t length)
 
 size_t test_add_vlan(uint8_t *frame, size_t length)
 {
-    static const uint8_t tag[4] = {0x81, 0x00, 0x60, 0x05};
+    static const uint8_t tag[4] = {0x81, 0x00, 0x60, 0x00};
     memmove(frame + 16, frame + 12, length - 12);
     memcpy(frame + 12, tag, sizeof(tag));
     return length + 4;

@@ -29,7 +29,7 @@ size_t test_udp_frame(uint8_t *frame, uint32_t source, uint16_t source_port, con
 size_t test_arp_frame(uint8_t *frame, uint16_t operation, uint32_t sender, uint32_t target);
 /* An ICMP echo request with `length` bytes of data. */
 size_t test_icmp_frame(uint8_t *frame, uint32_t source, size_t length);
-/* Puts a VLAN tag into the frame; returns the new length. */
+/* Puts a priority tag (VLAN 0) into the frame; returns the new length. */
 size_t test_add_vlan(uint8_t *frame, size_t length);
 /* Sends the UDP frame (untagged) to another address. */
 void test_set_destination(uint8_t *frame, uint32_t address);

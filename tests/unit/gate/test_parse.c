@@ -77,6 +77,12 @@ static void accepts_vlan_padding_and_no_checksum(void **state)
     size = good_udp(frame, 40);
     size = test_add_vlan(frame, size);
     assert_int_equal(outcome_of(frame, size), TW_OUTCOME_OPEN);
+    for (uint16_t id = 1; id < 4096; id = (uint16_t)(id * 2)) {
+        tw_store_be16(frame + 14, (uint16_t)(0xe000 | id));
+        assert_int_equal(outcome_of(frame, size), TW_OUTCOME_VLAN_FOREIGN);
+    }
+    tw_store_be16(frame + 14, 0xf000);
+    assert_int_equal(outcome_of(frame, size), TW_OUTCOME_OPEN);
     size = test_add_vlan(frame, size);
     assert_int_equal(outcome_of(frame, size), TW_OUTCOME_ETHERTYPE_UNKNOWN);
 }

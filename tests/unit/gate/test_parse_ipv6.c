@@ -74,6 +74,8 @@ static void accepts_udp(void **state)
     good_udp(40);
     size = test_add_vlan(frame, size);
     assert_int_equal(outcome(), TW_OUTCOME_OPEN);
+    frame[15] = 7;
+    assert_int_equal(outcome(), TW_OUTCOME_VLAN_FOREIGN);
 }
 
 static void rejects_where_no_address_is(void **state)

@@ -480,6 +480,39 @@ static void answers_neighbours(void **state)
     rig_stop(&rig);
 }
 
+/* Priority tags are taken, and not sent back. */
+static void answers_are_untagged(void **state)
+{
+    (void)state;
+    struct rig rig;
+    uint8_t tagged[TEST_FRAME_MAX], frame[TEST_FRAME_MAX];
+    rig_make(&rig, 1);
+    rig_start(&rig);
+    size_t size = test_arp_frame(tagged, 1, TEST_CLIENT_ADDRESS, TEST_SERVER_ADDRESS);
+    rig_inject(&rig, 0, tagged, test_add_vlan(tagged, size));
+    tagged[15] = 5;
+    rig_inject(&rig, 0, tagged, size + 4);
+    rig_turn(&rig, RIG_MS);
+    assert_int_equal(rig_outcome(&rig, TW_OUTCOME_ARP_HANDLED), 1);
+    assert_int_equal(rig_outcome(&rig, TW_OUTCOME_VLAN_FOREIGN), 1);
+    assert_int_equal(rig_sent(&rig, frame), 42);
+    assert_int_equal(tw_load_be16(frame + 12), TW_ETHERTYPE_ARP);
+    assert_int_equal(tw_load_be16(frame + 20), 2);
+    assert_int_equal(tw_load_be32(frame + 28), TEST_SERVER_ADDRESS);
+    assert_int_equal(rig_sent(&rig, frame), 0);
+    uint8_t plain[TEST_FRAME_MAX];
+    size = test_icmp_frame(plain, TEST_CLIENT_ADDRESS, 56);
+    memcpy(tagged, plain, size);
+    rig_inject(&rig, 0, plain, size);
+    rig_inject(&rig, 0, tagged, test_add_vlan(tagged, size));
+    rig_turn(&rig, RIG_MS);
+    assert_int_equal(rig_outcome(&rig, TW_OUTCOME_ICMP_ANSWERED), 2);
+    assert_int_equal(rig_sent(&rig, plain), size);
+    assert_int_equal(rig_sent(&rig, frame), size);
+    assert_memory_equal(frame, plain, size);
+    rig_stop(&rig);
+}
+
 static void asks_for_unknown_neighbours(void **state)
 {
     (void)state;
@@ -559,6 +592,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(numbers_run_out),
         cmocka_unit_test(buffers_run_out),
         cmocka_unit_test(answers_neighbours),
+        cmocka_unit_test(answers_are_untagged),
         cmocka_unit_test(asks_for_unknown_neighbours),
         cmocka_unit_test(packets_find_their_worker),
         cmocka_unit_test(own_absence_is_no_silence),
