@@ -249,3 +249,13 @@ bool tw_conduct_judge(struct tw_conduct *conduct, const struct tw_conduct_rules 
     advance(&judging, charged);
     return true;
 }
+
+void tw_conduct_inherit(struct tw_conduct *to, const struct tw_conduct *from)
+{
+    *to = *from;
+    to->sequence = 0;
+    to->ping_us = 0;
+    to->newest_tick = 0;
+    to->pressed = 0;
+    to->denied = 0;
+}

@@ -79,6 +79,10 @@ bool tw_conduct_judge(struct tw_conduct *conduct, const struct tw_conduct_rules 
                       const struct tw_conduct_packet *packet, struct tw_client_frames *frames,
                       struct tw_conduct_verdict *verdict);
 
+/* The same player goes on in another session, with packet numbers, clocks and inputs of its own:
+ * what it did, and what it has used up, goes along. `to` has judged nothing yet. */
+void tw_conduct_inherit(struct tw_conduct *to, const struct tw_conduct *from);
+
 /* Points now. */
 uint32_t tw_conduct_score(const struct tw_conduct *conduct, const struct tw_conduct_rules *rules,
                           uint64_t now_ns);

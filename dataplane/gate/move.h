@@ -90,6 +90,7 @@ struct tw_move {
     struct tw_session session;
     struct tw_session_body body;
     struct tw_transport transport;
+    struct tw_budget messages; /* of the session's: SESSION */
     union {
         struct tw_resume_grant grant;
         struct tw_resume_request resume;

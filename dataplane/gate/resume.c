@@ -94,6 +94,24 @@ static bool move_player(struct tw_worker *worker, uint32_t old, uint32_t slot)
     return told;
 }
 
+/* What the player did and what it has used up is no clean slate for whoever asked for a token in
+ * time. Before the old one is fenced: its count lies where a closing one keeps something else. */
+static void inherit_conduct(struct tw_worker *worker, uint32_t old, uint32_t slot)
+{
+    struct tw_session *session = &worker->sessions.hot[slot];
+    const struct tw_session *before = &worker->sessions.hot[old];
+    struct tw_session_body *body = &worker->sessions.bodies[slot];
+    const struct tw_session_body *other = &worker->sessions.bodies[old];
+    tw_conduct_inherit(&body->conduct, &other->conduct);
+    body->input_budget = other->input_budget;
+    session->malformed += before->malformed;
+    /* Its handshake cost it something, too. */
+    if (before->budget.full_at_ns > session->budget.full_at_ns)
+        session->budget = before->budget;
+    if (body->conduct.stage != TW_CONDUCT_GOOD)
+        tw_outward_notice(worker, slot);
+}
+
 bool tw_resume_take_over(struct tw_worker *worker, uint32_t slot)
 {
     struct tw_session *session = &worker->sessions.hot[slot];
@@ -114,6 +132,7 @@ bool tw_resume_take_over(struct tw_worker *worker, uint32_t slot)
     tw_talk_begin(worker, slot);
     tw_talk_inherit(worker, slot, old);
     tw_life_inherit(worker, slot, old);
+    inherit_conduct(worker, old, slot);
     tw_owed_fence(worker, old, tw_sessions_id(&worker->sessions, slot));
     tw_owed_settle(worker, slot);
     count(worker, TW_LIFE_EVENT_RESUMED);

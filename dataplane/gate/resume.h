@@ -10,9 +10,10 @@
  *     at another one:               the reply goes there by the ring of moves (move.h)
  *
  * Taking over: the shard is told that the player is the new slot's and that it has nothing; the
- * messages that the old one still had go along; the old slot is fenced: closed, its packets dropped
- * as those of a closing, then of an earlier session. So there are never two sessions of a player,
- * and until the new one has proven that it holds its keys the old one goes on.
+ * messages that the old one still had, and its conduct (conduct.h), go along; the old slot is
+ * fenced: closed, its packets dropped as those of a closing, then of an earlier session. So there
+ * are never two sessions of a player, and until the new one has proven that it holds its keys the
+ * old one goes on.
  *
  * Owned by the worker's lcore. See docs/decisions/0017-connection-life.md.
  */

@@ -252,6 +252,7 @@ void tw_talk_inherit(struct tw_worker *worker, uint32_t slot, uint32_t from)
     struct tw_talk *talk = &worker->talk;
     tw_transport_inherit(&talk->transports[slot], &talk->transports[from], now_us(worker));
     talk->sessions[slot].back_us = now_us(worker);
+    talk->sessions[slot].budget = talk->sessions[from].budget;
     if (talk->transports[slot].channels)
         list(talk, slot, 0);
 }

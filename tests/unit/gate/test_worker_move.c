@@ -154,6 +154,29 @@ static void goes_to_where_its_packets_land(void **state)
     rig_stop(&rig);
 }
 
+/* Nor is its budget of messages full again. */
+static void what_it_has_said_counts_there(void **state)
+{
+    (void)state;
+    struct rig_client client;
+    start();
+    make_live(&client, 6000);
+    const struct tw_budget said = {.full_at_ns = rig.now_ns + 100 * RIG_MS};
+    rig.worker[0]->talk.sessions[tw_connection_slot(client.id)].budget = said;
+    land(&client, ELSEWHERE);
+    play(&client, TW_MOVE_AFTER);
+    for (int i = 0; i < 6; i++)
+        rig_turn(&rig, RIG_MS);
+    rig_client_receive(&rig, &client, 1);
+    assert_int_equal(tw_connection_worker(client.id), 1);
+    const struct tw_talk *talk = &rig.worker[1]->talk;
+    assert_int_equal(talk->sessions[tw_connection_slot(client.id)].budget.full_at_ns,
+                     said.full_at_ns);
+    forget_records(0);
+    forget_records(1);
+    rig_stop(&rig);
+}
+
 static void moved(struct rig_client *client, uint16_t port)
 {
     make_live(client, port);
@@ -495,6 +518,7 @@ int main(int argc, char **argv)
         return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(goes_to_where_its_packets_land),
+        cmocka_unit_test(what_it_has_said_counts_there),
         cmocka_unit_test(the_old_name_still_works),
         cmocka_unit_test(there_and_back_again),
         cmocka_unit_test(a_full_worker_refuses),

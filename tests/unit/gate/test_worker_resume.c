@@ -16,6 +16,7 @@ static struct rig rig;
 static struct rig_client old, new;
 static uint32_t epoch;
 static uint32_t sessions_max = 64; /* of each worker */
+static uint8_t told_stage;
 
 static void ping(struct rig_client *client, uint64_t time_us)
 {
@@ -423,6 +424,114 @@ static void a_full_ring_only_delays(void **state)
     rig_stop(&rig);
 }
 
+static void send_ahead(struct rig_client *client, uint32_t times)
+{
+    for (uint32_t i = 0; i < times; i++)
+        rig_client_send_inputs(&rig, client, 1000000, 1); /* 2 points */
+    rig_turn(&rig, RIG_MS);
+    rig_client_receive(&rig, client, 1);
+}
+
+/* As often as `times`, each in the tick of an input of its own. */
+static void press(struct rig_client *client, uint32_t times)
+{
+    uint8_t plaintext[64];
+    for (uint32_t tick = 1; tick <= 2u * times; tick++) {
+        struct tw_input input = {.buttons = (uint16_t)(tick % 2u)};
+        struct tw_writer writer = tw_writer_make(plaintext, sizeof(plaintext));
+        tw_frame_write_inputs(&writer, tick, &input, 1);
+        rig_client_send_frames(&rig, client, plaintext, (size_t)(writer.next - plaintext));
+    }
+    rig_turn(&rig, RIG_MS);
+}
+
+static uint64_t charged(enum tw_conduct_event event)
+{
+    return tw_counter_get(&rig.counters[0]->conduct[event]);
+}
+
+/* Whoever resumes at each warning would never be throttled, and whoever is, never closed. */
+static void conduct_goes_along(void **state)
+{
+    (void)state;
+    struct tw_record record;
+    start(1);
+    press(&old, 5);
+    assert_int_equal(charged(TW_CONDUCT_ACTIONS), 0);
+    send_ahead(&old, 110);
+    assert_int_equal(old.frames.notice.stage, TW_CONDUCT_THROTTLED_STAGE);
+    /* What is used up of the budgets. */
+    const struct tw_worker *worker = rig.worker[0];
+    struct tw_budget said = {.full_at_ns = rig.now_ns + 100 * RIG_MS};
+    worker->talk.sessions[tw_connection_slot(old.id)].budget = said;
+    worker->sessions.bodies[tw_connection_slot(old.id)].input_budget = said;
+    worker->sessions.hot[tw_connection_slot(old.id)].budget = said;
+    while (rig_record(&rig, 0, &record))
+        continue;
+    shake(0);
+    ping(&new, 4);
+    assert_int_equal(life(TW_LIFE_EVENT_RESUMED), 1);
+    uint32_t slot = tw_connection_slot(new.id);
+    assert_int_equal(new.frames.pong.echo_us, 4);
+    assert_int_equal(worker->talk.sessions[slot].budget.full_at_ns, said.full_at_ns);
+    assert_int_equal(worker->sessions.bodies[slot].input_budget.full_at_ns, said.full_at_ns);
+    assert_true(worker->sessions.hot[slot].budget.full_at_ns >= said.full_at_ns);
+    /* Its numbers, clock and ticks are its own, and cost it nothing. */
+    assert_int_equal(charged(TW_CONDUCT_TIME_BACK), 0);
+    /* The presses of that second were made before. */
+    press(&new, 1);
+    assert_int_equal(charged(TW_CONDUCT_ACTIONS), 1);
+    /* No second warning, and the end at 400 points. */
+    send_ahead(&new, 80);
+    assert_int_equal(charged(TW_CONDUCT_WARNED), 1);
+    assert_int_equal(charged(TW_CONDUCT_THROTTLED), 1);
+    assert_int_equal(charged(TW_CONDUCT_DISCONNECTED), 0);
+    send_ahead(&new, 20);
+    assert_int_equal(charged(TW_CONDUCT_DISCONNECTED), 1);
+    assert_int_equal(new.frames.close_reason, TW_CLOSE_MISBEHAVED);
+    rig_stop(&rig);
+}
+
+/* The new process hears at once that it is throttled. */
+static void opened(struct rig_client *client, uint64_t sequence)
+{
+    (void)sequence;
+    if (client->frames.has_notice)
+        told_stage = client->frames.notice.stage;
+}
+
+static void a_throttled_one_is_told(void **state)
+{
+    (void)state;
+    start(1);
+    send_ahead(&old, 110);
+    shake(0);
+    told_stage = TW_CONDUCT_GOOD;
+    new.opened = opened;
+    ping(&new, 4);
+    assert_int_equal(told_stage, TW_CONDUCT_THROTTLED_STAGE);
+    rig_stop(&rig);
+}
+
+static void malformed_packets_go_along(void **state)
+{
+    (void)state;
+    static const uint8_t unknown[] = {200, 0, 0};
+    start(1); /* malformed_max = 3 */
+    for (uint32_t i = 0; i < 2; i++)
+        rig_client_send_frames(&rig, &old, unknown, sizeof(unknown));
+    shake(0);
+    ping(&new, 4);
+    rig_client_send_frames(&rig, &new, unknown, sizeof(unknown));
+    ping(&new, 5);
+    assert_int_equal(new.frames.pong.echo_us, 5);
+    rig_client_send_frames(&rig, &new, unknown, sizeof(unknown));
+    rig_turn(&rig, RIG_MS);
+    rig_client_receive(&rig, &new, 1);
+    assert_int_equal(new.frames.close_reason, TW_CLOSE_MISBEHAVED);
+    rig_stop(&rig);
+}
+
 int main(int argc, char **argv)
 {
     (void)argc;
@@ -440,6 +549,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(from_another_worker),
         cmocka_unit_test(from_another_worker_without_room),
         cmocka_unit_test(a_full_ring_only_delays),
+        cmocka_unit_test(conduct_goes_along),
+        cmocka_unit_test(a_throttled_one_is_told),
+        cmocka_unit_test(malformed_packets_go_along),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
