@@ -243,7 +243,7 @@ const struct tw_schema_key tw_schema_keys[] = {
 
     /* A person presses a button five times a second; above 1,000 there is a press in every tick. */
     NUMBER(conduct, actions_per_s, 1, 1000, "5", "1/s",
-           "presses of one button that do something; as many at once"),
+           "presses of one button that do something, in any second"),
     NUMBER(conduct, warn_score, 1, 1000000, "100", "points", "a session at this score is warned"),
     NUMBER(conduct, throttle_score, 1, 1000000, "200", "points",
            "half of its inputs count and no action; above warn_score"),

@@ -23,6 +23,15 @@ static const uint8_t points_of[TW_CONDUCT_COUNT] = {
     [TW_CONDUCT_ACTIONS] = 2,
 };
 
+/* With room for as many presses as a second has slots none is too many. */
+static void make_action_rules(struct tw_conduct_rules *rules, uint32_t hz, uint32_t per_s)
+{
+    rules->slot_ticks = (hz + TW_CONDUCT_SLOTS - 1u) / TW_CONDUCT_SLOTS;
+    uint32_t slots = hz / rules->slot_ticks;
+    rules->second_slots = (uint32_t)((UINT64_C(1) << slots) - 1u);
+    rules->actions_max = per_s < slots ? per_s : UINT32_MAX;
+}
+
 void tw_conduct_rules_make(struct tw_conduct_rules *rules, const struct tw_config *config)
 {
     const struct tw_config_conduct *conduct = &config->conduct;
@@ -30,13 +39,12 @@ void tw_conduct_rules_make(struct tw_conduct_rules *rules, const struct tw_confi
     *rules = (struct tw_conduct_rules){
         .packet_rate = tw_budget_rate_make(hz * RATE_PERCENT / 100u, hz * TW_CONDUCT_QUEUED_S),
         .throttled_rate = tw_budget_rate_make(hz / THROTTLED_PART, THROTTLED_BURST),
-        .action_interval = (uint32_t)(hz * TW_CONDUCT_TICK_PARTS / conduct->actions_per_s),
         .warn = conduct->warn_score * THOUSAND,
         .throttle = conduct->throttle_score * THOUSAND,
         .disconnect = conduct->disconnect_score * THOUSAND,
         .decay_per_s = conduct->decay_per_s,
     };
-    rules->action_burst = rules->action_interval * conduct->actions_per_s;
+    make_action_rules(rules, (uint32_t)hz, conduct->actions_per_s);
 }
 
 static uint32_t score_now(const struct tw_conduct *conduct, const struct tw_conduct_rules *rules,
@@ -75,21 +83,35 @@ static __attribute__((noinline)) void charge(const struct judging *judging,
 /* ---- actions ----------------------------------------------------------------------------------
  */
 
+/* Later presses of all buttons are seen from this slot. A resumed session may begin at an earlier
+ * one: it is taken for the newest. */
+static void move_presses(struct tw_conduct *conduct, uint32_t slot)
+{
+    if (slot <= conduct->newest_slot)
+        return;
+    uint32_t later = slot - conduct->newest_slot;
+    for (uint32_t button = 0; button < TW_CONDUCT_BUTTONS; button++)
+        conduct->presses[button] = later < TW_CONDUCT_SLOTS ? conduct->presses[button] << later : 0;
+    conduct->newest_slot = slot;
+}
+
 /* One press of a button, in the time of input ticks: a burst of late packets is no burst of
- * presses. */
+ * presses. Where slots are longer than two ticks, a second press in one does nothing either, and is
+ * not charged: it may be a switch that bounced. */
 static bool take_action(const struct judging *judging, uint32_t button, uint32_t tick)
 {
     const struct tw_conduct_rules *rules = judging->rules;
-    uint32_t *full_at = &judging->conduct->actions_full_at[button];
-    uint32_t now = tick * TW_CONDUCT_TICK_PARTS;
-    /* Never further ahead than a burst: what is, is long past, and wrapped. */
-    uint32_t ahead = *full_at != 0 ? *full_at - now : 0;
-    if (ahead > rules->action_burst)
-        ahead = 0;
-    if (ahead + rules->action_interval > rules->action_burst)
+    uint32_t *presses = &judging->conduct->presses[button];
+    if (rules->actions_max == UINT32_MAX)
+        return true;
+    move_presses(judging->conduct, tick / rules->slot_ticks);
+    if ((uint32_t)__builtin_popcount(*presses & rules->second_slots) >= rules->actions_max) {
+        charge(judging, TW_CONDUCT_ACTIONS);
         return false;
-    *full_at = now + ahead + rules->action_interval;
-    return true;
+    }
+    bool first = (*presses & 1u) == 0;
+    *presses |= 1u;
+    return first;
 }
 
 /* Apart, as all that only some packets need: the others then save no register for it. */
@@ -104,10 +126,9 @@ static __attribute__((noinline)) void judge_presses(const struct judging *judgin
         if ((fresh >> button & 1u) == 0 || take_action(judging, button, tick))
             continue;
         denied |= 1u << button;
-        charge(judging, TW_CONDUCT_ACTIONS);
     }
-    conduct->pressed = (uint16_t)buttons;
-    conduct->denied = (uint16_t)denied;
+    conduct->pressed = (uint8_t)buttons;
+    conduct->denied = (uint8_t)denied;
     input->buttons = (uint16_t)(buttons & ~denied);
 }
 

@@ -20,13 +20,18 @@
 #include "dataplane/wire/frames.h"
 #include "tickwire/config.h"
 #include "tickwire/drop_reasons.h"
+#include "tickwire/wire.h"
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #define TW_CONDUCT_BUTTONS 8u
-/* Ticks in sixteenths: a rate of actions seldom is a whole number of ticks. */
-#define TW_CONDUCT_TICK_PARTS 16u
+/* Presses are remembered for a second, a bit for each slot of it: as many ticks as it takes for a
+ * second to have no more slots. At 60 ticks a second that is two, and no two presses of a button
+ * are nearer. A second ends with the oldest slot that lies in it whole, so it has 15/16 of its
+ * ticks at least; at 60 it has 59. */
+#define TW_CONDUCT_SLOTS 32u
 /* Packets with inputs that may come at once: 4 s that waited in a queue; more than a session's
  * packet budget lets through. */
 #define TW_CONDUCT_QUEUED_S 4u
@@ -36,10 +41,11 @@
 struct tw_conduct_rules {
     struct tw_budget_rate packet_rate;    /* packets with inputs */
     struct tw_budget_rate throttled_rate; /* of a throttled session */
-    uint32_t action_interval;             /* between presses of a button, in parts of a tick */
-    uint32_t action_burst;                /* the same, for a second's worth at once */
-    uint32_t warn, throttle, disconnect;  /* thousandths */
-    uint32_t decay_per_s;                 /* points, so thousandths per ms */
+    uint32_t slot_ticks;
+    uint32_t second_slots;               /* those of a second, as bits */
+    uint32_t actions_max;                /* presses in it; UINT32_MAX: all of them */
+    uint32_t warn, throttle, disconnect; /* thousandths */
+    uint32_t decay_per_s;                /* points, so thousandths per ms */
 };
 
 struct tw_conduct {
@@ -50,13 +56,15 @@ struct tw_conduct {
     struct tw_budget packets, throttled;
     uint32_t newest_tick;
     uint32_t score;
-    uint16_t pressed; /* in the newest input */
-    uint16_t denied;  /* of these: pressed too often, until released */
-    uint8_t stage;    /* enum tw_conduct_stage */
-    uint8_t kind;     /* enum tw_conduct_event: what was charged last */
-    uint32_t
-        actions_full_at[TW_CONDUCT_BUTTONS]; /* parts of ticks, 0: never pressed; see budget.h */
+    uint8_t pressed;                      /* in the newest input */
+    uint8_t denied;                       /* of these: pressed too often, until released */
+    uint8_t stage;                        /* enum tw_conduct_stage */
+    uint8_t kind;                         /* enum tw_conduct_event: what was charged last */
+    uint32_t newest_slot;                 /* with a press */
+    uint32_t presses[TW_CONDUCT_BUTTONS]; /* that did something: slots, the newest is bit 0 */
 };
+static_assert(sizeof(struct tw_conduct) == 96, "two lines, and presses apart from the rest");
+static_assert(TW_BUTTONS_KNOWN < 1u << TW_CONDUCT_BUTTONS, "buttons fit a byte");
 
 struct tw_conduct_packet {
     uint64_t sequence;

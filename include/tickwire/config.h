@@ -145,7 +145,7 @@ struct tw_config_congestion {
 
 /* Points: see dataplane/gate/conduct.h. */
 struct tw_config_conduct {
-    uint32_t actions_per_s;  /* presses of one button */
+    uint32_t actions_per_s;  /* presses of one button, in any second */
     uint32_t warn_score;     /* the client is told */
     uint32_t throttle_score; /* half of its inputs count, and no actions */
     uint32_t disconnect_score;

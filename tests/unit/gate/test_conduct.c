@@ -170,9 +170,13 @@ static void test_presses_too_many(void **state)
         play(i % 2u);
         pressed += frames.inputs[0].buttons != 0;
     }
-    /* Five at once and five in the second, of thirty. */
-    assert_in_range(pressed, 9, 10);
-    assert_in_range(charged[TW_CONDUCT_ACTIONS], 20, 21);
+    /* Five of thirty, in a second; the next one may be a second after the first. */
+    assert_int_equal(pressed, 5);
+    assert_int_equal(charged[TW_CONDUCT_ACTIONS], 25);
+    play(0);
+    play(1);
+    assert_int_equal(frames.inputs[0].buttons, 1);
+    assert_int_equal(charged[TW_CONDUCT_ACTIONS], 25);
     /* Held on, a press that did nothing goes on doing nothing; released, it may be anew. */
     setup(NULL);
     for (uint32_t i = 0; i < 10; i++)
@@ -188,6 +192,120 @@ static void test_presses_too_many(void **state)
     assert_int_equal(frames.inputs[0].buttons, 1);
     play(1);
     assert_int_equal(frames.inputs[0].buttons, 1);
+}
+
+/* Whatever is pressed when: of each second, but for a sixteenth, no more than the limit does
+ * something, and a press with fewer than that in the second before it always does. */
+static void check_any_second(uint32_t hz, uint32_t limit, uint64_t seed)
+{
+    struct tw_config config = {.world.tick_hz = hz,
+                               .conduct = {.actions_per_s = limit,
+                                           .warn_score = UINT32_MAX / 2000u,
+                                           .throttle_score = UINT32_MAX / 2000u,
+                                           .disconnect_score = UINT32_MAX / 2000u,
+                                           .decay_per_s = 1}};
+    uint32_t took[4000], count = 0, pause = 0, refused = 0;
+    bool held = false;
+    setup(NULL);
+    tw_conduct_rules_make(&rules, &config);
+    for (uint32_t tick = 1000; tick < 5000; tick++) {
+        seed = seed * 6364136223846793005u + 1442695040888963407u;
+        uint32_t dice = (uint32_t)(seed >> 40);
+        if (pause == 0 && dice % 97u == 0)
+            pause = dice / 97u % (2u * hz);
+        pause -= pause > 0;
+        bool fresh = !held && pause == 0 && dice % 3u != 0;
+        held = fresh;
+        frames =
+            (struct tw_client_frames){.has_inputs = true, .input_count = 1, .newest_tick = tick};
+        frames.inputs[0].buttons = fresh;
+        now_ns += SECOND / hz;
+        struct tw_conduct_packet packet = {
+            .sequence = sequence++, .now_ns = now_ns, .now_tick = tick};
+        memset(&verdict, 0, sizeof(verdict));
+        (void)tw_conduct_judge(&conduct, &rules, &packet, &frames, &verdict);
+        if (!fresh)
+            continue;
+        uint32_t before = 0, nearly = 0;
+        for (uint32_t i = 0; i < count; i++) {
+            before += tick - took[i] < hz;
+            nearly += (tick - took[i]) * 16u < 15u * hz;
+        }
+        bool does = frames.inputs[0].buttons != 0;
+        refused += !does;
+        if (does)
+            took[count++] = tick;
+        if (does ? nearly >= limit : before < limit && hz <= 2u * TW_CONDUCT_SLOTS)
+            fail_msg("%u ticks a second, %u presses, tick %u: %u in a second before it, %u nearly",
+                     hz, limit, tick, before, nearly);
+    }
+    assert_true(count > limit && refused > 0);
+}
+
+static void test_presses_of_any_second(void **state)
+{
+    (void)state;
+    static const uint32_t rates[] = {20, 30, 33, 60, 64, 65, 128, 240};
+    for (size_t i = 0; i < sizeof(rates) / sizeof(rates[0]); i++) {
+        for (uint32_t limit = 1; limit <= 6; limit++)
+            check_any_second(rates[i], limit, limit + 100u * i);
+    }
+}
+
+/* Faster than they are told apart: no limit. */
+static void test_presses_without_limit(void **state)
+{
+    (void)state;
+    struct tw_config config = {.world.tick_hz = 60,
+                               .conduct = {.actions_per_s = 30,
+                                           .warn_score = 10,
+                                           .throttle_score = 20,
+                                           .disconnect_score = 40,
+                                           .decay_per_s = 2}};
+    tw_conduct_rules_make(&rules, &config);
+    for (uint32_t i = 0; i < 200; i++) {
+        play(i % 2u);
+        assert_int_equal(frames.inputs[0].buttons, i % 2u);
+    }
+    assert_int_equal(charged[TW_CONDUCT_ACTIONS], 0);
+}
+
+/* Two within a slot: once, and nothing is held against whose switch bounces. */
+static void test_a_switch_that_bounces(void **state)
+{
+    (void)state;
+    struct tw_config config = {.world.tick_hz = 240,
+                               .conduct = {.actions_per_s = 5,
+                                           .warn_score = 10,
+                                           .throttle_score = 20,
+                                           .disconnect_score = 40,
+                                           .decay_per_s = 2}};
+    tw_conduct_rules_make(&rules, &config);
+    for (uint32_t i = 0; i < 8; i++) {
+        send(1600 + i, i % 2u);
+        assert_int_equal(frames.inputs[0].buttons, i == 1);
+    }
+    assert_int_equal(charged[TW_CONDUCT_ACTIONS], 0);
+}
+
+/* Another process of the player begins at an earlier tick: that empties nothing. */
+static void test_presses_go_along(void **state)
+{
+    (void)state;
+    struct tw_conduct next = {0};
+    for (uint32_t i = 0; i < 10; i++)
+        play(i % 2u);
+    assert_int_equal(charged[TW_CONDUCT_ACTIONS], 0);
+    tw_conduct_inherit(&next, &conduct);
+    conduct = next;
+    sequence = 1;
+    send(tick_now() - 100u, 1);
+    assert_int_equal(frames.inputs[0].buttons, 0);
+    send(tick_now() - 99u, 0);
+    send(tick_now(), 1);
+    assert_int_equal(frames.inputs[0].buttons, 0);
+    assert_int_equal(charged[TW_CONDUCT_ACTIONS], 2);
+    assert_int_equal(charged[TW_CONDUCT_TIME_BACK], 0);
 }
 
 /* Buttons have a rate each; presses of ticks that come out of turn do nothing. */
@@ -278,6 +396,10 @@ int main(void)
         cmocka_unit_test_setup(test_ticks_ahead, setup),
         cmocka_unit_test_setup(test_time_goes_back, setup),
         cmocka_unit_test_setup(test_presses_too_many, setup),
+        cmocka_unit_test_setup(test_presses_of_any_second, setup),
+        cmocka_unit_test_setup(test_presses_without_limit, setup),
+        cmocka_unit_test_setup(test_a_switch_that_bounces, setup),
+        cmocka_unit_test_setup(test_presses_go_along, setup),
         cmocka_unit_test_setup(test_buttons_apart_and_out_of_turn, setup),
         cmocka_unit_test_setup(test_ticks_wrap_the_rate_of_presses, setup),
         cmocka_unit_test_setup(test_stages, setup),
