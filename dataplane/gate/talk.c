@@ -391,10 +391,12 @@ static void deliver(struct tw_worker *worker, uint32_t slot)
     /* Nothing of a session may overtake its join. */
     if ((worker->sessions.hot[slot].due & TW_DUE_JOIN) != 0)
         return;
-    while (talk->lent < TW_TALK_LENT_MAX && talk->lent_blocks < talk->lent_blocks_max &&
-           (next = tw_transport_peek(&talk->transports[slot])) != NULL &&
-           deliver_next(worker, slot, next))
-        continue;
+    while (talk->lent < TW_TALK_LENT_MAX && talk->lent_blocks < talk->lent_blocks_max) {
+        next = tw_transport_peek(&talk->transports[slot]);
+        if (!next || !deliver_next(worker, slot, next))
+            return;
+    }
+    talk->room_short |= tw_transport_peek(&talk->transports[slot]) != NULL;
 }
 
 static void take_returned(struct tw_worker *worker, struct rte_ring *ring)
@@ -608,8 +610,15 @@ struct due {
     uint32_t slots[SESSIONS_PER_TURN];
 };
 
-/* Those for which it is time, each in its turn. */
-static void take_due(struct tw_worker *worker, struct due *due)
+static bool waits_for_room(const struct tw_worker *worker, uint32_t slot)
+{
+    const struct tw_transport *transport = &worker->talk.transports[slot];
+    return tw_transport_begun(transport) && tw_transport_peek(transport) != NULL;
+}
+
+/* Those for which it is time, each in its turn; or of these only who has something for the shard.
+ */
+static void take_due(struct tw_worker *worker, struct due *due, bool waiting)
 {
     struct tw_talk *talk = &worker->talk;
     uint32_t asked = talk->busy_count < ASKED_PER_TURN ? talk->busy_count : ASKED_PER_TURN;
@@ -618,7 +627,7 @@ static void take_due(struct tw_worker *worker, struct due *due)
         if (talk->busy_next >= talk->busy_count)
             talk->busy_next = 0;
         const struct tw_talk_busy *busy = &talk->busy[talk->busy_next++];
-        if (busy->due_us <= now_us(worker))
+        if (busy->due_us <= now_us(worker) && (!waiting || waits_for_room(worker, busy->slot)))
             due->slots[due->count++] = busy->slot;
     }
 }
@@ -643,10 +652,10 @@ static uint32_t end_of_batch(const struct due *due, uint32_t from)
 }
 
 /* While some are looked at, the lines of the next ones are on their way. */
-static void look_at_due(struct tw_worker *worker)
+static void look_at_due(struct tw_worker *worker, bool waiting)
 {
     struct due due;
-    take_due(worker, &due);
+    take_due(worker, &due, waiting);
     uint32_t end = end_of_batch(&due, 0), next_end;
     ask_for(worker, &due, 0, end);
     for (uint32_t from = 0; from < due.count; from = end, end = next_end) {
@@ -674,11 +683,21 @@ void tw_talk_pass_on(struct tw_worker *worker)
     }
 }
 
-void tw_talk_look(struct tw_worker *worker)
+void tw_talk_begin_turn(struct tw_worker *worker)
 {
+    struct tw_talk *talk = &worker->talk;
     for (uint32_t shard = 0; shard < worker->config.shards; shard++) {
-        if (worker->talk.lent > 0 && worker->config.shard_rings[shard].returned)
+        if (talk->lent > 0 && worker->config.shard_rings[shard].returned)
             take_returned(worker, worker->config.shard_rings[shard].returned);
     }
-    look_at_due(worker);
+    if (!talk->room_short || talk->lent >= TW_TALK_LENT_MAX)
+        return;
+    talk->room_short = false;
+    look_at_due(worker, true);
+}
+
+void tw_talk_end_turn(struct tw_worker *worker)
+{
+    look_at_due(worker, false);
+    tw_talk_pass_on(worker);
 }

@@ -67,7 +67,8 @@ struct tw_talk {
     uint32_t *fresh;    /* [sessions] slots, a ring: something came for them, or from them */
     uint32_t fresh_first, fresh_count;
     uint32_t sessions_max;
-    uint32_t lent; /* messages at shards, */
+    bool room_short; /* somebody found none at the shard, and none came back since */
+    uint32_t lent;   /* messages at shards, */
     uint32_t lent_blocks;
     uint32_t lent_blocks_max;
     uint64_t relief_us; /* next look for who may be closed for the room it takes */
@@ -151,11 +152,12 @@ static inline void tw_talk_prefetch_sent(const struct tw_talk *talk, uint32_t sl
         tw_prefetch_to_write(transport->sent.settled);
 }
 
-/* A turn begins: messages that came back, and those for which it is time, who may have waited for
- * that. */
-void tw_talk_look(struct tw_worker *worker);
-/* Those with news: after each burst, as long as what it touched is in the caches, and when the turn
- * ends, behind what shards have for them. */
+/* A turn begins: messages that came back; whoever waited for that and whose time it is goes before
+ * those who say something in this turn. */
+void tw_talk_begin_turn(struct tw_worker *worker);
+/* After each burst, as long as what it touched is in the caches: those with news. */
 void tw_talk_pass_on(struct tw_worker *worker);
+/* It ends: timers, packets of messages, those for whom shards have something. */
+void tw_talk_end_turn(struct tw_worker *worker);
 
 #endif

@@ -215,11 +215,11 @@ uint32_t tw_worker_turn(struct tw_worker *worker, uint64_t now_ns)
     look_at_port_orders(worker);
     tw_commands_turn(worker);
     tw_move_take_turn(worker);
-    tw_talk_look(worker);
+    tw_talk_begin_turn(worker);
     uint32_t received = tw_inward_turn(worker);
     tw_outward_turn(worker);
     tw_move_give_turn(worker);
-    tw_talk_pass_on(worker);
+    tw_talk_end_turn(worker);
     tw_owed_turn(worker);
     tw_commands_housekeeping(worker);
     tw_route_flush(worker);

@@ -255,7 +255,7 @@ static void who_waits_has_its_turn_first(void **state)
     lent = record.message.message;
     talk()->lent = TW_TALK_LENT_MAX; /* that one, and as if others' were all there may be */
     say(1);
-    turns(1);
+    turns(4);
     assert_int_equal(pass_on(), 0);
     assert_int_equal(rte_ring_sp_enqueue_elem(rig.worker_config[0].shard_rings[0].returned, &lent,
                                               sizeof(void *)),
