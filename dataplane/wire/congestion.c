@@ -28,8 +28,6 @@
 #define BURST_MIN_BYTES (2u * TW_DATAGRAM_BASE)
 #define BURST_MAX_BYTES (8u * TW_DATAGRAM_BASE) /* what one ack lets go at least */
 #define PACE_MIN_BYTES  (10u * TW_DATAGRAM_BASE)
-/* Messages of channel 0 leave whatever the pace is. */
-#define DEBT_MAX_BYTES (INT32_MIN / 2)
 /* What may pass the window at once, above a quarter of the pace: 40 ms of 1 Mbit/s. */
 #define PASS_BURST_BYTES (4u * TW_DATAGRAM_BASE)
 #define PASS_PARTS       4u
@@ -467,8 +465,7 @@ uint64_t tw_congestion_pass_us(const struct tw_congestion *congestion, uint64_t 
 
 void tw_congestion_spend(struct tw_congestion *congestion, uint32_t bytes)
 {
-    if (congestion->tokens_bytes > DEBT_MAX_BYTES)
-        congestion->tokens_bytes -= (int32_t)bytes;
+    congestion->tokens_bytes -= (int32_t)bytes;
 }
 
 bool tw_congestion_may_pass(const struct tw_congestion *congestion)

@@ -72,9 +72,8 @@ struct tw_congestion {
     uint64_t rate_bytes_s[2]; /* greatest delivery rate of this and the previous second */
     uint64_t rate_epoch;
     uint32_t longer_us; /* of what stands above the minimum: the path, and no queue of ours */
-    uint32_t standing_us,
-        standing_window_bytes;   /* round trip and window when it was first seen … */
-    uint32_t standing_rounds;    /* … so many round trips ago; 0: none stands */
+    /* Round trip and window when it was first seen, so many round trips ago; 0: none stands. */
+    uint32_t standing_us, standing_window_bytes, standing_rounds;
     uint32_t drained_ms;         /* when nothing of ours waited, for sure */
     uint32_t drain_window_bytes; /* to go on with after … */
     uint8_t drain_rounds;        /* … so many round trips */

@@ -550,8 +550,9 @@ static uint32_t write_channel(struct tw_transport *transport, uint32_t channel,
     return bytes;
 }
 
-static void write_messages(struct tw_transport *transport, const struct writing *writing,
-                           struct tw_writer *writer)
+/* Bytes that the pace counts: not those of channel 0, which leave whatever it is. */
+static uint32_t write_messages(struct tw_transport *transport, const struct writing *writing,
+                               struct tw_writer *writer)
 {
     uint32_t bytes[TW_CHANNEL_COUNT] = {0};
     bool small = tw_transport_state(transport) == TW_LINK_EMERGENCY ||
@@ -561,12 +562,14 @@ static void write_messages(struct tw_transport *transport, const struct writing 
      * and not for what it had (after RFC 8985, section 7.3). */
     transport->channels->sender.new_first = transport->channels->probe_backoff >= PROBES_COLLAPSE;
     write_channel(transport, TW_CHANNEL_STATE, writing, writer);
+    const uint8_t *start = writer->next;
     for (uint32_t left = writing->busy; left != 0;) {
         uint32_t channel = tw_turns_next(&transport->channels->turns, left);
         bytes[channel] = write_channel(transport, channel, writing, writer);
         left &= ~(1u << channel);
     }
     tw_turns_took(&transport->channels->turns, writing->busy, bytes);
+    return (uint32_t)(writer->next - start);
 }
 
 static bool has_any(const struct tw_transport *transport, const struct writing *writing)
@@ -591,8 +594,7 @@ static bool write_frame(struct tw_transport *transport, struct tw_writer *writer
     TW_ASSERT(transport->channels->run_count == 0);
     if (transport->channels->sender.queued == 0)
         return false;
-    bool paced = may_send(transport, now_us);
-    struct writing writing = look(transport, paced, now_us);
+    struct writing writing = look(transport, may_send(transport, now_us), now_us);
     /* The log can always take one more packet: the oldest is given up for it. */
     if (tw_writer_left(writer) < FRAME_OVERHEAD || !has_any(transport, &writing))
         return false;
@@ -600,13 +602,13 @@ static bool write_frame(struct tw_transport *transport, struct tw_writer *writer
     struct tw_writer body = *writer;
     tw_write_space(&body, TW_FRAME_HEADER_SIZE);
     const uint8_t *start = body.next;
-    write_messages(transport, &writing, &body);
+    uint32_t paced_bytes = write_messages(transport, &writing, &body);
     if (body.next == start)
         return false;
     TW_ASSERT(!body.failed);
     frame[0] = TW_FRAME_MESSAGES;
     tw_store_u16(frame + 1, (uint16_t)(body.next - start));
-    transport->channels->run_bytes = (uint16_t)(body.next - frame);
+    transport->channels->run_bytes = (uint16_t)paced_bytes;
     *writer = body;
     return true;
 }
@@ -755,8 +757,7 @@ static bool wants_messages(struct tw_transport *transport, uint64_t now_us)
         return false;
     if (tw_flight_runs_left(&channels->flight) == 0)
         return tw_sender_has(&channels->sender, TW_CHANNEL_STATE, false);
-    bool paced = may_send(transport, now_us);
-    struct writing writing = look(transport, paced, now_us);
+    struct writing writing = look(transport, may_send(transport, now_us), now_us);
     return has_any(transport, &writing);
 }
 
@@ -774,9 +775,7 @@ static uint64_t messages_due_us(const struct tw_transport *transport, uint64_t n
         uint64_t wait_us = overdue_us(transport);
         due_us = earlier(due_us, now_us + (wait_us > age ? wait_us - age : 0));
     }
-    if (tw_flight_runs_left(&channels->flight) == 0)
-        return due_us;
-    if (channels->sender.queued == 0)
+    if (tw_flight_runs_left(&channels->flight) == 0 || channels->sender.queued == 0)
         return due_us;
     struct writing writing = look(transport, true, now_us);
     if (has_any(transport, &writing))

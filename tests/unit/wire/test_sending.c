@@ -175,6 +175,30 @@ static void test_commands_come_first(void **state)
     rig_teardown(&fixture);
 }
 
+/* A new state with every packet, more than the pace: others have their pace all the same. */
+static void test_states_do_not_hold_up_others(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    rig_setup(&fixture, BLOCKS);
+    rig_queue(&fixture, TW_CHANNEL_ORDERED, 60000);
+    uint64_t begin_us = fixture.now_us;
+    for (uint32_t i = 0; i < 100; i++) {
+        fixture.transport.congestion.window_bytes = TW_WINDOW_MIN_BYTES;
+        rig_queue(&fixture, TW_CHANNEL_STATE, 900);
+        rig_send(&fixture);
+        if (tw_transport_wants_packet(&fixture.transport, fixture.now_us))
+            rig_send(&fixture);
+        fixture.now_us += 40000; /* 22 KB/s of states, a pace of 19 */
+        uint32_t largest = fixture.transport.sent.next - 1u;
+        assert_int_equal(rig_acknowledge(&fixture, largest, largest > 1), TW_TRANSPORT_OK);
+    }
+    uint64_t rate = sender_of(&fixture)->channel_bytes[TW_CHANNEL_ORDERED] * SECOND /
+                    (fixture.now_us - begin_us);
+    assert_true(rate >= 3000); /* a granule beside each state */
+    rig_teardown(&fixture);
+}
+
 /* Nothing was said for long: that is no claim to all packets to come. */
 static void test_silence_earns_nothing(void **state)
 {
@@ -263,6 +287,7 @@ int main(void)
         cmocka_unit_test(test_small_ordered_pass_a_quarter),
         cmocka_unit_test(test_channels_take_turns),
         cmocka_unit_test(test_commands_come_first),
+        cmocka_unit_test(test_states_do_not_hold_up_others),
         cmocka_unit_test(test_silence_earns_nothing),
         cmocka_unit_test(test_deadlines_of_what_waits),
         cmocka_unit_test(test_what_was_late_has_arrived),
