@@ -27,6 +27,8 @@ PATH_TRIES_PER_S, PATH_TRIES_BURST = 1000, 64  # packets from elsewhere that are
 # The engine's threads on one core, generator and clients on the other, as in config/lab.yaml.
 PINNED = {"engine.main_core": 0, "engine.worker_cores": "[0]", "engine.shard_cores": "[0]"}
 
+SPREAD = {"engine.worker_cores": "[0, 1]"} if {0, 1} <= os.sched_getaffinity(0) else {}
+
 # Where the packets of a kind may end.
 ENDS = {
     "unknown": {"connection_unknown", "generation_stale"},
@@ -226,6 +228,30 @@ def test_a_port_that_overflows_refuses_no_player(options):
                   f"{100 * sent['lost'] / honest:.1f} % of {honest}, shed "
                   f"{moved.get('overload_shed', 0)}", flush=True)
             before = after
+
+
+def test_players_of_another_worker_beside_a_flood(options):
+    """All comes by the first worker's queue; half of the players are the second's, and half of the
+    flood names that one. Players go to where their packets arrive, and none is lost on the way. How
+    many of their packets are is the machine's matter: a worker that is not run passes on less."""
+    with _start(options, {"engine.workers": 2, "engine.memory_mb": 512, **SPREAD}) as host:
+        files = _capture(host, ("--workers", 2))
+        before = host.settled_stats()
+        report = _replay(host, files, 0, 1, "--queues", 2, "--flood", "unknown", "--flood-count",
+                         COUNT, "--flood-from", FLOOD_FROM_MS, "--flood-seed", 1)
+        after = _settle(host, "unknown", before, report)
+        moved = scene.outcome_delta(before, after)
+        sent = report["sent"]["packets"]
+        print(f"  {report['flood']['packets']} of a flood, {moved.get('worker_budget', 0)} of them "
+              f"not passed on; of {sent} {sent - moved['accepted']} lost", flush=True)
+        odd = set(moved) - {"accepted", "arp_handled", "arp_budget", "overload_shed",
+                            "connection_unknown", "generation_stale", "worker_foreign",
+                            "worker_budget"}
+        scene.expect_equal("other outcomes", odd, set())
+        scene.expect(moved["accepted"] > sent * 3 / 4, f"players lost too much: {moved}")
+        scene.expect(after["roaming"]["given"] > 0, f"nobody moved: {after['roaming']}")
+        scene.expect_equal("taken", after["roaming"]["taken"], after["roaming"]["given"])
+        scene.expect_equal("sessions live", after["sessions_live"], CLIENTS)
 
 
 def test_flood_options_are_checked(options):

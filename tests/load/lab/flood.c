@@ -136,11 +136,14 @@ static uint32_t write_sealed(struct tw_flood *flood, uint8_t *payload, uint32_t 
 
 /* ---- kinds ---------------------------------------------------------------------------------- */
 
+/* Of any slot and install of the workers that have sessions: whoever has seen ids knows those. */
 static uint32_t write_unknown(struct tw_flood *flood, uint8_t *out)
 {
-    uint32_t id = 0;
+    const struct tw_plan_session *last = &flood->plan->sessions[flood->plan->session_count - 1u];
+    uint32_t id = 0, workers = tw_connection_worker(last->lab.connection_id) + 1u;
     do
-        id = (uint32_t)tw_load_random(&flood->random);
+        id = tw_connection_id(below(flood, workers), below(flood, TW_SESSIONS_PER_WORKER),
+                              below(flood, 1u << TW_GENERATION_BITS));
     while (id == 0 || tw_plan_find(flood->plan, id) != TW_PLAN_NO_SESSION);
     struct tw_address from = stranger(flood);
     uint32_t length = write_sealed(flood, out + flood->headers, id, 1u + below(flood, UINT16_MAX));

@@ -282,7 +282,10 @@ static uint32_t receive(struct tw_player *player)
     struct tw_aead_job jobs[TW_PLAYER_BURST];
     uint32_t sessions[TW_PLAYER_BURST];
     uint32_t count = 0;
-    uint16_t received = rte_eth_rx_burst(player->port->id, 0, mbufs, TW_PLAYER_BURST);
+    /* Each queue in its turn. */
+    player->next_queue = (uint16_t)((player->next_queue + 1u) % player->port->queues);
+    uint16_t received =
+        rte_eth_rx_burst(player->port->id, player->next_queue, mbufs, TW_PLAYER_BURST);
     if (received == 0)
         return 0;
     uint64_t now_ns = tw_clock_now_ns();

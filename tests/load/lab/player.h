@@ -32,6 +32,7 @@ struct tw_player_queued {
 };
 
 struct tw_player {
+    uint16_t next_queue; /* to receive from */
     const struct tw_replay_options *options;
     const struct tw_aead_backend *aead;
     const struct tw_plan *plan;

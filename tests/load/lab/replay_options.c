@@ -29,6 +29,8 @@ static const char help_text[] =
     "  --memory-mb N     for DPDK (default 128)\n"
     "  --hugepages       take hugepages, which must be free; else none\n"
     "  --nap             sleep where there is time; less precise, kinder to shared cores\n"
+    "  --queues N        of the port (default 1): all is sent by the first; a memif engine with\n"
+    "                    more workers has to find as many\n"
     "  --wait S          for the link to come up (default 10)\n"
     "  --drain MS        for the last replies (default 300)\n"
     "  --flood KINDS     hostile packets beside the honest ones, at most --flood-count N of them:\n"
@@ -58,6 +60,7 @@ static const char help_text[] =
     X(MEMORY_MB, "memory-mb", required_argument)     \
     X(HUGEPAGES, "hugepages", no_argument)           \
     X(NAP, "nap", no_argument)                       \
+    X(QUEUES, "queues", required_argument)           \
     X(WAIT, "wait", required_argument)               \
     X(DRAIN, "drain", required_argument)             \
     X(FLOOD, "flood", required_argument)             \
@@ -110,6 +113,8 @@ static bool apply_number(struct tw_replay_options *options, int option,
         return tw_argument_number32(argument, 0, 1023, &options->core);
     case OPTION_MEMORY_MB:
         return tw_argument_number32(argument, 32, 1u << 20, &options->memory_mb);
+    case OPTION_QUEUES:
+        return tw_argument_number32(argument, 1, 16, &options->queues);
     case OPTION_WAIT:
         return tw_argument_number32(argument, 0, 3600, &options->wait_s);
     case OPTION_DRAIN:
@@ -166,6 +171,7 @@ bool tw_replay_options_parse(struct tw_replay_options *options, int argc, char *
         .core = UINT32_MAX,
         .memory_mb = 128,
         .wait_s = 10,
+        .queues = 1,
         .drain_ms = 300,
         .flood_from_ms = 500,
         .flood_seed = 1,

@@ -15,6 +15,7 @@ struct tw_replay_options {
     uint32_t core;
     uint32_t memory_mb;
     uint32_t wait_s;        /* for the link */
+    uint32_t queues;        /* of the port; what is sent goes by the first */
     uint32_t drain_ms;      /* for the last replies */
     uint32_t flood_kinds;   /* bits by enum tw_flood_kind; 0: no flood */
     uint32_t flood_from_ms; /* after the first honest packet */

@@ -99,13 +99,14 @@ static bool configure(struct tw_replay_port *port, uint32_t frame_max, uint32_t 
     port->pool = rte_pktmbuf_pool_create("replay", BUFFERS, 256, 0, (uint16_t)size, 0);
     if (!port->pool)
         return fail(error, "no memory for packet buffers: raise --memory-mb");
-    int result = rte_eth_dev_configure(port->id, 1, 1, &configuration);
+    int result = rte_eth_dev_configure(port->id, port->queues, port->queues, &configuration);
     if (result == 0)
         result = rte_eth_dev_adjust_nb_rx_tx_desc(port->id, &rx, &tx);
-    if (result == 0)
-        result = rte_eth_rx_queue_setup(port->id, 0, rx, 0, NULL, port->pool);
-    if (result == 0)
-        result = rte_eth_tx_queue_setup(port->id, 0, tx, 0, NULL);
+    for (uint16_t queue = 0; queue < port->queues && result == 0; queue++) {
+        result = rte_eth_rx_queue_setup(port->id, queue, rx, 0, NULL, port->pool);
+        if (result == 0)
+            result = rte_eth_tx_queue_setup(port->id, queue, tx, 0, NULL);
+    }
     if (result == 0)
         result = start_port(port, wait_s);
     if (result != 0)
@@ -147,6 +148,7 @@ bool tw_replay_port_open(struct tw_replay_port *port, const struct tw_replay_opt
     }
     memcpy(port->mac, mac.addr_bytes, sizeof(port->mac));
     snprintf(port->driver, sizeof(port->driver), "%s", info.driver_name);
+    port->queues = (uint16_t)options->queues;
     if (!configure(port, frame_max, options->wait_s, error))
         return false;
     if (!wait_for_link(port, options->wait_s))

@@ -17,6 +17,7 @@ struct rte_mbuf;
 
 struct tw_replay_port {
     uint16_t id;
+    uint16_t queues;
     struct rte_mempool *pool;
     uint8_t mac[6];
     uint8_t client_mac[6]; /* what the capture's frames come from */

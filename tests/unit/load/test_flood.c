@@ -89,6 +89,7 @@ static void unknown_ids_name_nobody(void **state)
         struct tw_packet packet = next(TW_FLOOD_UNKNOWN, out);
         assert_int_equal(packet.outcome, TW_OUTCOME_OPEN);
         assert_int_not_equal(packet.header.connection_id, 0);
+        assert_int_equal(tw_connection_worker(packet.header.connection_id), 0);
         assert_int_equal(tw_plan_find(&plan, packet.header.connection_id), TW_PLAN_NO_SESSION);
     }
 }
