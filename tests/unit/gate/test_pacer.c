@@ -25,6 +25,7 @@ struct scene {
     struct tw_pacer pacer;
     struct tw_pacer_rules rules;
     uint64_t now_ns, start_ns;
+    uint64_t step_ns, spread_ns; /* by the rules of when they came */
     uint32_t in_ring;
     uint32_t count, left, old; /* the newest tick's, how many are gone; those before them */
     uint64_t given, taken, late;
@@ -58,7 +59,7 @@ static uint64_t step_of(const struct scene *scene)
 /* So many of the newest tick's may be gone at that time, and are if somebody looks then. */
 static uint64_t curve(const struct scene *scene, uint64_t at_ns)
 {
-    uint64_t step_ns = step_of(scene);
+    uint64_t step_ns = scene->step_ns;
     uint64_t open =
         step_ns == 0 ? scene->count : TW_PACER_GROUP * (1u + (at_ns - scene->start_ns) / step_ns);
     return open < scene->count ? open : scene->count;
@@ -74,6 +75,8 @@ static void give(struct scene *scene, uint32_t count)
     scene->count = count;
     scene->left = scene->look_count = 0;
     scene->start_ns = scene->now_ns;
+    scene->step_ns = step_of(scene);
+    scene->spread_ns = scene->rules.spread_ns;
     assert_int_equal(scene->old + count, scene->in_ring);
 }
 
@@ -99,7 +102,7 @@ static void look(struct scene *scene)
     if (scene->count == 0)
         return;
     assert_int_equal(scene->left, curve(scene, scene->now_ns));
-    if (scene->now_ns - scene->start_ns >= scene->rules.spread_ns)
+    if (scene->now_ns - scene->start_ns >= scene->spread_ns)
         assert_int_equal(scene->in_ring, 0);
     if (scene->look_count < LOOKS_MAX) {
         scene->looks[scene->look_count].at_ns = scene->now_ns;
@@ -112,7 +115,7 @@ static void look(struct scene *scene)
 /* Between any two looks no more than a group and what the time between them is worth. */
 static void check_windows(const struct scene *scene)
 {
-    uint64_t step_ns = scene->count ? step_of(scene) : 0;
+    uint64_t step_ns = scene->step_ns;
     for (uint32_t i = 0; step_ns > 0 && i < scene->look_count; i++) {
         for (uint32_t k = i + 1u; k < scene->look_count; k++) {
             uint64_t passed_ns = scene->looks[k].at_ns - scene->looks[i].at_ns;
@@ -126,7 +129,8 @@ static void set_rules(struct scene *scene)
 {
     static const uint32_t percents[] = {0, 1, 20, 50, 90};
     static const uint32_t per_ms[] = {32, 500, 1000000};
-    scene->rules = tw_pacer_rules_make(TICK_HZ, percents[chance(5)], per_ms[chance(3)]);
+    uint32_t percent = percents[chance(5)], rate = per_ms[chance(3)];
+    scene->rules = tw_pacer_rules_make(TICK_HZ, percent, rate);
 }
 
 /* Ticks whose snapshots come when they like, also before the last ones' are gone; a worker that
