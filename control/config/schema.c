@@ -185,10 +185,11 @@ const struct tw_schema_key tw_schema_keys[] = {
            "authenticated malformed packets before a session is closed"),
     /* One message of the largest size must fit; its pool's indexes have 16 bits. */
     NUMBER(limits, messages_per_s, 1, 10000, "60", "messages/s",
-           "taken from one session; what comes faster waits at the client"),
+           "taken from one session; what comes faster waits at the client. While somebody near is "
+           "close to the limit of the next row, down to a twelfth, and each KB counts"),
     NUMBER(limits, message_backlog_kb, 64, 8192, "192", "KB",
-           "messages that wait for one session; more waits at others, and a session that takes "
-           "nothing for 5 s then is closed (reason 10)"),
+           "messages that wait for one session; with more it is behind, and closed when it has "
+           "been so for 5 s in all (reason 10)"),
     /* A client that hears nothing at all stops playing after 5 s, and is silent then. */
     NUMBER(limits, starved_s, 10, 3600, "15", "s",
            "a session that sends inputs and acknowledges no snapshot for so long is closed (reason "

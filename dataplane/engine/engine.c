@@ -98,6 +98,7 @@ static bool create_worker(struct tw_engine *engine, uint32_t index, struct tw_en
         .events = tw_engine_events(engine, index),
         .commands = tw_engine_commands(engine, index),
         .port_orders = &engine->port_orders[index],
+        .strained_us = engine->strained_us,
         .counters = counters,
         .epoch_ns = engine->epoch_ns,
         .stop = &engine->stop,

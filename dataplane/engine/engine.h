@@ -35,6 +35,7 @@ struct tw_engine {
     struct rte_ring *rings[TW_TOPOLOGY_RINGS_MAX]; /* as in the topology */
     struct tw_worker *workers[TW_WORKERS_MAX];
     struct tw_port_orders port_orders[TW_WORKERS_MAX];
+    _Atomic uint64_t strained_us[TW_WORKERS_MAX]; /* see tw_worker_config; each worker its own: w */
     struct tw_worker_counters *worker_counters[TW_WORKERS_MAX];
     struct tw_shard_loop *shards[TW_SHARDS_MAX];
     struct tw_shard_counters *shard_counters[TW_SHARDS_MAX];

@@ -229,7 +229,7 @@ static enum gift give(struct tw_worker *worker, const struct tw_move_granted *gr
     memcpy(&move->session, &worker->sessions.hot[slot], sizeof(move->session));
     memcpy(&move->body, &worker->sessions.bodies[slot], sizeof(move->body));
     move->sent_ns = worker->now_ns;
-    move->messages = worker->talk.sessions[slot].budget;
+    move->account = worker->talk.sessions[slot].account;
     move->channels = tw_talk_leave(worker, slot, &move->transport);
     enum gift gift = move->channels != 0 ? GIFT_LENT : GIFT_GIVEN;
     tw_life_end(worker, slot);
@@ -379,7 +379,7 @@ static void take_session(struct tw_worker *worker, const struct tw_move *move)
     session->state = TW_SESSION_RESERVED; /* as it is counted */
     tw_sessions_set_state(&worker->sessions, slot, TW_SESSION_LIVE);
     bool complete = tw_talk_arrive(worker, slot, &move->transport);
-    worker->talk.sessions[slot].budget = move->messages;
+    worker->talk.sessions[slot].account = move->account;
     if (move->channels != 0)
         answer_copied(worker, move);
     tw_life_begin(worker, slot);

@@ -46,7 +46,7 @@
 
 #include "dataplane/gate/resume.h"
 #include "dataplane/gate/session.h"
-#include "dataplane/wire/transport.h"
+#include "dataplane/gate/talk.h"
 
 #include <assert.h>
 #include <stdint.h>
@@ -90,7 +90,7 @@ struct tw_move {
     struct tw_session session;
     struct tw_session_body body;
     struct tw_transport transport;
-    struct tw_budget messages; /* of the session's: SESSION */
+    struct tw_talk_account account;
     union {
         struct tw_resume_grant grant;
         struct tw_resume_request resume;

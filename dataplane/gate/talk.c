@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dataplane/gate/talk.h"
 
+#include "dataplane/gate/speech.h"
 #include "dataplane/gate/worker_state.h"
 #include "tickwire/assert.h"
 
@@ -25,6 +26,14 @@
 #define UNSENT_US 5000u
 /* Between two looks at all who have something under way. */
 #define RELIEF_US 10000u
+/* What is much and leaves within that strains nobody, nor does it a path that carries as much in a
+ * second as may wait for it: it has only begun. */
+#define STRAINED_US 500000u
+#define BEHIND_US   1000000u
+/* So many time-outs in a row without an answer, and it takes nothing. */
+#define TAKES_NOTHING_TIMEOUTS 3u
+/* Whoever was waited for is for so long: longer than between two such looks. */
+#define REFUSED_US (4u * RELIEF_US)
 
 static uint64_t now_us(const struct tw_worker *worker)
 {
@@ -104,7 +113,7 @@ void tw_talk_init(struct tw_talk *talk, void *memory, uint32_t sessions,
     at += aligned(sessions * sizeof(struct tw_talk_busy));
     talk->fresh = (void *)at;
     talk->sessions_max = sessions;
-    talk->message_rate = tw_budget_rate_make(limits->messages_per_s, TW_TALK_MESSAGES_BURST);
+    tw_speech_init(talk, limits->messages_per_s);
     talk->message_wait_us = 1000000u / limits->messages_per_s;
 }
 
@@ -251,8 +260,8 @@ void tw_talk_inherit(struct tw_worker *worker, uint32_t slot, uint32_t from)
 {
     struct tw_talk *talk = &worker->talk;
     tw_transport_inherit(&talk->transports[slot], &talk->transports[from], now_us(worker));
+    talk->sessions[slot].account = talk->sessions[from].account;
     talk->sessions[slot].back_us = now_us(worker);
-    talk->sessions[slot].budget = talk->sessions[from].budget;
     if (talk->transports[slot].channels)
         list(talk, slot, 0);
 }
@@ -323,16 +332,6 @@ bool tw_talk_receive(struct tw_worker *worker, uint32_t slot, uint64_t sequence,
     return true;
 }
 
-/* A message costs its session one, and what a compressed one did not bring as bytes as well: nobody
- * makes work for others, or fills their queues, by saying little. At most a window of them. */
-static struct tw_budget_rate price(const struct tw_talk *talk, const struct tw_message *message)
-{
-    uint32_t full = tw_message_blocks(tw_message_full_size(message, talk->pool.blocks));
-    uint32_t came = tw_message_blocks(message->size);
-    return tw_budget_rate_times(talk->message_rate, full > came ? 1u + full - came : 1u);
-}
-static_assert(TW_MESSAGE_BLOCKS_MAX <= TW_TALK_MESSAGES_BURST, "the largest can be paid for");
-
 /* The finished message to the shard, if the ring has room. One that was compressed is done with
  * then; others are the shard's. */
 static bool lend(struct tw_worker *worker, uint32_t slot, struct tw_message *message,
@@ -343,7 +342,8 @@ static bool lend(struct tw_worker *worker, uint32_t slot, struct tw_message *mes
     if (!tw_route_message(worker, slot, restored ? restored : message, blocks))
         return false;
     talk->lent_blocks += restored ? 0 : message->held;
-    (void)tw_transport_take(&talk->transports[slot]);
+    (void)tw_receiver_take_of(&talk->transports[slot].channels->receiver,
+                              message->channel == TW_CHANNEL_BULK);
     if (restored)
         tw_message_free(&talk->pool, message);
     tw_counter_add(&worker->config.counters->messages_decompressed, restored != NULL);
@@ -356,11 +356,9 @@ static bool lend(struct tw_worker *worker, uint32_t slot, struct tw_message *mes
 static bool deliver_next(struct tw_worker *worker, uint32_t slot, const struct tw_message *next)
 {
     struct tw_talk *talk = &worker->talk;
-    struct tw_budget *budget = &talk->sessions[slot].budget;
-    struct tw_budget_rate rate = price(talk, next);
     struct tw_message *restored = NULL;
     enum tw_bulk_result result = TW_BULK_RESTORED;
-    if (!tw_budget_take(budget, rate, worker->now_ns))
+    if (!tw_speech_pay(worker, slot, next))
         return false;
     /* With its speaker's handle in front it would be longer than a message. */
     uint32_t limit = next->channel == TW_CHANNEL_STATE ? TW_SAID_UNRELIABLE_MAX : TW_SAID_MAX;
@@ -379,24 +377,35 @@ static bool deliver_next(struct tw_worker *worker, uint32_t slot, const struct t
     /* It stays the next one: there will be room again. */
     if (restored)
         (void)tw_bulk_give_back(talk->bulk, restored);
-    tw_budget_return(budget, rate);
+    tw_speech_pay_back(worker, slot, next);
     return false;
 }
 
-/* Lends finished messages to the shard, as many as the session's budget and the ring let pass. */
+static bool has_room_to_lend(const struct tw_talk *talk)
+{
+    return talk->lent < TW_TALK_LENT_MAX && talk->lent_blocks < talk->lent_blocks_max;
+}
+
+/* Lends finished messages to the shard, as many as the session's budgets and the ring let pass:
+ * bulk after all others, and held up by none. */
 static void deliver(struct tw_worker *worker, uint32_t slot)
 {
     struct tw_talk *talk = &worker->talk;
+    const struct tw_channels *channels = talk->transports[slot].channels;
     const struct tw_message *next;
     /* Nothing of a session may overtake its join. */
-    if ((worker->sessions.hot[slot].due & TW_DUE_JOIN) != 0)
+    if (!channels || (worker->sessions.hot[slot].due & TW_DUE_JOIN) != 0)
         return;
-    while (talk->lent < TW_TALK_LENT_MAX && talk->lent_blocks < talk->lent_blocks_max) {
-        next = tw_transport_peek(&talk->transports[slot]);
-        if (!next || !deliver_next(worker, slot, next))
-            return;
+    for (uint32_t bulk = 0; bulk < 2u && worker->sessions.hot[slot].state == TW_SESSION_LIVE;
+         bulk++) {
+        while (has_room_to_lend(talk)) {
+            next = tw_receiver_peek_of(&channels->receiver, bulk != 0);
+            if (!next || !deliver_next(worker, slot, next))
+                break;
+        }
     }
-    talk->room_short |= tw_transport_peek(&talk->transports[slot]) != NULL;
+    talk->room_short |=
+        !has_room_to_lend(talk) && tw_transport_peek(&talk->transports[slot]) != NULL;
 }
 
 static void take_returned(struct tw_worker *worker, struct rte_ring *ring)
@@ -439,28 +448,43 @@ static void close_behind(struct tw_worker *worker, uint32_t slot)
     tw_talk_end(worker, slot);
 }
 
-/* Room is short for all: of those that take nothing the one that holds most has to go. Whoever has
- * no more than its share takes no room from anybody. */
-static void relieve(struct tw_worker *worker)
+/* Of those that have taken nothing for so long, the one that holds most; TW_SESSION_NONE: none has.
+ * Whoever has no more than its share takes no room from anybody. */
+static uint32_t find_largest(const struct tw_worker *worker, uint64_t longer_us)
 {
-    struct tw_talk *talk = &worker->talk;
+    const struct tw_talk *talk = &worker->talk;
     bool channels_short = talk->channels.free_count == 0;
-    uint32_t most = channels_short ? 0 : talk->pool.share, victim = TW_SESSION_NONE;
-    if (now_us(worker) < talk->relief_us)
-        return;
-    talk->relief_us = now_us(worker) + RELIEF_US;
+    uint32_t most = channels_short ? 0 : talk->pool.share, largest = TW_SESSION_NONE;
     for (uint32_t i = 0; i < talk->busy_count; i++) {
         uint32_t slot = talk->busy[i].slot;
         const struct tw_channels *channels = talk->transports[slot].channels;
         if (!channels || worker->sessions.hot[slot].state != TW_SESSION_LIVE ||
-            channels->sender.parcels.blocks <= most ||
-            waited_us(worker, slot) < TW_TALK_PATIENCE_US)
+            channels->sender.parcels.blocks <= most || waited_us(worker, slot) < longer_us)
             continue;
         most = channels->sender.parcels.blocks;
-        victim = slot;
+        largest = slot;
     }
-    if (victim != TW_SESSION_NONE)
+    return largest;
+}
+
+/* Room is short for all: of those that take nothing the one that holds most has to go; where all
+ * take something, the one that holds most is who the others wait for. */
+static void relieve(struct tw_worker *worker)
+{
+    struct tw_talk *talk = &worker->talk;
+    if (now_us(worker) < talk->relief_us)
+        return;
+    talk->relief_us = now_us(worker) + RELIEF_US;
+    uint32_t victim = find_largest(worker, TW_TALK_PATIENCE_US);
+    if (victim != TW_SESSION_NONE) {
         close_behind(worker, victim);
+        return;
+    }
+    uint32_t largest = find_largest(worker, 0);
+    if (largest != TW_SESSION_NONE) {
+        talk->sessions[largest].refused_us = now_us(worker);
+        list(talk, largest, 0);
+    }
 }
 
 /* True: it is done with, closed or not. */
@@ -479,6 +503,8 @@ static bool refuse(struct tw_worker *worker, uint32_t slot, const struct tw_outg
         close_behind(worker, slot);
         return true;
     }
+    if (room == TW_SENDER_FULL)
+        worker->talk.sessions[slot].refused_us = now_us(worker);
     tw_counter_add(&counters->messages_no_channels, room == TW_SENDER_NO_POOL && no_channels);
     if (room == TW_SENDER_NO_POOL)
         relieve(worker);
@@ -535,6 +561,30 @@ static bool send_packets(struct tw_worker *worker, uint32_t slot)
     return true;
 }
 
+/* Is it behind, and for how long by now? While it will be soon, what is said is dear already: by
+ * then it may be too late. What waits for one who is silent is dear to nobody, and does not hurry
+ * as long as nobody waits for its room; nor does it help who takes nothing if others say less. */
+static bool keeps_up(struct tw_worker *worker, uint32_t slot)
+{
+    struct tw_talk *talk = &worker->talk;
+    const struct tw_talk_session *session = &talk->sessions[slot];
+    const struct tw_channels *channels = talk->transports[slot].channels;
+    if (!channels && session->account.patience.seen_us == 0)
+        return true;
+    uint32_t held = channels ? channels->sender.parcels.blocks : 0;
+    uint32_t most = talk->channels.config.send_blocks_max;
+    bool heard = (worker->sessions.hot[slot].roam & TW_ROAM_SILENT) == 0;
+    bool refused = session->refused_us != 0 && now_us(worker) - session->refused_us < REFUSED_US;
+    uint64_t waits_us = held >= most / 2u || refused ? waited_us(worker, slot) : 0;
+    bool behind = waits_us >= BEHIND_US && (refused || (heard && held > most));
+    bool slow = waits_us >= STRAINED_US &&
+                tw_congestion_rate(&talk->transports[slot].congestion) < most * TW_BLOCK_BYTES;
+    if (heard && slow && held >= most / 2u && channels->probe_backoff < TAKES_NOTHING_TIMEOUTS)
+        tw_speech_make_dear(worker);
+    return tw_patience_look(&talk->sessions[slot].account.patience, behind, 2u * LOOK_US,
+                            now_us(worker));
+}
+
 /* Nothing is under way, and its channels are others' now. */
 static bool is_quiet(struct tw_transport *transport)
 {
@@ -584,6 +634,10 @@ static bool serve(struct tw_worker *worker, uint32_t slot)
     const struct tw_session *session = &worker->sessions.hot[slot];
     if (!tw_transport_begun(transport) || session->state != TW_SESSION_LIVE)
         return false;
+    if (!keeps_up(worker, slot)) {
+        close_behind(worker, slot);
+        return false;
+    }
     if ((session->roam & TW_ROAM_SILENT) != 0 && tw_life_is_paused(worker, slot)) {
         busy_of(&worker->talk, slot)->due_us = now_us(worker) + LOOK_US;
         return true; /* what waits is kept for its return */
@@ -700,4 +754,5 @@ void tw_talk_end_turn(struct tw_worker *worker)
 {
     look_at_due(worker, false);
     tw_talk_pass_on(worker);
+    tw_speech_look(worker);
 }

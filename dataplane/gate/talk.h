@@ -12,7 +12,9 @@
  * shard still holds come back later. Sessions with something under way stand in a list, each with
  * the time at which it has to be looked at, and only they hold channels. A client that leaves a
  * message half sent is closed with a reason, and so is one that takes nothing while others wait
- * for room. Owned by the worker's lcore. See docs/decisions/0015-transport.md and 0032-talkers.md.
+ * for room, or too little for too long: see patience.h. Owned by the worker's lcore. See
+ * docs/decisions/0015-transport.md, 0031-messages-wait.md and
+ * 0032-talkers.md.
  */
 #ifndef TICKWIRE_DATAPLANE_GATE_TALK_H
 #define TICKWIRE_DATAPLANE_GATE_TALK_H
@@ -20,6 +22,7 @@
 #include "dataplane/gate/bulk.h"
 #include "dataplane/gate/delivery.h"
 #include "dataplane/gate/path.h"
+#include "dataplane/gate/patience.h"
 #include "dataplane/wire/transport.h"
 #include "tickwire/config.h"
 #include "tickwire/ids.h"
@@ -33,16 +36,23 @@ struct tw_client_frames;
 #define TW_TALK_MESSAGES_BURST 64u
 /* Messages at shards at once; as many cells as a returned ring has, of which one stays free. */
 #define TW_TALK_LENT_MAX 255u
-/* Whoever has not acknowledged its oldest message for so long is not waited for: longer than an
- * outage of three seconds with what is sent again after it; a backlog of 192 KB leaves within it
- * at 40 KB/s. */
-#define TW_TALK_PATIENCE_US TW_MESSAGE_STALLED_US
+/* Whoever has not acknowledged its oldest message for so long is not waited for. */
+#define TW_TALK_PATIENCE_US TW_PATIENCE_US
 /* Sessions with messages under way at the same moment, at most. */
 #define TW_TALK_CHANNELS_MAX 8192u
 
-struct tw_talk_session {
-    uint64_t back_us; /* it is heard since then: what waited before waits from then on */
+/* What a session has used up, of what it may say and of others' patience: it keeps it wherever it
+ * goes. */
+struct tw_talk_account {
     struct tw_budget budget;
+    struct tw_budget dear[2]; /* while speech is dear, as well: of bulk, and of the rest */
+    struct tw_patience patience;
+};
+
+struct tw_talk_session {
+    uint64_t back_us;    /* it is heard since then: what waited before waits from then on */
+    uint64_t refused_us; /* others waited for it then */
+    struct tw_talk_account account;
     uint32_t listed_at; /* its place in the list, from 1; 0: it is not in it */
     bool fresh;         /* in that queue */
     bool sized;         /* no larger datagram is being tried, as far as it was looked at */
@@ -72,7 +82,9 @@ struct tw_talk {
     uint32_t lent_blocks;
     uint32_t lent_blocks_max;
     uint64_t relief_us; /* next look for who may be closed for the room it takes */
-    struct tw_budget_rate message_rate;
+    struct tw_dearness dearness;
+    uint64_t strains_us; /* next look for strain at others */
+    struct tw_budget_rate message_rate, dear_rate, dear_bulk_rate;
     uint32_t message_wait_us; /* until the budget has one more */
     struct tw_deliveries delivery;
 };

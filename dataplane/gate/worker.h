@@ -60,6 +60,9 @@ struct tw_worker_config {
     struct rte_ring *move_in[TW_WORKERS_MAX];      /* struct tw_move, from that worker */
     struct rte_ring *move_out[TW_WORKERS_MAX];     /* struct tw_move, to that worker */
     struct tw_port_orders *port_orders;            /* NULL: serves all ports for good */
+    /* [workers], when one of its sessions was last nearly behind, in µs: each worker writes its own
+     * and reads the others'. NULL: nobody asks. */
+    _Atomic uint64_t *strained_us;
     struct tw_worker_counters *counters;
     uint64_t epoch_ns;  /* monotonic time of tick 0: server time and input ticks count from it */
     uint64_t seed;      /* slot shuffle and generations; random per start */

@@ -36,6 +36,7 @@ void tw_block_pool_init(struct tw_block_pool *pool, void *memory, uint32_t capac
     pool->incoming_max = capacity;
     pool->share = 0;
     pool->promised = 0;
+    pool->ample = UINT32_MAX;
     for (uint32_t i = 0; i < capacity; i++)
         pool->free[i] = (uint16_t)(capacity - i);
 }
@@ -45,6 +46,7 @@ void tw_block_pool_promise(struct tw_block_pool *pool, uint32_t sessions)
     pool->share = pool->capacity / 2u / sessions;
     pool->promised = pool->share * sessions;
     pool->incoming_max = pool->capacity / 4u;
+    pool->ample = pool->capacity / 8u;
 }
 
 uint16_t tw_block_take(struct tw_block_pool *pool)

@@ -7,7 +7,8 @@
  *
  *   a quarter │ never used for what goes out: two full ends do not wait for each other
  *   shares    │ `share` blocks for each session's parcels, whether it has any or not
- *   the rest  │ for whoever has more than its share
+ *   the rest  │ for whoever has more than its share; while half of it is there, for a while also
+ *             │ for whoever has more than it may
  *
  * Memory is the caller's, taken once. A block is taken for bytes that exist, not for a size that
  * somebody claimed. Owned by one thread; others may hold messages and give them back through it.
@@ -33,6 +34,7 @@ struct tw_block_pool {
     uint32_t incoming_max; /* as many as there are, unless shares were promised */
     uint32_t share;        /* of each session, going out; 0: none is promised anything */
     uint32_t promised;     /* of all shares, what is not taken */
+    uint32_t ample; /* with more than that left for all, a session may hold more than its bound */
 };
 
 /* Bytes for `capacity` blocks, 1..TW_BLOCKS_MAX; 0 if that is out of range. Aligned to 64. */

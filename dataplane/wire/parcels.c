@@ -74,7 +74,10 @@ enum tw_parcels_room tw_parcels_room(const struct tw_parcels *parcels, uint32_t 
     uint32_t promised = pool->share > parcels->blocks ? pool->share - parcels->blocks : 0;
     if (needed == 0)
         return TW_PARCELS_ROOM;
-    if (parcels->blocks > 0 && parcels->blocks + needed > parcels->blocks_max)
+    uint32_t most = parcels->blocks_max;
+    if (tw_block_pool_common(pool) > pool->ample)
+        most *= TW_PARCELS_AMPLE;
+    if (parcels->blocks > 0 && parcels->blocks + needed > most)
         return TW_PARCELS_FULL;
     if (needed > promised && needed - promised > tw_block_pool_common(pool))
         return TW_PARCELS_NO_POOL;

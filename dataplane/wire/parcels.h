@@ -48,6 +48,8 @@ enum tw_parcels_room {
     TW_PARCELS_FULL,    /* this session may not hold more */
     TW_PARCELS_NO_POOL, /* the pool has none left beyond what is promised to others */
 };
+/* While others have no need of the memory, a session may hold so many times what it may. */
+#define TW_PARCELS_AMPLE 2u
 /* For a message of so many bytes, 1..TW_MESSAGE_MAX. Whoever holds nothing has room for any. */
 enum tw_parcels_room tw_parcels_room(const struct tw_parcels *parcels, uint32_t size);
 /* Copies bytes[size]; everything else of the notes is 0. There is room. */

@@ -75,7 +75,7 @@ struct tw_receiver_numbers tw_receiver_pause(const struct tw_receiver *receiver)
 
 bool tw_receiver_empty(const struct tw_receiver *receiver)
 {
-    uint32_t held = receiver->ready.count;
+    uint32_t held = receiver->ready.count + receiver->ready_bulk.count;
     for (uint32_t i = 0; i < TW_CHANNEL_COUNT; i++)
         held += receiver->channels[i].held;
     return held == 0;
@@ -87,6 +87,7 @@ struct check {
     uint64_t seen[TW_CHANNEL_COUNT]; /* numbers of the window that this frame has named */
     uint32_t spare[TW_CHANNEL_COUNT];
     uint32_t blocks; /* needed of the pool */
+    uint32_t bulk;   /* of these */
     bool no_room;
 };
 
@@ -140,6 +141,7 @@ static enum tw_frames_result check_entry(const struct tw_receiver *receiver,
         return TW_FRAMES_RANGE;
     uint32_t needed = blocks_needed(message, entry);
     check->blocks += needed;
+    check->bulk += entry->channel == TW_CHANNEL_BULK ? needed : 0;
     if (ahead != 0)
         check->spare[entry->channel] += needed;
     return TW_FRAMES_OK;
@@ -148,7 +150,8 @@ static enum tw_frames_result check_entry(const struct tw_receiver *receiver,
 static bool has_room(const struct tw_receiver *receiver, const struct check *check)
 {
     if (check->blocks > tw_block_pool_incoming(receiver->pool) ||
-        (check->blocks > 0 && receiver->ready_blocks >= TW_RECEIVER_READY_BLOCKS))
+        (check->blocks > check->bulk && receiver->ready_blocks >= TW_RECEIVER_READY_BLOCKS) ||
+        (check->bulk > 0 && receiver->ready_bulk_blocks >= TW_RECEIVER_READY_BLOCKS))
         return false;
     for (uint32_t i = 0; i < TW_CHANNEL_COUNT; i++) {
         const struct tw_receiver_channel *channel = &receiver->channels[i];
@@ -163,9 +166,11 @@ static bool has_room(const struct tw_receiver *receiver, const struct check *che
 
 static void make_ready(struct tw_receiver *receiver, struct tw_message *message)
 {
-    receiver->ready_blocks += message->held;
+    bool bulk = message->channel == TW_CHANNEL_BULK;
+    *(bulk ? &receiver->ready_bulk_blocks : &receiver->ready_blocks) += message->held;
     receiver->messages++;
-    tw_message_list_append(&receiver->ready, receiver->pool, message);
+    tw_message_list_append(bulk ? &receiver->ready_bulk : &receiver->ready, receiver->pool,
+                           message);
 }
 
 /* The message at `at` leaves the window, finished or given up. */
@@ -345,12 +350,29 @@ enum tw_receiver_result tw_receiver_frame(struct tw_receiver *receiver, const ui
     return TW_RECEIVER_STORED;
 }
 
+const struct tw_message *tw_receiver_peek_of(const struct tw_receiver *receiver, bool bulk)
+{
+    const struct tw_message_list *list = bulk ? &receiver->ready_bulk : &receiver->ready;
+    return list->count > 0 ? tw_message_at(receiver->pool, list->first) : NULL;
+}
+
+const struct tw_message *tw_receiver_peek(const struct tw_receiver *receiver)
+{
+    return tw_receiver_peek_of(receiver, receiver->ready.count == 0);
+}
+
+struct tw_message *tw_receiver_take_of(struct tw_receiver *receiver, bool bulk)
+{
+    struct tw_message_list *list = bulk ? &receiver->ready_bulk : &receiver->ready;
+    struct tw_message *message = tw_message_list_take(list, receiver->pool);
+    if (message)
+        *(bulk ? &receiver->ready_bulk_blocks : &receiver->ready_blocks) -= message->held;
+    return message;
+}
+
 struct tw_message *tw_receiver_take(struct tw_receiver *receiver)
 {
-    struct tw_message *message = tw_message_list_take(&receiver->ready, receiver->pool);
-    if (message)
-        receiver->ready_blocks -= message->held;
-    return message;
+    return tw_receiver_take_of(receiver, receiver->ready.count == 0);
 }
 
 void tw_receiver_heard(struct tw_receiver *receiver, uint64_t now_us)

@@ -5,8 +5,9 @@
  * A messages frame is checked whole, against what is here and the memory it would need, before any
  * of it is stored. Bounds per channel: TW_MESSAGE_WINDOW numbers; the lowest unfinished message may
  * grow to its full size, all others together to TW_MESSAGE_SPARE blocks, so the one that everything
- * waits for always finds room. Finished messages wait in one list until they are taken; while more
- * than RECEIVER_READY_BLOCKS wait there, nothing new is let in. Pure, one owner; time in µs.
+ * waits for always finds room. Finished messages wait in one of two lists until they are taken,
+ * bulk apart from all others, so that it holds up none of them; while more than
+ * TW_RECEIVER_READY_BLOCKS wait in one, nothing new is let in for it. Pure, one owner; time in µs.
  */
 #ifndef TICKWIRE_DATAPLANE_WIRE_RECEIVER_H
 #define TICKWIRE_DATAPLANE_WIRE_RECEIVER_H
@@ -28,9 +29,9 @@ struct tw_receiver_channel {
 
 struct tw_receiver {
     uint64_t heard_us;
-    uint64_t resumed_us; /* first packet after a silence */
-    struct tw_message_list ready;
-    uint32_t ready_blocks;
+    uint64_t resumed_us;                      /* first packet after a silence */
+    struct tw_message_list ready, ready_bulk; /* of channels 0 to 2; of channel 3 */
+    uint32_t ready_blocks, ready_bulk_blocks;
     uint32_t unfinished; /* messages of which something is here */
     struct tw_block_pool *pool;
     uint16_t latest_number; /* of channel 0 */
@@ -73,8 +74,13 @@ bool tw_receiver_empty(const struct tw_receiver *receiver);
 /* body[size]: a messages frame. */
 enum tw_receiver_result tw_receiver_frame(struct tw_receiver *receiver, const uint8_t *body,
                                           size_t size, uint64_t now_us);
-/* The next finished message, now the caller's, or NULL. */
+/* The next finished message, bulk after all others, or NULL; it stays where it is. */
+const struct tw_message *tw_receiver_peek(const struct tw_receiver *receiver);
+/* The same of bulk alone, or of all others. */
+const struct tw_message *tw_receiver_peek_of(const struct tw_receiver *receiver, bool bulk);
+/* What peek would tell, now the caller's. */
 struct tw_message *tw_receiver_take(struct tw_receiver *receiver);
+struct tw_message *tw_receiver_take_of(struct tw_receiver *receiver, bool bulk);
 /* A packet of the session came. */
 void tw_receiver_heard(struct tw_receiver *receiver, uint64_t now_us);
 /* True if the lowest unfinished message of a channel made no progress for TW_MESSAGE_STALLED_US,

@@ -441,8 +441,7 @@ const struct tw_message *tw_transport_peek(const struct tw_transport *transport)
 {
     if (!transport->channels)
         return NULL;
-    const struct tw_receiver *receiver = &transport->channels->receiver;
-    return receiver->ready.count > 0 ? tw_message_at(receiver->pool, receiver->ready.first) : NULL;
+    return tw_receiver_peek(&transport->channels->receiver);
 }
 
 /* ---- sending -----------------------------------------------------------------------------------

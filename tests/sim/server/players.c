@@ -242,7 +242,8 @@ static void hear(struct sim_player *player)
             continue;
         }
         all->heard[taken.channel]++;
-        count_hearing(all, (uint32_t)taken.channel, message, size);
+        if (!player->apart)
+            count_hearing(all, (uint32_t)taken.channel, message, size);
         note(player, (uint32_t)taken.channel, message);
     }
 }

@@ -50,6 +50,7 @@ struct sim_player {
     bool talks;
     bool stands; /* does not walk; whoever else stands and hears it hears all of it */
     bool frozen; /* is not updated: makes nothing new */
+    bool apart;  /* when it hears something is nobody's business: see sim_hearing */
 };
 
 /* How often and how much they talk. 0: not on this channel. */
@@ -58,7 +59,7 @@ struct sim_speech {
     uint32_t size_max[TW_CHANNEL_COUNT];
 };
 
-/* What was heard of a channel, by all together. */
+/* What was heard of a channel, by all together but those apart. */
 struct sim_hearing {
     uint64_t bytes;
     /* Messages that were spoken between the two times of sim_players. */

@@ -188,6 +188,7 @@ static void start_worker(struct sim_server *server, uint32_t index)
         .tx_pool = server->tx_pool,
         .events = between(server, TW_RING_EVENTS, thread, 0),
         .commands = between(server, TW_RING_COMMANDS, 0, thread),
+        .strained_us = server->strained_us,
         .counters = server->counters[index],
         .epoch_ns = server->epoch_us * 1000u,
     };

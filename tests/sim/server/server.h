@@ -35,6 +35,7 @@ struct sim_server {
     struct rte_mempool *rx_pool, *tx_pool;
     struct tw_worker *workers[TW_WORKERS_MAX];
     struct tw_worker_counters *counters[TW_WORKERS_MAX];
+    _Atomic uint64_t strained_us[TW_WORKERS_MAX];
     struct tw_shard_loop *shard;
     struct tw_shard_counters *shard_counters;
     struct sim_house house;

@@ -11,6 +11,9 @@
 
 #define CROWD      60u
 #define CROWD_LONG 200u
+#define LOUD       30u
+/* Of which a part is for messages: less than what sixty say. */
+#define SLOW_BITS_PER_S 500000u
 
 static uint32_t crowd(void)
 {
@@ -199,6 +202,107 @@ static void attackers_acknowledge_nothing(const char *name, uint64_t seed)
     whole_destroy(whole);
 }
 
+/* All that the first `count` said to each other, once and in order. */
+static void check_heard_among(const struct whole *whole, uint32_t count, uint32_t channel)
+{
+    const struct sim_player *players = whole->players.players;
+    for (uint32_t i = 0; i < count; i++) {
+        WHOLE_CHECK(whole, players[i].closes == 0 && players[i].connects == 1);
+        for (uint32_t from = 0; from < count; from++) {
+            uint32_t heard = players[i].heard[from * TW_CHANNEL_COUNT + channel].count;
+            WHOLE_CHECK(whole, heard == players[from].spoken[channel] && heard > 0);
+        }
+    }
+}
+
+/* Each says three things a second. Of the others some have links that take less than that, and take
+ * it without end: they are closed when they have been behind for five seconds, and what the crowd
+ * says to each other comes as if they were not there. */
+static void take_too_little(const char *name, uint32_t slow, uint64_t longest_us, uint64_t seed)
+{
+    uint32_t live = CROWD, count = live + slow;
+    struct whole_options options = {.clients = count,
+                                    .speakers = live,
+                                    .speech = {.every_ms = {[TW_CHANNEL_ORDERED] = 350},
+                                               .size_max = {[TW_CHANNEL_ORDERED] = 900}},
+                                    .profile = impair_profile_find("lan")};
+    struct whole *whole = gather(name, &options, seed);
+    for (uint32_t i = live; i < count; i++) {
+        struct impair_profile *down = &net_path(whole->net, 2u * i + 1u)->profile;
+        down->bits_per_s = SLOW_BITS_PER_S;
+        down->queue_bytes = 20000;
+        whole->players.players[i].apart = true;
+    }
+    whole->players.from_us = whole->now_us;
+    whole->players.until_us = UINT64_MAX;
+    uint64_t slowed_us = 0, end_us = whole->now_us + 60 * WHOLE_SECOND;
+    while (whole->now_us < end_us && whole->server.house.closed[TW_CLOSE_BACKLOG] < slow)
+        whole_run(whole, 100 * SIM_MS);
+    slowed_us = whole->now_us - whole->players.from_us;
+    uint64_t backlog = whole->server.house.closed[TW_CLOSE_BACKLOG];
+    uint64_t refused = whole->players.refused;
+    for (uint32_t i = 0; i < live; i++)
+        whole->players.players[i].talks = false;
+    whole_run(whole, 3 * WHOLE_SECOND);
+    const struct sim_hearing *hearing = &whole->players.hearing[TW_CHANNEL_ORDERED];
+    printf("%s: %llu of %u slow ones closed after %llu ms; of %llu messages the slowest took %llu "
+           "ms, %llu found the library full, %llu buffers waited\n",
+           name, (unsigned long long)backlog, slow, (unsigned long long)(slowed_us / 1000u),
+           (unsigned long long)hearing->messages, (unsigned long long)(hearing->longest_us / 1000u),
+           (unsigned long long)refused,
+           (unsigned long long)SIM_SERVER_COUNTER(&whole->server, messages_waited));
+    WHOLE_CHECK(whole, backlog == slow && refused == 0);
+    WHOLE_CHECK(whole, hearing->longest_us < longest_us);
+    WHOLE_CHECK(whole, whole->players.faults == 0 && dropped(whole) == 0);
+    check_heard_among(whole, live, TW_CHANNEL_ORDERED);
+    whole_destroy(whole);
+}
+
+static void one_takes_too_little(const char *name, uint64_t seed)
+{
+    take_too_little(name, 1, 2 * WHOLE_SECOND, seed);
+}
+
+static void ten_take_too_little(const char *name, uint64_t seed)
+{
+    take_too_little(name, 10, 6 * WHOLE_SECOND, seed);
+}
+
+/* All say as much as they may, small things. */
+static struct whole *be_loud(const char *name, uint64_t seed)
+{
+    struct whole_options options = {.clients = LOUD,
+                                    .speakers = LOUD,
+                                    .workers = 2,
+                                    .speech = {.every_ms = {[TW_CHANNEL_ORDERED] = 18},
+                                               .size_max = {[TW_CHANNEL_ORDERED] = 100}},
+                                    .profile = impair_profile_find("lan")};
+    return gather(name, &options, seed);
+}
+
+/* To one who is 150 ms away, whose windows let pass 64 in a round trip, that is four times what it
+ * can take. The others are slowed down, and it is not closed. */
+static void one_is_far_among_the_loud(const char *name, uint64_t seed)
+{
+    struct whole *whole = be_loud(name, seed);
+    net_path(whole->net, 0)->profile.latency_us = 75000;
+    net_path(whole->net, 1)->profile.latency_us = 75000;
+    whole_run(whole, 8 * WHOLE_SECOND);
+    WHOLE_CHECK(whole, closes(whole, 0, LOUD) == 0);
+    end(whole, 120 * WHOLE_SECOND);
+}
+
+/* Nor is one whose downlink is out for three seconds. */
+static void one_is_out_among_the_loud(const char *name, uint64_t seed)
+{
+    struct whole *whole = be_loud(name, seed);
+    whole_run(whole, WHOLE_SECOND);
+    net_path(whole->net, 1)->outage_until_us = whole->now_us + 3 * WHOLE_SECOND;
+    whole_run(whole, 5 * WHOLE_SECOND);
+    WHOLE_CHECK(whole, closes(whole, 0, LOUD) == 0);
+    end(whole, 120 * WHOLE_SECOND);
+}
+
 static uint32_t largest(uint32_t channel)
 {
     return channel == TW_CHANNEL_STATE ? TW_CLIENT_SEND_LATEST_MAX : TW_CLIENT_SEND_MAX;
@@ -242,6 +346,11 @@ int main(int argc, char **argv)
         {"most_fall_silent", most_fall_silent, NULL, 1, 100},  /* 0.2 and 0.4, */
         /* and 0.3, as many players in both. */
         {"attackers_acknowledge_nothing", attackers_acknowledge_nothing, NULL, 1, 100},
+        /* 0.8 to 0.9 each. */
+        {"one_takes_too_little", one_takes_too_little, NULL, 1, 50},
+        {"ten_take_too_little", ten_take_too_little, NULL, 1, 50},
+        {"one_is_far_among_the_loud", one_is_far_among_the_loud, NULL, 1, 50},
+        {"one_is_out_among_the_loud", one_is_out_among_the_loud, NULL, 1, 50},
         {"the_largest", the_largest, NULL, 20, 1000},
     };
     return scenario_main(argc, argv, scenarios, sizeof(scenarios) / sizeof(scenarios[0]));

@@ -248,12 +248,19 @@ static void live_for(uint32_t ms)
     }
 }
 
+/* What is left for all is somebody else's: nobody may hold more than its bound. */
+static void use_up_what_is_ample(void)
+{
+    talk()->pool.ample = UINT32_MAX;
+}
+
 /* 192 KB of messages of 20 bytes are 2,304: more have to wait, the shard's buffers with them, and
  * whoever takes none of them for five seconds is closed for that. */
 static void whoever_takes_nothing_is_closed(void **state)
 {
     (void)state;
     start();
+    use_up_what_is_ample();
     const tw_counter *taken = &rig.counters[0]->messages_out;
     uint32_t most = rig.config.limits.message_backlog_kb * 12u;
     part_channel = TW_CHANNEL_ORDERED;
@@ -288,11 +295,70 @@ static void whoever_takes_nothing_is_closed(void **state)
     stop();
 }
 
+/* Gives so many messages of a block each while the client takes `taken_per_s` of them and plays on;
+ * how long until it was closed, at most `ms`. */
+static uint32_t live_among_talkers(uint32_t given_per_s, uint32_t taken_per_s, uint32_t ms)
+{
+    const struct tw_session_body *body =
+        &rig.worker[0]->sessions.bodies[tw_connection_slot(client.id)];
+    uint64_t given = 0, taken = 0, acked = body->send_sequence - 1u;
+    uint32_t passed = 0;
+    for (; passed < ms && client.closes == 0; passed += 10) {
+        for (; given < (uint64_t)given_per_s * passed / 1000u; given++)
+            give_part(900, 0);
+        rig_turn(&rig, 10 * RIG_MS);
+        rig_client_receive(&rig, &client, 1);
+        /* A message a packet, and nothing else. */
+        for (; taken < (uint64_t)taken_per_s * passed / 1000u && acked + 1u < body->send_sequence &&
+               client.closes == 0;
+             taken++)
+            send_ack(++acked, 0);
+    }
+    return passed;
+}
+
+/* Who takes nearly what comes is given more room than it may have while that is nobody else's, so
+ * that nobody waits for it; but not for ever: it was behind for five seconds. */
+static void whoever_takes_too_little_is_closed_and_makes_nobody_wait(void **state)
+{
+    (void)state;
+    start();
+    uint32_t most = rig.config.limits.message_backlog_kb;
+    const struct tw_transport *transport = &talk()->transports[tw_connection_slot(client.id)];
+    part_channel = TW_CHANNEL_UNORDERED;
+    uint32_t until_behind_ms = most * 1000u / 30u; /* 30 a second are too many for it */
+    uint32_t took_ms = live_among_talkers(80, 50, 30000);
+    assert_in_range(took_ms, until_behind_ms + 4900, until_behind_ms + 8000);
+    assert_int_equal(client.frames.close_reason, TW_CLOSE_BACKLOG);
+    assert_int_equal(tw_counter_get(&rig.counters[0]->messages_backlog), 1);
+    assert_int_equal(tw_counter_get(&rig.counters[0]->messages_waited), 0);
+    assert_null(transport->channels);
+    /* What they said was dear by then. */
+    assert_int_equal(tw_dearness_now(&talk()->dearness, rig.now_ns / 1000u), TW_DEARNESS_MAX);
+    part_channel = TW_CHANNEL_BULK;
+    rig_turn(&rig, 500 * RIG_MS);
+    rig_turn(&rig, 500 * RIG_MS);
+    stop();
+}
+
+/* Who takes what comes stays, however long. */
+static void whoever_takes_what_comes_stays(void **state)
+{
+    (void)state;
+    start();
+    part_channel = TW_CHANNEL_UNORDERED;
+    assert_int_equal(live_among_talkers(100, 100, 20000), 20000);
+    assert_int_equal(tw_dearness_now(&talk()->dearness, rig.now_ns / 1000u), 1);
+    part_channel = TW_CHANNEL_BULK;
+    stop();
+}
+
 /* What may be lost is, when there is no room; nobody is closed for that. */
 static void the_latest_is_dropped_for_lack_of_room(void **state)
 {
     (void)state;
     start();
+    use_up_what_is_ample();
     part_channel = TW_CHANNEL_ORDERED;
     for (uint32_t i = 0; i < rig.config.limits.message_backlog_kb; i++) {
         give_part(900, 0); /* a block each */
@@ -530,6 +596,89 @@ static void compressed_messages_are_restored_for_the_shard(void **state)
     stop();
 }
 
+/* A message of several packets, whole in the end. */
+static void send_large(uint16_t number, uint32_t size)
+{
+    for (uint32_t at = 0; at < size; at += 8u * TW_GRANULE_BYTES) {
+        uint32_t left = size - at;
+        send_entry((struct tw_entry){
+            .channel = TW_CHANNEL_BULK,
+            .kind = TW_ENTRY_PART,
+            .number = number,
+            .first = (uint16_t)(at / TW_GRANULE_BYTES),
+            .size = size,
+            .length = left < 8u * TW_GRANULE_BYTES ? left : 8u * TW_GRANULE_BYTES});
+        rig_turn(&rig, 3 * RIG_MS); /* as many packets a second as it may send */
+    }
+}
+
+/* How many are lent in so many ms; each goes back at once. */
+static uint32_t lent_within(uint32_t ms)
+{
+    struct tw_record record;
+    uint32_t lent = 0;
+    for (uint32_t i = 0; i < ms; i++) {
+        rig_turn(&rig, RIG_MS);
+        while (rig_record(&rig, 0, &record)) {
+            if (record.type != TW_RECORD_MESSAGE)
+                continue;
+            lent++;
+            give_back(record.message.message);
+        }
+    }
+    return lent;
+}
+
+/* Bytes that came have another limit, that of packets; but while somebody is nearly behind, each KB
+ * counts. */
+static void a_large_message_costs_its_size_when_it_matters(void **state)
+{
+    (void)state;
+    start();
+    for (uint16_t number = 0; number < 3; number++)
+        send_large(number, 20000);
+    assert_int_equal(lent_within(2), 3);
+    assert_int_equal(lent_within(2000), 0); /* its burst is there again */
+    tw_dearness_press(&talk()->dearness, rig.now_ns / 1000u);
+    assert_int_equal(tw_dearness_now(&talk()->dearness, rig.now_ns / 1000u), 2);
+    for (uint16_t number = 3; number < 6; number++)
+        send_large(number, 20000);
+    assert_int_equal(lent_within(2), 3); /* of bulk the burst is what the largest may cost */
+    for (uint16_t number = 6; number < 20; number++)
+        send_large(number, 60000);
+    for (uint32_t i = 0; i < 20; i++) {
+        tw_dearness_press(&talk()->dearness, rig.now_ns / 1000u);
+        (void)lent_within(100);
+    }
+    /* The last at least waits for nearly all of a burst; what is small waits for nothing. */
+    assert_int_equal(lent_within(100), 0);
+    send_entry(whole(TW_CHANNEL_ORDERED, 0, 500));
+    assert_int_equal(lent_within(2), 1);
+    stop();
+}
+
+/* While somebody is behind, five small ones a second are left to everybody. */
+static void messages_are_dear_while_somebody_is_behind(void **state)
+{
+    (void)state;
+    start();
+    for (uint16_t number = 0; number < 30; number++)
+        send_entry(whole(TW_CHANNEL_UNORDERED, number, 500));
+    assert_int_equal(lent_within(10), 30);
+    rig_turn(&rig, 2000 * RIG_MS); /* its burst is there again */
+    for (uint16_t number = 30; number < 60; number++) {
+        tw_dearness_press(&talk()->dearness, rig.now_ns / 1000u);
+        send_entry(whole(TW_CHANNEL_UNORDERED, number, 500));
+        rig_turn(&rig, 50 * RIG_MS);
+        tw_dearness_press(&talk()->dearness, rig.now_ns / 1000u);
+        rig_turn(&rig, 50 * RIG_MS);
+    }
+    /* Three seconds at the dearest: the burst, and five a second. */
+    assert_in_range(lent_within(1), 128u / TW_DEARNESS_MAX + 10u, 29u);
+    assert_in_range(lent_within(3000), 1, 8);
+    stop();
+}
+
 /* Whoever says much in few bytes waits as if it had sent all of them. */
 static void what_was_left_out_is_paid_for(void **state)
 {
@@ -629,11 +778,15 @@ int main(int argc, char **argv)
         cmocka_unit_test(contradictions_close_the_session_in_the_end),
         cmocka_unit_test(a_message_begun_and_left_closes_the_session),
         cmocka_unit_test(whoever_takes_nothing_is_closed),
+        cmocka_unit_test(whoever_takes_too_little_is_closed_and_makes_nobody_wait),
+        cmocka_unit_test(whoever_takes_what_comes_stays),
         cmocka_unit_test(the_latest_is_dropped_for_lack_of_room),
         cmocka_unit_test(a_flood_of_messages_waits_for_its_budget),
         cmocka_unit_test(channels_run_out_and_come_back),
         cmocka_unit_test(large_messages_leave_compressed_if_that_helps),
         cmocka_unit_test(compressed_messages_are_restored_for_the_shard),
+        cmocka_unit_test(a_large_message_costs_its_size_when_it_matters),
+        cmocka_unit_test(messages_are_dear_while_somebody_is_behind),
         cmocka_unit_test(what_was_left_out_is_paid_for),
         cmocka_unit_test(a_damaged_message_closes_the_session),
         cmocka_unit_test(too_long_a_message_closes_the_session),

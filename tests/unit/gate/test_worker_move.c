@@ -162,7 +162,7 @@ static void what_it_has_said_counts_there(void **state)
     start();
     make_live(&client, 6000);
     const struct tw_budget said = {.full_at_ns = rig.now_ns + 100 * RIG_MS};
-    rig.worker[0]->talk.sessions[tw_connection_slot(client.id)].budget = said;
+    rig.worker[0]->talk.sessions[tw_connection_slot(client.id)].account.budget = said;
     land(&client, ELSEWHERE);
     play(&client, TW_MOVE_AFTER);
     for (int i = 0; i < 6; i++)
@@ -170,7 +170,7 @@ static void what_it_has_said_counts_there(void **state)
     rig_client_receive(&rig, &client, 1);
     assert_int_equal(tw_connection_worker(client.id), 1);
     const struct tw_talk *talk = &rig.worker[1]->talk;
-    assert_int_equal(talk->sessions[tw_connection_slot(client.id)].budget.full_at_ns,
+    assert_int_equal(talk->sessions[tw_connection_slot(client.id)].account.budget.full_at_ns,
                      said.full_at_ns);
     forget_records(0);
     forget_records(1);

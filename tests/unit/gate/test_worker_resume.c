@@ -463,7 +463,7 @@ static void conduct_goes_along(void **state)
     /* What is used up of the budgets. */
     const struct tw_worker *worker = rig.worker[0];
     struct tw_budget said = {.full_at_ns = rig.now_ns + 100 * RIG_MS};
-    worker->talk.sessions[tw_connection_slot(old.id)].budget = said;
+    worker->talk.sessions[tw_connection_slot(old.id)].account.budget = said;
     worker->sessions.bodies[tw_connection_slot(old.id)].input_budget = said;
     worker->sessions.hot[tw_connection_slot(old.id)].budget = said;
     while (rig_record(&rig, 0, &record))
@@ -473,7 +473,7 @@ static void conduct_goes_along(void **state)
     assert_int_equal(life(TW_LIFE_EVENT_RESUMED), 1);
     uint32_t slot = tw_connection_slot(new.id);
     assert_int_equal(new.frames.pong.echo_us, 4);
-    assert_int_equal(worker->talk.sessions[slot].budget.full_at_ns, said.full_at_ns);
+    assert_int_equal(worker->talk.sessions[slot].account.budget.full_at_ns, said.full_at_ns);
     assert_int_equal(worker->sessions.bodies[slot].input_budget.full_at_ns, said.full_at_ns);
     assert_true(worker->sessions.hot[slot].budget.full_at_ns >= said.full_at_ns);
     /* Its numbers, clock and ticks are its own, and cost it nothing. */

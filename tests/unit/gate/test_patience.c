@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* How long one may make others wait, and what speaking costs meanwhile. */
+#include "dataplane/gate/patience.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#define MS     UINT64_C(1000)
+#define SECOND UINT64_C(1000000)
+#define LOOK   (250u * 1000u)
+
+/* Looks every `every_us` until its time is up, or for `us`: how long that took. */
+static uint64_t wait_for(struct tw_patience *patience, uint64_t *now_us, uint64_t every_us,
+                         uint64_t us)
+{
+    uint64_t from_us = *now_us;
+    while (*now_us - from_us < us) {
+        if (!tw_patience_look(patience, true, 2u * LOOK, *now_us))
+            break;
+        *now_us += every_us;
+    }
+    return *now_us - from_us;
+}
+
+static void be_good(struct tw_patience *patience, uint64_t *now_us, uint64_t us)
+{
+    for (uint64_t end_us = *now_us + us; *now_us < end_us; *now_us += LOOK)
+        assert_true(tw_patience_look(patience, false, 2u * LOOK, *now_us));
+}
+
+static void patience_ends_after_five_seconds_of_being_behind(void **state)
+{
+    (void)state;
+    static const uint64_t everies_us[] = {1, 333, 10 * MS, LOOK};
+    for (uint32_t i = 0; i < sizeof(everies_us) / sizeof(everies_us[0]); i++) {
+        struct tw_patience patience = {0};
+        uint64_t now_us = UINT64_C(4294967296) - SECOND;
+        uint64_t took_us = wait_for(&patience, &now_us, everies_us[i], 60 * SECOND);
+        /* A twentieth is forgiven while it is used. */
+        assert_in_range(took_us, TW_PATIENCE_US, TW_PATIENCE_US * 11u / 10u + LOOK);
+    }
+}
+
+static void moments_add_up(void **state)
+{
+    (void)state;
+    struct tw_patience patience = {0};
+    uint64_t now_us = SECOND, behind_us = 0;
+    /* One second of two: never five in a row. */
+    for (uint32_t i = 0; i < 20; i++) {
+        uint64_t took_us = wait_for(&patience, &now_us, 10 * MS, SECOND);
+        behind_us += took_us;
+        if (took_us < SECOND)
+            break;
+        be_good(&patience, &now_us, SECOND);
+    }
+    assert_in_range(behind_us, 5 * SECOND, 6 * SECOND);
+}
+
+static void a_twentieth_of_the_time_is_forgiven(void **state)
+{
+    (void)state;
+    struct tw_patience patience = {0};
+    uint64_t now_us = SECOND;
+    for (uint32_t minute = 0; minute < 60; minute++) {
+        assert_int_equal(wait_for(&patience, &now_us, 10 * MS, 2 * SECOND), 2 * SECOND);
+        be_good(&patience, &now_us, 40 * SECOND);
+    }
+    /* All of it is there again after a hundred seconds. */
+    (void)wait_for(&patience, &now_us, 10 * MS, 60 * SECOND);
+    be_good(&patience, &now_us, 110 * SECOND);
+    assert_int_equal(wait_for(&patience, &now_us, 10 * MS, 4 * SECOND), 4 * SECOND);
+}
+
+/* Whoever looks has stood still meanwhile. */
+static void time_that_nobody_looked_at_does_not_count(void **state)
+{
+    (void)state;
+    struct tw_patience patience = {0};
+    assert_true(tw_patience_look(&patience, true, 2u * LOOK, SECOND));
+    assert_true(tw_patience_look(&patience, true, 2u * LOOK, 60 * SECOND));
+    assert_int_equal(patience.used_us, 2u * LOOK);
+}
+
+static void speech_gets_dear_and_cheap_again(void **state)
+{
+    (void)state;
+    struct tw_dearness dearness = {0};
+    uint64_t now_us = UINT64_C(4294967296) - SECOND;
+    static const uint32_t steps[] = {2, 4, 8, TW_DEARNESS_MAX, TW_DEARNESS_MAX};
+    assert_int_equal(tw_dearness_now(&dearness, now_us), 1);
+    for (uint32_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        for (uint32_t ms = 0; ms < 100; ms++, now_us += MS) {
+            tw_dearness_press(&dearness, now_us);
+            assert_int_equal(tw_dearness_now(&dearness, now_us), steps[i]);
+        }
+    }
+    now_us -= MS; /* the last time */
+    assert_int_equal(tw_dearness_now(&dearness, now_us + TW_DEARNESS_BACK_US - 1u),
+                     TW_DEARNESS_MAX);
+    static const uint32_t back[] = {6, 3, 1, 1};
+    for (uint32_t i = 0; i < sizeof(back) / sizeof(back[0]); i++)
+        assert_int_equal(tw_dearness_now(&dearness, now_us + (i + 1u) * TW_DEARNESS_BACK_US),
+                         back[i]);
+    assert_int_equal(tw_dearness_now(&dearness, now_us + 100 * SECOND), 1);
+    /* Asked for seldom it is the same. */
+    tw_dearness_press(&dearness, now_us + 200 * SECOND);
+    assert_int_equal(tw_dearness_now(&dearness, now_us + 200 * SECOND), 2);
+    assert_int_equal(tw_dearness_now(&dearness, now_us + 300 * SECOND), 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(patience_ends_after_five_seconds_of_being_behind),
+        cmocka_unit_test(moments_add_up),
+        cmocka_unit_test(a_twentieth_of_the_time_is_forgiven),
+        cmocka_unit_test(time_that_nobody_looked_at_does_not_count),
+        cmocka_unit_test(speech_gets_dear_and_cheap_again),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
