@@ -320,10 +320,26 @@ static size_t write_probe(struct tw_client_session *session, uint8_t *out, uint6
     return seal(session, out, TW_PLAINTEXT_MAX - tw_writer_left(&writer), now_us);
 }
 
+/* Once of each stall: what went on meanwhile may stall anew. */
+static void tell_stalls(struct tw_client_session *session, uint64_t now_us)
+{
+    const struct tw_channels *channels = session->transport.channels;
+    uint32_t stalled = channels ? tw_receiver_stalled_channels(&channels->receiver, now_us) : 0;
+    uint32_t news = stalled & ~(uint32_t)session->stalled;
+    for (uint32_t channel = 0; news >> channel != 0; channel++) {
+        if ((news >> channel & 1u) != 0)
+            tw_client_events_push(
+                session->events,
+                &(struct tw_client_event){.type = TW_CLIENT_EVENT_STALLED, .code = channel});
+    }
+    session->stalled = (uint8_t)stalled;
+}
+
 size_t tw_client_session_write(struct tw_client_session *session, uint8_t *out, uint64_t now_us)
 {
     if (tw_client_session_exhausted(session))
         return 0;
+    tell_stalls(session, now_us);
     tw_phase_client_age(&session->link.keys, now_us);
     if (session->health == TW_LIFE_RECONNECTING && now_us - session->sent_us < TW_CLIENT_RETRY_US &&
         !session->response_due)

@@ -61,6 +61,7 @@ struct tw_client_session {
     uint32_t pings;
     uint32_t pings_missed; /* in a row */
     uint8_t health;        /* enum tw_life_state, as told by an event */
+    uint8_t stalled;       /* bit of each channel whose messages do not go on, as told by events */
     struct tw_life_times times;
     bool response_due; /* to the newest challenge */
     uint8_t challenge[TW_CHALLENGE_SIZE];

@@ -401,13 +401,17 @@ static bool channel_stalled(const struct tw_receiver *receiver,
     return false;
 }
 
+uint32_t tw_receiver_stalled_channels(const struct tw_receiver *receiver, uint64_t now_us)
+{
+    uint32_t channels = 0;
+    if (receiver->unfinished == 0 || now_us - receiver->heard_us > SILENCE_US)
+        return 0;
+    for (uint32_t i = TW_CHANNEL_ORDERED; i < TW_CHANNEL_COUNT; i++)
+        channels |= channel_stalled(receiver, &receiver->channels[i]) ? 1u << i : 0u;
+    return channels;
+}
+
 bool tw_receiver_stalled(const struct tw_receiver *receiver, uint64_t now_us)
 {
-    if (receiver->unfinished == 0 || now_us - receiver->heard_us > SILENCE_US)
-        return false;
-    for (uint32_t i = TW_CHANNEL_ORDERED; i < TW_CHANNEL_COUNT; i++) {
-        if (channel_stalled(receiver, &receiver->channels[i]))
-            return true;
-    }
-    return false;
+    return tw_receiver_stalled_channels(receiver, now_us) != 0;
 }

@@ -86,5 +86,7 @@ void tw_receiver_heard(struct tw_receiver *receiver, uint64_t now_us);
 /* True if the lowest unfinished message of a channel made no progress for TW_MESSAGE_STALLED_US,
  * although packets came. */
 bool tw_receiver_stalled(const struct tw_receiver *receiver, uint64_t now_us);
+/* Of which channels that is true: bit i of channel i. */
+uint32_t tw_receiver_stalled_channels(const struct tw_receiver *receiver, uint64_t now_us);
 
 #endif

@@ -88,6 +88,9 @@ enum tw_client_event_type {
     TW_CLIENT_EVENT_RESUMABLE = 10, /* tw_client_get_resume has something to keep */
     TW_CLIENT_EVENT_WARNED = 11,    /* the server takes what we send for misbehaviour; code = enum
                                        tw_client_conduct, with its reason in bits 8..15 */
+    TW_CLIENT_EVENT_STALLED = 12,   /* the server left a message half sent: of that channel (code)
+                                       nothing new came for 5 s although packets did. Other channels
+                                       go on; told again only if that channel went on meanwhile */
 };
 
 /* How the server takes what a client sends; a client that is ours and runs by its clock is never

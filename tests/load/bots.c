@@ -203,6 +203,7 @@ static void take_events(struct tw_load_bots *bots, struct tw_load_bot *bot)
         case TW_CLIENT_EVENT_DESYNC:
         case TW_CLIENT_EVENT_LOST:
         case TW_CLIENT_EVENT_REPAIRED:
+        case TW_CLIENT_EVENT_STALLED:
             break;
         case TW_CLIENT_EVENT_HEALTH:
             break;

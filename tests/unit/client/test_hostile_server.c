@@ -204,6 +204,49 @@ static void test_memory_is_bounded(void **state)
     tw_client_destroy(client);
 }
 
+/* Events about messages that do not go on; of which channel the last one was. */
+static uint32_t count_stalls(uint32_t *channel)
+{
+    struct tw_client_event event;
+    uint32_t count = 0;
+    while (tw_client_poll_event(client, &event)) {
+        if (event.type != TW_CLIENT_EVENT_STALLED)
+            continue;
+        *channel = event.code;
+        count++;
+    }
+    return count;
+}
+
+static void send_part(uint16_t first)
+{
+    struct tw_entry entry = part(first, TW_MESSAGE_MAX);
+    struct packet packet;
+    packet_begin(&packet);
+    write_entry(&packet, &entry);
+    packet_receive(&packet);
+}
+
+/* Of a message left half sent the client is told, once; and again only if it went on meanwhile. */
+static void test_a_message_left_half_sent_is_told(void **state)
+{
+    (void)state;
+    uint32_t channel = 0;
+    start();
+    for (uint16_t round = 0; round < 2; round++) {
+        send_part((uint16_t)(round * 8u));
+        fake_server_run(&server, client, 4 * SECOND_US);
+        assert_int_equal(count_stalls(&channel), 0);
+        fake_server_run(&server, client, 2 * SECOND_US);
+        assert_int_equal(count_stalls(&channel), 1);
+        assert_int_equal(channel, TW_CLIENT_BULK);
+        fake_server_run(&server, client, 20 * SECOND_US);
+        assert_int_equal(count_stalls(&channel), 0);
+    }
+    assert_int_equal(tw_client_get_state(client), TW_CLIENT_CONNECTED);
+    tw_client_destroy(client);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -211,6 +254,7 @@ int main(void)
         cmocka_unit_test(test_acks_of_what_was_never_sent),
         cmocka_unit_test(test_messages_that_contradict),
         cmocka_unit_test(test_memory_is_bounded),
+        cmocka_unit_test(test_a_message_left_half_sent_is_told),
     };
     return cmocka_run_group_tests(tests, testing_setup, NULL);
 }
