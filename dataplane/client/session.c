@@ -174,6 +174,8 @@ static void take_snapshot(struct tw_client_session *session, const struct tw_ser
     }
 }
 
+static_assert((uint32_t)TW_CLIENT_CHARGE_ACTIONS + 1u == TW_NOTICE_KINDS, "every kind has a name");
+
 static void apply_frames(struct tw_client_session *session, const struct tw_server_frames *frames,
                          uint64_t now_us)
 {

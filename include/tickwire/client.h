@@ -87,7 +87,8 @@ enum tw_client_event_type {
                                        enters anew */
     TW_CLIENT_EVENT_RESUMABLE = 10, /* tw_client_get_resume has something to keep */
     TW_CLIENT_EVENT_WARNED = 11,    /* the server takes what we send for misbehaviour; code = enum
-                                       tw_client_conduct, with its reason in bits 8..15 */
+                                       tw_client_conduct, with enum tw_client_charge in bits
+                                       8..15 */
     TW_CLIENT_EVENT_STALLED = 12,   /* the server left a message half sent: of that channel (code)
                                        nothing new came for 5 s although packets did. Other channels
                                        go on; told again only if that channel went on meanwhile */
@@ -99,6 +100,14 @@ enum tw_client_conduct {
     TW_CLIENT_CONDUCT_GOOD = 0,      /* forgiven */
     TW_CLIENT_CONDUCT_WARNED = 1,    /* nothing changes yet */
     TW_CLIENT_CONDUCT_THROTTLED = 2, /* half of the inputs count, and no buttons */
+};
+
+/* What was charged last. */
+enum tw_client_charge {
+    TW_CLIENT_CHARGE_PACKETS = 0,   /* more packets with inputs than ticks */
+    TW_CLIENT_CHARGE_AHEAD = 1,     /* inputs for ticks too far ahead */
+    TW_CLIENT_CHARGE_TIME_BACK = 2, /* ticks of inputs, or times of pings, that went back */
+    TW_CLIENT_CHARGE_ACTIONS = 3,   /* a button was pressed more often than it may be */
 };
 
 struct tw_client_event {
@@ -168,7 +177,7 @@ struct tw_client_message {
 enum tw_client_link_state {
     TW_CLIENT_LINK_NORMAL = 0,
     TW_CLIENT_LINK_CONSERVATIVE = 1, /* loss above 2 %, or round trips grow, or swing */
-    TW_CLIENT_LINK_EMERGENCY = 2,    /* loss above 5 % */
+    TW_CLIENT_LINK_EMERGENCY = 2,    /* loss above 5 %, or a queue of 100 ms stands */
 };
 
 /* One replicated entity. Positions are 1/1024 m; exact as of `tick`. */

@@ -338,7 +338,8 @@ enum tw_conduct_stage {
 #define TW_CHECK_SIZE     10u
 #define TW_CHECK_BITS_MAX 8u
 
-/* messages: entries that fill the body, each of one message, none of the same message twice:
+/* messages: entries that fill the body, each of one message, none of the same message twice
+ * (which is noticed of messages that were not here before):
  * u8 head (bits 0-1 channel, bits 2-3 kind, bit 4 compressed, others 0), u16 message number, then
  *   whole:     varint size, size bytes
  *   part:      varint message size, varint first granule, varint count of bytes, bytes

@@ -30,7 +30,8 @@ local kinds = {[1] = "hello", [2] = "cookie", [3] = "hello 2", [4] = "welcome",
 local sizes = {1200, 66, 338, 130, 54, 54, 86}
 local refusals = {[1] = "expired", [2] = "token in use or used", [3] = "other engine",
     [4] = "other server address", [5] = "no common suite", [6] = "banned", [7] = "no such world",
-    [8] = "full", [9] = "low-order key", [10] = "a lab that takes no players"}
+    [8] = "full", [9] = "low-order key", [10] = "a lab that takes no players",
+    [11] = "no such session to be resumed"}
 local suites = {[1] = "ChaCha20-Poly1305", [2] = "AES-256-GCM"}
 
 -- ---- fields ------------------------------------------------------------------------------------

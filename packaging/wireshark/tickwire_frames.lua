@@ -79,7 +79,8 @@ add("frame.padding", bytes, "Padding")
 add("resume.expires", u64, "Valid until (Unix time)", DEC)
 add("resume.token", bytes, "Resume token")
 add("notice.stage", u8, "Stage", DEC, {[0] = "good", "warned", "throttled"})
-add("notice.kind", u8, "Charged last", DEC)
+add("notice.kind", u8, "Charged last", DEC, {[0] = "packets with inputs", "ticks ahead",
+    "time going back", "presses of a button"})
 add("notice.score", u16, "Score", DEC)
 add("snapshot.baseline", u32, "Forget all before snapshot", DEC)
 add("snapshot.hash", u64, "View hash", HEX)
@@ -324,6 +325,7 @@ local function message(c, tree, seen)
         size = c:varint(entry, "message.size")
         count = size
         need(size >= 1 and size <= messages.SIZE_MAX, "size of a message is not 1..65536")
+        need(channel ~= 0 or size <= messages.LATEST_MAX, "more than 1,000 bytes on channel 0")
     end
     if kind == 1 then
         first = c:varint(entry, "message.granule")

@@ -5,6 +5,7 @@ local messages = {}
 
 messages.GRANULE = 128
 messages.SIZE_MAX = 65536
+messages.LATEST_MAX = 1000
 -- Numbers of a channel that are under way at once: what is further behind the newest has arrived.
 local WINDOW = 64
 

@@ -271,6 +271,9 @@ def _talk_of_hostiles(talk, block):
         number += 2
     talk.say(False, messages.entry_whole(messages.BULK, number, b"\x40", messages.COMPRESSED),
              damaged=["no LZ4 block"])
+    for size in (1000, 1001):
+        talk.say(False, messages.entry_whole(messages.STATE, size, bytes(size)),
+                 malformed=size > 1000)
     # Of another size than before, or no longer compressed: the packet counts for nothing.
     parts = _parts(number + 1, block)
     earlier = [talk.say(False, part) for part in parts[:-1]]
