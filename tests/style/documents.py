@@ -40,6 +40,17 @@ def check_links():
     return check
 
 
+def check_decisions():
+    check = checks.Check("every decision is listed")
+    folder = shell.ROOT / "docs" / "decisions"
+    listed = (folder / "README.md").read_text()
+    for path in sorted(folder.glob("0*.md")):
+        title = path.read_text().splitlines()[0].removeprefix("# ")
+        if f"[{title}]({path.name})" not in listed:
+            check.problem(f"docs/decisions/README.md: lacks [{title}]({path.name})")
+    return check
+
+
 def _plain(name):
     return re.sub(r"[-_ ]+", " ", name)
 
@@ -63,7 +74,7 @@ def check_tests(cli):
 def main():
     cli = sys.argv[1] if len(sys.argv) > 1 else None
     return checks.tell_all([check_tables(cli), check_tests(cli)] if cli else
-                           [check_tables(None), check_links()])
+                           [check_tables(None), check_links(), check_decisions()])
 
 
 if __name__ == "__main__":
