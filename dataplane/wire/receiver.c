@@ -147,11 +147,21 @@ static enum tw_frames_result check_entry(const struct tw_receiver *receiver,
     return TW_FRAMES_OK;
 }
 
+/* Not too many finished ones wait to be taken. */
+static bool is_taken(struct tw_receiver *receiver, const struct check *check, uint64_t now_us)
+{
+    bool others = check->blocks > check->bulk && receiver->ready_blocks >= TW_RECEIVER_READY_BLOCKS;
+    bool bulk = check->bulk > 0 && receiver->ready_bulk_blocks >= TW_RECEIVER_READY_BLOCKS;
+    if (others)
+        receiver->full_us[0] = now_us;
+    if (bulk)
+        receiver->full_us[1] = now_us;
+    return !others && !bulk;
+}
+
 static bool has_room(const struct tw_receiver *receiver, const struct check *check)
 {
-    if (check->blocks > tw_block_pool_incoming(receiver->pool) ||
-        (check->blocks > check->bulk && receiver->ready_blocks >= TW_RECEIVER_READY_BLOCKS) ||
-        (check->bulk > 0 && receiver->ready_bulk_blocks >= TW_RECEIVER_READY_BLOCKS))
+    if (check->blocks > tw_block_pool_incoming(receiver->pool))
         return false;
     for (uint32_t i = 0; i < TW_CHANNEL_COUNT; i++) {
         const struct tw_receiver_channel *channel = &receiver->channels[i];
@@ -336,7 +346,7 @@ enum tw_receiver_result tw_receiver_frame(struct tw_receiver *receiver, const ui
         if (result != TW_FRAMES_OK)
             return result == TW_FRAMES_RANGE ? TW_RECEIVER_RANGE : TW_RECEIVER_MALFORMED;
     }
-    if (!has_room(receiver, &check)) {
+    if (!is_taken(receiver, &check, now_us) || !has_room(receiver, &check)) {
         receiver->no_room++;
         return TW_RECEIVER_NO_ROOM;
     }
@@ -386,6 +396,7 @@ void tw_receiver_heard(struct tw_receiver *receiver, uint64_t now_us)
 static bool channel_stalled(const struct tw_receiver *receiver,
                             const struct tw_receiver_channel *channel)
 {
+    uint64_t full_us = receiver->full_us[channel == &receiver->channels[TW_CHANNEL_BULK]];
     for (uint32_t i = 0; channel->here != 0 && i < TW_MESSAGE_WINDOW; i++) {
         const struct tw_message *message =
             standing(receiver, channel, (uint16_t)(channel->base + i) % TW_MESSAGE_WINDOW);
@@ -396,6 +407,8 @@ static bool channel_stalled(const struct tw_receiver *receiver,
             since_us = receiver->resumed_us;
         if (since_us < channel->moved_us)
             since_us = channel->moved_us;
+        if (since_us < full_us)
+            since_us = full_us;
         return receiver->heard_us >= since_us + TW_MESSAGE_STALLED_US;
     }
     return false;

@@ -29,7 +29,8 @@ struct tw_receiver_channel {
 
 struct tw_receiver {
     uint64_t heard_us;
-    uint64_t resumed_us;                      /* first packet after a silence */
+    uint64_t resumed_us; /* first packet after a silence */
+    uint64_t full_us[2]; /* its finished ones were not taken, so what came was refused; [1]: bulk */
     struct tw_message_list ready, ready_bulk; /* of channels 0 to 2; of channel 3 */
     uint32_t ready_blocks, ready_bulk_blocks;
     uint32_t unfinished; /* messages of which something is here */
@@ -84,7 +85,7 @@ struct tw_message *tw_receiver_take_of(struct tw_receiver *receiver, bool bulk);
 /* A packet of the session came. */
 void tw_receiver_heard(struct tw_receiver *receiver, uint64_t now_us);
 /* True if the lowest unfinished message of a channel made no progress for TW_MESSAGE_STALLED_US,
- * although packets came. */
+ * although packets came, and none was refused because finished ones wait to be taken. */
 bool tw_receiver_stalled(const struct tw_receiver *receiver, uint64_t now_us);
 /* Of which channels that is true: bit i of channel i. */
 uint32_t tw_receiver_stalled_channels(const struct tw_receiver *receiver, uint64_t now_us);
