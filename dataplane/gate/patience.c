@@ -9,16 +9,28 @@ static void forgive(struct tw_patience *patience, uint64_t now_us)
     patience->at_us = patience->used_us > 0 ? patience->at_us + back_us * TW_PATIENCE_BACK : now_us;
 }
 
-bool tw_patience_look(struct tw_patience *patience, bool behind, uint32_t longest_us,
+/* True: it takes more than is said to it. */
+static bool gets_less(struct tw_patience *patience, uint32_t left, uint64_t now_us)
+{
+    uint64_t falls = (now_us - patience->most_us) / TW_PATIENCE_GRANULE_US;
+    if (patience->seen_us == 0 || left + falls > patience->most) {
+        patience->most = left;
+        patience->most_us = now_us;
+    }
+    return left + TW_PATIENCE_LESS <= patience->most;
+}
+
+bool tw_patience_look(struct tw_patience *patience, const struct tw_patience_sight *sight,
                       uint64_t now_us)
 {
-    if (!behind) {
+    if (sight->state == TW_PATIENCE_KEEPS_UP) {
         patience->seen_us = 0;
         return true;
     }
-    uint64_t since_us = patience->seen_us != 0 ? now_us - patience->seen_us : 0;
+    bool free = gets_less(patience, sight->left, now_us) && sight->state == TW_PATIENCE_BEHIND;
+    uint64_t since_us = patience->seen_us != 0 && !free ? now_us - patience->seen_us : 0;
     forgive(patience, now_us);
-    patience->used_us += since_us < longest_us ? (uint32_t)since_us : longest_us;
+    patience->used_us += since_us < sight->longest_us ? (uint32_t)since_us : sight->longest_us;
     patience->seen_us = now_us;
     return patience->used_us < TW_PATIENCE_US;
 }
@@ -39,5 +51,12 @@ void tw_dearness_press(struct tw_dearness *dearness, uint64_t now_us)
     if (now_us < dearness->double_at_us)
         return;
     dearness->above = (2u * now < TW_DEARNESS_MAX ? 2u * now : TW_DEARNESS_MAX) - 1u;
+    dearness->double_at_us = now_us + TW_DEARNESS_DOUBLE_US;
+}
+
+void tw_dearness_leap(struct tw_dearness *dearness, uint64_t now_us)
+{
+    dearness->above = TW_DEARNESS_MAX - 1u;
+    dearness->back_at_us = now_us + TW_DEARNESS_BACK_US;
     dearness->double_at_us = now_us + TW_DEARNESS_DOUBLE_US;
 }

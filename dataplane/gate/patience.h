@@ -4,7 +4,8 @@
  *
  * Patience: time that a session has been behind adds up, and is forgotten at a twentieth of the
  * rate. Whoever has used up all of it has to go, so one that takes almost enough, for ever, costs
- * the others as much as one that takes nothing: a moment.
+ * the others as much as one that takes nothing: a moment. While nobody waits for it, time in which
+ * what waits for it gets less is not counted: it takes more than is said to it.
  *
  * Dearness: while somebody is behind, or nearly, a message costs the budget of its speaker many
  * times what it does else. So those who say most are slowed down first, and whoever says little is
@@ -25,15 +26,32 @@
 /* Of the time that it is not behind, so much is forgiven. */
 #define TW_PATIENCE_BACK 20u
 
+/* It gets less if it falls by 4 KB, and by 2 KB/s from when there was most. */
+#define TW_PATIENCE_LESS       32u
+#define TW_PATIENCE_GRANULE_US 62500u
+
 struct tw_patience {
     uint64_t at_us;   /* when `used_us` was true */
     uint64_t seen_us; /* it was behind when it was last looked at, which was then; 0: it was not */
     uint32_t used_us;
+    uint32_t most;    /* granules that waited for it … */
+    uint64_t most_us; /* … then: since, they have got less fast enough */
 };
 
-/* A look: is it behind? `longest_us`: so much is counted for the time since the last look at most,
- * since whoever looks may have stood still. False: its time is up. */
-bool tw_patience_look(struct tw_patience *patience, bool behind, uint32_t longest_us,
+enum tw_patience_state {
+    TW_PATIENCE_KEEPS_UP,
+    TW_PATIENCE_BEHIND,
+    TW_PATIENCE_WAITED_FOR, /* by others */
+};
+
+struct tw_patience_sight {
+    enum tw_patience_state state;
+    uint32_t left;       /* granules that wait for it */
+    uint32_t longest_us; /* counted since the last look at most: whoever looks may stand still */
+};
+
+/* A look. False: its time is up. */
+bool tw_patience_look(struct tw_patience *patience, const struct tw_patience_sight *sight,
                       uint64_t now_us);
 
 /* A message of 1 KB costs so many at most: at 60 a second, five are left to everybody. */
@@ -49,6 +67,8 @@ struct tw_dearness {
 
 /* Somebody is behind, or will be. */
 void tw_dearness_press(struct tw_dearness *dearness, uint64_t now_us);
+/* It is certain already: as dear as can be. */
+void tw_dearness_leap(struct tw_dearness *dearness, uint64_t now_us);
 /* 1..TW_DEARNESS_MAX. */
 uint32_t tw_dearness_now(struct tw_dearness *dearness, uint64_t now_us);
 

@@ -72,10 +72,13 @@ void tw_speech_pay_back(struct tw_worker *worker, uint32_t slot, const struct tw
                          dear_price(talk, message, dearness));
 }
 
-void tw_speech_make_dear(struct tw_worker *worker)
+void tw_speech_make_dear(struct tw_worker *worker, bool at_once)
 {
     _Atomic uint64_t *strained_us = worker->config.strained_us;
-    tw_dearness_press(&worker->talk.dearness, now_us(worker));
+    if (at_once)
+        tw_dearness_leap(&worker->talk.dearness, now_us(worker));
+    else
+        tw_dearness_press(&worker->talk.dearness, now_us(worker));
     if (strained_us)
         atomic_store_explicit(&strained_us[worker->config.index], now_us(worker),
                               memory_order_relaxed);

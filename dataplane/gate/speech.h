@@ -21,8 +21,9 @@ void tw_speech_init(struct tw_talk *talk, uint32_t messages_per_s);
 bool tw_speech_pay(struct tw_worker *worker, uint32_t slot, const struct tw_message *message);
 void tw_speech_pay_back(struct tw_worker *worker, uint32_t slot, const struct tw_message *message);
 
-/* Somebody takes less than what is said: it gets dear, whoever speaks on whatever worker. */
-void tw_speech_make_dear(struct tw_worker *worker);
+/* Somebody takes less than what is said: it gets dear, whoever speaks on whatever worker; here at
+ * once, if what was said is too much already. */
+void tw_speech_make_dear(struct tw_worker *worker, bool at_once);
 /* It gets dear here while it does at others. */
 void tw_speech_look(struct tw_worker *worker);
 

@@ -29,7 +29,10 @@
 /* What is much and leaves within that strains nobody, nor does it a path that carries as much in a
  * second as may wait for it: it has only begun. */
 #define STRAINED_US 500000u
-#define BEHIND_US   1000000u
+/* But where it is known by then that it will take so long, it is said earlier. */
+#define FORESEEN_US  100000u
+#define FORESEEN_FOR 2u /* seconds */
+#define BEHIND_US    1000000u
 /* So many time-outs in a row without an answer, and it takes nothing. */
 #define TAKES_NOTHING_TIMEOUTS 3u
 /* Whoever was waited for is for so long: longer than between two such looks. */
@@ -428,16 +431,28 @@ static void take_returned(struct tw_worker *worker, struct rte_ring *ring)
 /* ---- outward -----------------------------------------------------------------------------------
  */
 
-/* How long it has taken nothing of what is oldest. */
+static uint64_t since_back_us(const struct tw_worker *worker, uint32_t slot, uint32_t ms)
+{
+    uint64_t since_us = now_us(worker) - worker->talk.sessions[slot].back_us;
+    return UINT64_C(1000) * ms < since_us ? UINT64_C(1000) * ms : since_us;
+}
+
+/* How long the oldest for it has been here. */
 static uint64_t waited_us(const struct tw_worker *worker, uint32_t slot)
 {
     const struct tw_channels *channels = worker->talk.transports[slot].channels;
-    uint64_t back_us = worker->talk.sessions[slot].back_us;
-    uint64_t since_us = now_us(worker) - back_us;
-    if (!channels)
-        return 0;
-    uint64_t oldest_us = UINT64_C(1000) * tw_sender_waiting_ms(&channels->sender, now_us(worker));
-    return oldest_us < since_us ? oldest_us : since_us;
+    return channels ? since_back_us(worker, slot,
+                                    tw_sender_waiting_ms(&channels->sender, now_us(worker)))
+                    : 0;
+}
+
+/* And it has taken nothing, or next to nothing. */
+static uint64_t idle_us(const struct tw_worker *worker, uint32_t slot)
+{
+    const struct tw_channels *channels = worker->talk.transports[slot].channels;
+    return channels
+               ? since_back_us(worker, slot, tw_sender_idle_ms(&channels->sender, now_us(worker)))
+               : 0;
 }
 
 /* What it holds is others' at once. */
@@ -459,7 +474,7 @@ static uint32_t find_largest(const struct tw_worker *worker, uint64_t longer_us)
         uint32_t slot = talk->busy[i].slot;
         const struct tw_channels *channels = talk->transports[slot].channels;
         if (!channels || worker->sessions.hot[slot].state != TW_SESSION_LIVE ||
-            channels->sender.parcels.blocks <= most || waited_us(worker, slot) < longer_us)
+            channels->sender.parcels.blocks <= most || idle_us(worker, slot) < longer_us)
             continue;
         most = channels->sender.parcels.blocks;
         largest = slot;
@@ -499,7 +514,7 @@ static bool refuse(struct tw_worker *worker, uint32_t slot, const struct tw_outg
         tw_counter_add(&counters->messages_latest_dropped, 1);
         return true;
     }
-    if (room == TW_SENDER_FULL && waited_us(worker, slot) >= TW_TALK_PATIENCE_US) {
+    if (room == TW_SENDER_FULL && idle_us(worker, slot) >= TW_TALK_PATIENCE_US) {
         close_behind(worker, slot);
         return true;
     }
@@ -561,6 +576,19 @@ static bool send_packets(struct tw_worker *worker, uint32_t slot)
     return true;
 }
 
+/* It takes less than its bound in a second, and much waits, or will. */
+static void look_for_strain(struct tw_worker *worker, uint32_t slot, uint64_t waits_us)
+{
+    const struct tw_transport *transport = &worker->talk.transports[slot];
+    uint32_t most = worker->talk.channels.config.send_blocks_max;
+    uint64_t rate = tw_congestion_rate(&transport->congestion);
+    uint64_t held = (uint64_t)transport->channels->sender.parcels.blocks * TW_BLOCK_BYTES;
+    bool foreseen = waits_us >= FORESEEN_US && rate > 0 && held > FORESEEN_FOR * rate;
+    if (rate < most * TW_BLOCK_BYTES && (waits_us >= STRAINED_US || foreseen) &&
+        transport->channels->probe_backoff < TAKES_NOTHING_TIMEOUTS)
+        tw_speech_make_dear(worker, foreseen);
+}
+
 /* Is it behind, and for how long by now? While it will be soon, what is said is dear already: by
  * then it may be too late. What waits for one who is silent is dear to nobody, and does not hurry
  * as long as nobody waits for its room; nor does it help who takes nothing if others say less. */
@@ -576,13 +604,15 @@ static bool keeps_up(struct tw_worker *worker, uint32_t slot)
     bool heard = (worker->sessions.hot[slot].roam & TW_ROAM_SILENT) == 0;
     bool refused = session->refused_us != 0 && now_us(worker) - session->refused_us < REFUSED_US;
     uint64_t waits_us = held >= most / 2u || refused ? waited_us(worker, slot) : 0;
-    bool behind = waits_us >= BEHIND_US && (refused || (heard && held > most));
-    bool slow = waits_us >= STRAINED_US &&
-                tw_congestion_rate(&talk->transports[slot].congestion) < most * TW_BLOCK_BYTES;
-    if (heard && slow && held >= most / 2u && channels->probe_backoff < TAKES_NOTHING_TIMEOUTS)
-        tw_speech_make_dear(worker);
-    return tw_patience_look(&talk->sessions[slot].account.patience, behind, 2u * LOOK_US,
-                            now_us(worker));
+    struct tw_patience_sight sight = {.left = channels ? channels->sender.left : 0,
+                                      .longest_us = 2u * LOOK_US};
+    if (waits_us >= BEHIND_US && refused)
+        sight.state = TW_PATIENCE_WAITED_FOR;
+    else if (waits_us >= BEHIND_US && heard && held > most)
+        sight.state = TW_PATIENCE_BEHIND;
+    if (heard && held >= most / 2u)
+        look_for_strain(worker, slot, waits_us);
+    return tw_patience_look(&talk->sessions[slot].account.patience, &sight, now_us(worker));
 }
 
 /* Nothing is under way, and its channels are others' now. */

@@ -59,6 +59,7 @@ void tw_sender_fini(struct tw_sender *sender)
     }
     if (sender->latest != 0)
         drop_latest(sender);
+    sender->left = 0;
 }
 
 void tw_sender_resume(struct tw_sender *sender, const struct tw_sender_numbers *numbers)
@@ -180,13 +181,14 @@ static void line_up(struct tw_sender *sender, struct tw_sender_channel *channel)
     *channel = (struct tw_sender_channel){.waiting = all};
 }
 
-static void forget_progress(const struct tw_sender *sender, const struct tw_parcel_list *list)
+static void forget_progress(struct tw_sender *sender, const struct tw_parcel_list *list)
 {
     for (uint32_t at = list->first, left = list->count; left > 0; left--) {
         struct tw_parcel *message = tw_parcel_at(&sender->parcels, at);
         memset(message->maps, 0, 2u * message->words * sizeof(message->maps[0]));
         message->sent_end = 0;
         message->opened_end = 0;
+        sender->left += tw_message_granules(message->size);
         at = message->next;
     }
 }
@@ -194,6 +196,7 @@ static void forget_progress(const struct tw_sender *sender, const struct tw_parc
 void tw_sender_begin_again(struct tw_sender *sender)
 {
     sender->queued = sender->latest != 0 ? 1u : 0u;
+    sender->left = 0;
     for (uint32_t i = TW_CHANNEL_ORDERED; i < TW_CHANNEL_COUNT; i++) {
         struct tw_sender_channel *channel = &sender->channels[i];
         line_up(sender, channel);
@@ -253,6 +256,7 @@ enum tw_sender_result tw_sender_queue(struct tw_sender *sender, const struct tw_
     }
     struct tw_sender_channel *channel = &sender->channels[outgoing->channel];
     tw_parcel_list_append(&channel->waiting, &sender->parcels, message);
+    sender->left += tw_message_granules(message->size);
     admit(sender, channel);
     return TW_SENDER_QUEUED;
 }
@@ -282,6 +286,13 @@ uint32_t tw_sender_waiting_ms(const struct tw_sender *sender, uint64_t now_us)
             longest_ms = since_ms;
     }
     return longest_ms;
+}
+
+uint32_t tw_sender_idle_ms(const struct tw_sender *sender, uint64_t now_us)
+{
+    uint32_t waiting_ms = tw_sender_waiting_ms(sender, now_us);
+    uint32_t since_ms = (uint32_t)(now_us / 1000u) - sender->taken_ms;
+    return waiting_ms < since_ms ? waiting_ms : since_ms;
 }
 
 /* ---- writing -------------------------------------------------------------------------------- */
@@ -491,6 +502,8 @@ static void granule_acked(struct tw_sender *sender, struct tw_parcel *message, u
         return;
     tw_granule_set(tw_parcel_done(message), granule);
     message->missing--;
+    sender->left--;
+    sender->taken++;
     if (tw_granule_test(tw_parcel_queued(message), granule)) {
         tw_granule_clear(tw_parcel_queued(message), granule);
         count_queued(sender, message, -1);
@@ -507,6 +520,14 @@ void tw_sender_acked(struct tw_sender *sender, const struct tw_run *run)
         granule_acked(sender, message, run->first + i);
     if (message->missing == 0)
         settle(sender, message);
+}
+
+void tw_sender_note_taken(struct tw_sender *sender, uint64_t now_us)
+{
+    if (sender->taken - sender->taken_marked < TW_SENDER_TAKEN_ENOUGH)
+        return;
+    sender->taken_marked = sender->taken;
+    sender->taken_ms = (uint32_t)(now_us / 1000u);
 }
 
 void tw_sender_lost(struct tw_sender *sender, const struct tw_run *run)
@@ -537,6 +558,7 @@ static void abandon(struct tw_sender *sender, struct tw_parcel *message)
     message->size = 0; /* and open_blocks has nothing left to open */
     message->flags = 0;
     message->deadline_us = 0;
+    sender->left -= message->missing - 1u;
     message->missing = 1;
     tw_granule_set(tw_parcel_queued(message), 0);
     count_queued(sender, message, 1);
@@ -550,6 +572,7 @@ static void expire_channel(struct tw_sender *sender, struct tw_sender_channel *c
     channel->waiting = (struct tw_parcel_list){0};
     while ((message = tw_parcel_list_take(&waiting, &sender->parcels)) != NULL) {
         if (message->deadline_us != 0 && message->deadline_us <= now_us) {
+            sender->left -= tw_message_granules(message->size);
             drop(sender, message);
             sender->expired++;
             continue;

@@ -184,6 +184,7 @@ static void runs_acked(struct tw_channels *channels, uint32_t number,
     delivery->limited = note->limited;
     for (uint32_t i = 0; i < packet->runs; i++)
         tw_sender_acked(&channels->sender, tw_flight_run(&channels->flight, note->runs_first + i));
+    tw_sender_note_taken(&channels->sender, now_us);
     channels->probe_backoff = 0;
     channels->flight_at_us = now_us;
 }

@@ -292,7 +292,8 @@ TW_CLIENT_API int tw_client_send(struct tw_client *client, enum tw_client_channe
                                  const uint8_t *bytes, size_t size, uint32_t deadline_ms);
 /* Takes the next message that has arrived into bytes[capacity]: 1. 0: there is none.
  * ERROR_ARGUMENT: it is larger than capacity; message->size tells, and it stays. A game that does
- * not take its messages is not sent any more after a while. */
+ * not take its messages is closed by the server (reason 10) once more waits for it than may, and
+ * it has taken next to nothing for five seconds, or too little for as long in all. */
 TW_CLIENT_API int tw_client_take_message(struct tw_client *client,
                                          struct tw_client_message *message, uint8_t *bytes,
                                          size_t capacity);

@@ -12,13 +12,20 @@
 #define SECOND UINT64_C(1000000)
 #define LOOK   (250u * 1000u)
 
+static bool look(struct tw_patience *patience, enum tw_patience_state state, uint32_t left,
+                 uint64_t now_us)
+{
+    struct tw_patience_sight sight = {.state = state, .left = left, .longest_us = 2u * LOOK};
+    return tw_patience_look(patience, &sight, now_us);
+}
+
 /* Looks every `every_us` until its time is up, or for `us`: how long that took. */
 static uint64_t wait_for(struct tw_patience *patience, uint64_t *now_us, uint64_t every_us,
                          uint64_t us)
 {
     uint64_t from_us = *now_us;
     while (*now_us - from_us < us) {
-        if (!tw_patience_look(patience, true, 2u * LOOK, *now_us))
+        if (!look(patience, TW_PATIENCE_BEHIND, 40000, *now_us))
             break;
         *now_us += every_us;
     }
@@ -28,7 +35,7 @@ static uint64_t wait_for(struct tw_patience *patience, uint64_t *now_us, uint64_
 static void be_good(struct tw_patience *patience, uint64_t *now_us, uint64_t us)
 {
     for (uint64_t end_us = *now_us + us; *now_us < end_us; *now_us += LOOK)
-        assert_true(tw_patience_look(patience, false, 2u * LOOK, *now_us));
+        assert_true(look(patience, TW_PATIENCE_KEEPS_UP, 40000, *now_us));
 }
 
 static void patience_ends_after_five_seconds_of_being_behind(void **state)
@@ -80,9 +87,67 @@ static void time_that_nobody_looked_at_does_not_count(void **state)
 {
     (void)state;
     struct tw_patience patience = {0};
-    assert_true(tw_patience_look(&patience, true, 2u * LOOK, SECOND));
-    assert_true(tw_patience_look(&patience, true, 2u * LOOK, 60 * SECOND));
+    assert_true(look(&patience, TW_PATIENCE_BEHIND, 40000, SECOND));
+    assert_true(look(&patience, TW_PATIENCE_BEHIND, 40000, 60 * SECOND));
     assert_int_equal(patience.used_us, 2u * LOOK);
+}
+
+static void get_less(struct tw_patience *patience, uint64_t *now_us, uint32_t left, uint32_t to)
+{
+    for (; left > to; left -= 5u, *now_us += LOOK)
+        assert_true(look(patience, TW_PATIENCE_BEHIND, left, *now_us));
+}
+
+/* By 2.5 KB/s, for minutes, and something large comes in between. */
+static void who_gets_less_is_not_hurried(void **state)
+{
+    (void)state;
+    struct tw_patience patience = {0};
+    uint64_t now_us = SECOND;
+    get_less(&patience, &now_us, 3000, 1500);
+    get_less(&patience, &now_us, 1900, 100);
+    assert_true(now_us > 160 * SECOND);
+}
+
+static void who_gets_less_too_slowly_is_behind(void **state)
+{
+    (void)state;
+    struct tw_patience patience = {0};
+    uint64_t now_us = SECOND, from_us = now_us;
+    for (uint32_t left = 3000; look(&patience, TW_PATIENCE_BEHIND, left, now_us); left -= 3u)
+        now_us += LOOK;
+    assert_in_range(now_us - from_us, TW_PATIENCE_US, TW_PATIENCE_US * 11u / 10u + LOOK);
+}
+
+/* What is taken and said again in turns is no less. */
+static void who_stays_where_it_was_is_behind(void **state)
+{
+    (void)state;
+    struct tw_patience patience = {0};
+    uint64_t now_us = SECOND, from_us = now_us;
+    for (uint32_t i = 0; look(&patience, TW_PATIENCE_BEHIND, 3000u - i % 2u * 31u, now_us); i++)
+        now_us += LOOK;
+    assert_in_range(now_us - from_us, TW_PATIENCE_US, TW_PATIENCE_US * 11u / 10u + LOOK);
+}
+
+/* However fast it takes what is there. */
+static void who_is_waited_for_is_hurried(void **state)
+{
+    (void)state;
+    struct tw_patience patience = {0};
+    uint64_t now_us = SECOND, from_us = now_us;
+    for (uint32_t left = 30000; look(&patience, TW_PATIENCE_WAITED_FOR, left, now_us); left -= 50u)
+        now_us += LOOK;
+    assert_in_range(now_us - from_us, TW_PATIENCE_US, TW_PATIENCE_US * 11u / 10u + LOOK);
+}
+
+static void speech_gets_dearest_at_once(void **state)
+{
+    (void)state;
+    struct tw_dearness dearness = {0};
+    tw_dearness_leap(&dearness, SECOND);
+    assert_int_equal(tw_dearness_now(&dearness, SECOND), TW_DEARNESS_MAX);
+    assert_int_equal(tw_dearness_now(&dearness, SECOND + TW_DEARNESS_BACK_US), TW_DEARNESS_MAX / 2);
 }
 
 static void speech_gets_dear_and_cheap_again(void **state)
@@ -119,6 +184,11 @@ int main(void)
         cmocka_unit_test(moments_add_up),
         cmocka_unit_test(a_twentieth_of_the_time_is_forgiven),
         cmocka_unit_test(time_that_nobody_looked_at_does_not_count),
+        cmocka_unit_test(who_gets_less_is_not_hurried),
+        cmocka_unit_test(who_gets_less_too_slowly_is_behind),
+        cmocka_unit_test(who_stays_where_it_was_is_behind),
+        cmocka_unit_test(who_is_waited_for_is_hurried),
+        cmocka_unit_test(speech_gets_dearest_at_once),
         cmocka_unit_test(speech_gets_dear_and_cheap_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -174,6 +174,66 @@ static void the_oldest_tells_how_long_it_waits(void **state)
     tw_sender_fini(&sender);
 }
 
+/* Of one of 60 KB, whose first bytes were not acknowledged, so many granules a second. */
+static uint32_t idle_after(uint32_t granules_per_s, uint32_t seconds)
+{
+    struct tw_sender sender;
+    tw_sender_init(&sender, &pool, 64);
+    struct tw_outgoing message = {.channel = TW_CHANNEL_BULK, .bytes = bytes, .size = 60000};
+    assert_int_equal(tw_sender_queue(&sender, &message, 1000000), TW_SENDER_QUEUED);
+    assert_int_equal(sender.left, 469);
+    uint32_t first = 1;
+    for (uint32_t second = 1; second <= seconds; second++) {
+        struct tw_run run = {.channel = TW_CHANNEL_BULK,
+                             .first = (uint16_t)first,
+                             .count = (uint16_t)granules_per_s};
+        tw_sender_acked(&sender, &run);
+        tw_sender_note_taken(&sender, 1000000u + second * UINT64_C(1000000));
+        first += granules_per_s;
+    }
+    uint64_t end_us = 1000000u + seconds * UINT64_C(1000000);
+    uint32_t idle_ms = tw_sender_idle_ms(&sender, end_us);
+    assert_int_equal(sender.left, 469u - seconds * granules_per_s);
+    assert_int_equal(tw_sender_waiting_ms(&sender, end_us), seconds * 1000u);
+    /* All of it is to be sent again, but none twice. */
+    tw_sender_begin_again(&sender);
+    assert_int_equal(sender.left, 469);
+    tw_sender_fini(&sender);
+    assert_int_equal(sender.left, 0);
+    return idle_ms;
+}
+
+static void who_takes_next_to_nothing_is_idle(void **state)
+{
+    (void)state;
+    assert_int_equal(idle_after(0, 9), 9000);
+    assert_int_equal(idle_after(5, 9), 9000);
+    assert_int_equal(idle_after(50, 9), 1000);
+}
+
+/* What was given up is not left, but for the news of it. */
+static void what_is_given_up_is_not_left(void **state)
+{
+    (void)state;
+    struct tw_sender sender;
+    tw_sender_init(&sender, &pool, 400);
+    struct tw_outgoing message = {
+        .channel = TW_CHANNEL_BULK, .bytes = bytes, .size = 60000, .deadline_us = 2000000};
+    for (uint32_t i = 0; i < 5; i++)
+        assert_int_equal(tw_sender_queue(&sender, &message, 1000000), TW_SENDER_QUEUED);
+    tw_sender_acked(&sender, &(struct tw_run){.channel = TW_CHANNEL_BULK, .count = 100});
+    assert_int_equal(sender.left, 5 * 469 - 100);
+    uint16_t numbered = sender.channels[TW_CHANNEL_BULK].next;
+    assert_in_range(numbered, 1, 4);
+    tw_sender_expire(&sender, 2000000);
+    assert_int_equal(sender.left, numbered);
+    for (uint16_t number = 0; number < numbered; number++)
+        tw_sender_acked(&sender, &(struct tw_run){.channel = TW_CHANNEL_BULK, .number = number});
+    assert_int_equal(sender.left, 0);
+    assert_true(tw_sender_empty(&sender));
+    tw_sender_fini(&sender);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -182,6 +242,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(a_share_is_there_whatever_others_do, setup, teardown),
         cmocka_unit_test_setup_teardown(any_order, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_takes_next_to_nothing_is_idle, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_given_up_is_not_left, setup, teardown),
         cmocka_unit_test_setup_teardown(the_oldest_tells_how_long_it_waits, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

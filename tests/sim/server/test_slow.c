@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * One player whose link takes little, beside another one who talks, as loudly as it is let or not:
+ * whoever takes what is sent stays, and hears all of it. It is the loud one that waits.
+ */
+#include "tests/sim/server/scenario.h"
+#include "tests/sim/server/whole.h"
+
+#include <string.h>
+
+#define SLOW_BITS_PER_S 250000u
+#define SLOW            0u
+#define TALKER          1u
+#define WARM_UP_US      (4 * WHOLE_SECOND)
+#define TALK_US         (40 * WHOLE_SECOND)
+#define SETTLE_US       (600 * WHOLE_SECOND)
+
+struct talk {
+    uint32_t channel;
+    uint32_t size;
+    uint32_t every_ms; /* or as soon as its library has room again */
+    bool noise;
+    bool is_loud; /* more than the slow one takes: waits for it, all others are heard at once */
+};
+
+/* 20 to 40 ms away, with a queue of half a second to two in front of the link. */
+static struct whole *gather(const char *name, const struct talk *talk, uint64_t seed)
+{
+    struct whole_options options = {
+        .clients = 2, .speakers = 2, .profile = impair_profile_find("lan")};
+    struct whole *whole = whole_create(name, &options, seed);
+    struct impair_profile *down = &net_path(whole->net, 2u * SLOW + 1u)->profile;
+    uint32_t latency_us = 20000u + (uint32_t)(seed % 3u) * 10000u;
+    whole->players.noise = talk->noise;
+    whole_join(whole);
+    net_path(whole->net, 2u * SLOW)->profile.latency_us = latency_us;
+    down->latency_us = latency_us;
+    down->bits_per_s = SLOW_BITS_PER_S;
+    down->queue_bytes = 16000u << seed / 3u % 3u;
+    whole_run(whole, WARM_UP_US);
+    return whole;
+}
+
+static void talk_beside(const char *name, const struct talk *talk, uint64_t seed)
+{
+    struct whole *whole = gather(name, talk, seed);
+    struct sim_player *players = whole->players.players;
+    const struct sim_hearing *hearing = &whole->players.hearing[talk->channel];
+    whole->players.from_us = whole->now_us;
+    whole->players.until_us = UINT64_MAX;
+    for (uint64_t end_us = whole->now_us + TALK_US; whole->now_us < end_us;) {
+        (void)sim_player_speak(&players[TALKER], talk->channel, talk->size);
+        whole_run(whole, talk->every_ms * SIM_MS);
+    }
+    uint32_t said = players[TALKER].spoken[talk->channel];
+    uint32_t heard = sim_player_heard(&players[SLOW], TALKER, talk->channel)->count;
+    printf(
+        "%s: %u of %u messages heard in %llu s, the slowest took %llu ms, %llu found the library "
+        "full\n",
+        name, heard, said, (unsigned long long)(TALK_US / WHOLE_SECOND),
+        (unsigned long long)(hearing->longest_us / 1000u),
+        (unsigned long long)whole->players.refused);
+    WHOLE_CHECK(whole, players[SLOW].closes == 0 && players[TALKER].closes == 0);
+    WHOLE_CHECK(whole, (whole->players.refused > 0) == talk->is_loud);
+    WHOLE_CHECK(whole, talk->is_loud || hearing->longest_us < WHOLE_SECOND / 2u);
+    WHOLE_CHECK(whole, whole_settle(whole, SETTLE_US));
+    WHOLE_CHECK(whole, players[SLOW].closes == 0 && players[TALKER].closes == 0);
+    whole_destroy(whole);
+}
+
+/* Messages of 60 KB, which no compression makes smaller: one takes two seconds. */
+static void beside_bulk(const char *name, uint64_t seed)
+{
+    static const struct talk talk = {TW_CHANNEL_BULK, 60000, 100, true, true};
+    talk_beside(name, &talk, seed);
+}
+
+/* The same ones, which come as 1 KB and leave so. */
+static void beside_compressed(const char *name, uint64_t seed)
+{
+    static const struct talk talk = {TW_CHANNEL_BULK, 60000, 100, false, true};
+    talk_beside(name, &talk, seed);
+}
+
+/* 50 KB/s of small ones. */
+static void beside_loud(const char *name, uint64_t seed)
+{
+    static const struct talk talk = {TW_CHANNEL_ORDERED, 1000, 20, true, true};
+    talk_beside(name, &talk, seed);
+}
+
+static void beside_ordinary(const char *name, uint64_t seed)
+{
+    static const struct talk talk = {TW_CHANNEL_ORDERED, 200, 300, true, false};
+    talk_beside(name, &talk, seed);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct scenario scenarios[] = {
+        {"beside_bulk", beside_bulk, NULL, 9, 100},
+        {"beside_compressed", beside_compressed, NULL, 3, 100},
+        {"beside_loud", beside_loud, NULL, 9, 100},
+        {"beside_ordinary", beside_ordinary, NULL, 3, 50},
+    };
+    return scenario_main(argc, argv, scenarios, sizeof(scenarios) / sizeof(scenarios[0]));
+}
