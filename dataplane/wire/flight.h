@@ -15,6 +15,8 @@
 /* A packet of messages carries two runs on the average: what is large, and what is left of another.
  */
 #define TW_FLIGHT_RUNS 256u
+/* Places of the log that packets of messages leave to all others. */
+#define TW_FLIGHT_SPARE (TW_SENT_PACKETS / 16u)
 
 /* Of a packet with runs; of times, the low 32 bits. */
 struct tw_flight_packet {
@@ -50,6 +52,15 @@ static inline const struct tw_run *tw_flight_run(const struct tw_flight *flight,
 static inline uint32_t tw_flight_runs_left(const struct tw_flight *flight)
 {
     return TW_FLIGHT_RUNS - (uint16_t)(flight->runs_next - flight->runs_oldest);
+}
+
+/* Packets that are not full fill the log before they fill a window. Whatever is then given up for
+ * the next counts as lost, and was only not acknowledged yet: messages wait instead. Not where
+ * others fill the log, on a path of seconds: there they would wait for ever. */
+static inline bool tw_flight_has_place(const struct tw_flight *flight, const struct tw_sent *sent)
+{
+    return sent->next - sent->oldest < TW_SENT_PACKETS - TW_FLIGHT_SPARE ||
+           flight->packets < TW_SENT_PACKETS / 2u;
 }
 
 /* No packet is known to have carried runs. */

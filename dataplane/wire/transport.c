@@ -512,7 +512,9 @@ static bool window_open(const struct tw_transport *transport, uint32_t channel,
                         const struct writing *writing)
 {
     const struct tw_channels *channels = transport->channels;
-    return channels->probes > 0 || channels->flight.bytes < share_of(transport, channel, writing) ||
+    return channels->probes > 0 ||
+           (channels->flight.bytes < share_of(transport, channel, writing) &&
+            tw_flight_has_place(&channels->flight, &transport->sent)) ||
            writing->now_us >= channels->channel_at_us[channel] + TRICKLE_US;
 }
 

@@ -279,6 +279,55 @@ static void test_what_was_late_has_arrived(void **state)
     rig_teardown(&fixture);
 }
 
+/* A log of packets that are not overdue takes no more messages: none is given up for them. */
+static void test_messages_wait_for_places_in_the_log(void **state)
+{
+    (void)state;
+    static struct fixture fixture;
+    rig_setup(&fixture, BLOCKS);
+    struct tw_transport *transport = &fixture.transport;
+    transport->congestion.window_bytes = TW_WINDOW_MAX_BYTES;
+    rig_queue(&fixture, TW_CHANNEL_UNORDERED, 60000);
+    rig_queue(&fixture, TW_CHANNEL_BULK, 60000);
+    for (uint32_t i = 0; i < 200; i++) { /* every fourth packet carries nothing of them */
+        fixture.now_us += 1000;
+        if (!tw_transport_wants_packet(transport, fixture.now_us))
+            continue;
+        assert_true(rig_send(&fixture) > 0);
+        if (transport->sent.next % 3u == 0)
+            tw_transport_sent(transport, 100, fixture.now_us);
+    }
+    assert_true(sender_of(&fixture)->queued > 0);
+    assert_true(transport->channels->flight.bytes + 4u * TW_DATAGRAM_BASE <
+                transport->congestion.window_bytes);
+    assert_int_equal(transport->packets_lost, 0);
+    for (uint32_t i = 1; i < TW_FLIGHT_SPARE; i++) /* the others go on */
+        tw_transport_sent(transport, 100, fixture.now_us);
+    assert_int_equal(transport->packets_lost, 0);
+    assert_int_equal(rig_acknowledge(&fixture, 60, UINT64_MAX >> 5u), TW_TRANSPORT_OK);
+    assert_true(tw_transport_wants_packet(transport, fixture.now_us));
+    assert_true(rig_send(&fixture) > 0);
+    assert_int_equal(transport->packets_lost, 0);
+    rig_teardown(&fixture);
+}
+
+/* Packets without messages fill the log, as on a path of seconds: a message leaves all the same. */
+static void test_messages_go_where_others_fill_the_log(void **state)
+{
+    (void)state;
+    static struct fixture fixture;
+    rig_setup(&fixture, BLOCKS);
+    for (uint32_t i = 0; i < TW_SENT_PACKETS; i++)
+        tw_transport_sent(&fixture.transport, 100, fixture.now_us);
+    for (uint32_t i = 0; i < 3; i++) {
+        rig_queue(&fixture, TW_CHANNEL_BULK, 1000);
+        assert_true(tw_transport_wants_packet(&fixture.transport, fixture.now_us));
+        assert_int_equal(rig_send(&fixture), 1);
+        fixture.now_us += 50000;
+    }
+    rig_teardown(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -291,6 +340,8 @@ int main(void)
         cmocka_unit_test(test_silence_earns_nothing),
         cmocka_unit_test(test_deadlines_of_what_waits),
         cmocka_unit_test(test_what_was_late_has_arrived),
+        cmocka_unit_test(test_messages_wait_for_places_in_the_log),
+        cmocka_unit_test(test_messages_go_where_others_fill_the_log),
     };
     return cmocka_run_group_tests(tests, testing_setup, NULL);
 }
