@@ -307,10 +307,11 @@ static uint32_t first_queued(const struct tw_parcel *message)
     return TW_GRANULES_MAX;
 }
 
-/* Granules leave in order the first time, so all from sent_end on are still to leave. */
+/* Granules leave in order the first time, so all of what is opened is still to leave from sent_end
+ * on. */
 static bool has_new(const struct tw_parcel *message)
 {
-    return message->size > 0 && message->sent_end < tw_message_granules(message->size);
+    return message->size > 0 && message->sent_end < message->opened_end;
 }
 
 static uint32_t run_length(const struct tw_parcel *message, uint32_t first, uint32_t count_max)

@@ -328,6 +328,38 @@ static void test_messages_go_where_others_fill_the_log(void **state)
     rig_teardown(&fixture);
 }
 
+/* Who hears nothing sends what never left in every other packet. Of a message for which the other
+ * end has room only in part, what follows is not to be sent, new as it is: then what was lost goes.
+ */
+static void test_what_may_not_leave_is_not_new(void **state)
+{
+    (void)state;
+    static struct fixture fixture;
+    static uint8_t bytes[TW_PLAINTEXT_MAX];
+    struct tw_run run = {0}, last = {0};
+    rig_setup(&fixture, BLOCKS);
+    rig_queue(&fixture, TW_CHANNEL_UNORDERED, 1000);
+    rig_queue(&fixture, TW_CHANNEL_UNORDERED, 40000);
+    rig_queue(&fixture, TW_CHANNEL_UNORDERED, 40000);
+    struct tw_sender *sender = &fixture.transport.channels->sender;
+    sender->part_max = TW_MESSAGE_MAX;
+    for (struct tw_writer writer = tw_writer_make(bytes, sizeof(bytes));
+         tw_sender_write(sender, TW_CHANNEL_UNORDERED, false, &writer, &run, 1) > 0;
+         writer = tw_writer_make(bytes, sizeof(bytes)))
+        last = run;
+    assert_int_equal(last.number, 2);
+    assert_in_range(last.first + last.count, 1, tw_message_granules(40000) - 1u);
+    assert_int_equal(sender->queued, 0);
+    tw_sender_lost(sender, &last);
+    sender->new_first = true;
+    sender->channels[TW_CHANNEL_UNORDERED].new_turn = true;
+    struct tw_writer writer = tw_writer_make(bytes, sizeof(bytes));
+    assert_int_equal(tw_sender_write(sender, TW_CHANNEL_UNORDERED, false, &writer, &run, 1), 1);
+    assert_int_equal(run.number, last.number);
+    assert_int_equal(run.first, last.first);
+    rig_teardown(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -342,6 +374,7 @@ int main(void)
         cmocka_unit_test(test_what_was_late_has_arrived),
         cmocka_unit_test(test_messages_wait_for_places_in_the_log),
         cmocka_unit_test(test_messages_go_where_others_fill_the_log),
+        cmocka_unit_test(test_what_may_not_leave_is_not_new),
     };
     return cmocka_run_group_tests(tests, testing_setup, NULL);
 }
