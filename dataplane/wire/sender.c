@@ -116,7 +116,7 @@ static void number(struct tw_sender *sender, struct tw_parcel *message)
     message->missing = (uint16_t)tw_message_granules(message->size);
     window->parcels[at] = message->at;
     if (message->number != channel->base) {
-        /* What finds no place beside the others waits until it is the oldest. */
+        /* What finds no place beside the others waits until they leave some. */
         uint32_t left = TW_MESSAGE_SPARE - channel->spare;
         if (blocks > left)
             blocks = left;
@@ -151,6 +151,25 @@ static void advance(struct tw_sender *sender, struct tw_sender_channel *channel)
     }
 }
 
+/* Only the newest can be open in part: with that, nothing more is numbered. */
+static void open_newest(struct tw_sender *sender, struct tw_sender_channel *channel)
+{
+    uint16_t newest = (uint16_t)(channel->next - 1u);
+    if (channel->next == channel->base || newest == channel->base)
+        return;
+    uint8_t *held = &window_of(sender, channel)->held[newest % TW_MESSAGE_WINDOW];
+    struct tw_parcel *message = numbered(sender, channel, newest);
+    uint32_t blocks = message ? tw_message_blocks(message->size) : 0;
+    if (blocks <= *held)
+        return;
+    uint32_t more = blocks - *held;
+    if (more > TW_MESSAGE_SPARE - channel->spare)
+        more = TW_MESSAGE_SPARE - channel->spare;
+    channel->spare += more;
+    *held = (uint8_t)(*held + more);
+    open_blocks(sender, message, *held);
+}
+
 /* The message at its number is done with. */
 static void settle(struct tw_sender *sender, struct tw_parcel *message)
 {
@@ -158,6 +177,7 @@ static void settle(struct tw_sender *sender, struct tw_parcel *message)
     window_of(sender, channel)->parcels[message->number % TW_MESSAGE_WINDOW] = 0;
     drop(sender, message);
     advance(sender, channel);
+    open_newest(sender, channel);
     admit(sender, channel);
 }
 

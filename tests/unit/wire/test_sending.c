@@ -360,6 +360,40 @@ static void test_what_may_not_leave_is_not_new(void **state)
     rig_teardown(&fixture);
 }
 
+/* Sends what may leave of a large window, 2 ms a packet; the bytes that ever left. */
+static uint64_t send_in_window(struct fixture *fixture)
+{
+    fixture->transport.congestion.window_bytes = TW_WINDOW_MAX_BYTES;
+    for (uint32_t i = 0; i < 100; i++) {
+        fixture->now_us += 2000;
+        if (tw_transport_wants_packet(&fixture->transport, fixture->now_us))
+            assert_true(rig_send(fixture) > 0);
+    }
+    return sender_of(fixture)->sent_bytes;
+}
+
+/* The third of three finds place for 24 of its 40 blocks beside the second. The first has arrived:
+ * the second does not count any more, and the rest goes without waiting for it. */
+static void test_the_newest_takes_the_place_that_comes_free(void **state)
+{
+    (void)state;
+    static struct fixture fixture;
+    rig_setup(&fixture, BLOCKS);
+    for (uint32_t i = 0; i < 3; i++)
+        rig_queue(&fixture, TW_CHANNEL_BULK, 40u * TW_BLOCK_BYTES);
+    assert_int_equal(send_in_window(&fixture), (40u + TW_MESSAGE_SPARE) * TW_BLOCK_BYTES);
+    const struct tw_sender_channel *bulk = &sender_of(&fixture)->channels[TW_CHANNEL_BULK];
+    assert_int_equal(bulk->spare, TW_MESSAGE_SPARE);
+    uint16_t first = bulk->base;
+    for (uint64_t number = 1; bulk->base == first; number++)
+        assert_int_equal(rig_acknowledge(&fixture, number, 0), TW_TRANSPORT_OK);
+    assert_int_equal(bulk->spare, 40);
+    assert_int_equal(bulk->queued, 16u * TW_BLOCK_BYTES / TW_GRANULE_BYTES);
+    assert_int_equal(send_in_window(&fixture), 120u * TW_BLOCK_BYTES);
+    assert_int_equal(bulk->base, first + 1u);
+    rig_teardown(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -375,6 +409,7 @@ int main(void)
         cmocka_unit_test(test_messages_wait_for_places_in_the_log),
         cmocka_unit_test(test_messages_go_where_others_fill_the_log),
         cmocka_unit_test(test_what_may_not_leave_is_not_new),
+        cmocka_unit_test(test_the_newest_takes_the_place_that_comes_free),
     };
     return cmocka_run_group_tests(tests, testing_setup, NULL);
 }
