@@ -193,6 +193,24 @@ void rig_client_join(struct rig *rig, struct rig_client *client)
     assert_int_equal(client->news, TW_NEWS_WELCOME);
 }
 
+void rig_client_make_live(struct rig *rig, struct rig_client *client, uint16_t port)
+{
+    rig_client_make(rig, client, TEST_CLIENT_ADDRESS, port);
+    rig_client_join(rig, client);
+    rig_client_send_ping(rig, client, 99);
+    rig_turn(rig, RIG_MS);
+    rig_client_receive(rig, client, 1);
+    assert_int_equal(client->pongs, 1);
+}
+
+uint32_t rig_join_epoch(struct rig *rig)
+{
+    struct tw_record record;
+    assert_true(rig_record(rig, 0, &record));
+    assert_int_equal(record.type, TW_RECORD_JOIN);
+    return record.route_epoch;
+}
+
 void rig_start_with(struct rig *rig, struct rig_client *client, uint32_t workers)
 {
     rig_make(rig, workers);

@@ -23,16 +23,21 @@ static uint32_t charged[TW_CONDUCT_COUNT]; /* ever */
 static uint64_t now_ns;
 static uint64_t sequence;
 
-static int setup(void **state)
+static void make_rules(uint32_t tick_hz, uint32_t actions_per_s)
 {
-    (void)state; /* also called within a test */
-    const struct tw_config config = {.world.tick_hz = 60,
-                                     .conduct = {.actions_per_s = 5,
+    const struct tw_config config = {.world.tick_hz = tick_hz,
+                                     .conduct = {.actions_per_s = actions_per_s,
                                                  .warn_score = 10,
                                                  .throttle_score = 20,
                                                  .disconnect_score = 40,
                                                  .decay_per_s = 2}};
     tw_conduct_rules_make(&rules, &config);
+}
+
+static int setup(void **state)
+{
+    (void)state; /* also called within a test */
+    make_rules(60, 5);
     memset(&conduct, 0, sizeof(conduct));
     memset(charged, 0, sizeof(charged));
     now_ns = 100 * SECOND;
@@ -256,13 +261,7 @@ static void test_presses_of_any_second(void **state)
 static void test_presses_without_limit(void **state)
 {
     (void)state;
-    struct tw_config config = {.world.tick_hz = 60,
-                               .conduct = {.actions_per_s = 30,
-                                           .warn_score = 10,
-                                           .throttle_score = 20,
-                                           .disconnect_score = 40,
-                                           .decay_per_s = 2}};
-    tw_conduct_rules_make(&rules, &config);
+    make_rules(60, 30);
     for (uint32_t i = 0; i < 200; i++) {
         play(i % 2u);
         assert_int_equal(frames.inputs[0].buttons, i % 2u);
@@ -274,13 +273,7 @@ static void test_presses_without_limit(void **state)
 static void test_a_switch_that_bounces(void **state)
 {
     (void)state;
-    struct tw_config config = {.world.tick_hz = 240,
-                               .conduct = {.actions_per_s = 5,
-                                           .warn_score = 10,
-                                           .throttle_score = 20,
-                                           .disconnect_score = 40,
-                                           .decay_per_s = 2}};
-    tw_conduct_rules_make(&rules, &config);
+    make_rules(240, 5);
     for (uint32_t i = 0; i < 8; i++) {
         send(1600 + i, i % 2u);
         assert_int_equal(frames.inputs[0].buttons, i == 1);

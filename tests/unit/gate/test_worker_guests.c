@@ -21,12 +21,7 @@ static struct rig_client client, crowd[CROWD];
 
 static void join(struct rig_client *who, uint16_t port)
 {
-    rig_client_make(&rig, who, TEST_CLIENT_ADDRESS, port);
-    rig_client_join(&rig, who);
-    rig_client_send_ping(&rig, who, 99);
-    rig_turn(&rig, RIG_MS);
-    rig_client_receive(&rig, who, 1);
-    assert_int_equal(who->pongs, 1);
+    rig_client_make_live(&rig, who, port);
     assert_int_equal(tw_connection_worker(who->id), 0);
     who->queue = ELSEWHERE;
 }
@@ -49,12 +44,6 @@ static void play(uint32_t packets)
     }
 }
 
-static uint64_t roaming(enum tw_roaming event)
-{
-    return tw_counter_get(&rig.counters[0]->roaming[event]) +
-           tw_counter_get(&rig.counters[1]->roaming[event]);
-}
-
 /* As if garbage had used it up: only guests and tombstones pass from here. */
 static void nothing_passes(uint32_t worker)
 {
@@ -70,7 +59,7 @@ static void who_got_through_once_gets_through(void **state)
     play(1);
     nothing_passes(ELSEWHERE);
     play(TW_MOVE_AFTER + 6u);
-    assert_int_equal(roaming(TW_ROAMING_TAKEN), 1);
+    assert_int_equal(rig_roaming(&rig, TW_ROAMING_TAKEN), 1);
     assert_int_equal(tw_connection_worker(client.id), ELSEWHERE);
     assert_int_equal(rig_outcome(&rig, TW_OUTCOME_ACCEPTED) - accepted, 1u + TW_MOVE_AFTER + 6u);
     assert_int_equal(rig_outcome(&rig, TW_OUTCOME_WORKER_BUDGET), 0);

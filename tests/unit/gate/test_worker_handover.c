@@ -174,12 +174,6 @@ static void shard_writes(void)
 
 /* ---- tests ----------------------------------------------------------------------------------- */
 
-static uint64_t roaming(enum tw_roaming event)
-{
-    return tw_counter_get(&rig.counters[0]->roaming[event]) +
-           tw_counter_get(&rig.counters[1]->roaming[event]);
-}
-
 static uint64_t backlog(void)
 {
     return tw_counter_get(&rig.counters[0]->messages_backlog) +
@@ -238,8 +232,8 @@ static void go(void)
 {
     client.queue = 1;
     exchange(TW_MOVE_AFTER + 6u);
-    assert_int_equal(roaming(TW_ROAMING_ASKED), 1);
-    assert_int_equal(roaming(TW_ROAMING_GIVEN), 0);
+    assert_int_equal(rig_roaming(&rig, TW_ROAMING_ASKED), 1);
+    assert_int_equal(rig_roaming(&rig, TW_ROAMING_GIVEN), 0);
 }
 
 /* The tick has read its rings before HOLD came, and writes: what it wrote goes first. */
@@ -253,7 +247,7 @@ static void what_the_tick_wrote_meanwhile_goes_first(void **state)
     shard_reads(0);
     assert_int_equal(shard.holds, 1);
     rig_turn(&rig, RIG_MS);
-    assert_int_equal(roaming(TW_ROAMING_GIVEN), 0);
+    assert_int_equal(rig_roaming(&rig, TW_ROAMING_GIVEN), 0);
     shard_reads(0);
     assert_int_equal(shard.released, 1); /* it has something to do first */
     shard_writes();
@@ -262,7 +256,7 @@ static void what_the_tick_wrote_meanwhile_goes_first(void **state)
     shard_reads(0);
     assert_int_equal(shard.holds, 2);
     exchange(1);
-    assert_int_equal(roaming(TW_ROAMING_GIVEN), 1);
+    assert_int_equal(rig_roaming(&rig, TW_ROAMING_GIVEN), 1);
     assert_int_equal(state_at(0, id), TW_SESSION_MOVED);
     shard_reads(0);
     assert_int_equal(shard.moves, 1);
@@ -282,13 +276,13 @@ static void the_first_message_is_there_before_the_session(void **state)
     go();
     shard_reads(0);
     rig_turn_one(&rig, 0);
-    assert_int_equal(roaming(TW_ROAMING_GIVEN), 1);
-    assert_int_equal(roaming(TW_ROAMING_TAKEN), 0);
+    assert_int_equal(rig_roaming(&rig, TW_ROAMING_GIVEN), 1);
+    assert_int_equal(rig_roaming(&rig, TW_ROAMING_TAKEN), 0);
     shard_reads(0);
     assert_int_equal(shard.worker, 1);
     shard_writes();
     tw_outward_turn(rig.worker[1]);
-    assert_int_equal(roaming(TW_ROAMING_TAKEN), 1);
+    assert_int_equal(rig_roaming(&rig, TW_ROAMING_TAKEN), 1);
     exchange(20);
     assert_int_equal(peer.heard, 1);
     stop();
@@ -303,10 +297,10 @@ static void a_slow_shard_holds_nobody_up(void **state)
     uint32_t pongs = client.pongs;
     exchange(100);
     assert_in_range(client.pongs - pongs, 99, 100);
-    assert_int_equal(roaming(TW_ROAMING_GIVEN), 0);
+    assert_int_equal(rig_roaming(&rig, TW_ROAMING_GIVEN), 0);
     shard_reads(0);
     exchange(2);
-    assert_int_equal(roaming(TW_ROAMING_GIVEN), 1);
+    assert_int_equal(rig_roaming(&rig, TW_ROAMING_GIVEN), 1);
     stop();
 }
 
@@ -328,8 +322,8 @@ static void ended_while_held(void **state)
         shard_reads(0);
         for (uint32_t i = 0; i < 1200; i++)
             rig_turn(&rig, RIG_MS);
-        assert_int_equal(roaming(TW_ROAMING_GIVEN), 0);
-        assert_int_equal(roaming(TW_ROAMING_CANCELLED), 1);
+        assert_int_equal(rig_roaming(&rig, TW_ROAMING_GIVEN), 0);
+        assert_int_equal(rig_roaming(&rig, TW_ROAMING_CANCELLED), 1);
         assert_int_equal(rig.worker[0]->sessions.counts[TW_SESSION_FREE], 64);
         assert_int_equal(rig.worker[1]->sessions.counts[TW_SESSION_FREE], 64);
         client.opened = NULL;
@@ -369,14 +363,14 @@ static void who_never_pauses_goes_with_its_messages(void **state)
     uint32_t id = client.id;
     client.queue = 1;
     talk_on(TW_MOVE_AFTER + 2u);
-    assert_int_equal(roaming(TW_ROAMING_ASKED), 1);
+    assert_int_equal(rig_roaming(&rig, TW_ROAMING_ASKED), 1);
     talk_on(TW_MOVE_PATIENCE_NS / RIG_MS - 5u);
     assert_int_equal(shard.holds, 0); /* a pause is waited for */
-    assert_int_equal(roaming(TW_ROAMING_GIVEN), 0);
+    assert_int_equal(rig_roaming(&rig, TW_ROAMING_GIVEN), 0);
     talk_on(60);
     assert_int_equal(state_at(0, id), TW_SESSION_MOVED);
-    assert_int_equal(roaming(TW_ROAMING_GIVEN_TALKING), 1);
-    assert_int_equal(roaming(TW_ROAMING_TAKEN), 1);
+    assert_int_equal(rig_roaming(&rig, TW_ROAMING_GIVEN_TALKING), 1);
+    assert_int_equal(rig_roaming(&rig, TW_ROAMING_TAKEN), 1);
     assert_int_equal(shard.holds, 1);
     assert_int_equal(rig.worker[0]->moves_asked[1], 0);
     expect_empty_pools(0);
@@ -403,7 +397,7 @@ static void messages_that_find_no_room_end_their_session(void **state)
     pool->free_count = pool->capacity;
     pool->share = share;
     pool->promised = promised;
-    assert_int_equal(roaming(TW_ROAMING_GIVEN_TALKING), 1);
+    assert_int_equal(rig_roaming(&rig, TW_ROAMING_GIVEN_TALKING), 1);
     assert_int_equal(backlog(), 1);
     assert_int_equal(rig.worker[0]->moves_asked[1], 0);
     expect_empty_pools(0);
@@ -463,8 +457,9 @@ static void interleave(bool pauses)
         expect_empty_pools(i);
         assert_int_equal(rig.worker[i]->moves_asked[1u - i], 0);
     }
-    print_message("%u moves with messages\n", (unsigned int)roaming(TW_ROAMING_GIVEN_TALKING));
-    assert_true(pauses || roaming(TW_ROAMING_GIVEN_TALKING) > 0);
+    print_message("%u moves with messages\n",
+                  (unsigned int)rig_roaming(&rig, TW_ROAMING_GIVEN_TALKING));
+    assert_true(pauses || rig_roaming(&rig, TW_ROAMING_GIVEN_TALKING) > 0);
     stop();
 }
 
@@ -504,7 +499,7 @@ static void links_are_judged_as_configured(void **state)
         go();
         shard_reads(0);
         exchange(2);
-        assert_int_equal(roaming(TW_ROAMING_GIVEN), 1);
+        assert_int_equal(rig_roaming(&rig, TW_ROAMING_GIVEN), 1);
         exchange(20);
         const struct tw_talk *talk = &rig.worker[1]->talk;
         assert_int_equal(tw_connection_worker(client.id), 1);

@@ -13,16 +13,6 @@
 #include <cmocka.h>
 #include <rte_mbuf.h>
 
-static void make_live(struct rig *rig, struct rig_client *client, uint16_t port)
-{
-    rig_client_make(rig, client, TEST_CLIENT_ADDRESS, port);
-    rig_client_join(rig, client);
-    rig_client_send_ping(rig, client, 99);
-    rig_turn(rig, RIG_MS);
-    rig_client_receive(rig, client, 1);
-    assert_int_equal(client->pongs, 1);
-}
-
 static void kick(struct rig *rig, uint32_t connection_id)
 {
     struct tw_worker_command command = {
@@ -54,7 +44,7 @@ static void kick_tells_three_times(void **state)
     struct rig_client client;
     rig_make(&rig, 1);
     rig_start(&rig);
-    make_live(&rig, &client, 6000);
+    rig_client_make_live(&rig, &client, 6000);
     kick(&rig, client.id ^ 1u << 25); /* another generation: nobody */
     assert_int_equal(rig_events(&rig, TW_EVENT_CLOSED, NULL), 0);
     kick(&rig, client.id);
@@ -89,7 +79,7 @@ static void whoever_goes_on_is_told_again(void **state)
     struct rig_client client;
     rig_make(&rig, 1);
     rig_start(&rig);
-    make_live(&rig, &client, 6000);
+    rig_client_make_live(&rig, &client, 6000);
     kick(&rig, client.id);
     turns(&rig, 69);
     rig_client_receive(&rig, &client, 1);
@@ -130,7 +120,7 @@ static void answers_end(void **state)
     struct rig_client client;
     rig_make(&rig, 1);
     rig_start(&rig);
-    make_live(&rig, &client, 6000);
+    rig_client_make_live(&rig, &client, 6000);
     kick(&rig, client.id);
     for (uint32_t i = 0; i < 320; i++) {
         rig_client_send_ping(&rig, &client, 1u + i);
@@ -156,13 +146,13 @@ static void a_full_worker_takes_slots_of_those_who_went(void **state)
     uint32_t capacity = rig.worker[0]->sessions.capacity;
     assert_in_range(capacity, 1, 64);
     for (uint32_t i = 0; i < capacity; i++)
-        make_live(&rig, &clients[i], (uint16_t)(6000 + i));
+        rig_client_make_live(&rig, &clients[i], (uint16_t)(6000 + i));
     assert_int_equal(rig.worker[0]->sessions.counts[TW_SESSION_FREE], 0);
     kick(&rig, clients[0].id);
     kick(&rig, clients[1].id);
     turns(&rig, 40);
     assert_int_equal(rig.worker[0]->sessions.counts[TW_SESSION_CLOSING], 2);
-    make_live(&rig, &late, 6100);
+    rig_client_make_live(&rig, &late, 6100);
     assert_int_equal(rig.worker[0]->sessions.counts[TW_SESSION_CLOSING], 1);
     assert_int_equal(rig.worker[0]->sessions.counts[TW_SESSION_LIVE], capacity - 1u);
     rig_stop(&rig);
@@ -176,7 +166,7 @@ static void client_leaves(void **state)
     uint8_t plaintext[8];
     rig_make(&rig, 1);
     rig_start(&rig);
-    make_live(&rig, &client, 6000);
+    rig_client_make_live(&rig, &client, 6000);
     struct tw_writer writer = tw_writer_make(plaintext, sizeof(plaintext));
     tw_frame_write_close(&writer, TW_CLOSE_BY_CLIENT);
     for (int i = 0; i < 3; i++)
@@ -199,7 +189,7 @@ static void silence_times_out(void **state)
     struct rig_client client;
     rig_make(&rig, 1); /* life.grace_ms = 10000 */
     rig_start(&rig);
-    make_live(&rig, &client, 6000);
+    rig_client_make_live(&rig, &client, 6000);
     rig_turn(&rig, 9000 * RIG_MS);
     rig_client_send_ping(&rig, &client, 1);
     rig_turn(&rig, RIG_MS);
@@ -231,7 +221,7 @@ static void own_absence_is_no_silence(void **state)
     rig_make(&rig, 1); /* life.grace_ms = 10000 */
     rig_start(&rig);
     for (uint16_t i = 0; i < 2; i++)
-        make_live(&rig, &clients[i], (uint16_t)(6000 + i));
+        rig_client_make_live(&rig, &clients[i], (uint16_t)(6000 + i));
     rig_turn(&rig, 60000 * RIG_MS);
     for (int i = 0; i < 98; i++)
         rig_turn(&rig, 100 * RIG_MS);
@@ -263,7 +253,7 @@ static void sleeps_by_what_there_is_to_do(void **state)
     assert_int_equal(tw_worker_pause_ns(rig.worker[0], 263), 50000);
     assert_int_equal(tw_worker_pause_ns(rig.worker[0], 264), 500000);
     assert_int_equal(tw_worker_pause_ns(rig.worker[0], UINT32_MAX), 500000);
-    make_live(&rig, &client, 6000);
+    rig_client_make_live(&rig, &client, 6000);
     assert_int_equal(tw_worker_pause_ns(rig.worker[0], UINT32_MAX), 50000);
     rig.config.engine.idle_polls = 10;
     rig.config.engine.idle_sleep_us = 1000;
@@ -286,7 +276,7 @@ static void deliveries_wait_for_room(void **state)
     rig.events_depth = 2;
     rig_start(&rig);
     for (uint16_t i = 0; i < 3; i++)
-        make_live(&rig, &clients[i], (uint16_t)(6000 + i));
+        rig_client_make_live(&rig, &clients[i], (uint16_t)(6000 + i));
     for (int i = 0; i < 3; i++) {
         assert_int_equal(rig_events(&rig, TW_EVENT_CONFIRMED, NULL), 3);
         struct tw_worker_command command = {
@@ -322,7 +312,7 @@ static void close_all_drains(void **state)
     rig_make(&rig, 1);
     rig_start(&rig);
     for (uint16_t i = 0; i < 5; i++)
-        make_live(&rig, &clients[i], (uint16_t)(6000 + i));
+        rig_client_make_live(&rig, &clients[i], (uint16_t)(6000 + i));
     rig_client_make(&rig, &late, TEST_CLIENT_ADDRESS, 6100);
     rig_client_hello(&rig, &late, 0);
     rig_turn(&rig, RIG_MS);
@@ -355,7 +345,7 @@ static void main_thread_asks(void **state)
     rig_make(&rig, 1);
     rig_start(&rig);
     for (uint16_t i = 0; i < 3; i++)
-        make_live(&rig, &clients[i], (uint16_t)(6000 + i));
+        rig_client_make_live(&rig, &clients[i], (uint16_t)(6000 + i));
     struct tw_worker_command command = {.type = TW_COMMAND_RESYNC};
     rig_command(&rig, 0, &command);
     rig_turn(&rig, RIG_MS);
@@ -390,7 +380,7 @@ static void numbers_run_out(void **state)
     struct rig_client client;
     rig_make(&rig, 1);
     rig_start(&rig);
-    make_live(&rig, &client, 6000);
+    rig_client_make_live(&rig, &client, 6000);
     struct tw_session_body *body = &rig.worker[0]->sessions.bodies[tw_connection_slot(client.id)];
     body->send_sequence = TW_SEALED_MAX - TW_SESSION_CLOSE_NUMBERS - 1;
     rig_client_send_ping(&rig, &client, 1);
@@ -418,7 +408,7 @@ static void buffers_run_out(void **state)
     unsigned int count = 0;
     rig_make(&rig, 1);
     rig_start(&rig);
-    make_live(&rig, &client, 6000);
+    rig_client_make_live(&rig, &client, 6000);
     while ((taken[count] = rte_pktmbuf_alloc(rig.tx_pool)) != NULL)
         count++;
     rig_client_send_ping(&rig, &client, 1);
@@ -555,7 +545,7 @@ static void packets_find_their_worker(void **state)
     uint8_t packet[TW_DATAGRAM_MAX], frame[TEST_FRAME_MAX];
     rig_make(&rig, 2);
     rig_start(&rig);
-    make_live(&rig, &client, 6000);
+    rig_client_make_live(&rig, &client, 6000);
     assert_int_equal(tw_connection_worker(client.id), 0);
     /* The flow lands on the other worker: 10 packets, and the hand-over ring holds 7. */
     for (uint64_t i = 0; i < 10; i++) {

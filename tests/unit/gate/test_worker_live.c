@@ -15,15 +15,6 @@
 
 static const uint8_t ping[] = {TW_FRAME_PING, 8, 0, 1, 2, 3, 4, 5, 6, 7, 8};
 
-static void make_live(struct rig *rig, struct rig_client *client)
-{
-    rig_client_make(rig, client, TEST_CLIENT_ADDRESS, TEST_CLIENT_PORT);
-    rig_client_join(rig, client);
-    rig_client_send_ping(rig, client, 99);
-    rig_turn(rig, RIG_MS);
-    rig_client_receive(rig, client, 1);
-}
-
 static uint32_t tick_now(const struct rig *rig)
 {
     return (uint32_t)((rig->now_ns - rig->epoch_ns) / 1000 * 60 / 1000000);
@@ -38,7 +29,7 @@ static void first_packet_makes_live(void **state)
     struct rig_client client;
     rig_make(&rig, 1);
     rig_start(&rig);
-    make_live(&rig, &client);
+    rig_client_make_live(&rig, &client, TEST_CLIENT_PORT);
     struct tw_worker_event event;
     assert_int_equal(rig_events(&rig, TW_EVENT_CONFIRMED, &event), 1);
     assert_int_equal(event.session.connection_id, client.id);
@@ -71,7 +62,7 @@ static void inputs_reach_the_shard_once(void **state)
     struct tw_record record;
     rig_make(&rig, 1);
     rig_start(&rig);
-    make_live(&rig, &client);
+    rig_client_make_live(&rig, &client, TEST_CLIENT_PORT);
     assert_true(rig_record(&rig, 0, &record)); /* join */
     uint32_t tick = tick_now(&rig);
     rig_client_send_inputs(&rig, &client, tick, 3);
@@ -107,7 +98,7 @@ static void an_input_takes_the_acknowledgement_along(void **state)
     struct tw_record record;
     rig_make(&rig, 1);
     rig_start(&rig);
-    make_live(&rig, &client);
+    rig_client_make_live(&rig, &client, TEST_CLIENT_PORT);
     assert_true(rig_record(&rig, 0, &record)); /* join */
     const struct tw_input inputs[2] = {{.facing = 8}, {.facing = 7}};
     uint32_t tick = tick_now(&rig);
@@ -143,7 +134,7 @@ static void inputs_above_the_rate_are_counted(void **state)
     struct rig_client client;
     rig_make(&rig, 1);
     rig_start(&rig);
-    make_live(&rig, &client);
+    rig_client_make_live(&rig, &client, TEST_CLIENT_PORT);
     uint32_t now = tick_now(&rig);
     for (uint32_t newest = now - 56; newest <= now + 56; newest += 8)
         rig_client_send_inputs(&rig, &client, newest, 8);
@@ -168,7 +159,7 @@ static void inputs_are_limited(void **state)
     rig_make(&rig, 1);
     rig.records_depth = 128;
     rig_start(&rig);
-    make_live(&rig, &client);
+    rig_client_make_live(&rig, &client, TEST_CLIENT_PORT);
     /* 600 inputs within a second, ten times what the world can use: 75 a second and 64 at once. */
     uint32_t first = tick_now(&rig);
     for (uint32_t i = 0; i < 75; i++) {
@@ -224,7 +215,7 @@ static void bad_packets_have_their_own_end(void **state)
     uint8_t packet[TW_DATAGRAM_MAX];
     rig_make(&rig, 1);
     rig_start(&rig);
-    make_live(&rig, &client);
+    rig_client_make_live(&rig, &client, TEST_CLIENT_PORT);
     size_t size = rig_client_seal(&client, 2000, ping, sizeof(ping), packet);
     expect(&rig, &client, packet, size, TW_OUTCOME_ACCEPTED);
     expect(&rig, &client, packet, size, TW_OUTCOME_REPLAY_DUPLICATE);
@@ -283,7 +274,7 @@ static void copies_in_one_burst(void **state)
     uint8_t packet[TW_DATAGRAM_MAX];
     rig_make(&rig, 1);
     rig_start(&rig);
-    make_live(&rig, &client);
+    rig_client_make_live(&rig, &client, TEST_CLIENT_PORT);
     uint64_t accepted = rig_outcome(&rig, TW_OUTCOME_ACCEPTED);
     size_t size = rig_client_seal(&client, 50, ping, sizeof(ping), packet);
     for (int i = 0; i < 20; i++)
@@ -305,7 +296,7 @@ static void misbehaviour_closes(void **state)
     static const uint8_t range[] = {TW_FRAME_CLOSE, 2, 0, 0xff, 0xff};
     rig_make(&rig, 1); /* malformed_max = 3 */
     rig_start(&rig);
-    make_live(&rig, &client);
+    rig_client_make_live(&rig, &client, TEST_CLIENT_PORT);
     for (int i = 0; i < 2; i++)
         rig_client_send_frames(&rig, &client, unknown, sizeof(unknown));
     rig_client_send_frames(&rig, &client, range, sizeof(range));
@@ -333,7 +324,7 @@ static void session_budget_holds(void **state)
     rig_make(&rig, 1);
     rig.config.limits.session_pps = 20;
     rig_start(&rig);
-    make_live(&rig, &client);
+    rig_client_make_live(&rig, &client, TEST_CLIENT_PORT);
     rig_turn(&rig, 2000 * RIG_MS);
     uint64_t accepted = rig_outcome(&rig, TW_OUTCOME_ACCEPTED);
     for (int i = 0; i < 30; i++)
@@ -355,7 +346,7 @@ static void forgers_do_not_use_up_a_session(void **state)
     rig_make(&rig, 1);
     rig.config.limits.session_pps = 100;
     rig_start(&rig);
-    make_live(&rig, &client);
+    rig_client_make_live(&rig, &client, TEST_CLIENT_PORT);
     size_t size = rig_client_seal(&client, 50, ping, sizeof(ping), copy);
     expect(&rig, &client, copy, size, TW_OUTCOME_ACCEPTED);
     rig_client_seal(&client, 60, ping, sizeof(ping), forged);
@@ -387,7 +378,7 @@ static void a_flood_of_forgeries_leaves_its_victim_alone(void **state)
     rig.config.limits.session_pps = 100;
     rig.config.limits.stranger_pps = 100;
     rig_start(&rig);
-    make_live(&rig, &client);
+    rig_client_make_live(&rig, &client, TEST_CLIENT_PORT);
     size_t size = rig_client_seal(&client, 1000, ping, sizeof(ping), forged);
     forged[size - 1] ^= 1;
     rig_turn(&rig, 2000 * RIG_MS);
@@ -415,7 +406,7 @@ static void survives_garbage(void **state)
     rig_make(&rig, 1);
     rig.config.limits.session_pps = 1000000;
     rig_start(&rig);
-    make_live(&rig, &client);
+    rig_client_make_live(&rig, &client, TEST_CLIENT_PORT);
     uint64_t next = 10;
     for (uint32_t round = 0; round < 4000; round++) {
         uint8_t random[64], packet[TW_DATAGRAM_MAX], frame[TEST_FRAME_MAX];
@@ -480,7 +471,7 @@ static void snapshots_go_out_sealed(void **state)
     struct rig_client client;
     rig_make(&rig, 1);
     rig_start(&rig);
-    make_live(&rig, &client);
+    rig_client_make_live(&rig, &client, TEST_CLIENT_PORT);
     struct tw_out_buffer buffer = take_empty(&rig);
     assert_int_equal(buffer.capacity, 1362);
     uint16_t lengths[] = {20, TW_SHARD_BASE_CAPACITY, 500};
@@ -511,7 +502,7 @@ static void stale_buffers_are_recycled(void **state)
     struct rig_client client;
     rig_make(&rig, 1);
     rig_start(&rig);
-    make_live(&rig, &client);
+    rig_client_make_live(&rig, &client, TEST_CLIENT_PORT);
     struct tw_out_buffer buffer = take_empty(&rig);
     fill(&buffer, 100);
     give_full(&rig, &buffer, &client, 2, TW_OUT_SNAPSHOT); /* another install's */

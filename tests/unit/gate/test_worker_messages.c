@@ -18,18 +18,11 @@ static uint32_t epoch;
 
 static void start_with(struct tw_port_orders *orders)
 {
-    struct tw_record record;
     rig_make(&rig, 1);
     rig.worker_config[0].port_orders = orders;
     rig_start(&rig);
-    rig_client_make(&rig, &client, TEST_CLIENT_ADDRESS, 5000);
-    rig_client_join(&rig, &client);
-    rig_client_send_ping(&rig, &client, 99);
-    rig_turn(&rig, RIG_MS);
-    rig_client_receive(&rig, &client, 1);
-    assert_true(rig_record(&rig, 0, &record));
-    assert_int_equal(record.type, TW_RECORD_JOIN);
-    epoch = record.route_epoch;
+    rig_client_make_live(&rig, &client, 5000);
+    epoch = rig_join_epoch(&rig);
 }
 
 static void start(void)

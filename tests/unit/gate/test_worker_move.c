@@ -26,19 +26,8 @@ static void start(void)
 
 static void make_live(struct rig_client *client, uint16_t port)
 {
-    rig_client_make(&rig, client, TEST_CLIENT_ADDRESS, port);
-    rig_client_join(&rig, client);
-    rig_client_send_ping(&rig, client, 99);
-    rig_turn(&rig, RIG_MS);
-    rig_client_receive(&rig, client, 1);
-    assert_int_equal(client->pongs, 1);
+    rig_client_make_live(&rig, client, port);
     assert_int_equal(tw_connection_worker(client->id), 0);
-}
-
-static uint64_t roaming(enum tw_roaming event)
-{
-    return tw_counter_get(&rig.counters[0]->roaming[event]) +
-           tw_counter_get(&rig.counters[1]->roaming[event]);
 }
 
 /* Everything of this client's lands at worker `queue` from now on. */
@@ -98,12 +87,12 @@ static void goes_to_where_its_packets_land(void **state)
     rig_turn(&rig, RIG_MS);
     land(&client, ELSEWHERE);
     play(&client, TW_MOVE_AFTER - 1);
-    assert_int_equal(roaming(TW_ROAMING_ASKED), 0);
+    assert_int_equal(rig_roaming(&rig, TW_ROAMING_ASKED), 0);
     play(&client, 1);
     for (int i = 0; i < 6; i++)
         rig_turn(&rig, RIG_MS);
-    assert_int_equal(roaming(TW_ROAMING_GIVEN), 1);
-    assert_int_equal(roaming(TW_ROAMING_TAKEN), 1);
+    assert_int_equal(rig_roaming(&rig, TW_ROAMING_GIVEN), 1);
+    assert_int_equal(rig_roaming(&rig, TW_ROAMING_TAKEN), 1);
     assert_int_equal(session_at(0, old_id)->state, TW_SESSION_MOVED);
     /* Nothing of it is left behind: not here, not in the ring. */
     assert_true(
@@ -133,7 +122,7 @@ static void goes_to_where_its_packets_land(void **state)
     assert_int_equal(event.session.first_id, old_id);
     assert_int_equal(event.session.moves, 1);
     play(&client, 3);
-    assert_int_equal(roaming(TW_ROAMING_RENAMED), 1);
+    assert_int_equal(rig_roaming(&rig, TW_ROAMING_RENAMED), 1);
     assert_int_equal(client.heard_id, client.id);
     assert_int_equal(client.pongs, 1 + TW_MOVE_AFTER + 3);
     /* An input it had already sent is known there, a new one is routed. */
@@ -226,7 +215,7 @@ static void there_and_back_again(void **state)
         forget_records(0);
         forget_records(1);
     }
-    assert_int_equal(roaming(TW_ROAMING_TAKEN), 10);
+    assert_int_equal(rig_roaming(&rig, TW_ROAMING_TAKEN), 10);
     /* Where a forwarded ping and a direct one meet in one turn, one pong answers both. */
     assert_in_range(client.pongs, 1 + 10 * (2 * TW_MOVE_AFTER + 7),
                     1 + 10 * (2 * TW_MOVE_AFTER + 8));
@@ -251,7 +240,7 @@ static void a_full_worker_refuses(void **state)
     }
     land(&client, ELSEWHERE);
     play(&client, TW_MOVE_AFTER + 4);
-    assert_int_equal(roaming(TW_ROAMING_REFUSED), 1);
+    assert_int_equal(rig_roaming(&rig, TW_ROAMING_REFUSED), 1);
     assert_int_equal(session_at(0, client.id)->state, TW_SESSION_LIVE);
     for (uint32_t i = 0; i < 64; i++)
         tw_sessions_release(there, slots[i]);
@@ -313,8 +302,9 @@ static void kicked_on_the_way(void **state)
         assert_int_equal(leaves, 1);
         assert_int_equal(count_of(1, TW_SESSION_RESERVED), 0);
         assert_int_equal(count_of(0, TW_SESSION_LIVE) + count_of(1, TW_SESSION_LIVE), 0);
-        assert_int_equal(roaming(TW_ROAMING_ASKED),
-                         roaming(TW_ROAMING_GIVEN) + roaming(TW_ROAMING_CANCELLED));
+        assert_int_equal(rig_roaming(&rig, TW_ROAMING_ASKED),
+                         rig_roaming(&rig, TW_ROAMING_GIVEN) +
+                             rig_roaming(&rig, TW_ROAMING_CANCELLED));
         rig_stop(&rig);
     }
 }
@@ -331,15 +321,15 @@ static void waits_for_room(void **state)
     make_live(&client, 6000); /* the join is the one record */
     land(&client, ELSEWHERE);
     play(&client, 3 * TW_MOVE_AFTER);
-    assert_int_equal(roaming(TW_ROAMING_ASKED), 1);
-    assert_int_equal(roaming(TW_ROAMING_GIVEN), 0);
+    assert_int_equal(rig_roaming(&rig, TW_ROAMING_ASKED), 1);
+    assert_int_equal(rig_roaming(&rig, TW_ROAMING_GIVEN), 0);
     assert_int_equal(client.pongs, 3 * TW_MOVE_AFTER); /* the newest is under way */
     assert_true(rig_record(&rig, 0, &record));
     play(&client, 4); /* that is the HOLD's place now */
-    assert_int_equal(roaming(TW_ROAMING_GIVEN), 0);
+    assert_int_equal(rig_roaming(&rig, TW_ROAMING_GIVEN), 0);
     assert_false(rig_record(&rig, 0, &record));
     play(&client, 4);
-    assert_int_equal(roaming(TW_ROAMING_GIVEN), 1);
+    assert_int_equal(rig_roaming(&rig, TW_ROAMING_GIVEN), 1);
     assert_true(rig_record(&rig, 0, &record));
     assert_int_equal(record.type, TW_RECORD_MOVE);
     rig_stop(&rig);
@@ -364,12 +354,12 @@ static void waits_until_its_events_are_read(void **state)
         tw_worker_turn(rig.worker[1], rig.now_ns);
         tw_worker_turn(rig.worker[0], rig.now_ns);
     }
-    assert_int_equal(roaming(TW_ROAMING_ASKED), 1);
-    assert_int_equal(roaming(TW_ROAMING_GIVEN), 0);
+    assert_int_equal(rig_roaming(&rig, TW_ROAMING_ASKED), 1);
+    assert_int_equal(rig_roaming(&rig, TW_ROAMING_GIVEN), 0);
     rig_take_events(&rig, 0);
     rig_turn(&rig, RIG_MS); /* HOLD */
     rig_turn(&rig, RIG_MS);
-    assert_int_equal(roaming(TW_ROAMING_GIVEN), 1);
+    assert_int_equal(rig_roaming(&rig, TW_ROAMING_GIVEN), 1);
     rig_turn(&rig, RIG_MS);
     rig_stop(&rig);
 }
@@ -390,7 +380,7 @@ static void takers_clock_is_behind(void **state)
         rig_take_events(&rig, 0);
     }
     tw_worker_turn(rig.worker[1], rig.now_ns);
-    assert_int_equal(roaming(TW_ROAMING_TAKEN), 1);
+    assert_int_equal(rig_roaming(&rig, TW_ROAMING_TAKEN), 1);
     for (int i = 0; i < 45; i++) /* each slot is looked at */
         tw_worker_turn(rig.worker[1], rig.now_ns += RIG_MS);
     assert_int_equal(count_of(1, TW_SESSION_LIVE), 1);
@@ -501,8 +491,8 @@ static void any_interleaving(void **state)
     rig_client_receive(&rig, clients, 4);
     assert_int_equal(count_of(0, TW_SESSION_LIVE) + count_of(1, TW_SESSION_LIVE), 4);
     assert_int_equal(count_of(0, TW_SESSION_RESERVED) + count_of(1, TW_SESSION_RESERVED), 0);
-    assert_int_equal(roaming(TW_ROAMING_GIVEN), roaming(TW_ROAMING_TAKEN));
-    assert_true(roaming(TW_ROAMING_TAKEN) >= 5);
+    assert_int_equal(rig_roaming(&rig, TW_ROAMING_GIVEN), rig_roaming(&rig, TW_ROAMING_TAKEN));
+    assert_true(rig_roaming(&rig, TW_ROAMING_TAKEN) >= 5);
     for (uint32_t i = 0; i < 4; i++) {
         uint32_t pongs = clients[i].pongs;
         play(&clients[i], 2);

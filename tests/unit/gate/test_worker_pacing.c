@@ -43,17 +43,11 @@ static void opened(struct rig_client *by, uint64_t sequence)
 static int start(void **state)
 {
     (void)state;
-    struct tw_record record;
     rig_make(&rig, 1);
     rig.full_depth = 1024;
     rig_start(&rig);
-    rig_client_make(&rig, &client, TEST_CLIENT_ADDRESS, 5000);
-    rig_client_join(&rig, &client);
-    rig_client_send_ping(&rig, &client, 99);
-    rig_turn(&rig, RIG_MS);
-    rig_client_receive(&rig, &client, 1);
-    assert_true(rig_record(&rig, 0, &record));
-    epoch = record.route_epoch;
+    rig_client_make_live(&rig, &client, 5000);
+    epoch = rig_join_epoch(&rig);
     client.opened = opened;
     next_number = seen = 0;
     messages = other = seen_then = 0;

@@ -19,21 +19,6 @@
 #define VICTIM      (TEST_CLIENT_ADDRESS + 7u)
 #define VICTIM_PORT 53u
 
-static void make_live(struct rig *rig, struct rig_client *client)
-{
-    rig_client_make(rig, client, TEST_CLIENT_ADDRESS, HOME_PORT);
-    rig_client_join(rig, client);
-    rig_client_send_ping(rig, client, 99);
-    rig_turn(rig, RIG_MS);
-    rig_client_receive(rig, client, 1);
-    assert_int_equal(client->pongs, 1);
-}
-
-static uint64_t roaming(const struct rig *rig, enum tw_roaming event)
-{
-    return tw_counter_get(&rig->counters[0]->roaming[event]);
-}
-
 static void send_response(struct rig *rig, struct rig_client *client, const uint8_t *bytes)
 {
     uint8_t plaintext[32];
@@ -81,7 +66,7 @@ static void moves_once_it_answered(void **state)
     struct tw_record record;
     rig_make(&rig, 1);
     rig_start(&rig);
-    make_live(&rig, &client);
+    rig_client_make_live(&rig, &client, HOME_PORT);
     assert_true(rig_record(&rig, 0, &record)); /* join */
     client.port = NEW_PORT;
     uint32_t tick = (uint32_t)((rig.now_ns - rig.epoch_ns) / 1000 * 60 / 1000000);
@@ -92,7 +77,7 @@ static void moves_once_it_answered(void **state)
     assert_int_equal(record.type, TW_RECORD_INPUT);
     rig_client_receive(&rig, &client, 1);
     assert_true(client.frames.has_challenge && !client.frames.has_pong && !client.frames.has_ack);
-    assert_int_equal(roaming(&rig, TW_ROAMING_OPENED), 1);
+    assert_int_equal(rig_roaming(&rig, TW_ROAMING_OPENED), 1);
     uint8_t challenge[TW_CHALLENGE_SIZE];
     memcpy(challenge, client.frames.challenge, sizeof(challenge));
     /* An answer to a ping goes to the old address. */
@@ -110,11 +95,11 @@ static void moves_once_it_answered(void **state)
     send_response(&rig, &client, challenge);
     challenge[7] ^= 1;
     rig_turn(&rig, RIG_MS);
-    assert_int_equal(roaming(&rig, TW_ROAMING_VALIDATED), 0);
+    assert_int_equal(rig_roaming(&rig, TW_ROAMING_VALIDATED), 0);
     send_response(&rig, &client, challenge);
     rig_client_send_ping(&rig, &client, 8);
     rig_turn(&rig, RIG_MS);
-    assert_int_equal(roaming(&rig, TW_ROAMING_VALIDATED), 1);
+    assert_int_equal(rig_roaming(&rig, TW_ROAMING_VALIDATED), 1);
     rig_client_receive(&rig, &client, 1);
     assert_true(client.frames.has_pong);
     assert_int_equal(client.frames.pong.echo_us, 8);
@@ -139,7 +124,7 @@ static void moves_between_networks(void **state)
     struct rig_client client;
     rig_make(&rig, 1);
     rig_start(&rig);
-    make_live(&rig, &client);
+    rig_client_make_live(&rig, &client, HOME_PORT);
     know_neighbour(&rig, TEST_CLIENT_ADDRESS + 1);
     for (uint32_t i = 1; i <= 4; i++) {
         client.ip = TEST_CLIENT_ADDRESS + i % 2;
@@ -154,7 +139,7 @@ static void moves_between_networks(void **state)
         rig_client_receive(&rig, &client, 1);
         assert_int_equal(client.frames.pong.echo_us, 100 + i);
     }
-    assert_int_equal(roaming(&rig, TW_ROAMING_VALIDATED), 4);
+    assert_int_equal(rig_roaming(&rig, TW_ROAMING_VALIDATED), 4);
     rig_stop(&rig);
 }
 
@@ -165,14 +150,14 @@ static void a_burst_from_a_new_address(void **state)
     struct rig_client client;
     rig_make(&rig, 1);
     rig_start(&rig);
-    make_live(&rig, &client);
+    rig_client_make_live(&rig, &client, HOME_PORT);
     client.port = NEW_PORT;
     for (int i = 0; i < 20; i++)
         rig_client_send_ping(&rig, &client, 1);
     rig_turn(&rig, RIG_MS);
     /* Attempts to open packets from elsewhere are paced: the others of the burst are dropped, the
      * next ones belong to the candidate. */
-    assert_int_equal(roaming(&rig, TW_ROAMING_OPENED), 1);
+    assert_int_equal(rig_roaming(&rig, TW_ROAMING_OPENED), 1);
     assert_int_equal(rig_outcome(&rig, TW_OUTCOME_PATH_UNKNOWN), 19);
     for (int i = 0; i < 20; i++)
         rig_client_send_ping(&rig, &client, 1);
@@ -195,7 +180,7 @@ static void a_victim_gets_three_times_at_most(void **state)
     rig_make(&rig, 1);
     rig.config.limits.malformed_max = 1000;
     rig_start(&rig);
-    make_live(&rig, &client);
+    rig_client_make_live(&rig, &client, HOME_PORT);
     know_neighbour(&rig, VICTIM);
     rig_client_send_ping(&rig, &client, 1); /* answered at home, whoever asks */
     client.ip = VICTIM;
@@ -230,9 +215,9 @@ static void a_victim_gets_three_times_at_most(void **state)
         assert_true(total.ip_bytes <= 3 * (bytes + packets * 28));
     }
     assert_int_equal(total.payload_bytes, total.packets * TW_PATH_CHALLENGE_PACKET);
-    assert_int_equal(total.packets, roaming(&rig, TW_ROAMING_CHALLENGED) - 1);
+    assert_int_equal(total.packets, rig_roaming(&rig, TW_ROAMING_CHALLENGED) - 1);
     assert_in_range(total.packets, 45, 60);
-    assert_int_equal(roaming(&rig, TW_ROAMING_VALIDATED), 0);
+    assert_int_equal(rig_roaming(&rig, TW_ROAMING_VALIDATED), 0);
     rig_stop(&rig);
 }
 
@@ -247,7 +232,7 @@ static void forgers_move_nothing(void **state)
     rig_make(&rig, 1);
     rig.config.limits.session_pps = 10;
     rig_start(&rig);
-    make_live(&rig, &client);
+    rig_client_make_live(&rig, &client, HOME_PORT);
     size_t size = rig_client_seal(&client, client.sequence++, ping, sizeof(ping), packet);
     rig_client_send(&rig, &client, packet, size);
     rig_turn(&rig, 2000 * RIG_MS);
@@ -263,7 +248,7 @@ static void forgers_move_nothing(void **state)
     }
     /* One in 10 ms is looked at. */
     assert_in_range(rig_outcome(&rig, TW_OUTCOME_TAG_WRONG), 49, 51);
-    assert_int_equal(roaming(&rig, TW_ROAMING_OPENED), 0);
+    assert_int_equal(rig_roaming(&rig, TW_ROAMING_OPENED), 0);
     assert_int_equal(sent_to(&rig, VICTIM).packets, 0);
     /* The client did not pay for it. */
     client.port = HOME_PORT;
@@ -282,7 +267,7 @@ static void the_workers_budget_bounds_all(void **state)
     struct rig_client client;
     rig_make(&rig, 1);
     rig_start(&rig);
-    make_live(&rig, &client);
+    rig_client_make_live(&rig, &client, HOME_PORT);
     struct tw_worker *worker = rig.worker[0];
     worker->live.path_rate = tw_budget_rate_make(3, 3);
     uint8_t packet[TW_DATAGRAM_MAX];
@@ -298,7 +283,7 @@ static void the_workers_budget_bounds_all(void **state)
     rig_turn(&rig, 1000 * RIG_MS);
     rig_client_send_ping(&rig, &client, 1);
     rig_turn(&rig, RIG_MS);
-    assert_int_equal(roaming(&rig, TW_ROAMING_OPENED), 1);
+    assert_int_equal(rig_roaming(&rig, TW_ROAMING_OPENED), 1);
     rig_stop(&rig);
 }
 
@@ -309,7 +294,7 @@ static void nothing_of_a_closing_session_moves(void **state)
     struct rig_client client;
     rig_make(&rig, 1);
     rig_start(&rig);
-    make_live(&rig, &client);
+    rig_client_make_live(&rig, &client, HOME_PORT);
     client.port = NEW_PORT;
     rig_client_send_ping(&rig, &client, 1);
     rig_turn(&rig, RIG_MS);
@@ -321,7 +306,7 @@ static void nothing_of_a_closing_session_moves(void **state)
     send_response(&rig, &client, client.frames.challenge);
     rig_turn(&rig, RIG_MS);
     assert_int_equal(rig_outcome(&rig, TW_OUTCOME_SESSION_CLOSING), 1);
-    assert_int_equal(roaming(&rig, TW_ROAMING_VALIDATED), 0);
+    assert_int_equal(rig_roaming(&rig, TW_ROAMING_VALIDATED), 0);
     client.port = HOME_PORT; /* the goodbye goes where the session was */
     rig_client_receive(&rig, &client, 1);
     assert_true(client.closes >= 1);

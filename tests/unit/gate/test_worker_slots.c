@@ -39,12 +39,6 @@ static uint32_t count_of(uint32_t worker, enum tw_session_state state)
     return rig.worker[worker]->sessions.counts[state];
 }
 
-static uint64_t roaming(enum tw_roaming event)
-{
-    return tw_counter_get(&rig.counters[0]->roaming[event]) +
-           tw_counter_get(&rig.counters[1]->roaming[event]);
-}
-
 /* The client says good-bye, and with `asks` wants its resume token in the same packet. */
 static void say_goodbye(bool asks)
 {
@@ -105,7 +99,7 @@ static void of_a_session_that_may_go(void **state)
         if (lives)
             tw_route_make_live(worker, 0);
         tw_move_give_turn(worker);
-        assert_int_equal(roaming(TW_ROAMING_CANCELLED), 1);
+        assert_int_equal(rig_roaming(&rig, TW_ROAMING_CANCELLED), 1);
         assert_int_equal(worker->moves_granted_count, 0);
         assert_int_equal(worker->moves_asked[1], 0);
         rig_turn(&rig, RIG_MS);

@@ -54,12 +54,6 @@ static void take_all(struct rig_client *clients)
     rig_client_receive(&rig, clients, CLIENTS);
 }
 
-static uint64_t roaming(enum tw_roaming event)
-{
-    return tw_counter_get(&rig.counters[0]->roaming[event]) +
-           tw_counter_get(&rig.counters[1]->roaming[event]);
-}
-
 static struct rig_client clients[CLIENTS];
 static pthread_t threads[2];
 
@@ -133,9 +127,9 @@ static void sessions_go_between_threads(void **state)
         take_all(clients);
     }
     stop_threads();
-    assert_int_equal(roaming(TW_ROAMING_GIVEN), roaming(TW_ROAMING_TAKEN));
-    assert_true(roaming(TW_ROAMING_TAKEN) >= CLIENTS);
-    assert_true(roaming(TW_ROAMING_GIVEN_TALKING) > 0);
+    assert_int_equal(rig_roaming(&rig, TW_ROAMING_GIVEN), rig_roaming(&rig, TW_ROAMING_TAKEN));
+    assert_true(rig_roaming(&rig, TW_ROAMING_TAKEN) >= CLIENTS);
+    assert_true(rig_roaming(&rig, TW_ROAMING_GIVEN_TALKING) > 0);
     assert_int_equal(channels_taken(), CLIENTS / 2u);
     const struct tw_worker *const *workers = (const struct tw_worker *const *)rig.worker;
     assert_int_equal(workers[0]->sessions.counts[TW_SESSION_LIVE] +

@@ -500,6 +500,11 @@ uint64_t rig_send(const struct rig *rig, enum tw_send_outcome outcome)
     return sum(rig, offsetof(struct tw_worker_counters, sends) + outcome * sizeof(tw_counter));
 }
 
+uint64_t rig_roaming(const struct rig *rig, enum tw_roaming event)
+{
+    return sum(rig, offsetof(struct tw_worker_counters, roaming) + event * sizeof(tw_counter));
+}
+
 uint64_t rig_verdict(const struct rig *rig, enum tw_verdict verdict)
 {
     return sum(rig, offsetof(struct tw_worker_counters, verdicts) + verdict * sizeof(tw_counter));

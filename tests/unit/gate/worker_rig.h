@@ -121,6 +121,7 @@ uint32_t rig_events(const struct rig *rig, enum tw_event_type type, struct tw_wo
 uint64_t rig_outcome(const struct rig *rig, enum tw_outcome outcome);
 uint64_t rig_input(const struct rig *rig, enum tw_input_outcome outcome);
 uint64_t rig_send(const struct rig *rig, enum tw_send_outcome outcome);
+uint64_t rig_roaming(const struct rig *rig, enum tw_roaming event);
 uint64_t rig_verdict(const struct rig *rig, enum tw_verdict verdict);
 
 /* A client with a fresh token. */
@@ -131,6 +132,10 @@ void rig_client_hello(struct rig *rig, struct rig_client *client, uint32_t queue
 void rig_client_receive(struct rig *rig, struct rig_client *clients, uint32_t count);
 /* hello … welcome; asserts that it worked. The session is pending. */
 void rig_client_join(struct rig *rig, struct rig_client *client);
+/* A client that joined and whose first ping, 99, was answered: its session is live. */
+void rig_client_make_live(struct rig *rig, struct rig_client *client, uint16_t port);
+/* The route epoch of a join that worker 0's shard has not read yet, and that comes next. */
+uint32_t rig_join_epoch(struct rig *rig);
 /* A rig of so many workers, and one client at TEST_CLIENT_ADDRESS whose session is live. */
 void rig_start_with(struct rig *rig, struct rig_client *client, uint32_t workers);
 /* Seals plaintext under `sequence` into packet; returns its length. */
