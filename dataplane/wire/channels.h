@@ -35,6 +35,12 @@ struct tw_channels {
     struct tw_flight flight;
 };
 
+/* Seven time-outs' time without an answer: the path may not be what it was. */
+static inline bool tw_channels_unanswered(const struct tw_channels *channels)
+{
+    return channels->probe_backoff >= 3u;
+}
+
 /* What stays of channels that were given back: 64 bytes. */
 struct tw_channel_numbers {
     struct tw_sender_numbers sender;

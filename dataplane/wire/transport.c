@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dataplane/wire/transport.h"
 
+#include "dataplane/wire/packing.h"
 #include "tickwire/assert.h"
 
 /* How long beyond a round trip a packet may be overdue, as RFC 9002 section 6.1.2, where nothing
@@ -14,15 +15,7 @@
 #define PROBE_MAX_US      3000000u
 #define PROBE_BACKOFF_MAX 6u
 #define PROBE_PACKETS     2u
-/* Seven time-outs' time without an answer: the path may not be what it was. */
-#define PROBES_COLLAPSE 3u
-/* A channel that the window has no place for sends a packet so often all the same: slow, never
- * stalled. */
-#define TRICKLE_US 500000u
-/* Of a message that is cut, so much a packet while the link fails or is slow: what one loss costs,
- * and how long the link is taken. */
-#define PART_SMALL     (4u * TW_GRANULE_BYTES)
-#define FRAME_OVERHEAD (TW_FRAME_HEADER_SIZE + TW_ENTRY_HEADER_SIZE + 1u)
+#define FRAME_OVERHEAD    (TW_FRAME_HEADER_SIZE + TW_ENTRY_HEADER_SIZE + 1u)
 
 static void begin_sizes(struct tw_transport *transport, uint32_t datagram_max, uint64_t now_us)
 {
@@ -470,118 +463,10 @@ enum tw_sender_result tw_transport_room(struct tw_transport *transport, uint32_t
     return room;
 }
 
-/* What may leave now. */
-struct writing {
-    bool paced;    /* packets of messages */
-    bool passing;  /* small ordered ones, whatever else may not */
-    uint32_t busy; /* channels with something to say, but for the first; bit i: channel i */
-    uint32_t turn; /* which of them begins the packet */
-    uint64_t now_us;
-};
-
-static struct writing look(const struct tw_transport *transport, bool paced, uint64_t now_us)
+static struct tw_packing look(const struct tw_transport *transport, bool paced, uint64_t now_us)
 {
-    const struct tw_channels *channels = transport->channels;
-    struct writing writing = {.paced = paced,
-                              .passing = tw_congestion_may_pass(&transport->congestion),
-                              .now_us = now_us};
-    for (uint32_t channel = TW_CHANNEL_ORDERED; channel < TW_CHANNEL_COUNT; channel++)
-        writing.busy |= (uint32_t)tw_sender_has(&channels->sender, channel, false) << channel;
-    writing.turn = tw_turns_next(&channels->turns, writing.busy);
-    return writing;
-}
-
-/* A channel has its turn in all of a window that a more important one fills: what its share leaves
- * free would always be taken. */
-static uint32_t share_of(const struct tw_transport *transport, uint32_t channel,
-                         const struct writing *writing)
-{
-    const struct tw_congestion *congestion = &transport->congestion;
-    uint32_t share = tw_congestion_share(congestion, channel);
-    if (writing->turn != channel || share == 0)
-        return share;
-    for (uint32_t i = TW_CHANNEL_ORDERED; i < channel; i++) {
-        uint32_t other = tw_congestion_share(congestion, i);
-        if ((writing->busy >> i & 1u) != 0 && other > share)
-            share = other;
-    }
-    return share;
-}
-
-static bool window_open(const struct tw_transport *transport, uint32_t channel,
-                        const struct writing *writing)
-{
-    const struct tw_channels *channels = transport->channels;
-    return channels->probes > 0 ||
-           (channels->flight.bytes < share_of(transport, channel, writing) &&
-            tw_flight_has_place(&channels->flight, &transport->sent)) ||
-           writing->now_us >= channels->channel_at_us[channel] + TRICKLE_US;
-}
-
-/* May a channel put something into a packet now? `*whole`: only small messages. */
-static bool allowed(const struct tw_transport *transport, uint32_t channel,
-                    const struct writing *writing, bool *whole)
-{
-    bool open =
-        channel == TW_CHANNEL_STATE || (writing->paced && window_open(transport, channel, writing));
-    *whole = channel == TW_CHANNEL_ORDERED && !open && writing->passing;
-    return (open || *whole) && tw_sender_has(&transport->channels->sender, channel, *whole);
-}
-
-/* Bytes of the packet that it took. */
-static uint32_t write_channel(struct tw_transport *transport, uint32_t channel,
-                              const struct writing *writing, struct tw_writer *writer)
-{
-    struct tw_channels *channels = transport->channels;
-    uint32_t left = tw_flight_runs_left(&channels->flight) - channels->run_count;
-    uint32_t room = TW_CHANNELS_RUNS_PER_PACKET - channels->run_count;
-    const uint8_t *start = writer->next;
-    bool whole;
-    if (!allowed(transport, channel, writing, &whole))
-        return 0;
-    if (left < room)
-        room = left;
-    uint32_t count = tw_sender_write(&channels->sender, channel, whole, writer,
-                                     channels->runs + channels->run_count, room);
-    if (count > 0)
-        channels->channel_at_us[channel] = writing->now_us;
-    channels->run_count = (uint16_t)(channels->run_count + count);
-    uint32_t bytes = (uint32_t)(writer->next - start);
-    if (whole)
-        tw_congestion_passed(&transport->congestion, bytes);
-    return bytes;
-}
-
-/* Bytes that the pace counts: not those of channel 0, which leave whatever it is. */
-static uint32_t write_messages(struct tw_transport *transport, const struct writing *writing,
-                               struct tw_writer *writer)
-{
-    uint32_t bytes[TW_CHANNEL_COUNT] = {0};
-    bool small = tw_transport_state(transport) == TW_LINK_EMERGENCY ||
-                 transport->congestion.window_bytes < TW_WINDOW_SMALL;
-    transport->channels->sender.part_max = small ? PART_SMALL : TW_MESSAGE_MAX;
-    /* While nothing is answered, all of it may have arrived: then the other end waits for the rest,
-     * and not for what it had (after RFC 8985, section 7.3). */
-    transport->channels->sender.new_first = transport->channels->probe_backoff >= PROBES_COLLAPSE;
-    write_channel(transport, TW_CHANNEL_STATE, writing, writer);
-    const uint8_t *start = writer->next;
-    for (uint32_t left = writing->busy; left != 0;) {
-        uint32_t channel = tw_turns_next(&transport->channels->turns, left);
-        bytes[channel] = write_channel(transport, channel, writing, writer);
-        left &= ~(1u << channel);
-    }
-    tw_turns_took(&transport->channels->turns, writing->busy, bytes);
-    return (uint32_t)(writer->next - start);
-}
-
-static bool has_any(const struct tw_transport *transport, const struct writing *writing)
-{
-    bool whole;
-    for (uint32_t channel = 0; channel < TW_CHANNEL_COUNT; channel++) {
-        if (allowed(transport, channel, writing, &whole))
-            return true;
-    }
-    return false;
+    return tw_packing_look(transport->channels, &transport->congestion, &transport->sent, paced,
+                           now_us);
 }
 
 static bool may_send(struct tw_transport *transport, uint64_t now_us)
@@ -596,15 +481,16 @@ static bool write_frame(struct tw_transport *transport, struct tw_writer *writer
     TW_ASSERT(transport->channels->run_count == 0);
     if (transport->channels->sender.queued == 0)
         return false;
-    struct writing writing = look(transport, may_send(transport, now_us), now_us);
+    struct tw_packing packing = look(transport, may_send(transport, now_us), now_us);
     /* The log can always take one more packet: the oldest is given up for it. */
-    if (tw_writer_left(writer) < FRAME_OVERHEAD || !has_any(transport, &writing))
+    if (tw_writer_left(writer) < FRAME_OVERHEAD || !tw_packing_any(&packing))
         return false;
     uint8_t *frame = writer->next;
     struct tw_writer body = *writer;
     tw_write_space(&body, TW_FRAME_HEADER_SIZE);
     const uint8_t *start = body.next;
-    uint32_t paced_bytes = write_messages(transport, &writing, &body);
+    uint32_t paced_bytes = tw_packing_write(&packing, &body);
+    tw_congestion_passed(&transport->congestion, packing.passed_bytes);
     if (body.next == start)
         return false;
     TW_ASSERT(!body.failed);
@@ -734,7 +620,7 @@ static void probe(struct tw_transport *transport, uint64_t now_us)
     channels->flight_at_us = now_us;
     if (channels->probe_backoff < PROBE_BACKOFF_MAX)
         channels->probe_backoff++;
-    if (channels->probe_backoff < PROBES_COLLAPSE)
+    if (!tw_channels_unanswered(channels))
         return;
     tw_congestion_collapse(&transport->congestion);
     tw_pmtu_fall_back(&transport->pmtu, now_us);
@@ -759,8 +645,8 @@ static bool wants_messages(struct tw_transport *transport, uint64_t now_us)
         return false;
     if (tw_flight_runs_left(&channels->flight) == 0)
         return tw_sender_has(&channels->sender, TW_CHANNEL_STATE, false);
-    struct writing writing = look(transport, may_send(transport, now_us), now_us);
-    return has_any(transport, &writing);
+    struct tw_packing packing = look(transport, may_send(transport, now_us), now_us);
+    return tw_packing_any(&packing);
 }
 
 bool tw_transport_wants_packet(struct tw_transport *transport, uint64_t now_us)
@@ -779,16 +665,8 @@ static uint64_t messages_due_us(const struct tw_transport *transport, uint64_t n
     }
     if (tw_flight_runs_left(&channels->flight) == 0 || channels->sender.queued == 0)
         return due_us;
-    struct writing writing = look(transport, true, now_us);
-    if (has_any(transport, &writing))
-        return earlier(due_us, tw_congestion_next_us(&transport->congestion, now_us));
-    if (tw_sender_has(&channels->sender, TW_CHANNEL_ORDERED, true))
-        due_us = earlier(due_us, tw_congestion_pass_us(&transport->congestion, now_us));
-    for (uint32_t channel = TW_CHANNEL_ORDERED; channel < TW_CHANNEL_COUNT; channel++) {
-        if (tw_sender_has(&channels->sender, channel, false))
-            due_us = earlier(due_us, channels->channel_at_us[channel] + TRICKLE_US);
-    }
-    return due_us;
+    struct tw_packing packing = look(transport, true, now_us);
+    return earlier(due_us, tw_packing_due_us(&packing));
 }
 
 uint64_t tw_transport_due_us(const struct tw_transport *transport, uint64_t now_us)
