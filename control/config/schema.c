@@ -185,8 +185,8 @@ const struct tw_schema_key tw_schema_keys[] = {
            "authenticated malformed packets before a session is closed"),
     /* One message of the largest size must fit; its pool's indexes have 16 bits. */
     NUMBER(limits, messages_per_s, 1, 10000, "60", "messages/s",
-           "taken from one session; what comes faster waits at the client. While somebody near is "
-           "close to the limit of the next row, down to a twelfth, and each KB counts"),
+           "taken from one session; what comes faster waits at the client. While what waits for "
+           "somebody is half of the next row, down to a twelfth, and each KB counts"),
     NUMBER(limits, message_backlog_kb, 64, 8192, "192", "KB",
            "messages that wait for one session; with more it is behind, and closed when it has "
            "been so for 5 s in all (reason 10)"),

@@ -113,7 +113,7 @@ struct tw_config_limits {
     uint32_t icmp_pps;
     uint32_t pending_max;          /* handshakes under way per worker */
     uint32_t malformed_max;        /* authenticated malformed packets before a session is closed */
-    uint32_t messages_per_s;       /* from one session, of 1 KB; a burst of a window more */
+    uint32_t messages_per_s;       /* from one session; a burst of a window more */
     uint32_t message_backlog_kb;   /* of messages that wait for one session; more: it is behind */
     uint32_t starved_s;            /* inputs without any snapshot acknowledged, before a close */
     uint32_t message_memory_kb;    /* of a worker, for all of them, both ways */
