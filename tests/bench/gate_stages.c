@@ -170,7 +170,7 @@ static void run_suite(const struct gate_port *port, enum tw_suite suite,
     measure(&rig, GATE_TRAFFIC_INPUTS, aes ? "inputs, AES" : "inputs, ChaCha", rounds);
     measure(&rig, GATE_TRAFFIC_FORGED, aes ? "forged, AES" : "forged, ChaCha", rounds);
     if (aes) {
-        /* Passing it on and the acknowledgement are in "rest". */
+        /* What comes back from the shard, and the acknowledgement, are in "rest". */
         measure_sized(&rig, GATE_TRAFFIC_INPUTS, "and a message", (struct sizes){rounds, 128});
         measure(&rig, GATE_TRAFFIC_OFFPATH, "off path", rounds);
         measure(&rig, GATE_TRAFFIC_STALE, "stale", rounds);
