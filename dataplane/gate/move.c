@@ -364,7 +364,7 @@ static void take_session(struct tw_worker *worker, const struct tw_move *move)
 {
     /* Nothing that it has heard or sent is of a time to come. */
     if (worker->now_ns < move->sent_ns)
-        worker->now_ns = move->sent_ns;
+        tw_worker_set_now(worker, move->sent_ns);
     uint32_t slot = find_reserved(worker, move->new_id);
     struct tw_session *session = &worker->sessions.hot[slot];
     struct tw_session_body *body = &worker->sessions.bodies[slot];

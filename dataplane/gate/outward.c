@@ -61,15 +61,15 @@ bool tw_outward_packet(struct tw_worker *worker, uint32_t slot)
 void tw_outward_probe(struct tw_worker *worker, uint32_t slot)
 {
     struct tw_transport *transport = &worker->talk.transports[slot];
-    uint64_t now_us = worker->now_ns / 1000u;
-    if (tw_pmtu_wants(&transport->pmtu, now_us) == 0 || !tw_outward_numbers_left(worker, slot))
+    if (tw_pmtu_wants(&transport->pmtu, worker->now_us) == 0 ||
+        !tw_outward_numbers_left(worker, slot))
         return;
     struct rte_mbuf *mbuf = tw_transmit_buffer(worker);
     if (!mbuf)
         return;
     uint8_t *bytes = rte_pktmbuf_mtod(mbuf, uint8_t *);
     struct tw_writer writer = tw_writer_make(bytes, TW_PLAINTEXT_MAX);
-    bool wrote = tw_transport_write_probe(transport, &writer, now_us);
+    bool wrote = tw_transport_write_probe(transport, &writer, worker->now_us);
     TW_ASSERT(wrote);
     mbuf->data_len = (uint16_t)(writer.next - bytes);
     mbuf->pkt_len = mbuf->data_len;

@@ -8,11 +8,6 @@
 /* Between two looks at other workers' strain. */
 #define STRAINS_US 50000u
 
-static uint64_t now_us(const struct tw_worker *worker)
-{
-    return worker->now_ns / 1000u;
-}
-
 void tw_speech_init(struct tw_talk *talk, uint32_t messages_per_s)
 {
     talk->message_rate = tw_budget_rate_make(messages_per_s, TW_TALK_MESSAGES_BURST);
@@ -49,7 +44,7 @@ bool tw_speech_pay(struct tw_worker *worker, uint32_t slot, const struct tw_mess
 {
     struct tw_talk *talk = &worker->talk;
     struct tw_talk_account *account = &talk->sessions[slot].account;
-    uint32_t dearness = tw_dearness_now(&talk->dearness, now_us(worker));
+    uint32_t dearness = tw_dearness_now(&talk->dearness, worker->now_us);
     struct tw_budget *dear = &account->dear[message->channel == TW_CHANNEL_BULK];
     struct tw_budget_rate rate = dear_price(talk, message, dearness);
     if (dearness > 1u && !tw_budget_take(dear, rate, worker->now_ns))
@@ -65,7 +60,7 @@ void tw_speech_pay_back(struct tw_worker *worker, uint32_t slot, const struct tw
 {
     struct tw_talk *talk = &worker->talk;
     struct tw_talk_account *account = &talk->sessions[slot].account;
-    uint32_t dearness = tw_dearness_now(&talk->dearness, now_us(worker));
+    uint32_t dearness = tw_dearness_now(&talk->dearness, worker->now_us);
     tw_budget_return(&account->budget, price(talk, message));
     if (dearness > 1u)
         tw_budget_return(&account->dear[message->channel == TW_CHANNEL_BULK],
@@ -76,11 +71,11 @@ void tw_speech_make_dear(struct tw_worker *worker, bool at_once)
 {
     _Atomic uint64_t *strained_us = worker->config.strained_us;
     if (at_once)
-        tw_dearness_leap(&worker->talk.dearness, now_us(worker));
+        tw_dearness_leap(&worker->talk.dearness, worker->now_us);
     else
-        tw_dearness_press(&worker->talk.dearness, now_us(worker));
+        tw_dearness_press(&worker->talk.dearness, worker->now_us);
     if (strained_us)
-        atomic_store_explicit(&strained_us[worker->config.index], now_us(worker),
+        atomic_store_explicit(&strained_us[worker->config.index], worker->now_us,
                               memory_order_relaxed);
 }
 
@@ -88,12 +83,12 @@ void tw_speech_make_dear(struct tw_worker *worker, bool at_once)
 void tw_speech_look(struct tw_worker *worker)
 {
     struct tw_talk *talk = &worker->talk;
-    if (!worker->config.strained_us || now_us(worker) < talk->strains_us)
+    if (!worker->config.strained_us || worker->now_us < talk->strains_us)
         return;
-    talk->strains_us = now_us(worker) + STRAINS_US;
+    talk->strains_us = worker->now_us + STRAINS_US;
     for (uint32_t i = 0; i < worker->config.workers; i++) {
         uint64_t at_us = atomic_load_explicit(&worker->config.strained_us[i], memory_order_relaxed);
-        if (i != worker->config.index && at_us != 0 && now_us(worker) < at_us + 2u * STRAINS_US)
-            tw_dearness_press(&talk->dearness, now_us(worker));
+        if (i != worker->config.index && at_us != 0 && worker->now_us < at_us + 2u * STRAINS_US)
+            tw_dearness_press(&talk->dearness, worker->now_us);
     }
 }

@@ -38,11 +38,6 @@
 /* Whoever was waited for is for so long: longer than between two such looks. */
 #define REFUSED_US (4u * RELIEF_US)
 
-static uint64_t now_us(const struct tw_worker *worker)
-{
-    return worker->now_us;
-}
-
 /* ---- life --------------------------------------------------------------------------------------
  */
 
@@ -144,7 +139,7 @@ static void list_to_probe(struct tw_worker *worker, uint32_t slot)
     struct tw_transport *transport = &worker->talk.transports[slot];
     worker->talk.sessions[slot].sized = false;
     if (tw_transport_is_probing(transport))
-        list(&worker->talk, slot, tw_transport_due_us(transport, now_us(worker)));
+        list(&worker->talk, slot, tw_transport_due_us(transport, worker->now_us));
 }
 
 void tw_talk_probe_again(struct tw_worker *worker, uint32_t slot)
@@ -152,7 +147,7 @@ void tw_talk_probe_again(struct tw_worker *worker, uint32_t slot)
     const struct tw_transport *transport = &worker->talk.transports[slot];
     bool heard = (worker->sessions.hot[slot].roam & TW_ROAM_SILENT) == 0;
     if (heard && tw_transport_begun(transport) &&
-        tw_pmtu_wants(&transport->pmtu, now_us(worker)) != 0) {
+        tw_pmtu_wants(&transport->pmtu, worker->now_us) != 0) {
         worker->talk.sessions[slot].sized = false;
         list(&worker->talk, slot, 0);
     }
@@ -173,7 +168,7 @@ void tw_talk_begin(struct tw_worker *worker, uint32_t slot)
                                          .first_sequence = body->send_sequence,
                                          .datagram_max = datagram_max(worker, slot)};
     begin_session(&talk->sessions[slot]);
-    tw_transport_init(&talk->transports[slot], &config, now_us(worker));
+    tw_transport_init(&talk->transports[slot], &config, worker->now_us);
     list_to_probe(worker, slot);
 }
 
@@ -187,7 +182,7 @@ void tw_talk_path_changed(struct tw_worker *worker, uint32_t slot)
     struct tw_transport *transport = &worker->talk.transports[slot];
     if (!tw_transport_begun(transport))
         return;
-    tw_transport_path_changed(transport, datagram_max(worker, slot), now_us(worker));
+    tw_transport_path_changed(transport, datagram_max(worker, slot), worker->now_us);
     list_to_probe(worker, slot);
 }
 
@@ -262,16 +257,16 @@ static void unlist(struct tw_talk *talk, uint32_t slot)
 void tw_talk_inherit(struct tw_worker *worker, uint32_t slot, uint32_t from)
 {
     struct tw_talk *talk = &worker->talk;
-    tw_transport_inherit(&talk->transports[slot], &talk->transports[from], now_us(worker));
+    tw_transport_inherit(&talk->transports[slot], &talk->transports[from], worker->now_us);
     talk->sessions[slot].account = talk->sessions[from].account;
-    talk->sessions[slot].back_us = now_us(worker);
+    talk->sessions[slot].back_us = worker->now_us;
     if (talk->transports[slot].channels)
         list(talk, slot, 0);
 }
 
 void tw_talk_wake(struct tw_worker *worker, uint32_t slot)
 {
-    worker->talk.sessions[slot].back_us = now_us(worker);
+    worker->talk.sessions[slot].back_us = worker->now_us;
     list(&worker->talk, slot, 0);
 }
 
@@ -321,7 +316,7 @@ bool tw_talk_receive(struct tw_worker *worker, uint32_t slot, uint64_t sequence,
     if (frames->has_messages && !takes_messages(worker, slot))
         return false;
     enum tw_transport_result result =
-        tw_transport_receive(&talk->transports[slot], &packet, now_us(worker));
+        tw_transport_receive(&talk->transports[slot], &packet, worker->now_us);
     if (result == TW_TRANSPORT_NO_ROOM)
         count_no_room(worker, slot);
     if (result != TW_TRANSPORT_OK && result != TW_TRANSPORT_NO_ROOM)
@@ -433,7 +428,7 @@ static void take_returned(struct tw_worker *worker, struct rte_ring *ring)
 
 static uint64_t since_back_us(const struct tw_worker *worker, uint32_t slot, uint32_t ms)
 {
-    uint64_t since_us = now_us(worker) - worker->talk.sessions[slot].back_us;
+    uint64_t since_us = worker->now_us - worker->talk.sessions[slot].back_us;
     return UINT64_C(1000) * ms < since_us ? UINT64_C(1000) * ms : since_us;
 }
 
@@ -442,7 +437,7 @@ static uint64_t waited_us(const struct tw_worker *worker, uint32_t slot)
 {
     const struct tw_channels *channels = worker->talk.transports[slot].channels;
     return channels ? since_back_us(worker, slot,
-                                    tw_sender_waiting_ms(&channels->sender, now_us(worker)))
+                                    tw_sender_waiting_ms(&channels->sender, worker->now_us))
                     : 0;
 }
 
@@ -451,7 +446,7 @@ static uint64_t idle_us(const struct tw_worker *worker, uint32_t slot)
 {
     const struct tw_channels *channels = worker->talk.transports[slot].channels;
     return channels
-               ? since_back_us(worker, slot, tw_sender_idle_ms(&channels->sender, now_us(worker)))
+               ? since_back_us(worker, slot, tw_sender_idle_ms(&channels->sender, worker->now_us))
                : 0;
 }
 
@@ -487,9 +482,9 @@ static uint32_t find_largest(const struct tw_worker *worker, uint64_t longer_us)
 static void relieve(struct tw_worker *worker)
 {
     struct tw_talk *talk = &worker->talk;
-    if (now_us(worker) < talk->relief_us)
+    if (worker->now_us < talk->relief_us)
         return;
-    talk->relief_us = now_us(worker) + RELIEF_US;
+    talk->relief_us = worker->now_us + RELIEF_US;
     uint32_t victim = find_largest(worker, TW_TALK_PATIENCE_US);
     if (victim != TW_SESSION_NONE) {
         close_behind(worker, victim);
@@ -497,7 +492,7 @@ static void relieve(struct tw_worker *worker)
     }
     uint32_t largest = find_largest(worker, 0);
     if (largest != TW_SESSION_NONE) {
-        talk->sessions[largest].refused_us = now_us(worker);
+        talk->sessions[largest].refused_us = worker->now_us;
         list(talk, largest, 0);
     }
 }
@@ -519,7 +514,7 @@ static bool refuse(struct tw_worker *worker, uint32_t slot, const struct tw_outg
         return true;
     }
     if (room == TW_SENDER_FULL)
-        worker->talk.sessions[slot].refused_us = now_us(worker);
+        worker->talk.sessions[slot].refused_us = worker->now_us;
     tw_counter_add(&counters->messages_no_channels, room == TW_SENDER_NO_POOL && no_channels);
     if (room == TW_SENDER_NO_POOL)
         relieve(worker);
@@ -531,11 +526,11 @@ bool tw_talk_say(struct tw_worker *worker, uint32_t slot, const struct tw_outgoi
     struct tw_outgoing leaving = *message;
     struct tw_transport *transport = &worker->talk.transports[slot];
     enum tw_sender_result room =
-        tw_transport_room(transport, message->channel, message->size, now_us(worker));
+        tw_transport_room(transport, message->channel, message->size, worker->now_us);
     if (room != TW_SENDER_QUEUED)
         return refuse(worker, slot, message, room);
     tw_bulk_compress(worker->talk.bulk, &leaving, worker->now_ns, worker->config.counters);
-    room = tw_transport_send(transport, &leaving, now_us(worker));
+    room = tw_transport_send(transport, &leaving, worker->now_us);
     TW_ASSERT(room == TW_SENDER_QUEUED);
     tw_counter_add(&worker->config.counters->messages_out, 1);
     list(&worker->talk, slot, 0);
@@ -544,13 +539,13 @@ bool tw_talk_say(struct tw_worker *worker, uint32_t slot, const struct tw_outgoi
 
 void tw_talk_write(struct tw_worker *worker, uint32_t slot, struct tw_writer *writer)
 {
-    tw_transport_write(&worker->talk.transports[slot], writer, now_us(worker));
+    tw_transport_write(&worker->talk.transports[slot], writer, worker->now_us);
 }
 
 void tw_talk_sent(struct tw_worker *worker, uint32_t slot, uint32_t size)
 {
     if (tw_transport_begun(&worker->talk.transports[slot]))
-        tw_transport_sent(&worker->talk.transports[slot], size, now_us(worker));
+        tw_transport_sent(&worker->talk.transports[slot], size, worker->now_us);
 }
 
 void tw_talk_unsent(struct tw_worker *worker, uint32_t slot)
@@ -568,7 +563,7 @@ static bool send_packets(struct tw_worker *worker, uint32_t slot)
     struct tw_transport *transport = &worker->talk.transports[slot];
     tw_outward_probe(worker, slot);
     for (uint32_t i = 0; i < PACKETS_PER_TURN; i++) {
-        if (!tw_transport_wants_packet(transport, now_us(worker)))
+        if (!tw_transport_wants_packet(transport, worker->now_us))
             return true;
         if (!tw_outward_packet(worker, slot))
             return false;
@@ -602,7 +597,7 @@ static bool keeps_up(struct tw_worker *worker, uint32_t slot)
     uint32_t held = channels ? channels->sender.parcels.blocks : 0;
     uint32_t most = talk->channels.config.send_blocks_max;
     bool heard = (worker->sessions.hot[slot].roam & TW_ROAM_SILENT) == 0;
-    bool refused = session->refused_us != 0 && now_us(worker) - session->refused_us < REFUSED_US;
+    bool refused = session->refused_us != 0 && worker->now_us - session->refused_us < REFUSED_US;
     uint64_t waits_us = held >= most / 2u || refused ? waited_us(worker, slot) : 0;
     struct tw_patience_sight sight = {.left = channels ? channels->sender.left : 0,
                                       .longest_us = 2u * LOOK_US};
@@ -612,7 +607,7 @@ static bool keeps_up(struct tw_worker *worker, uint32_t slot)
         sight.state = TW_PATIENCE_BEHIND;
     if (heard && held >= most / 2u)
         look_for_strain(worker, slot, waits_us);
-    return tw_patience_look(&talk->sessions[slot].account.patience, &sight, now_us(worker));
+    return tw_patience_look(&talk->sessions[slot].account.patience, &sight, worker->now_us);
 }
 
 /* Nothing is under way, and its channels are others' now. */
@@ -627,8 +622,8 @@ static bool acknowledge(struct tw_worker *worker, uint32_t slot)
 {
     struct tw_transport *transport = &worker->talk.transports[slot];
     uint64_t due_us = tw_acks_due_us(&transport->acks);
-    if (now_us(worker) >= due_us && !tw_outward_packet(worker, slot))
-        due_us = now_us(worker) + UNSENT_US;
+    if (worker->now_us >= due_us && !tw_outward_packet(worker, slot))
+        due_us = worker->now_us + UNSENT_US;
     busy_of(&worker->talk, slot)->due_us = due_us;
     return transport->acks.waiting > 0;
 }
@@ -637,21 +632,21 @@ static bool acknowledge(struct tw_worker *worker, uint32_t slot)
 static bool serve_all(struct tw_worker *worker, uint32_t slot)
 {
     struct tw_transport *transport = &worker->talk.transports[slot];
-    tw_transport_update(transport, now_us(worker));
-    if (tw_transport_stalled(transport, now_us(worker))) {
+    tw_transport_update(transport, worker->now_us);
+    if (tw_transport_stalled(transport, worker->now_us)) {
         tw_counter_add(&worker->config.counters->messages_stalled, 1);
         tw_owed_close(worker, slot, TW_CLOSE_STALLED, true);
         return false;
     }
     bool left = send_packets(worker, slot);
-    uint64_t due_us = tw_transport_due_us(transport, now_us(worker));
-    uint64_t look_us = now_us(worker) + LOOK_US;
+    uint64_t due_us = tw_transport_due_us(transport, worker->now_us);
+    uint64_t look_us = worker->now_us + LOOK_US;
     /* What waits for its budget waits for a fraction of it. */
     if (tw_transport_peek(transport) != NULL)
-        look_us = now_us(worker) + worker->talk.message_wait_us;
+        look_us = worker->now_us + worker->talk.message_wait_us;
     due_us = due_us < look_us ? due_us : look_us;
-    if (!left && due_us < now_us(worker) + UNSENT_US)
-        due_us = now_us(worker) + UNSENT_US;
+    if (!left && due_us < worker->now_us + UNSENT_US)
+        due_us = worker->now_us + UNSENT_US;
     busy_of(&worker->talk, slot)->due_us = due_us;
     worker->talk.sessions[slot].sized = !tw_transport_is_probing(transport);
     return !is_quiet(transport);
@@ -669,7 +664,7 @@ static bool serve(struct tw_worker *worker, uint32_t slot)
         return false;
     }
     if ((session->roam & TW_ROAM_SILENT) != 0 && tw_life_is_paused(worker, slot)) {
-        busy_of(&worker->talk, slot)->due_us = now_us(worker) + LOOK_US;
+        busy_of(&worker->talk, slot)->due_us = worker->now_us + LOOK_US;
         return true; /* what waits is kept for its return */
     }
     deliver(worker, slot);
@@ -683,7 +678,7 @@ static bool serve(struct tw_worker *worker, uint32_t slot)
 static void look(struct tw_worker *worker, uint32_t slot)
 {
     struct tw_talk *talk = &worker->talk;
-    if (talk->sessions[slot].listed_at == 0 || now_us(worker) < busy_of(talk, slot)->due_us)
+    if (talk->sessions[slot].listed_at == 0 || worker->now_us < busy_of(talk, slot)->due_us)
         return;
     if (!serve(worker, slot))
         unlist(talk, slot);
@@ -711,7 +706,7 @@ static void take_due(struct tw_worker *worker, struct due *due, bool waiting)
         if (talk->busy_next >= talk->busy_count)
             talk->busy_next = 0;
         const struct tw_talk_busy *busy = &talk->busy[talk->busy_next++];
-        if (busy->due_us <= now_us(worker) && (!waiting || waits_for_room(worker, busy->slot)))
+        if (busy->due_us <= worker->now_us && (!waiting || waits_for_room(worker, busy->slot)))
             due->slots[due->count++] = busy->slot;
     }
 }

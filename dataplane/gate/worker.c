@@ -208,8 +208,7 @@ uint32_t tw_worker_turn(struct tw_worker *worker, uint64_t now_ns)
 {
     if (now_ns - worker->now_ns >= ABSENCE_NS)
         worker->back_ns = now_ns;
-    worker->now_ns = now_ns;
-    worker->now_us = now_ns / 1000u;
+    tw_worker_set_now(worker, now_ns);
     worker->tick = tick_now(worker);
     worker->sent = 0;
     look_at_port_orders(worker);

@@ -194,6 +194,13 @@ struct tw_worker {
     _Atomic bool drained;           /* worker: w, any: r */
 } __attribute__((aligned(64)));
 
+/* Both of its times at once: sessions keep some in the one, some in the other. */
+static inline void tw_worker_set_now(struct tw_worker *worker, uint64_t now_ns)
+{
+    worker->now_ns = now_ns;
+    worker->now_us = now_ns / 1000u;
+}
+
 /* µs since tick 0 */
 static inline uint64_t tw_worker_server_time_us(const struct tw_worker *worker)
 {
