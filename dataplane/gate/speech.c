@@ -44,15 +44,14 @@ bool tw_speech_pay(struct tw_worker *worker, uint32_t slot, const struct tw_mess
 {
     struct tw_talk *talk = &worker->talk;
     struct tw_talk_account *account = &talk->sessions[slot].account;
-    uint32_t dearness = tw_dearness_now(&talk->dearness, worker->now_us);
-    struct tw_budget *dear = &account->dear[message->channel == TW_CHANNEL_BULK];
-    struct tw_budget_rate rate = dear_price(talk, message, dearness);
-    if (dearness > 1u && !tw_budget_take(dear, rate, worker->now_ns))
+    struct tw_budget_rate usual = price(talk, message);
+    if (!tw_budget_take(&account->budget, usual, worker->now_ns))
         return false;
-    if (tw_budget_take(&account->budget, price(talk, message), worker->now_ns))
+    uint32_t dearness = tw_dearness_now(&talk->dearness, worker->now_us);
+    if (dearness == 1u || tw_budget_take(&account->dear[message->channel == TW_CHANNEL_BULK],
+                                         dear_price(talk, message, dearness), worker->now_ns))
         return true;
-    if (dearness > 1u)
-        tw_budget_return(dear, rate);
+    tw_budget_return(&account->budget, usual);
     return false;
 }
 
