@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dataplane/gate/talk.h"
 
+#include "dataplane/gate/backlog.h"
 #include "dataplane/gate/speech.h"
 #include "dataplane/gate/worker_state.h"
 #include "tickwire/assert.h"
@@ -19,27 +20,42 @@
 /* So many at once, whose lines arrive together. */
 #define SESSIONS_PER_BATCH TW_SEAL_BATCH
 #define ALIGNMENT          64u
-/* A stalled message is noticed this much late at most. */
-#define LOOK_US 250000u
 /* After a packet that could not leave: no buffer, no next hop, no link. None of them is over in the
  * next turn, and each try is counted. */
 #define UNSENT_US 5000u
-/* Between two looks at all who have something under way. */
-#define RELIEF_US 10000u
-/* What is much and leaves within that strains nobody, nor does it a path that carries as much in a
- * second as may wait for it: it has only begun. */
-#define STRAINED_US 500000u
-/* But where it is known by then that it will take so long, it is said earlier. */
-#define FORESEEN_US  100000u
-#define FORESEEN_FOR 2u /* seconds */
-#define BEHIND_US    1000000u
-/* So many time-outs in a row without an answer, and it takes nothing. */
-#define TAKES_NOTHING_TIMEOUTS 3u
-/* Whoever was waited for is for so long: longer than between two such looks. */
-#define REFUSED_US (4u * RELIEF_US)
 
-/* ---- life --------------------------------------------------------------------------------------
- */
+/* ---- the list ------------------------------------------------------------------------------- */
+
+static struct tw_talk_busy *busy_of(const struct tw_talk *talk, uint32_t slot)
+{
+    return &talk->busy[talk->sessions[slot].listed_at - 1u];
+}
+
+void tw_talk_list(struct tw_talk *talk, uint32_t slot, uint64_t due_us)
+{
+    struct tw_talk_session *session = &talk->sessions[slot];
+    if (session->listed_at == 0) {
+        talk->busy[talk->busy_count++] = (struct tw_talk_busy){.due_us = due_us, .slot = slot};
+        session->listed_at = talk->busy_count;
+    } else if (due_us < busy_of(talk, slot)->due_us) {
+        busy_of(talk, slot)->due_us = due_us;
+    }
+    if (due_us > 0 || session->fresh)
+        return;
+    TW_ASSERT(talk->fresh_count < talk->sessions_max);
+    session->fresh = true;
+    talk->fresh[(talk->fresh_first + talk->fresh_count++) % talk->sessions_max] = slot;
+}
+
+static void unlist(struct tw_talk *talk, uint32_t slot)
+{
+    struct tw_talk_busy *place = busy_of(talk, slot);
+    *place = talk->busy[--talk->busy_count];
+    talk->sessions[place->slot].listed_at = talk->sessions[slot].listed_at;
+    talk->sessions[slot].listed_at = 0;
+}
+
+/* ---- life ----------------------------------------------------------------------------------- */
 
 static size_t aligned(size_t size)
 {
@@ -131,15 +147,13 @@ static uint32_t datagram_max(const struct tw_worker *worker, uint32_t slot)
     return tw_talk_datagram_max(worker, &end);
 }
 
-static void list(struct tw_talk *talk, uint32_t slot, uint64_t due_us);
-
 /* It stands in the list until larger datagrams were tried. */
 static void list_to_probe(struct tw_worker *worker, uint32_t slot)
 {
     struct tw_transport *transport = &worker->talk.transports[slot];
     worker->talk.sessions[slot].sized = false;
     if (tw_transport_is_probing(transport))
-        list(&worker->talk, slot, tw_transport_due_us(transport, worker->now_us));
+        tw_talk_list(&worker->talk, slot, tw_transport_due_us(transport, worker->now_us));
 }
 
 void tw_talk_probe_again(struct tw_worker *worker, uint32_t slot)
@@ -149,7 +163,7 @@ void tw_talk_probe_again(struct tw_worker *worker, uint32_t slot)
     if (heard && tw_transport_begun(transport) &&
         tw_pmtu_wants(&transport->pmtu, worker->now_us) != 0) {
         worker->talk.sessions[slot].sized = false;
-        list(&worker->talk, slot, 0);
+        tw_talk_list(&worker->talk, slot, 0);
     }
 }
 
@@ -216,42 +230,12 @@ bool tw_talk_arrive(struct tw_worker *worker, uint32_t slot, const struct tw_tra
     begin_session(&talk->sessions[slot]);
     list_to_probe(worker, slot);
     if (talk->transports[slot].channels)
-        list(talk, slot, 0);
+        tw_talk_list(talk, slot, 0);
     if (adopted)
         return true;
     tw_counter_add(&worker->config.counters->messages_no_room, 1);
     tw_counter_add(&worker->config.counters->messages_backlog, 1);
     return false;
-}
-
-static struct tw_talk_busy *busy_of(const struct tw_talk *talk, uint32_t slot)
-{
-    return &talk->busy[talk->sessions[slot].listed_at - 1u];
-}
-
-/* 0: in this turn. */
-static void list(struct tw_talk *talk, uint32_t slot, uint64_t due_us)
-{
-    struct tw_talk_session *session = &talk->sessions[slot];
-    if (session->listed_at == 0) {
-        talk->busy[talk->busy_count++] = (struct tw_talk_busy){.due_us = due_us, .slot = slot};
-        session->listed_at = talk->busy_count;
-    } else if (due_us < busy_of(talk, slot)->due_us) {
-        busy_of(talk, slot)->due_us = due_us;
-    }
-    if (due_us > 0 || session->fresh)
-        return;
-    TW_ASSERT(talk->fresh_count < talk->sessions_max);
-    session->fresh = true;
-    talk->fresh[(talk->fresh_first + talk->fresh_count++) % talk->sessions_max] = slot;
-}
-
-static void unlist(struct tw_talk *talk, uint32_t slot)
-{
-    struct tw_talk_busy *place = busy_of(talk, slot);
-    *place = talk->busy[--talk->busy_count];
-    talk->sessions[place->slot].listed_at = talk->sessions[slot].listed_at;
-    talk->sessions[slot].listed_at = 0;
 }
 
 void tw_talk_inherit(struct tw_worker *worker, uint32_t slot, uint32_t from)
@@ -261,17 +245,16 @@ void tw_talk_inherit(struct tw_worker *worker, uint32_t slot, uint32_t from)
     talk->sessions[slot].account = talk->sessions[from].account;
     talk->sessions[slot].back_us = worker->now_us;
     if (talk->transports[slot].channels)
-        list(talk, slot, 0);
+        tw_talk_list(talk, slot, 0);
 }
 
 void tw_talk_wake(struct tw_worker *worker, uint32_t slot)
 {
     worker->talk.sessions[slot].back_us = worker->now_us;
-    list(&worker->talk, slot, 0);
+    tw_talk_list(&worker->talk, slot, 0);
 }
 
-/* ---- inward ------------------------------------------------------------------------------------
- */
+/* ---- inward --------------------------------------------------------------------------------- */
 
 static bool takes_messages(const struct tw_worker *worker, uint32_t slot)
 {
@@ -324,7 +307,7 @@ bool tw_talk_receive(struct tw_worker *worker, uint32_t slot, uint64_t sequence,
     /* Looked at this turn: to deliver, or because what was acknowledged was the last. */
     const struct tw_transport *transport = &talk->transports[slot];
     if (frames->has_messages || (transport->channels && tw_channels_idle(transport->channels)))
-        list(talk, slot, 0);
+        tw_talk_list(talk, slot, 0);
     if (transport->state_news)
         tell_state(worker, slot);
     return true;
@@ -423,103 +406,7 @@ static void take_returned(struct tw_worker *worker, struct rte_ring *ring)
     } while (count == RETURNS_PER_BURST);
 }
 
-/* ---- outward -----------------------------------------------------------------------------------
- */
-
-static uint64_t since_back_us(const struct tw_worker *worker, uint32_t slot, uint32_t ms)
-{
-    uint64_t since_us = worker->now_us - worker->talk.sessions[slot].back_us;
-    return UINT64_C(1000) * ms < since_us ? UINT64_C(1000) * ms : since_us;
-}
-
-/* How long the oldest for it has been here. */
-static uint64_t waited_us(const struct tw_worker *worker, uint32_t slot)
-{
-    const struct tw_channels *channels = worker->talk.transports[slot].channels;
-    return channels ? since_back_us(worker, slot,
-                                    tw_sender_waiting_ms(&channels->sender, worker->now_us))
-                    : 0;
-}
-
-/* And it has taken nothing, or next to nothing. */
-static uint64_t idle_us(const struct tw_worker *worker, uint32_t slot)
-{
-    const struct tw_channels *channels = worker->talk.transports[slot].channels;
-    return channels
-               ? since_back_us(worker, slot, tw_sender_idle_ms(&channels->sender, worker->now_us))
-               : 0;
-}
-
-/* What it holds is others' at once. */
-static void close_behind(struct tw_worker *worker, uint32_t slot)
-{
-    tw_counter_add(&worker->config.counters->messages_backlog, 1);
-    tw_owed_close(worker, slot, TW_CLOSE_BACKLOG, true);
-    tw_talk_end(worker, slot);
-}
-
-/* Of those that have taken nothing for so long, the one that holds most; TW_SESSION_NONE: none has.
- * Whoever has no more than its share takes no room from anybody. */
-static uint32_t find_largest(const struct tw_worker *worker, uint64_t longer_us)
-{
-    const struct tw_talk *talk = &worker->talk;
-    bool channels_short = talk->channels.free_count == 0;
-    uint32_t most = channels_short ? 0 : talk->pool.share, largest = TW_SESSION_NONE;
-    for (uint32_t i = 0; i < talk->busy_count; i++) {
-        uint32_t slot = talk->busy[i].slot;
-        const struct tw_channels *channels = talk->transports[slot].channels;
-        if (!channels || worker->sessions.hot[slot].state != TW_SESSION_LIVE ||
-            channels->sender.parcels.blocks <= most || idle_us(worker, slot) < longer_us)
-            continue;
-        most = channels->sender.parcels.blocks;
-        largest = slot;
-    }
-    return largest;
-}
-
-/* Room is short for all: of those that take nothing the one that holds most has to go; where all
- * take something, the one that holds most is who the others wait for. */
-static void relieve(struct tw_worker *worker)
-{
-    struct tw_talk *talk = &worker->talk;
-    if (worker->now_us < talk->relief_us)
-        return;
-    talk->relief_us = worker->now_us + RELIEF_US;
-    uint32_t victim = find_largest(worker, TW_TALK_PATIENCE_US);
-    if (victim != TW_SESSION_NONE) {
-        close_behind(worker, victim);
-        return;
-    }
-    uint32_t largest = find_largest(worker, 0);
-    if (largest != TW_SESSION_NONE) {
-        talk->sessions[largest].refused_us = worker->now_us;
-        list(talk, largest, 0);
-    }
-}
-
-/* True: it is done with, closed or not. */
-static bool refuse(struct tw_worker *worker, uint32_t slot, const struct tw_outgoing *message,
-                   enum tw_sender_result room)
-{
-    struct tw_worker_counters *counters = worker->config.counters;
-    bool no_channels = worker->talk.transports[slot].channels == NULL;
-    TW_ASSERT(room != TW_SENDER_SIZE);
-    /* It may be lost, and the next one is newer. */
-    if (message->channel == TW_CHANNEL_STATE) {
-        tw_counter_add(&counters->messages_latest_dropped, 1);
-        return true;
-    }
-    if (room == TW_SENDER_FULL && idle_us(worker, slot) >= TW_TALK_PATIENCE_US) {
-        close_behind(worker, slot);
-        return true;
-    }
-    if (room == TW_SENDER_FULL)
-        worker->talk.sessions[slot].refused_us = worker->now_us;
-    tw_counter_add(&counters->messages_no_channels, room == TW_SENDER_NO_POOL && no_channels);
-    if (room == TW_SENDER_NO_POOL)
-        relieve(worker);
-    return false;
-}
+/* ---- outward -------------------------------------------------------------------------------- */
 
 bool tw_talk_say(struct tw_worker *worker, uint32_t slot, const struct tw_outgoing *message)
 {
@@ -528,12 +415,12 @@ bool tw_talk_say(struct tw_worker *worker, uint32_t slot, const struct tw_outgoi
     enum tw_sender_result room =
         tw_transport_room(transport, message->channel, message->size, worker->now_us);
     if (room != TW_SENDER_QUEUED)
-        return refuse(worker, slot, message, room);
+        return tw_backlog_refuse(worker, slot, message, room);
     tw_bulk_compress(worker->talk.bulk, &leaving, worker->now_ns, worker->config.counters);
     room = tw_transport_send(transport, &leaving, worker->now_us);
     TW_ASSERT(room == TW_SENDER_QUEUED);
     tw_counter_add(&worker->config.counters->messages_out, 1);
-    list(&worker->talk, slot, 0);
+    tw_talk_list(&worker->talk, slot, 0);
     return true;
 }
 
@@ -554,8 +441,7 @@ void tw_talk_unsent(struct tw_worker *worker, uint32_t slot)
         tw_transport_unsent(&worker->talk.transports[slot]);
 }
 
-/* ---- turn --------------------------------------------------------------------------------------
- */
+/* ---- turn ----------------------------------------------------------------------------------- */
 
 /* False: one could not leave. */
 static bool send_packets(struct tw_worker *worker, uint32_t slot)
@@ -569,45 +455,6 @@ static bool send_packets(struct tw_worker *worker, uint32_t slot)
             return false;
     }
     return true;
-}
-
-/* It takes less than its bound in a second, and much waits, or will. */
-static void look_for_strain(struct tw_worker *worker, uint32_t slot, uint64_t waits_us)
-{
-    const struct tw_transport *transport = &worker->talk.transports[slot];
-    uint32_t most = worker->talk.channels.config.send_blocks_max;
-    uint64_t rate = tw_congestion_rate(&transport->congestion);
-    uint64_t held = (uint64_t)transport->channels->sender.parcels.blocks * TW_BLOCK_BYTES;
-    bool foreseen = waits_us >= FORESEEN_US && rate > 0 && held > FORESEEN_FOR * rate;
-    if (rate < most * TW_BLOCK_BYTES && (waits_us >= STRAINED_US || foreseen) &&
-        transport->channels->probe_backoff < TAKES_NOTHING_TIMEOUTS)
-        tw_speech_make_dear(worker, foreseen);
-}
-
-/* Is it behind, and for how long by now? While it will be soon, what is said is dear already: by
- * then it may be too late. What waits for one who is silent is dear to nobody, and does not hurry
- * as long as nobody waits for its room; nor does it help who takes nothing if others say less. */
-static bool keeps_up(struct tw_worker *worker, uint32_t slot)
-{
-    struct tw_talk *talk = &worker->talk;
-    const struct tw_talk_session *session = &talk->sessions[slot];
-    const struct tw_channels *channels = talk->transports[slot].channels;
-    if (!channels && session->account.patience.seen_us == 0)
-        return true;
-    uint32_t held = channels ? channels->sender.parcels.blocks : 0;
-    uint32_t most = talk->channels.config.send_blocks_max;
-    bool heard = (worker->sessions.hot[slot].roam & TW_ROAM_SILENT) == 0;
-    bool refused = session->refused_us != 0 && worker->now_us - session->refused_us < REFUSED_US;
-    uint64_t waits_us = held >= most / 2u || refused ? waited_us(worker, slot) : 0;
-    struct tw_patience_sight sight = {.left = channels ? channels->sender.left : 0,
-                                      .longest_us = 2u * LOOK_US};
-    if (waits_us >= BEHIND_US && refused)
-        sight.state = TW_PATIENCE_WAITED_FOR;
-    else if (waits_us >= BEHIND_US && heard && held > most)
-        sight.state = TW_PATIENCE_BEHIND;
-    if (heard && held >= most / 2u)
-        look_for_strain(worker, slot, waits_us);
-    return tw_patience_look(&talk->sessions[slot].account.patience, &sight, worker->now_us);
 }
 
 /* Nothing is under way, and its channels are others' now. */
@@ -640,7 +487,7 @@ static bool serve_all(struct tw_worker *worker, uint32_t slot)
     }
     bool left = send_packets(worker, slot);
     uint64_t due_us = tw_transport_due_us(transport, worker->now_us);
-    uint64_t look_us = worker->now_us + LOOK_US;
+    uint64_t look_us = worker->now_us + TW_TALK_LOOK_US;
     /* What waits for its budget waits for a fraction of it. */
     if (tw_transport_peek(transport) != NULL)
         look_us = worker->now_us + worker->talk.message_wait_us;
@@ -659,12 +506,12 @@ static bool serve(struct tw_worker *worker, uint32_t slot)
     const struct tw_session *session = &worker->sessions.hot[slot];
     if (!tw_transport_begun(transport) || session->state != TW_SESSION_LIVE)
         return false;
-    if (!keeps_up(worker, slot)) {
-        close_behind(worker, slot);
+    if (!tw_backlog_keeps_up(worker, slot)) {
+        tw_backlog_close(worker, slot);
         return false;
     }
     if ((session->roam & TW_ROAM_SILENT) != 0 && tw_life_is_paused(worker, slot)) {
-        busy_of(&worker->talk, slot)->due_us = worker->now_us + LOOK_US;
+        busy_of(&worker->talk, slot)->due_us = worker->now_us + TW_TALK_LOOK_US;
         return true; /* what waits is kept for its return */
     }
     deliver(worker, slot);

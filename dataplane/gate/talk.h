@@ -12,9 +12,8 @@
  * shard still holds come back later. Sessions with something under way stand in a list, each with
  * the time at which it has to be looked at, and only they hold channels. A client that leaves a
  * message half sent is closed with a reason, and so is one that takes nothing while others wait
- * for room, or too little for too long: see patience.h. Owned by the worker's lcore. See
- * docs/decisions/0015-transport.md, 0031-messages-wait.md and
- * 0032-talkers.md.
+ * for room, or too little for too long: see backlog.h. Owned by the worker's lcore. See
+ * docs/decisions/0015-transport.md, 0031-messages-wait.md and 0032-talkers.md.
  */
 #ifndef TICKWIRE_DATAPLANE_GATE_TALK_H
 #define TICKWIRE_DATAPLANE_GATE_TALK_H
@@ -36,8 +35,9 @@ struct tw_client_frames;
 #define TW_TALK_MESSAGES_BURST 64u
 /* Messages at shards at once; as many cells as a returned ring has, of which one stays free. */
 #define TW_TALK_LENT_MAX 255u
-/* Whoever has not acknowledged its oldest message for so long is not waited for. */
-#define TW_TALK_PATIENCE_US TW_PATIENCE_US
+/* Whoever has something under way is looked at this often at least: a stalled message is noticed so
+ * much late at most. */
+#define TW_TALK_LOOK_US 250000u
 /* Sessions with messages under way at the same moment, at most. */
 #define TW_TALK_CHANNELS_MAX 8192u
 
@@ -101,6 +101,8 @@ void tw_talk_begin(struct tw_worker *worker, uint32_t slot);
 void tw_talk_end(struct tw_worker *worker, uint32_t slot);
 /* Just begun, it goes on with the messages of another session of this worker. */
 void tw_talk_inherit(struct tw_worker *worker, uint32_t slot, uint32_t from);
+/* It is looked at by then, or in this turn if that is 0. */
+void tw_talk_list(struct tw_talk *talk, uint32_t slot, uint64_t due_us);
 /* It is heard again: what waits for it goes on now. */
 void tw_talk_wake(struct tw_worker *worker, uint32_t slot);
 /* The session has another address: what was measured of the old path is forgotten. */
