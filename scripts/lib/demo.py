@@ -126,14 +126,16 @@ class Demo:
         if summary.get("hashes_wrong") != 0 or not summary.get("hashes_checked"):
             failures.append(f"world views: {summary.get('hashes_checked')} compared, "
                             f"{summary.get('hashes_wrong')} differ from the server's")
-        namespace = host.port.bots
+        interface = host.port.bots.interface(port.BOTS_INTERFACE)
         failures += ledger.reconcile(
-            stats, namespace.interface(port.BOTS_INTERFACE), namespace.kernel_counters(),
+            stats, interface, host.port.bots.kernel_counters(),
             {name: summary.get(name, 0) for name in ledger.BOTS_COUNT})
+        failures += ledger.lost_too_many(stats, interface)
         result = {"port": kind, "hugepages": bool(huge), "players": summary.get("connected"),
                   "inputs_applied": summary.get("inputs_applied"),
                   "packets_in": stats["rx_packets"], "packets_out": stats["port_tx_packets"],
                   "drops": drops_of(stats, None, self.kinds),
+                  "lost_before_the_engine": ledger.losses(stats, interface),
                   "hashes_checked": summary.get("hashes_checked"),
                   "hashes_wrong": summary.get("hashes_wrong"),
                   "bots_never_compared": summary.get("bots_never_compared"),
@@ -166,6 +168,9 @@ class Demo:
                   "every packet is accounted for: bots = kernel = interface = port = ledger\n"
                   f"every world compared agrees: {result['hashes_checked']} view hashes, 0 differ",
                   flush=True)
+            if result["lost_before_the_engine"]:
+                print("this machine was busy: of these packets some did not reach the engine, "
+                      f"{result['lost_before_the_engine']}", flush=True)
             if result["bots_never_compared"]:
                 print(f"{result['bots_never_compared']} players had nothing to compare: in this "
                       "crowd no snapshot of theirs held all they see", flush=True)

@@ -16,13 +16,15 @@ def expect_good(summary, clients):
     scene.expect_equal("hashes wrong", summary["hashes_wrong"], 0)
 
 
-def expect_reconciled(host, *summaries, other_sent=0):
-    """Ledger, port, interface, kernel and bots agree to the packet; the engine's figures."""
+def expect_reconciled(host, *summaries, other_sent=0, stood_still=False):
+    """Ledger, port, interface, kernel and bots agree to the packet, and unless the engine stood
+    still nearly all reached it; its figures."""
     stats = host.settled_stats()
     interface = host.port.bots.interface(port.BOTS_INTERFACE)
     kernel = host.port.bots.kernel_counters()
     totals = {name: sum(summary[name] for summary in summaries) for name in ledger.BOTS_COUNT}
     problems = ledger.reconcile(stats, interface, kernel, totals, other_sent)
+    problems += [] if stood_still else ledger.lost_too_many(stats, interface)
     scene.expect(not problems, "\n".join(problems) + f"\n{stats}\n{interface}\n{kernel}\n"
                  f"{totals}")
     lost = ledger.losses(stats, interface)
@@ -79,7 +81,7 @@ def test_what_an_engine_misses_is_counted(options):
             host.engine.signal(signal.SIGCONT)
         status, summary = bots.finish(30)
         scene.expect_equal(f"bots' exit status {summary}", status, 0)
-        stats = expect_reconciled(host, summary)
+        stats = expect_reconciled(host, summary, stood_still=True)
         scene.expect(stats["port_missed"] > 0, "the port missed nothing")
 
 
@@ -126,6 +128,15 @@ def test_ledger_finds_each_packet(_options):
                     place = place[key]
                 place[keys[-1]] += by
                 scene.expect(ledger.reconcile(**wrong), f"{name}: {keys} {by:+} was not found")
+
+
+def test_ledger_finds_an_engine_that_falls_behind(_options):
+    for driver, missed, dropped in (("net_af_xdp", 10, 0), ("net_af_xdp", 0, 10),
+                                    ("net_af_xdp", 5, 5), ("net_tap", 10, 10)):
+        for more in (False, True):
+            case = _figures(driver, missed + more * (missed > 0), dropped + more * (dropped > 0), 0)
+            found = ledger.lost_too_many(case["stats"], case["interface"])
+            scene.expect_equal(f"{driver}, {missed}, {dropped}, {more}", bool(found), more)
 
 
 def test_tap_port(options):

@@ -8,7 +8,7 @@ import struct
 
 import scene
 from tools.host import dual_port, packets, port
-from tools.host.ledger import BOTS_COUNT, reconcile_dual
+from tools.host.ledger import BOTS_COUNT, lost_too_many, reconcile_dual
 
 ENGINE = dual_port.ENGINE_ADDRESS6
 BOTS = dual_port.BOTS_ADDRESS6
@@ -75,9 +75,10 @@ def test_players_of_both_families_at_once(options):
             for name in totals:
                 totals[name] += summary[name]
         stats = host.settled_stats()
-        problems = reconcile_dual(stats, host.port.bots.interface(port.BOTS_INTERFACE),
-                                  host.port.bots.kernel_counters(),
+        interface = host.port.bots.interface(port.BOTS_INTERFACE)
+        problems = reconcile_dual(stats, interface, host.port.bots.kernel_counters(),
                                   host.port.bots.kernel_counters6(), totals)
+        problems += lost_too_many(stats, interface)
         scene.expect(not problems, "\n".join(problems) + f"\n{stats}\n{totals}")
         scene.expect_equal("pings counted", stats["outcomes"]["icmp_answered"], 5)
         told = host.cli("status")["stats"]["ports"][0]

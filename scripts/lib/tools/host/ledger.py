@@ -13,7 +13,17 @@ LINK_OUTCOMES = ("arp_handled", "arp_malformed", "arp_foreign", "arp_budget", "i
                  "icmp_ignored", "icmp_budget")
 ARP_REQUESTS_MAX = 8  # the engine's own, for the one neighbour it has
 LINK_LOST_MAX = 8  # ARP and the like of the kernel's, among what was lost
+LOST_PER_MILLE = 10  # what a busy machine may lose; an engine that falls behind loses more
 BOTS_COUNT = ("packets_sent", "send_errors", "packets_received")  # what is summed of their totals
+
+
+def _is_tap(stats):
+    return stats["ports"][0]["driver"] == "net_tap"
+
+
+def _lost(stats, interface):
+    """Packets, on the way to the engine. What a TAP interface drops its port missed."""
+    return interface["tx_dropped"] + (0 if _is_tap(stats) else stats["port_missed"])
 
 
 def losses(stats, interface):
@@ -21,6 +31,15 @@ def losses(stats, interface):
     found = {"dropped by the interface": interface["tx_dropped"],
              "missed by the port": stats["port_missed"]}
     return ", ".join(f"{count} {what}" for what, count in found.items() if count > 0)
+
+
+def lost_too_many(stats, interface):
+    """A problem, in a list, or none."""
+    handed = interface["tx_packets"] + interface["tx_dropped"]
+    lost = _lost(stats, interface)
+    if lost * 1000 <= handed * LOST_PER_MILLE:
+        return []
+    return [f"{lost} of {handed} packets did not reach the engine: {losses(stats, interface)}"]
 
 
 class _Books:
@@ -62,15 +81,11 @@ class _Books:
         self.between("bots sent = kernel's UDP sent, or found no room for", sum(udp),
                      bots["packets_sent"], bots["packets_sent"] + bots["send_errors"])
         handed = interface["tx_packets"] + interface["tx_dropped"]
-        lost = interface["tx_dropped"] + (0 if _is_tap(stats) else stats["port_missed"])
+        lost = _lost(stats, interface)
         known = bots["packets_sent"] + other
         # Of what was lost, a few may have been the kernel's own.
         self.between("interface sent and dropped = bots sent + ARP, ICMP and raw frames", handed,
                      known, known + min(lost, LINK_LOST_MAX))
-
-
-def _is_tap(stats):
-    return stats["ports"][0]["driver"] == "net_tap"
 
 
 def reconcile(stats, interface, kernel, bots, other_sent=0):
