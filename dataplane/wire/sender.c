@@ -459,7 +459,18 @@ struct pass {
     bool new_only; /* only messages of which something never left */
     struct tw_run *runs;
     uint32_t count, most; /* of runs */
+    uint32_t before;      /* of these, by the pass before */
 };
+
+/* A packet names no message twice. */
+static bool is_named(const struct pass *pass, const struct tw_parcel *message)
+{
+    for (uint32_t i = 0; i < pass->before; i++) {
+        if (pass->runs[i].number == message->number)
+            return true;
+    }
+    return false;
+}
 
 /* False: no more belongs into this packet. */
 static bool write_pass(struct tw_sender *sender, const struct tw_sender_channel *from,
@@ -471,7 +482,8 @@ static bool write_pass(struct tw_sender *sender, const struct tw_sender_channel 
         if (!message)
             continue;
         if (first_queued(message) == TW_GRANULES_MAX ||
-            (pass->whole && message->size > KEEP_WHOLE) || (pass->new_only && !has_new(message)))
+            (pass->whole && message->size > KEEP_WHOLE) || (pass->new_only && !has_new(message)) ||
+            is_named(pass, message))
             continue;
         if (write_message(sender, message, writer, &pass->runs[pass->count]))
             pass->count++;
@@ -497,6 +509,7 @@ uint32_t tw_sender_write(struct tw_sender *sender, uint32_t channel, bool whole,
                         .most = runs_max};
     bool more = !pass.new_only || write_pass(sender, from, writer, &pass);
     pass.new_only = false;
+    pass.before = pass.count;
     if (more)
         write_pass(sender, from, writer, &pass);
     if (sender->new_first && pass.count > 0)

@@ -360,6 +360,36 @@ static void test_what_may_not_leave_is_not_new(void **state)
     rig_teardown(&fixture);
 }
 
+/* Who hears nothing sends the new end of a message first. What was lost of it waits for another
+ * packet, room or not: one that names a message twice is refused whole. */
+static void test_a_packet_names_no_message_twice(void **state)
+{
+    (void)state;
+    static struct fixture fixture;
+    static uint8_t bytes[TW_PLAINTEXT_MAX];
+    struct tw_run runs[4];
+    rig_setup(&fixture, BLOCKS);
+    rig_queue(&fixture, TW_CHANNEL_UNORDERED, TW_PLAINTEXT_MAX + 300u);
+    struct tw_sender *sender = &fixture.transport.channels->sender;
+    struct tw_writer writer = tw_writer_make(bytes, sizeof(bytes));
+    assert_int_equal(tw_sender_write(sender, TW_CHANNEL_UNORDERED, false, &writer, runs, 4), 1);
+    tw_sender_lost(sender, &runs[0]);
+    sender->new_first = true;
+    sender->channels[TW_CHANNEL_UNORDERED].new_turn = true;
+    rig_queue(&fixture, TW_CHANNEL_UNORDERED, 10);
+    for (uint32_t count = 2; count > 0; count--) { /* with the other one, then what was lost */
+        writer = tw_writer_make(bytes, sizeof(bytes));
+        assert_int_equal(tw_sender_write(sender, TW_CHANNEL_UNORDERED, false, &writer, runs, 4),
+                         count);
+        assert_int_equal(tw_receiver_frame(&fixture.transport.channels->receiver, bytes,
+                                           sizeof(bytes) - tw_writer_left(&writer), 1),
+                         TW_RECEIVER_STORED);
+    }
+    assert_int_equal(sender->queued, 0);
+    assert_int_equal(fixture.transport.channels->receiver.messages, 2);
+    rig_teardown(&fixture);
+}
+
 /* Sends what may leave of a large window, 2 ms a packet; the bytes that ever left. */
 static uint64_t send_in_window(struct fixture *fixture)
 {
@@ -409,6 +439,7 @@ int main(void)
         cmocka_unit_test(test_messages_wait_for_places_in_the_log),
         cmocka_unit_test(test_messages_go_where_others_fill_the_log),
         cmocka_unit_test(test_what_may_not_leave_is_not_new),
+        cmocka_unit_test(test_a_packet_names_no_message_twice),
         cmocka_unit_test(test_the_newest_takes_the_place_that_comes_free),
     };
     return cmocka_run_group_tests(tests, testing_setup, NULL);
