@@ -544,7 +544,7 @@ static void granule_acked(struct tw_sender *sender, struct tw_parcel *message, u
     }
 }
 
-void tw_sender_acked(struct tw_sender *sender, const struct tw_run *run)
+void tw_sender_acked(struct tw_sender *sender, const struct tw_run *run, uint64_t now_us)
 {
     struct tw_parcel *message = message_of(sender, run);
     if (!message)
@@ -554,13 +554,9 @@ void tw_sender_acked(struct tw_sender *sender, const struct tw_run *run)
         granule_acked(sender, message, run->first + i);
     if (message->missing == 0)
         settle(sender, message);
-}
-
-void tw_sender_note_taken(struct tw_sender *sender, uint64_t now_us)
-{
-    if (sender->taken - sender->taken_marked < TW_SENDER_TAKEN_ENOUGH)
+    if (sender->taken < TW_SENDER_TAKEN_ENOUGH)
         return;
-    sender->taken_marked = sender->taken;
+    sender->taken = 0;
     sender->taken_ms = (uint32_t)(now_us / 1000u);
 }
 

@@ -49,9 +49,9 @@ struct tw_sender {
     /* counted, bytes of messages without any header */
     uint64_t messages, sent_bytes, again_bytes, lost_bytes, expired, replaced;
     uint64_t channel_bytes[TW_CHANNEL_COUNT];
-    /* Granules (and abandonments) of channels 1 to 3: not acknowledged; and acknowledged, of which
-     * so many were when enough had been last, which was then. */
-    uint32_t left, taken, taken_marked, taken_ms;
+    /* Granules (and abandonments) of channels 1 to 3: not acknowledged; and acknowledged since
+     * there had been enough of them, which was then. */
+    uint32_t left, taken, taken_ms;
     struct tw_sender_window windows[TW_CHANNEL_COUNT];
 };
 
@@ -106,9 +106,7 @@ bool tw_sender_empty(const struct tw_sender *sender);
  * `whole`. runs[runs_max] describes them; returns how many. */
 uint32_t tw_sender_write(struct tw_sender *sender, uint32_t channel, bool whole,
                          struct tw_writer *writer, struct tw_run *runs, uint32_t runs_max);
-void tw_sender_acked(struct tw_sender *sender, const struct tw_run *run);
-/* After those of a packet: when it was. */
-void tw_sender_note_taken(struct tw_sender *sender, uint64_t now_us);
+void tw_sender_acked(struct tw_sender *sender, const struct tw_run *run, uint64_t now_us);
 void tw_sender_lost(struct tw_sender *sender, const struct tw_run *run);
 /* Gives up messages whose deadline has passed. */
 void tw_sender_expire(struct tw_sender *sender, uint64_t now_us);

@@ -167,6 +167,12 @@ static void settle(struct tw_transport *transport, uint32_t number, bool lost)
     }
 }
 
+static const struct tw_run *run_of(struct tw_channels *channels, uint32_t number, uint32_t i)
+{
+    uint32_t first = tw_flight_at(&channels->flight, number)->runs_first;
+    return tw_flight_run(&channels->flight, first + i);
+}
+
 static void runs_acked(struct tw_channels *channels, uint32_t number,
                        const struct tw_sent_packet *packet, struct tw_delivery *delivery,
                        uint64_t now_us)
@@ -176,8 +182,7 @@ static void runs_acked(struct tw_channels *channels, uint32_t number,
     delivery->delivered_at_us = now_us - ((uint32_t)now_us - note->delivered_at_us);
     delivery->limited = note->limited;
     for (uint32_t i = 0; i < packet->runs; i++)
-        tw_sender_acked(&channels->sender, tw_flight_run(&channels->flight, note->runs_first + i));
-    tw_sender_note_taken(&channels->sender, now_us);
+        tw_sender_acked(&channels->sender, run_of(channels, number, i), now_us);
     channels->probe_backoff = 0;
     channels->flight_at_us = now_us;
 }
@@ -222,10 +227,8 @@ static void packet_lost(struct tw_transport *transport, uint32_t number, uint64_
 {
     const struct tw_sent_packet *packet = log_of(transport, number);
     struct tw_channels *channels = transport->channels;
-    for (uint32_t i = 0; i < packet->runs; i++) {
-        uint32_t first = tw_flight_at(&channels->flight, number)->runs_first;
-        tw_sender_lost(&channels->sender, tw_flight_run(&channels->flight, first + i));
-    }
+    for (uint32_t i = 0; i < packet->runs; i++)
+        tw_sender_lost(&channels->sender, run_of(channels, number, i));
     settle(transport, number, true);
     bool old = is_of_old_path(transport, number);
     if (!old && packet->size > TW_DATAGRAM_BASE && large_lost(transport, number, now_us))
@@ -298,15 +301,14 @@ static void forget_overtaken(struct tw_transport *transport, uint64_t now_us)
 }
 
 /* What was called lost had only been overtaken: its messages need not be sent again. */
-static void packet_late(struct tw_transport *transport, uint32_t number)
+static void packet_late(struct tw_transport *transport, uint32_t number, uint64_t now_us)
 {
     struct tw_channels *channels = transport->channels;
     uint32_t runs = log_of(transport, number)->runs;
-    for (uint32_t i = 0; channels && i < runs && tw_flight_remembers(&channels->flight, number);
-         i++)
-        tw_sender_acked(&channels->sender,
-                        tw_flight_run(&channels->flight,
-                                      tw_flight_at(&channels->flight, number)->runs_first + i));
+    if (runs > 0 && channels && tw_flight_remembers(&channels->flight, number)) {
+        for (uint32_t i = 0; i < runs; i++)
+            tw_sender_acked(&channels->sender, run_of(channels, number, i), now_us);
+    }
     tw_sent_late(&transport->sent, number);
     transport->packets_late++;
     if (!is_of_old_path(transport, number))
@@ -357,7 +359,7 @@ static __attribute__((noinline)) void apply_new_ack(struct tw_transport *transpo
         if (open)
             packet_acked(transport, number, now_us);
         else
-            packet_late(transport, number);
+            packet_late(transport, number, now_us);
     }
     detect_losses(transport, now_us);
     update_state(transport, now_us);

@@ -169,7 +169,7 @@ static void the_oldest_tells_how_long_it_waits(void **state)
     message.channel = TW_CHANNEL_BULK;
     assert_int_equal(tw_sender_queue(&sender, &message, 3000000), TW_SENDER_QUEUED);
     assert_int_equal(tw_sender_waiting_ms(&sender, 9000000), 8000);
-    tw_sender_acked(&sender, &(struct tw_run){.channel = TW_CHANNEL_ORDERED, .count = 1});
+    tw_sender_acked(&sender, &(struct tw_run){.channel = TW_CHANNEL_ORDERED, .count = 1}, 9000000);
     assert_int_equal(tw_sender_waiting_ms(&sender, 9000000), 6000);
     tw_sender_fini(&sender);
 }
@@ -187,8 +187,7 @@ static uint32_t idle_after(uint32_t granules_per_s, uint32_t seconds)
         struct tw_run run = {.channel = TW_CHANNEL_BULK,
                              .first = (uint16_t)first,
                              .count = (uint16_t)granules_per_s};
-        tw_sender_acked(&sender, &run);
-        tw_sender_note_taken(&sender, 1000000u + second * UINT64_C(1000000));
+        tw_sender_acked(&sender, &run, 1000000u + second * UINT64_C(1000000));
         first += granules_per_s;
     }
     uint64_t end_us = 1000000u + seconds * UINT64_C(1000000);
@@ -221,14 +220,15 @@ static void what_is_given_up_is_not_left(void **state)
         .channel = TW_CHANNEL_BULK, .bytes = bytes, .size = 60000, .deadline_us = 2000000};
     for (uint32_t i = 0; i < 5; i++)
         assert_int_equal(tw_sender_queue(&sender, &message, 1000000), TW_SENDER_QUEUED);
-    tw_sender_acked(&sender, &(struct tw_run){.channel = TW_CHANNEL_BULK, .count = 100});
+    tw_sender_acked(&sender, &(struct tw_run){.channel = TW_CHANNEL_BULK, .count = 100}, 1000000);
     assert_int_equal(sender.left, 5 * 469 - 100);
     uint16_t numbered = sender.channels[TW_CHANNEL_BULK].next;
     assert_in_range(numbered, 1, 4);
     tw_sender_expire(&sender, 2000000);
     assert_int_equal(sender.left, numbered);
     for (uint16_t number = 0; number < numbered; number++)
-        tw_sender_acked(&sender, &(struct tw_run){.channel = TW_CHANNEL_BULK, .number = number});
+        tw_sender_acked(&sender, &(struct tw_run){.channel = TW_CHANNEL_BULK, .number = number},
+                        2000000);
     assert_int_equal(sender.left, 0);
     assert_true(tw_sender_empty(&sender));
     tw_sender_fini(&sender);
