@@ -325,8 +325,7 @@ static size_t write_probe(struct tw_client_session *session, uint8_t *out, uint6
 /* Once of each stall: what went on meanwhile may stall anew. */
 static void tell_stalls(struct tw_client_session *session, uint64_t now_us)
 {
-    const struct tw_channels *channels = session->transport.channels;
-    uint32_t stalled = channels ? tw_receiver_stalled_channels(&channels->receiver, now_us) : 0;
+    uint32_t stalled = tw_transport_stalled(&session->transport, now_us);
     uint32_t news = stalled & ~(uint32_t)session->stalled;
     for (uint32_t channel = 0; news >> channel != 0; channel++) {
         if ((news >> channel & 1u) != 0)

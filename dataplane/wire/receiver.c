@@ -75,7 +75,7 @@ struct tw_receiver_numbers tw_receiver_pause(const struct tw_receiver *receiver)
 
 bool tw_receiver_empty(const struct tw_receiver *receiver)
 {
-    uint32_t held = receiver->ready.count + receiver->ready_bulk.count;
+    uint32_t held = receiver->ready.list.count + receiver->ready_bulk.list.count;
     for (uint32_t i = 0; i < TW_CHANNEL_COUNT; i++)
         held += receiver->channels[i].held;
     return held == 0;
@@ -147,16 +147,13 @@ static enum tw_frames_result check_entry(const struct tw_receiver *receiver,
     return TW_FRAMES_OK;
 }
 
-/* Not too many finished ones wait to be taken. */
-static bool is_taken(struct tw_receiver *receiver, const struct check *check, uint64_t now_us)
+/* Too many finished ones wait to be taken. */
+static bool is_full(struct tw_receiver_ready *ready, uint32_t needed, uint64_t now_us)
 {
-    bool others = check->blocks > check->bulk && receiver->ready_blocks >= TW_RECEIVER_READY_BLOCKS;
-    bool bulk = check->bulk > 0 && receiver->ready_bulk_blocks >= TW_RECEIVER_READY_BLOCKS;
-    if (others)
-        receiver->full_us[0] = now_us;
-    if (bulk)
-        receiver->full_us[1] = now_us;
-    return !others && !bulk;
+    if (needed == 0 || ready->blocks < TW_RECEIVER_READY_BLOCKS)
+        return false;
+    ready->full_us = now_us;
+    return true;
 }
 
 static bool has_room(const struct tw_receiver *receiver, const struct check *check)
@@ -176,11 +173,11 @@ static bool has_room(const struct tw_receiver *receiver, const struct check *che
 
 static void make_ready(struct tw_receiver *receiver, struct tw_message *message)
 {
-    bool bulk = message->channel == TW_CHANNEL_BULK;
-    *(bulk ? &receiver->ready_bulk_blocks : &receiver->ready_blocks) += message->held;
+    struct tw_receiver_ready *ready =
+        message->channel == TW_CHANNEL_BULK ? &receiver->ready_bulk : &receiver->ready;
+    ready->blocks += message->held;
     receiver->messages++;
-    tw_message_list_append(bulk ? &receiver->ready_bulk : &receiver->ready, receiver->pool,
-                           message);
+    tw_message_list_append(&ready->list, receiver->pool, message);
 }
 
 /* The message at `at` leaves the window, finished or given up. */
@@ -346,7 +343,9 @@ enum tw_receiver_result tw_receiver_frame(struct tw_receiver *receiver, const ui
         if (result != TW_FRAMES_OK)
             return result == TW_FRAMES_RANGE ? TW_RECEIVER_RANGE : TW_RECEIVER_MALFORMED;
     }
-    if (!is_taken(receiver, &check, now_us) || !has_room(receiver, &check)) {
+    bool full = is_full(&receiver->ready, check.blocks - check.bulk, now_us);
+    full |= is_full(&receiver->ready_bulk, check.bulk, now_us);
+    if (full || !has_room(receiver, &check)) {
         receiver->no_room++;
         return TW_RECEIVER_NO_ROOM;
     }
@@ -362,27 +361,27 @@ enum tw_receiver_result tw_receiver_frame(struct tw_receiver *receiver, const ui
 
 const struct tw_message *tw_receiver_peek_of(const struct tw_receiver *receiver, bool bulk)
 {
-    const struct tw_message_list *list = bulk ? &receiver->ready_bulk : &receiver->ready;
+    const struct tw_message_list *list = bulk ? &receiver->ready_bulk.list : &receiver->ready.list;
     return list->count > 0 ? tw_message_at(receiver->pool, list->first) : NULL;
 }
 
 const struct tw_message *tw_receiver_peek(const struct tw_receiver *receiver)
 {
-    return tw_receiver_peek_of(receiver, receiver->ready.count == 0);
+    return tw_receiver_peek_of(receiver, receiver->ready.list.count == 0);
 }
 
 struct tw_message *tw_receiver_take_of(struct tw_receiver *receiver, bool bulk)
 {
-    struct tw_message_list *list = bulk ? &receiver->ready_bulk : &receiver->ready;
-    struct tw_message *message = tw_message_list_take(list, receiver->pool);
+    struct tw_receiver_ready *ready = bulk ? &receiver->ready_bulk : &receiver->ready;
+    struct tw_message *message = tw_message_list_take(&ready->list, receiver->pool);
     if (message)
-        *(bulk ? &receiver->ready_bulk_blocks : &receiver->ready_blocks) -= message->held;
+        ready->blocks -= message->held;
     return message;
 }
 
 struct tw_message *tw_receiver_take(struct tw_receiver *receiver)
 {
-    return tw_receiver_take_of(receiver, receiver->ready.count == 0);
+    return tw_receiver_take_of(receiver, receiver->ready.list.count == 0);
 }
 
 void tw_receiver_heard(struct tw_receiver *receiver, uint64_t now_us)
@@ -396,7 +395,8 @@ void tw_receiver_heard(struct tw_receiver *receiver, uint64_t now_us)
 static bool channel_stalled(const struct tw_receiver *receiver,
                             const struct tw_receiver_channel *channel)
 {
-    uint64_t full_us = receiver->full_us[channel == &receiver->channels[TW_CHANNEL_BULK]];
+    bool bulk = channel == &receiver->channels[TW_CHANNEL_BULK];
+    uint64_t full_us = bulk ? receiver->ready_bulk.full_us : receiver->ready.full_us;
     for (uint32_t i = 0; channel->here != 0 && i < TW_MESSAGE_WINDOW; i++) {
         const struct tw_message *message =
             standing(receiver, channel, (uint16_t)(channel->base + i) % TW_MESSAGE_WINDOW);
@@ -414,7 +414,7 @@ static bool channel_stalled(const struct tw_receiver *receiver,
     return false;
 }
 
-uint32_t tw_receiver_stalled_channels(const struct tw_receiver *receiver, uint64_t now_us)
+uint32_t tw_receiver_stalled(const struct tw_receiver *receiver, uint64_t now_us)
 {
     uint32_t channels = 0;
     if (receiver->unfinished == 0 || now_us - receiver->heard_us > SILENCE_US)
@@ -422,9 +422,4 @@ uint32_t tw_receiver_stalled_channels(const struct tw_receiver *receiver, uint64
     for (uint32_t i = TW_CHANNEL_ORDERED; i < TW_CHANNEL_COUNT; i++)
         channels |= channel_stalled(receiver, &receiver->channels[i]) ? 1u << i : 0u;
     return channels;
-}
-
-bool tw_receiver_stalled(const struct tw_receiver *receiver, uint64_t now_us)
-{
-    return tw_receiver_stalled_channels(receiver, now_us) != 0;
 }

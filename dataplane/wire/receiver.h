@@ -6,8 +6,8 @@
  * of it is stored. Bounds per channel: TW_MESSAGE_WINDOW numbers; the lowest unfinished message may
  * grow to its full size, all others together to TW_MESSAGE_SPARE blocks, so the one that everything
  * waits for always finds room. Finished messages wait in one of two lists until they are taken,
- * bulk apart from all others, so that it holds up none of them; while more than
- * TW_RECEIVER_READY_BLOCKS wait in one, nothing new is let in for it. Pure, one owner; time in µs.
+ * bulk apart from all others, so that it holds up none of them; while TW_RECEIVER_READY_BLOCKS or
+ * more wait in one, nothing new is let in for it. Pure, one owner; time in µs.
  */
 #ifndef TICKWIRE_DATAPLANE_WIRE_RECEIVER_H
 #define TICKWIRE_DATAPLANE_WIRE_RECEIVER_H
@@ -27,13 +27,18 @@ struct tw_receiver_channel {
     uint32_t held;      /* blocks of all messages in the window */
 };
 
+/* Finished messages that wait to be taken. */
+struct tw_receiver_ready {
+    struct tw_message_list list;
+    uint32_t blocks;
+    uint64_t full_us; /* so many were not taken that what came was refused */
+};
+
 struct tw_receiver {
     uint64_t heard_us;
-    uint64_t resumed_us; /* first packet after a silence */
-    uint64_t full_us[2]; /* its finished ones were not taken, so what came was refused; [1]: bulk */
-    struct tw_message_list ready, ready_bulk; /* of channels 0 to 2; of channel 3 */
-    uint32_t ready_blocks, ready_bulk_blocks;
-    uint32_t unfinished; /* messages of which something is here */
+    uint64_t resumed_us;                        /* first packet after a silence */
+    struct tw_receiver_ready ready, ready_bulk; /* of channels 0 to 2; of channel 3 */
+    uint32_t unfinished;                        /* messages of which something is here */
     struct tw_block_pool *pool;
     uint16_t latest_number; /* of channel 0 */
     bool latest_seen;
@@ -84,10 +89,8 @@ struct tw_message *tw_receiver_take(struct tw_receiver *receiver);
 struct tw_message *tw_receiver_take_of(struct tw_receiver *receiver, bool bulk);
 /* A packet of the session came. */
 void tw_receiver_heard(struct tw_receiver *receiver, uint64_t now_us);
-/* True if the lowest unfinished message of a channel made no progress for TW_MESSAGE_STALLED_US,
- * although packets came, and none was refused because finished ones wait to be taken. */
-bool tw_receiver_stalled(const struct tw_receiver *receiver, uint64_t now_us);
-/* Of which channels that is true: bit i of channel i. */
-uint32_t tw_receiver_stalled_channels(const struct tw_receiver *receiver, uint64_t now_us);
+/* Channels whose lowest unfinished message made no progress for TW_MESSAGE_STALLED_US, although
+ * packets came, and none was refused because finished ones wait to be taken: bit i of channel i. */
+uint32_t tw_receiver_stalled(const struct tw_receiver *receiver, uint64_t now_us);
 
 #endif

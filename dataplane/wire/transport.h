@@ -88,10 +88,10 @@ static inline bool tw_transport_all_arrived(const struct tw_transport *transport
 {
     return !transport->channels || tw_sender_empty(&transport->channels->sender);
 }
-/* A message that came is held up by its own sender: see receiver.h. */
-static inline bool tw_transport_stalled(const struct tw_transport *transport, uint64_t now_us)
+/* Channels of which a message that came is held up by its own sender: see receiver.h. */
+static inline uint32_t tw_transport_stalled(const struct tw_transport *transport, uint64_t now_us)
 {
-    return transport->channels && tw_receiver_stalled(&transport->channels->receiver, now_us);
+    return transport->channels ? tw_receiver_stalled(&transport->channels->receiver, now_us) : 0;
 }
 
 /* The session moved to another path: what was measured of the old one is forgotten, and packets

@@ -390,7 +390,7 @@ static void a_flood_of_messages_waits_for_its_budget(void **state)
     assert_in_range(lent, TW_TALK_MESSAGES_BURST, TW_TALK_MESSAGES_BURST + 40u);
     assert_true(
         tw_counter_get(&rig.counters[0]->messages_no_room) +
-            talk()->transports[tw_connection_slot(client.id)].channels->receiver.ready.count >
+            talk()->transports[tw_connection_slot(client.id)].channels->receiver.ready.list.count >
         0);
     stop();
 }

@@ -224,7 +224,7 @@ static void what_finds_no_room_at_the_shard_waits(void **state)
     turns(1);
     assert_int_equal(pass_on(), 0);
     assert_non_null(transport()->channels);
-    assert_int_equal(transport()->channels->receiver.ready.count, 1);
+    assert_int_equal(transport()->channels->receiver.ready.list.count, 1);
     turns(10);
     expect_told();
     turns(30);
