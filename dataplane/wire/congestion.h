@@ -2,8 +2,10 @@
 /*
  * How much a path takes: window, pace, and the state that sheds load; see decision 15.
  *
- * The window aims at 15 ms of queue (after LEDBAT, RFC 6817) and gives way to loss above 2 % of a
- * round trip, but not below the delivery rate that was measured. Pure, one owner; time in µs.
+ * The window aims at 15 ms of queue (after LEDBAT, RFC 6817). It gives way to losses of more than
+ * 2 % of a round trip where there is a queue, and of 10 % where there is none, but not below the
+ * delivery rate that was measured; and where a queue stands, to what the path carries now. Pure,
+ * one owner; time in µs.
  */
 #ifndef TICKWIRE_DATAPLANE_WIRE_CONGESTION_H
 #define TICKWIRE_DATAPLANE_WIRE_CONGESTION_H

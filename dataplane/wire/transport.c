@@ -138,8 +138,7 @@ static void update_state(struct tw_transport *transport, uint64_t now_us)
     transport->state_news |= congestion->state != before || congestion->tick_bytes != tick_bytes;
 }
 
-/* ---- acknowledged and lost ---------------------------------------------------------------------
- */
+/* ---- acknowledged and lost ------------------------------------------------------------------ */
 
 static struct tw_sent_packet *log_of(struct tw_transport *transport, uint32_t number)
 {
@@ -375,8 +374,7 @@ static void apply_ack(struct tw_transport *transport, const struct tw_frame_ack 
         apply_new_ack(transport, ack, from < least ? least : from, now_us);
 }
 
-/* ---- receiving ---------------------------------------------------------------------------------
- */
+/* ---- receiving ------------------------------------------------------------------------------ */
 
 static enum tw_transport_result result_of(enum tw_receiver_result stored)
 {
@@ -440,8 +438,7 @@ const struct tw_message *tw_transport_peek(const struct tw_transport *transport)
     return tw_receiver_peek(&transport->channels->receiver);
 }
 
-/* ---- sending -----------------------------------------------------------------------------------
- */
+/* ---- sending -------------------------------------------------------------------------------- */
 
 enum tw_sender_result tw_transport_send(struct tw_transport *transport,
                                         const struct tw_outgoing *message, uint64_t now_us)
@@ -593,8 +590,7 @@ void tw_transport_unsent(struct tw_transport *transport)
     channels->run_bytes = 0;
 }
 
-/* ---- timers ------------------------------------------------------------------------------------
- */
+/* ---- timers --------------------------------------------------------------------------------- */
 
 static uint64_t probe_due_us(const struct tw_transport *transport)
 {
