@@ -2,9 +2,10 @@
 /*
  * Messages on their way from shards to the sessions of a worker.
  *
- *   full ring ─► parts put together ─► to each session named ─► tw_talk_say
- *                     └─ no room: this one and what comes after it wait here, in order
+ *   full ring ─► in line ─► parts put together ─► to each session named ─► tw_talk_say
+ *                                  └─ no room: this one and what comes after it stay, in order
  *
+ * What came in a turn is passed on behind the snapshots that left in it.
  * What waits keeps its buffers. There are TW_OUT_MESSAGE_BUFFERS of them between a worker and a
  * shard, so a worker without room stops the shard, which keeps the messages it was lent, which
  * stops what workers take from clients. Snapshots have other buffers and pass. The word that a slot
@@ -50,7 +51,7 @@ struct tw_delivery_held {
 struct tw_deliveries {
     struct tw_delivery_assembly assemblies[TW_SHARDS_MAX];
     struct tw_delivery_waiting waiting[TW_DELIVERY_WAITING_MAX]; /* ring */
-    uint32_t begun, ended;         /* of those that waited, ever; low bits */
+    uint32_t begun, ended;         /* of those in line, ever; low bits */
     uint32_t counted;              /* as many were begun when it was counted how many wait */
     struct tw_delivery_held *held; /* ring: a slot's hold, and its last after a move */
     uint32_t held_max, held_first, held_count;

@@ -13,6 +13,7 @@
 #include "tickwire/address.h"
 #include "tickwire/drop_reasons.h"
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -56,6 +57,7 @@ struct tw_packet {
     uint8_t interface;  /* that received it, of the worker's */
     uint8_t arrived_at; /* worker that passed it to this one, or this one */
 } __attribute__((aligned(64)));
+static_assert(sizeof(struct tw_packet) == 128, "two cache lines");
 
 /* The connection id that finds its session here. */
 static inline uint32_t tw_packet_session_id(const struct tw_packet *packet)

@@ -45,7 +45,7 @@ struct tw_client_frames;
  * goes. */
 struct tw_talk_account {
     struct tw_budget budget;
-    struct tw_budget dear[2]; /* while speech is dear, as well: of bulk, and of the rest */
+    struct tw_budget dear[2]; /* while speech is dear, as well: of bulk the second */
     struct tw_patience patience;
 };
 
