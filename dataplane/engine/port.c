@@ -277,6 +277,20 @@ bool tw_port_read_link(const struct tw_port *port, uint32_t *mbps)
            (port->interface[0] == '\0' || tw_interface_has_link(port->interface));
 }
 
+bool tw_port_lacks_queues(const struct tw_port *port, const uint64_t *taken)
+{
+    static_assert(TW_WORKERS_MAX <= RTE_ETHDEV_QUEUE_STAT_CNTRS, "each queue has its counter");
+    struct rte_eth_stats read;
+    if (strcmp(port->driver, "net_memif") != 0 || rte_eth_stats_get(port->id, &read) != 0)
+        return false;
+    for (uint32_t i = 1; i < port->plan.queues; i++) {
+        /* A link that just went down leaves out all of them. */
+        if (taken[i] != 0 && read.q_ipackets[i] == 0 && read.q_ipackets[0] != 0)
+            return true;
+    }
+    return false;
+}
+
 /* ---- reset ---------------------------------------------------------------------------------- */
 
 /* In DPDK's interrupt thread; the main thread is in the driver's hands. */

@@ -49,6 +49,7 @@ struct tw_port {
     uint32_t resets_seen, link_events_seen; /* of its events */
     bool reset_wanted;                      /* by an operator */
     bool link;                              /* at the last look */
+    bool few_queues;                        /* at the other end, then */
     uint32_t link_mbps;                     /* then; 0: not told */
     uint64_t look_ns;                       /* next */
 };
@@ -66,6 +67,11 @@ bool tw_port_start(struct tw_port *port, struct tw_port_error *error)
 void tw_port_read_stats(struct tw_port *port, struct tw_port_stats *stats);
 /* What the driver says, and the kernel's interface if there is one. */
 bool tw_port_read_link(const struct tw_port *port, uint32_t *mbps);
+/* `taken[i]`: packets that the i-th queue gave since the start, at least. True: one of these queues
+ * is not there. net_memif connects to another end with fewer queues than ours, and has the surplus
+ * ones read, and write, the first one's ring. It does not tell but by its counters, which leave
+ * those queues out; so this is known once there was a packet. */
+bool tw_port_lacks_queues(const struct tw_port *port, const uint64_t *taken);
 /* By the driver's reset, and configured, started and with its MAC address as before; a driver
  * without one is stopped and started. No worker touches the port meanwhile. The counters go on. May
  * take seconds; a driver that does not return in 30 s ends the process: status 1 and a message. */

@@ -3,7 +3,8 @@
 
 static enum tw_port_step enter(struct tw_port_life *life, enum tw_port_state state)
 {
-    life->link_downs += life->state == TW_PORT_STATE_UP && state == TW_PORT_STATE_NO_LINK;
+    bool had_link = life->state == TW_PORT_STATE_UP || life->state == TW_PORT_STATE_MISMATCHED;
+    life->link_downs += had_link && state == TW_PORT_STATE_NO_LINK;
     life->state = state;
     return TW_PORT_STEP_ORDER;
 }
@@ -40,9 +41,10 @@ enum tw_port_step tw_port_life_turn(struct tw_port_life *life, const struct tw_p
         return now_ns >= life->retry_ns ? TW_PORT_STEP_RESET : TW_PORT_STEP_NONE;
     if (sight->reset_asked)
         return begin_reset(life, now_ns);
-    if (sight->link == (life->state == TW_PORT_STATE_UP))
-        return TW_PORT_STEP_NONE;
-    return enter(life, sight->link ? TW_PORT_STATE_UP : TW_PORT_STATE_NO_LINK);
+    enum tw_port_state state = !sight->link        ? TW_PORT_STATE_NO_LINK
+                               : sight->few_queues ? TW_PORT_STATE_MISMATCHED
+                                                   : TW_PORT_STATE_UP;
+    return state == life->state ? TW_PORT_STEP_NONE : enter(life, state);
 }
 
 enum tw_port_step tw_port_life_reset_done(struct tw_port_life *life, bool good, uint64_t now_ns)

@@ -3,6 +3,9 @@
  * A port's life after its start, as logic alone: what is seen of it and the time go in, what the
  * main thread has to do comes out.
  *
+ * MISMATCHED: UP, were it not for an other end that has too few queues. Neither UP nor NO_LINK, and
+ * left as they are.
+ *
  *          link down                  reset asked            all workers obey
  *    UP ◄────────────► NO_LINK    UP, NO_LINK ────► LEAVING ─────────────────► RESETTING
  *           link up                                    │ 2 s                     │  ▲ every 0.5 s
@@ -41,6 +44,7 @@ struct tw_port_life {
 
 struct tw_port_sight {
     bool link;
+    bool few_queues;  /* at its other end */
     bool reset_asked; /* since the last look: by the card, or by an operator */
     bool removed;
     bool workers_obey; /* all of them, the last order */

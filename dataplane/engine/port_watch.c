@@ -20,7 +20,15 @@ static uint32_t told(_Atomic uint32_t *count)
 
 /* ---- what is seen --------------------------------------------------------------------------- */
 
-static void look_at_link(struct tw_port *port, uint64_t now_ns)
+static bool has_few_queues(const struct tw_engine *engine, const struct tw_port *port)
+{
+    uint64_t taken[TW_WORKERS_MAX];
+    for (uint32_t i = 0; i < engine->topology->workers; i++)
+        taken[i] = tw_counter_get(&engine->worker_counters[i]->rx_of_port[port->index]);
+    return tw_port_lacks_queues(port, taken);
+}
+
+static void look_at_link(const struct tw_engine *engine, struct tw_port *port, uint64_t now_ns)
 {
     uint32_t changes = told(&port->events.link);
     bool news = changes != port->link_events_seen &&
@@ -30,6 +38,7 @@ static void look_at_link(struct tw_port *port, uint64_t now_ns)
     port->link_events_seen = changes;
     port->look_ns = now_ns + TW_PORT_LOOK_NS;
     port->link = tw_port_read_link(port, &port->link_mbps);
+    port->few_queues = port->link && has_few_queues(engine, port);
 }
 
 static bool all_obey(struct tw_engine *engine, uint32_t index)
@@ -40,13 +49,20 @@ static bool all_obey(struct tw_engine *engine, uint32_t index)
     return obey;
 }
 
+/* Nobody calls a driver that is being left or reset. */
+static bool may_be_asked(const struct tw_port *port)
+{
+    return port->life.state == TW_PORT_STATE_UP || port->life.state == TW_PORT_STATE_NO_LINK ||
+           port->life.state == TW_PORT_STATE_MISMATCHED;
+}
+
 static struct tw_port_sight see(struct tw_engine *engine, struct tw_port *port, uint64_t now_ns)
 {
-    /* Nobody calls a driver that is being left or reset. */
-    if (port->life.state == TW_PORT_STATE_UP || port->life.state == TW_PORT_STATE_NO_LINK)
-        look_at_link(port, now_ns);
+    if (may_be_asked(port))
+        look_at_link(engine, port, now_ns);
     return (struct tw_port_sight){
         .link = port->link,
+        .few_queues = port->few_queues,
         .reset_asked = port->reset_wanted || told(&port->events.resets) != port->resets_seen,
         .removed = told(&port->events.removals) != 0,
         .workers_obey = all_obey(engine, port->index),
@@ -66,6 +82,13 @@ static void tell(struct tw_port *port)
         break;
     case TW_PORT_STATE_NO_LINK:
         fprintf(stderr, "tickwire-engine: port %s: no link\n", port->name);
+        break;
+    case TW_PORT_STATE_MISMATCHED:
+        fprintf(stderr,
+                "tickwire-engine: port %s: its other end has fewer queue pairs than "
+                "engine.workers, %u, and would be read twice: nothing goes by it until that end "
+                "leaves. Give it as many, or set engine.workers to less\n",
+                port->name, port->plan.queues);
         break;
     case TW_PORT_STATE_LEAVING:
         fprintf(stderr, "tickwire-engine: port %s: is to be reset, as %s asked\n", port->name,

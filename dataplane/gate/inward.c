@@ -349,6 +349,7 @@ static uint32_t receive_from_port(struct tw_worker *worker, uint8_t interface)
             worker->burst.packets[i].passed_id = 0;
         }
         tw_counter_add(&worker->config.counters->rx_packets, count);
+        tw_counter_add(&worker->config.counters->rx_of_port[interface], count);
         tw_counter_add(&worker->config.counters->rx_bytes, bytes);
         tw_share_note(share, count == TW_BURST_MAX, worker->now_ns);
         worker->burst.crowded = tw_share_holds(share, worker->now_ns);

@@ -23,7 +23,7 @@
 
 #include <stdint.h>
 
-#define TW_AGENT_VERSION 13u
+#define TW_AGENT_VERSION 14u
 
 enum tw_agent_type {
     /* engine → control */

@@ -9,6 +9,7 @@
 #ifndef TICKWIRE_COUNTERS_H
 #define TICKWIRE_COUNTERS_H
 
+#include "tickwire/config.h"
 #include "tickwire/drop_reasons.h"
 #include "tickwire/filter.h"
 #include "tickwire/space_figures.h"
@@ -108,7 +109,8 @@ struct tw_worker_counters {
     tw_counter conduct[TW_CONDUCT_COUNT];  /* events */
     tw_counter rekeys[TW_REKEY_COUNT];     /* events */
     tw_counter life[TW_LIFE_EVENT_COUNT];  /* events */
-    tw_counter rx_packets;                 /* taken from the port */
+    tw_counter rx_packets;                 /* taken from the ports */
+    tw_counter rx_of_port[TW_PORTS_MAX];   /* of these, by the engine's ports */
     tw_counter rx_bytes;
     tw_counter tx_bytes;
     tw_counter snapshots;            /* snapshot frames sealed */

@@ -157,7 +157,7 @@ static const struct tw_outcome_info tw_outcome_info[TW_OUTCOME_COUNT] __attribut
     X(NO_NEIGHBOUR,  "no_neighbour",  "next hop's MAC address not known yet")               \
     X(PORT_FULL,     "port_full",     "the port's queue did not take it")                   \
     X(LINK_DOWN,     "link_down",     "the port had no link")                               \
-    X(PORT_AWAY,     "port_away",     "the port was being reset, or is given up")           \
+    X(PORT_AWAY,     "port_away",     "the port was being reset, is mismatched or given up") \
     X(SESSION_GONE,  "session_gone",  "session ended while the packet was on its way")
 /* What clients did that ours never do, and what became of it: no ledger, each counts on its own. */
 #define TW_CONDUCT_EVENTS(X)                                                                \

@@ -15,7 +15,8 @@
     X(NO_LINK,   "no_link",   "no link: what would be sent ends as `link_down`, sessions live on")    \
     X(LEAVING,   "leaving",   "is to be reset: the workers finish what they do there")                \
     X(RESETTING, "resetting", "is being reset; what would be sent ends as `port_away`")               \
-    X(FAILED,    "failed",    "removed, or did not come back from a reset; other ports go on")
+    X(FAILED,    "failed",    "removed, or did not come back from a reset; other ports go on")        \
+    X(MISMATCHED, "mismatched", "its other end has fewer queue pairs: left alone until that end leaves")
 /* Bit i of a set is the i-th row. */
 #define TW_PORT_FEATURES(X)                                                                           \
     X(RX_CHECKSUM, "rx_checksum", "checks IPv4 and UDP checksums of what it receives")                \

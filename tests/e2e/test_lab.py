@@ -115,6 +115,32 @@ def test_replay_over_ipv6_keeps_times_and_the_ledger_balances(options):
     _replay_balances(options, SETTINGS6, WORDS6, "nd_handled")
 
 
+def test_a_replay_of_fewer_queues_than_workers_is_not_served(options):
+    """net_memif has the surplus queues read the first one's frames again. Whoever comes with enough
+    of them is served."""
+    settings = {"engine.workers": 2, "engine.memory_mb": 512}
+    with start_lab(options, settings=settings) as host:
+        capture, sessions, frames = capture_of(host, "few")
+        import_sessions(host, sessions)
+        _, output = shell.run(
+            [host.executable("load"), "replay", "--capture", capture, "--sessions", sessions,
+             "--device", host.port.other_end, "--nap", "--overflow", "--json"], timeout_s=60)
+        report = json.loads(output.strip().splitlines()[-1])
+        scene.expect(report["sent"]["lost"] > 0, f"all was taken: {report}")
+        scene.wait_for("that end has left",
+                       lambda: host.stats()["ports"][0]["state"] == "no_link")
+        lines = [line for line in host.engine.log().splitlines() if "queue pair" in line]
+        scene.expect_equal("told", lines, [
+            "tickwire-engine: port net_memif0: its other end has fewer queue pairs than "
+            "engine.workers, 2, and would be read twice: nothing goes by it until that end leaves. "
+            "Give it as many, or set engine.workers to less"])
+        before = host.settled_stats()
+        report = replay(host, capture, "--sessions", sessions, "--queues", 2, "--first-loop", 1)
+        moved, _ = _outcomes(host, before)
+        scene.expect_equal("packets sent", report["sent"]["packets"], frames)
+        scene.expect_equal("accepted", moved["accepted"], frames)
+
+
 def test_replays_by_two_ports_at_once(options):
     """Two captures, each with the sessions and the address of its port."""
     with start_lab(options, port="two_memif") as host:

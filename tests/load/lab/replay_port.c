@@ -152,8 +152,8 @@ bool tw_replay_port_open(struct tw_replay_port *port, const struct tw_replay_opt
     if (!configure(port, frame_max, options->wait_s, error))
         return false;
     if (!wait_for_link(port, options->wait_s))
-        return fail(error, "%s: no link within %u s: does the other end run?", name,
-                    options->wait_s);
+        return fail(error, "%s: no link within %u s: does the other end run%s?", name,
+                    options->wait_s, port->queues > 1 ? ", with as many queues" : "");
     return true;
 }
 

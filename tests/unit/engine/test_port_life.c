@@ -73,6 +73,30 @@ static void links_come_and_go(void **state)
     assert_int_equal(life.resets, 0);
 }
 
+/* Left alone for as long as that end is there, and served again when one with enough of them is. */
+static void another_end_with_few_queues(void **state)
+{
+    (void)state;
+    sight.few_queues = true;
+    assert_int_equal(turn(), TW_PORT_STEP_ORDER);
+    expect(TW_PORT_STATE_MISMATCHED, TW_PORT_LEAVE);
+    assert_int_equal(turn(), TW_PORT_STEP_NONE); /* told once */
+    sight.link = false;
+    assert_int_equal(turn(), TW_PORT_STEP_ORDER);
+    expect(TW_PORT_STATE_NO_LINK, TW_PORT_LINK_DOWN);
+    assert_int_equal(life.link_downs, 1);
+    sight.link = true;
+    assert_int_equal(turn(), TW_PORT_STEP_ORDER);
+    expect(TW_PORT_STATE_MISMATCHED, TW_PORT_LEAVE); /* the same one again */
+    sight.few_queues = false;
+    assert_int_equal(turn(), TW_PORT_STEP_ORDER);
+    expect(TW_PORT_STATE_UP, TW_PORT_SERVE); /* another one, so fast that no link was missed */
+    assert_int_equal(life.link_downs, 1);
+    sight.few_queues = true;
+    assert_int_equal(turn(), TW_PORT_STEP_ORDER);
+    begin_reset(); /* an operator may have it reset */
+}
+
 /* The driver is touched after the last worker's word, and the workers come back after the driver.
  */
 static void reset_waits_for_the_workers(void **state)
@@ -233,6 +257,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(links_come_and_go, setup),
+        cmocka_unit_test_setup(another_end_with_few_queues, setup),
         cmocka_unit_test_setup(reset_waits_for_the_workers, setup),
         cmocka_unit_test_setup(a_reset_without_a_link, setup),
         cmocka_unit_test_setup(a_worker_that_never_leaves_is_told, setup),

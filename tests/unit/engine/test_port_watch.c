@@ -30,6 +30,7 @@
 static struct tw_config config;
 static struct tw_topology topology;
 static struct tw_engine engine;
+static struct tw_worker_counters counters[WORKERS];
 static uint64_t now_ns;
 
 /* ---- the driver ----------------------------------------------------------------------------- */
@@ -37,7 +38,8 @@ static uint64_t now_ns;
 static struct {
     int result; /* of the next reset; -ENOTSUP: has none, as is */
     uint32_t resets, groups;
-    bool is_mute; /* tells no counters */
+    bool is_mute;        /* tells no counters */
+    uint32_t other_ends; /* queue pairs that net_memif's has; 0: it is no net_memif */
     rte_eth_dev_cb_fn listener;
     void *listener_argument;
 } driver;
@@ -47,7 +49,10 @@ int __wrap_rte_eth_stats_get(uint16_t id, struct rte_eth_stats *stats);
 int __real_rte_eth_stats_get(uint16_t id, struct rte_eth_stats *stats);
 int __wrap_rte_eth_stats_get(uint16_t id, struct rte_eth_stats *stats)
 {
-    return driver.is_mute ? -EIO : __real_rte_eth_stats_get(id, stats);
+    int result = driver.is_mute ? -EIO : __real_rte_eth_stats_get(id, stats);
+    for (uint32_t i = driver.other_ends; driver.other_ends != 0 && i < WORKERS; i++)
+        stats->q_ipackets[i] = 0;
+    return result;
 }
 
 int __wrap_rte_eth_dev_set_mc_addr_list(uint16_t id, struct rte_ether_addr *list, uint32_t count);
@@ -111,6 +116,9 @@ static int setup(void **state)
     struct tw_port_error error;
     memset(&driver, 0, sizeof(driver));
     memset(&engine, 0, sizeof(engine));
+    memset(counters, 0, sizeof(counters));
+    for (uint32_t i = 0; i < WORKERS; i++)
+        engine.worker_counters[i] = &counters[i];
     null_port_plan(&config, &topology, 4095);
     engine.config = &config;
     engine.topology = &topology;
@@ -166,6 +174,7 @@ static void receive(uint32_t bursts)
         assert_int_equal(
             rte_eth_rx_burst(engine.ports[0].id, (uint16_t)(i % WORKERS), mbufs, BURST), BURST);
         rte_pktmbuf_free_bulk(mbufs, BURST);
+        tw_counter_add(&counters[i % WORKERS].rx_of_port[0], BURST);
     }
 }
 
@@ -315,6 +324,49 @@ static void links_are_followed(void **state)
     assert_int_equal(port->life.link_downs, 1);
 }
 
+/* The second worker's queue is the first one's again. */
+static void another_end_with_few_queues_is_left_alone(void **state)
+{
+    (void)state;
+    struct tw_port *port = &engine.ports[0];
+    driver.other_ends = 1;
+    receive(2);
+    assert_true(turn());
+    expect_order(TW_PORT_SERVE); /* other drivers may count as they like */
+    snprintf(port->driver, sizeof(port->driver), "net_memif");
+    assert_true(turn());
+    expect_order(TW_PORT_LEAVE);
+    assert_int_equal(port->life.state, TW_PORT_STATE_MISMATCHED);
+    assert_true(turn());
+    expect_order(TW_PORT_LEAVE);
+    driver.is_mute = true; /* nothing to go by */
+    assert_true(turn());
+    expect_order(TW_PORT_SERVE);
+    driver.is_mute = false;
+    assert_true(turn());
+    expect_order(TW_PORT_LEAVE);
+    assert_int_equal(rte_eth_dev_stop(port->id), 0); /* that end leaves */
+    assert_true(turn());
+    expect_order(TW_PORT_LINK_DOWN);
+    assert_int_equal(rte_eth_dev_start(port->id), 0);
+    driver.other_ends = WORKERS;
+    assert_true(turn());
+    expect_order(TW_PORT_SERVE);
+    assert_int_equal(port->life.link_downs, 1);
+}
+
+/* Before the second worker took anything there is nothing to tell such an end by. */
+static void another_end_is_judged_by_what_it_sent(void **state)
+{
+    (void)state;
+    struct tw_port *port = &engine.ports[0];
+    driver.other_ends = 1;
+    snprintf(port->driver, sizeof(port->driver), "net_memif");
+    receive(1);
+    assert_true(turn());
+    expect_order(TW_PORT_SERVE);
+}
+
 static void ask_for_a_reset(struct rte_timer *timer, void *argument)
 {
     (void)timer;
@@ -353,6 +405,8 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(a_card_that_stays_away_is_given_up, setup, teardown),
         cmocka_unit_test_setup_teardown(a_removed_card_is_given_up, setup, teardown),
         cmocka_unit_test_setup_teardown(links_are_followed, setup, teardown),
+        cmocka_unit_test_setup_teardown(another_end_with_few_queues_is_left_alone, setup, teardown),
+        cmocka_unit_test_setup_teardown(another_end_is_judged_by_what_it_sent, setup, teardown),
         cmocka_unit_test_setup_teardown(drivers_timers_run, setup, teardown),
     };
     return cmocka_run_group_tests_name("port_watch", tests, NULL, NULL);
