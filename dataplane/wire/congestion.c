@@ -256,9 +256,10 @@ static void note_longer(struct tw_congestion *congestion, uint64_t now_us)
             congestion->standing_window_bytes = congestion->window_bytes;
         congestion->standing_rounds = 1;
         congestion->standing_us = round_trip;
-    } else if (congestion->standing_rounds++ >= LONGER_ROUNDS &&
-               congestion->window_bytes <= congestion->standing_window_bytes / 2u) {
-        /* What was under way on the shorter path is less of a burden on this one. */
+    } else if (congestion->window_bytes <= congestion->standing_window_bytes / 2u &&
+               congestion->standing_rounds++ >= LONGER_ROUNDS) {
+        /* Rounds before half was gone show nothing: their queue was still of the whole window.
+         * What was under way on the shorter path is less of a burden on this one. */
         set_window(congestion, congestion->standing_window_bytes);
         congestion->slow_start = true;
         congestion->longer_us = queue;

@@ -16,7 +16,7 @@
 #define SEED_DISTANCE 7919u
 #define MEGABIT       1000000u
 
-static uint32_t seeds = 2;
+static uint32_t seeds = 20;
 static uint64_t first_seed = 1;
 
 static const struct peers_options kept = {.keeps_channels = true};
@@ -92,8 +92,9 @@ static bool both_are(const struct peers *peers, enum tw_link_state state)
 static void test_another_route_is_not_held_against_a_link(void **state)
 {
     (void)state;
-    static const uint32_t more_us[] = {17500, 25000, 200000};
-    for (uint32_t i = 0; i < seeds * 3u; i++) {
+    /* One way. The 20 ms that a link does not mind, and what the two ends' ticks may hide. */
+    static const uint32_t more_us[] = {20000, 25000, 200000};
+    for (uint32_t i = 0; i < seeds; i++) {
         struct peers *peers = begin(20000, 0, i);
         peers_run(peers, 5 * SECOND);
         PEERS_CHECK(peers, both_are(peers, TW_LINK_NORMAL));
@@ -118,6 +119,7 @@ static void test_another_route_is_not_held_against_a_link(void **state)
 static void test_a_queue_is_no_route(void **state)
 {
     (void)state;
+    uint32_t slowest_us = 0, least = UINT32_MAX;
     for (uint32_t i = 0; i < seeds; i++) {
         struct peers *peers = begin(20000, MEGABIT, i);
         const struct tw_rtt *rtt = &peers->ends[PEERS_SERVER].transport.congestion.rtt;
@@ -125,9 +127,8 @@ static void test_a_queue_is_no_route(void **state)
         uint32_t baseline_us = rtt->baseline_us;
         PEERS_CHECK(peers, baseline_us > 40000);
         uint64_t rate = keep_busy(peers, 180 * SECOND) / 1000u;
-        printf(
-            "after three minutes of ordered messages: %u ms a round trip, %u at least; %u KB/s\n",
-            rtt->smoothed_us / 1000u, tw_rtt_min_us(rtt) / 1000u, (uint32_t)rate);
+        slowest_us = rtt->smoothed_us > slowest_us ? rtt->smoothed_us : slowest_us;
+        least = rate < least ? (uint32_t)rate : least;
         /* 40 ms and some for a packet, 15 ms of queue, and as much of a snapshot's or so. */
         PEERS_CHECK(peers, tw_rtt_min_us(rtt) < 55000 && rtt->smoothed_us < 95000);
         PEERS_CHECK(peers, rate >= 100);
@@ -135,11 +136,14 @@ static void test_a_queue_is_no_route(void **state)
         PEERS_CHECK(peers, peers_settle(peers, 60 * SECOND));
         peers_destroy(peers);
     }
+    printf(
+        "after three minutes of ordered messages: %u ms a round trip at most, %u KB/s at least\n",
+        slowest_us / 1000u, least);
 }
 
 int main(int argc, char **argv)
 {
-    (void)sim_seeds_parse(argc, argv, 100, &first_seed, &seeds);
+    (void)sim_seeds_parse(argc, argv, 1000, &first_seed, &seeds);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_throughput_after_a_swing),
         cmocka_unit_test(test_another_route_is_not_held_against_a_link),

@@ -366,6 +366,26 @@ static void test_longer_path(void **state)
     assert_int_equal(congestion.longer_us, 20000);
 }
 
+/* However long a queue of the whole window stood: only what it does without half of that counts. */
+static void test_whole_window_shows_nothing(void **state)
+{
+    (void)state;
+    uint64_t now_us = NOW_US;
+    struct tw_congestion congestion = path(TW_LINK_CONSERVATIVE);
+    congestion.window_bytes = 80000;
+    queue_up(&congestion, 50000);
+    for (uint32_t i = 0; i < 10; i++)
+        next_round(&congestion, &now_us);
+    congestion.window_bytes = 40000;
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_int_equal(congestion.longer_us, 0);
+        assert_int_equal(congestion.window_bytes, 40000);
+        next_round(&congestion, &now_us);
+    }
+    assert_int_equal(congestion.longer_us, 50000);
+    assert_int_equal(congestion.window_bytes, 80000);
+}
+
 /* Ends a round, in which the window held something back or not. */
 static uint32_t window_after(struct tw_congestion *congestion, bool limited, uint64_t now_us)
 {
@@ -465,6 +485,7 @@ int main(void)
         cmocka_unit_test(test_drains),
         cmocka_unit_test(test_losses_are_forgotten),
         cmocka_unit_test(test_longer_path),
+        cmocka_unit_test(test_whole_window_shows_nothing),
         cmocka_unit_test(test_another_route),
     };
     return cmocka_run_group_tests(tests, testing_setup, NULL);
