@@ -29,11 +29,12 @@ def test_floods_stay_inside_their_budgets(options):
             _flood(wire, lambda: frame)
             after = host.settled_stats()
             moved = scene.outcome_delta(before, after)
-            scene.expect(moved.get(counter, 0) > FLOOD / 2, f"{counter}: {moved}")
             counted = (moved.get(counter, 0) + moved.get(served, 0)
                        - _own_arp(served, moved))
             # On a machine that is busy with other things the kernel drops part of a flood.
             missed = after["port_missed"] - before["port_missed"]
+            scene.expect(moved.get(counter, 0) > (FLOOD - missed) / 2,
+                         f"{counter}: {moved}, the port missed {missed}")
             scene.expect(FLOOD - missed <= counted <= FLOOD,
                          f"{counter} + {served}: {counted} of {FLOOD}, the port missed {missed}")
             scene.expect_ledger(after)
