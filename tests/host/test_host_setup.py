@@ -218,10 +218,26 @@ def test_hugepages_of_a_running_engine():
     with Host() as host:
         host.card()
         host.pages(0, 2048, 2048)
-        host.write("/sys/devices/system/node/node0/hugepages/hugepages-2048kB/free_hugepages", "0")
+        free = "/sys/devices/system/node/node0/hugepages/hugepages-2048kB/free_hugepages"
+        host.write(free, "0")
         equal("all taken", state(host, "hugepages of node 0"), findings.CHANGE)
         host.process(90, "tickwire-engine")
-        equal("by the engine", state(host, "hugepages of node 0"), findings.OK)
+        equal("by whom is not told", state(host, "hugepages of node 0"), findings.OK)
+        segment = "1180{} prefer:0 file=/memfd:seg_2-0\\040(deleted) huge dirty=1 {} " \
+                  "kernelpagesize_kB=2048"
+        small = "7ffc00000 default stack anon=4000 dirty=4000 N0=4000 kernelpagesize_kB=4"
+        host.write("/proc/90/numa_maps", "\n".join(
+            [segment.format(0, "N0=2000"), segment.format(1, "N0=8 N1=40"), small]))
+        found = examine(host)["hugepages of node 0"]
+        equal("the engine's, without others'", found.found,
+              "0 MB in pages of 1 GB, 4016 MB in pages of 2 MB")
+        equal("added to what others hold", found.actions[0].text, str(2048 + 40))
+        host.write(free, "40")
+        equal("by the engine, and free", state(host, "hugepages of node 0"), findings.OK)
+        host.process(91, "postgres")
+        host.write("/proc/91/numa_maps", segment.format(0, "N0=40"))
+        host.write(free, "39")
+        equal("by another", state(host, "hugepages of node 0"), findings.CHANGE)
 
 
 def test_pages_that_the_kernel_does_not_give():

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What a machine is: read from /sys, /proc and /etc below a root, which may be a made-up one."""
+import collections
 import pathlib
 import socket
 import struct
@@ -68,8 +69,23 @@ class Machine:
             return None
 
     def running(self, command):
-        return any(self.text(f"/proc/{pid}/comm") == command
-                   for pid in self.names("/proc") if pid.isdigit())
+        """Its process numbers."""
+        return [pid for pid in self.names("/proc")
+                if pid.isdigit() and self.text(f"/proc/{pid}/comm") == command]
+
+    def hugepages_of(self, pid):
+        """{(node, size in KB): pages}; None where the kernel or its owner does not tell."""
+        text = self.text(f"/proc/{pid}/numa_maps")
+        if not text:
+            return None
+        pages = collections.Counter()
+        for words in (line.split() for line in text.splitlines()):
+            values = dict(word.split("=", 1) for word in words if "=" in word)
+            if "huge" in words:
+                for name, count in values.items():
+                    if name[:1] == "N" and name[1:].isdigit():
+                        pages[int(name[1:]), int(values["kernelpagesize_kB"])] += int(count)
+        return pages
 
     def kernel(self):
         """(6, 1) of "6.1.0-13-amd64"; (0, 0) if unknown."""

@@ -25,18 +25,26 @@ def hugepages(machine, settings):
     if settings.hugepages == "off":
         yield Finding("hugepages", NOTE, "engine.hugepages is off", "", "nothing to reserve")
         return
-    # A running engine holds its pages: what is reserved counts then, not what is free.
-    count = "nr_hugepages" if machine.running("tickwire-engine") else "free_hugepages"
+    held = [machine.hugepages_of(pid) for pid in machine.running("tickwire-engine")]
     for node, needed_mb in memory_by_node(machine, settings).items():
-        yield _hugepages_on(machine, node, needed_mb, count)
+        yield _hugepages_on(machine, node, needed_mb, held)
 
 
-def _hugepages_on(machine, node, needed_mb, count):
+def _usable(machine, node, size_kb, held):
+    """What is free, and what a running engine holds, which is there again for the next one. Pages
+    of others are neither; but whose they are is not told to everybody."""
+    base = f"{NODES}/node{node}/hugepages/hugepages-{size_kb}kB"
+    if any(pages is None for pages in held):
+        return machine.number(f"{base}/nr_hugepages") or 0
+    free = machine.number(f"{base}/free_hugepages") or 0
+    return free + sum(pages[node, size_kb] for pages in held)
+
+
+def _hugepages_on(machine, node, needed_mb, held):
     base = f"{NODES}/node{node}/hugepages"
     sizes_kb = sorted((int(name[10:-2]) for name in machine.names(base)
                        if name.startswith("hugepages-") and name.endswith("kB")), reverse=True)
-    have = {size: (machine.number(f"{base}/hugepages-{size}kB/{count}") or 0) * size // 1024
-            for size in sizes_kb}
+    have = {size: _usable(machine, node, size, held) * size // 1024 for size in sizes_kb}
     name = f"hugepages of node {node}"
     why = "one page table entry for 2 MB or 1 GB instead of 4 KB: no TLB miss per packet buffer; " \
           "all of the engine's memory has to fit pages of one size"
