@@ -8,6 +8,7 @@
 #include "dataplane/wire/handshake_parts.h"
 #include "dataplane/wire/header.h"
 #include "dataplane/wire/keys.h"
+#include "tests/bench/gate_fail.h"
 #include "tickwire/assert.h"
 #include "tickwire/ids.h"
 
@@ -155,6 +156,7 @@ uint32_t gate_crowd_write_packet(struct gate_crowd *crowd, struct gate_client *c
                                  uint8_t *packet)
 {
     uint8_t *plaintext = packet + TW_HEADER_SIZE;
+    GATE_CHECK(client->sequence < GATE_SEQUENCE_MAX, "a client has used up its packet numbers");
     bool talks =
         crowd->plaintext_size > GATE_INPUT_PLAINTEXT && crowd->written++ % crowd->talk_every == 0;
     uint32_t size = talks ? crowd->plaintext_size : GATE_INPUT_PLAINTEXT;

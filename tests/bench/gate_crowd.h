@@ -25,6 +25,9 @@
 #define GATE_SERVER_ADDRESS  UINT32_C(0xc6120001) /* 198.18.0.1 */
 #define GATE_SERVER_PORT     40000u
 #define GATE_GATEWAY_ADDRESS UINT32_C(0xc61200fe)
+/* Of a client: half of what a session has, so that the server, which is made believe that it has
+ * sent as many, has the other half for its own. At 60 packets a second that is 25 days. */
+#define GATE_SEQUENCE_MAX (TW_SEALED_MAX / 2u)
 
 enum gate_traffic {
     GATE_TRAFFIC_INPUTS,  /* valid */

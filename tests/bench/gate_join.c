@@ -173,13 +173,13 @@ static void confirm_sessions(struct gate_rig *rig)
 }
 
 /* The crowd acknowledges packets as clients do whose server talks, which this one does not: as far
- * as acks go, it has sent a million before. What an ack then costs is the look, not what it
- * settles. */
+ * as acks go, it has sent as many before as a client ever will. What an ack then costs is the look,
+ * not what it settles. */
 static void pretend_to_have_sent(struct gate_rig *rig)
 {
     for (uint32_t i = 0; i < rig->crowd.count; i++) {
         uint32_t slot = tw_connection_slot(rig->crowd.clients[i].connection_id);
-        rig->worker->sessions.bodies[slot].send_sequence = 1u << 20;
+        rig->worker->sessions.bodies[slot].send_sequence = GATE_SEQUENCE_MAX;
     }
 }
 

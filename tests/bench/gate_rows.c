@@ -86,8 +86,15 @@ static struct gate_cost cost_of(struct samples *samples)
 
 static struct samples shipped_samples, reference_samples;
 
+static void check_repetitions(uint32_t repetitions)
+{
+    GATE_CHECK(repetitions <= GATE_REPETITIONS_MAX, "%u repetitions, of %u at most", repetitions,
+               GATE_REPETITIONS_MAX);
+}
+
 static struct gate_cost measure(struct gate_rig *rig, uint32_t repetitions, struct job job)
 {
+    check_repetitions(repetitions);
     warm_up(rig, job);
     for (shipped_samples.count = 0; shipped_samples.count < repetitions;)
         run_block(rig, job, &shipped_samples);
@@ -150,6 +157,7 @@ static struct gate_cost run_row(struct gate_pair *pair, const struct row *row)
 {
     if (!is_wanted(pair, row->name))
         return (struct gate_cost){0};
+    check_repetitions(pair->repetitions);
     warm_up(pair->shipped, row->job);
     warm_up(pair->reference, row->job);
     struct tw_chacha_lanes_statistics *lanes = tw_chacha_lanes_statistics();

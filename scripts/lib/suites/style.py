@@ -6,6 +6,7 @@ from tools import checks, shell
 def run(report, _long_run):
     checks.run(report, "style", "tests/style/style.py")
     checks.run(report, "style", "tests/style/documents.py")
+    checks.run(report, "style", "tests/style/commands.py")
     sources = [str(path) for path in shell.source_files(".c", ".h")]
     status, output = shell.run(["clang-format", "--dry-run", "--Werror", *sources])
     if status:
