@@ -127,24 +127,34 @@ static void answer_link(struct tw_worker *worker, uint32_t i)
 bool tw_inward_may_pass(struct tw_worker *worker, struct tw_packet *packet)
 {
     const struct tw_budgets *budgets = &worker->budgets;
-    if (packet->may_pass)
+    if (packet->passing != TW_PASSING_NOT)
         return true;
     struct tw_budget *guest =
         tw_guests_budget(&worker->guests, packet->header.connection_id, worker->now_ns);
-    packet->may_pass =
-        guest ? tw_budget_take(guest, budgets->session_rate, worker->now_ns)
-              : tw_budget_take(&worker->budgets.pass_on, budgets->pass_on_rate, worker->now_ns);
-    return packet->may_pass;
+    if (guest && tw_budget_take(guest, budgets->session_rate, worker->now_ns))
+        packet->passing = TW_PASSING_OWN;
+    else if (!guest &&
+             tw_budget_take(&worker->budgets.pass_on, budgets->pass_on_rate, worker->now_ns))
+        packet->passing = TW_PASSING_SHARED;
+    return packet->passing != TW_PASSING_NOT;
+}
+
+/* While an owner does not run its ring fills, within 13 ms of what passes on, and what is not known
+ * for a session's may all be garbage: half of the places are for what is. */
+static bool has_place(const struct rte_ring *ring, enum tw_passing passing)
+{
+    return passing == TW_PASSING_OWN || rte_ring_count(ring) < rte_ring_get_capacity(ring) / 2u;
 }
 
 /* True if the packet left for `owner`; it ends in an outcome there. */
 static bool hand_over(struct tw_worker *worker, uint32_t i, uint32_t owner, uint32_t passed_id)
 {
     struct rte_ring *ring = worker->config.handover_out[owner];
+    enum tw_passing passing = (enum tw_passing)worker->burst.packets[i].passing;
     /* The buffer alone crosses: it tells the owner where it came from, and whose it is. */
     worker->received[i]->port = worker->interfaces[worker->burst.packets[i].interface].port_id;
     worker->received[i]->hash.usr = passed_id;
-    if (ring && rte_ring_sp_enqueue(ring, worker->received[i]) == 0) {
+    if (ring && has_place(ring, passing) && rte_ring_sp_enqueue(ring, worker->received[i]) == 0) {
         worker->received[i] = NULL;
         return true;
     }
@@ -210,6 +220,7 @@ static void pass_on(struct tw_worker *worker)
         struct tw_session *tombstone = &worker->sessions.hot[packet->slot];
         uint32_t moved_to = tombstone->moved_to;
         burst->elsewhere--;
+        packet->passing = TW_PASSING_OWN;
         if (!tw_budget_take(&tombstone->budget, worker->budgets.session_rate, worker->now_ns))
             packet->outcome = TW_OUTCOME_WORKER_BUDGET;
         else if (hand_over(worker, i, tw_connection_worker(moved_to), moved_to))

@@ -31,6 +31,12 @@ enum tw_packet_kind {
     TW_PACKET_ICMPV6, /* well-formed echo request to us */
 };
 
+enum tw_passing {
+    TW_PASSING_NOT,    /* or not asked yet */
+    TW_PASSING_SHARED, /* within what all share that are not known for a session's */
+    TW_PASSING_OWN,    /* within its session's own */
+};
+
 /* Two cache lines, so that a packet of a burst is found by a shift. */
 struct tw_packet {
     /* Zero when parsing begins. */
@@ -44,7 +50,7 @@ struct tw_packet {
     uint8_t kind;             /* enum tw_packet_kind */
     uint8_t network_offset;   /* of the ARP or IP header in the frame: 14 or 18 */
     bool checksum_owed;       /* of UDP: not looked at yet */
-    bool may_pass;            /* to the worker that it names: within what is passed on */
+    uint8_t passing;          /* enum tw_passing: to the worker that it names */
     /* The rest. */
     uint8_t *frame;
     uint32_t frame_length;

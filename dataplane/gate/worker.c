@@ -17,8 +17,8 @@
  */
 #define ABSENCE_NS UINT64_C(1000000000)
 /* Packets passed to other workers: those of a thousand players who moved and were not taken over
- * yet. To an owner this many cost 1 % of its time if all are garbage, and the burst is a quarter of
- * the ring. */
+ * yet. To an owner this many cost 1 % of its time if all are garbage, and the burst is half of
+ * the places that the ring has for them. */
 #define PASS_ON_PER_S 60000u
 #define PASS_ON_BURST 256u
 /* Inputs: one per tick, a quarter more for clocks that differ, and a second of loss at once. */

@@ -166,16 +166,22 @@ static void a_crowd_is_told_of_in_turn(void **state)
     rig_stop(&rig);
 }
 
-static void inject_garbage(uint32_t number)
+/* At worker `at`, in the name of `owner`'s. */
+static void inject_garbage_to(uint32_t at, uint32_t owner, uint32_t number)
 {
     uint8_t packet[64] = {0}, frame[TEST_FRAME_MAX];
     uint32_t slot = number * 7919u % TW_SESSIONS_PER_WORKER;
-    tw_header_write(
-        packet, (struct tw_header){.connection_id = tw_connection_id(0, slot, 1 + number % 4000),
-                                   .sequence = 5});
+    tw_header_write(packet, (struct tw_header){.connection_id =
+                                                   tw_connection_id(owner, slot, 1 + number % 4000),
+                                               .sequence = 5});
     size_t size =
         test_udp_frame(frame, TEST_CLIENT_ADDRESS + 1 + number % 50, 9, packet, sizeof(packet));
-    rig_inject(&rig, ELSEWHERE, frame, size);
+    rig_inject(&rig, at, frame, size);
+}
+
+static void inject_garbage(uint32_t number)
+{
+    inject_garbage_to(ELSEWHERE, 0, number);
 }
 
 /* A million a second that name the player's worker and nobody there, with the budgets as they come:
@@ -212,15 +218,79 @@ static void beside_a_flood(void **state)
     rig_stop(&rig);
 }
 
+/* The owner does not run for a while. Garbage takes no place from those who are known, however long
+ * it comes. */
+static void garbage_leaves_places_to_guests(void **state)
+{
+    (void)state;
+    rig_make(&rig, 2);
+    rig_start(&rig);
+    join(&client, 6000);
+    play(1);
+    struct rte_ring *ring = rig.worker_config[ELSEWHERE].handover_out[0];
+    uint32_t places = rte_ring_get_capacity(ring), garbage = places / 2u;
+    uint64_t accepted = rig_outcome(&rig, TW_OUTCOME_ACCEPTED);
+    for (uint32_t i = 0; i < 100; i++) {
+        rig.now_ns += RIG_MS;
+        inject_garbage(i);
+        rig_turn_one(&rig, ELSEWHERE);
+    }
+    assert_int_equal(rte_ring_count(ring), garbage);
+    assert_int_equal(rig_outcome(&rig, TW_OUTCOME_WORKER_FOREIGN), 100 - garbage);
+    for (uint32_t i = 0; i < places - garbage; i++)
+        rig_client_send_ping(&rig, &client, i);
+    rig_turn_one(&rig, ELSEWHERE);
+    assert_int_equal(rte_ring_count(ring), places);
+    assert_int_equal(rig_outcome(&rig, TW_OUTCOME_WORKER_FOREIGN), 100 - garbage);
+    rig_turn(&rig, RIG_MS);
+    assert_int_equal(rig_outcome(&rig, TW_OUTCOME_ACCEPTED) - accepted, places - garbage);
+    rig_client_receive(&rig, &client, 1);
+    rig_stop(&rig);
+}
+
+/* Nor from those who still come by the name of a session that has moved. */
+static void garbage_leaves_places_to_tombstones(void **state)
+{
+    (void)state;
+    rig_make(&rig, 2);
+    rig_start(&rig);
+    join(&client, 6000);
+    uint32_t old_id = client.id;
+    play(TW_MOVE_AFTER + 6u);
+    assert_int_equal(tw_connection_worker(client.id), ELSEWHERE);
+    struct rte_ring *ring = rig.worker_config[0].handover_out[ELSEWHERE];
+    uint32_t places = rte_ring_get_capacity(ring), garbage = places / 2u;
+    client.queue = 0;
+    uint32_t new_id = client.id;
+    client.id = old_id;
+    uint64_t accepted = rig_outcome(&rig, TW_OUTCOME_ACCEPTED);
+    for (uint32_t i = 0; i < places; i++)
+        inject_garbage_to(0, ELSEWHERE, i);
+    for (uint32_t i = 0; i < places - garbage; i++)
+        rig_client_send_ping(&rig, &client, i);
+    rig_turn_one(&rig, 0);
+    assert_int_equal(rte_ring_count(ring), places);
+    rig_turn(&rig, RIG_MS);
+    assert_int_equal(rig_outcome(&rig, TW_OUTCOME_ACCEPTED) - accepted, places - garbage);
+    client.id = new_id;
+    rig_client_receive(&rig, &client, 1);
+    rig_stop(&rig);
+}
+
 int main(int argc, char **argv)
 {
     (void)argc;
     if (!rig_init_eal(argv[0]))
         return 1;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(who_got_through_once_gets_through), cmocka_unit_test(it_is_told_again),
-        cmocka_unit_test(forgeries_make_no_guest),           cmocka_unit_test(as_much_as_a_session),
-        cmocka_unit_test(a_crowd_is_told_of_in_turn),        cmocka_unit_test(beside_a_flood),
+        cmocka_unit_test(who_got_through_once_gets_through),
+        cmocka_unit_test(it_is_told_again),
+        cmocka_unit_test(forgeries_make_no_guest),
+        cmocka_unit_test(as_much_as_a_session),
+        cmocka_unit_test(a_crowd_is_told_of_in_turn),
+        cmocka_unit_test(beside_a_flood),
+        cmocka_unit_test(garbage_leaves_places_to_guests),
+        cmocka_unit_test(garbage_leaves_places_to_tombstones),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -173,7 +173,7 @@ static void configure_worker(struct rig *rig, uint32_t i)
     config->epoch_ns = rig->epoch_ns;
     config->seed = randombytes_random();
     if (rig->workers == 2) {
-        struct rte_ring *ring = make_ring("hand", i, sizeof(void *), 8);
+        struct rte_ring *ring = make_ring("hand", i, sizeof(void *), 32);
         config->handover_out[1 - i] = ring;
         rig->worker_config[1 - i].handover_in[i] = ring;
         ring = make_ring("move", i, sizeof(struct tw_move), TW_MOVE_RING_DEPTH);
