@@ -242,8 +242,9 @@ const struct tw_schema_key tw_schema_keys[] = {
     NUMBER(congestion, emergency_queue_ms, 16, 10000, "100", "ms",
            "or on which so long a queue stands; at least conservative_delay_ms"),
 
-    /* A person presses a button five times a second; above 1,000 there is a press in every tick. */
-    NUMBER(conduct, actions_per_s, 1, 1000, "5", "1/s",
+    /* Five within less than a second are refused: the fifth is. Above 1,000 there is a press in
+     * every tick. */
+    NUMBER(conduct, actions_per_s, 1, 1000, "4", "1/s",
            "presses of one button that do something, in any second"),
     NUMBER(conduct, warn_score, 1, 1000000, "100", "points", "a session at this score is warned"),
     NUMBER(conduct, throttle_score, 1, 1000000, "200", "points",

@@ -46,7 +46,7 @@ static struct {
 static struct tw_conduct_rules rules_as_they_come(void)
 {
     static struct tw_config config = {
-        .conduct = {.actions_per_s = 5,
+        .conduct = {.actions_per_s = 4,
                     .warn_score = 100,
                     .throttle_score = 200,
                     .disconnect_score = 400,

@@ -183,7 +183,7 @@ static void make_config(struct gate_rig *rig, uint32_t sessions)
     rig->config.limits.malformed_max = UINT32_MAX;
     /* Never, as in a lab: the crowd follows no change of keys, and would be closed for it. */
     rig->config.limits.rekey_s = 0;
-    rig->config.conduct = (struct tw_config_conduct){.actions_per_s = 5,
+    rig->config.conduct = (struct tw_config_conduct){.actions_per_s = 4,
                                                      .warn_score = 1000000,
                                                      .throttle_score = 1000001,
                                                      .disconnect_score = 1000002,

@@ -113,7 +113,7 @@ struct field *field_create(const struct tw_shard_config *config, uint32_t count,
     field->records = sim_take(FIELD_RECORDS * sizeof(*field->records));
     field->players = sim_take(count * sizeof(*field->players));
     struct tw_config defaults = {.world.tick_hz = config->tick_hz,
-                                 .conduct = {.actions_per_s = 5,
+                                 .conduct = {.actions_per_s = 4,
                                              .warn_score = 100,
                                              .throttle_score = 200,
                                              .disconnect_score = 400,

@@ -199,6 +199,32 @@ static void test_presses_too_many(void **state)
     assert_int_equal(frames.inputs[0].buttons, 1);
 }
 
+/* Presses that do something, of five which begin `ticks` apart. */
+static uint32_t count_of_five(uint32_t ticks)
+{
+    struct tw_config config;
+    uint32_t pressed = 0;
+    setup(NULL);
+    tw_config_defaults(&config);
+    tw_conduct_rules_make(&rules, &config);
+    for (uint32_t tick = 0; tick <= 4u * ticks; tick++) {
+        play(tick % ticks == 0);
+        pressed += frames.inputs[0].buttons != 0;
+    }
+    return pressed;
+}
+
+/* Without a word from the operator five within less than a second are refused: the fifth is. */
+static void test_five_in_less_than_a_second(void **state)
+{
+    (void)state;
+    assert_int_equal(count_of_five(2), 4);
+    assert_int_equal(count_of_five(14), 4); /* 56 ticks */
+    assert_int_equal(charged[TW_CONDUCT_ACTIONS], 1);
+    assert_int_equal(count_of_five(15), 5); /* a second */
+    assert_int_equal(charged[TW_CONDUCT_ACTIONS], 0);
+}
+
 /* Whatever is pressed when: of each second, but for a sixteenth, no more than the limit does
  * something, and a press with fewer than that in the second before it always does. */
 static void check_any_second(uint32_t hz, uint32_t limit, uint64_t seed)
@@ -389,6 +415,7 @@ int main(void)
         cmocka_unit_test_setup(test_ticks_ahead, setup),
         cmocka_unit_test_setup(test_time_goes_back, setup),
         cmocka_unit_test_setup(test_presses_too_many, setup),
+        cmocka_unit_test_setup(test_five_in_less_than_a_second, setup),
         cmocka_unit_test_setup(test_presses_of_any_second, setup),
         cmocka_unit_test_setup(test_presses_without_limit, setup),
         cmocka_unit_test_setup(test_a_switch_that_bounces, setup),

@@ -452,7 +452,7 @@ static void conduct_goes_along(void **state)
     (void)state;
     struct tw_record record;
     start(1);
-    press(&old, 5);
+    press(&old, 4);
     assert_int_equal(charged(TW_CONDUCT_ACTIONS), 0);
     send_ahead(&old, 110);
     assert_int_equal(old.frames.notice.stage, TW_CONDUCT_THROTTLED_STAGE);

@@ -86,7 +86,7 @@ void rig_make(struct rig *rig, uint32_t workers)
                                                .message_backlog_kb = 192,
                                                .message_memory_kb = 8192,
                                                .compress_above_bytes = 1024};
-    rig->config.conduct = (struct tw_config_conduct){.actions_per_s = 5,
+    rig->config.conduct = (struct tw_config_conduct){.actions_per_s = 4,
                                                      .warn_score = 100,
                                                      .throttle_score = 200,
                                                      .disconnect_score = 400,
