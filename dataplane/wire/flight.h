@@ -24,6 +24,7 @@ struct tw_flight_packet {
     uint32_t delivered_bytes;
     uint16_t runs_first; /* ever counted, modulo 65,536 */
     bool limited;
+    bool asks; /* of a channel that was refused: what becomes of it is not the path's doing */
 };
 
 struct tw_flight {

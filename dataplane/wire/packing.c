@@ -4,6 +4,8 @@
 /* A channel that the window has no place for sends a packet so often all the same: slow, never
  * stalled. */
 #define TRICKLE_US 500000u
+/* One that is refused asks so often, by itself, and takes nothing from the others. */
+#define ASK_US 100000u
 /* Of a message that is cut, so much a packet while the link fails or is slow: what one loss costs,
  * and how long the link is taken. */
 #define PART_SMALL (4u * TW_GRANULE_BYTES)
@@ -47,9 +49,19 @@ static bool window_open(const struct tw_packing *packing, uint32_t channel)
            packing->now_us >= channels->channel_at_us[channel] + TRICKLE_US;
 }
 
+static bool asked_just_now(const struct tw_packing *packing, uint32_t channel)
+{
+    return tw_sender_is_refused(&packing->channels->sender, channel) &&
+           packing->now_us < packing->channels->channel_at_us[channel] + ASK_US;
+}
+
 /* May a channel put something into a packet now? `*whole`: only small messages. */
 static bool allowed(const struct tw_packing *packing, uint32_t channel, bool *whole)
 {
+    if (asked_just_now(packing, channel)) {
+        *whole = false;
+        return false;
+    }
     bool open = channel == TW_CHANNEL_STATE || (packing->paced && window_open(packing, channel));
     *whole = channel == TW_CHANNEL_ORDERED && !open && packing->passing;
     return (open || *whole) && tw_sender_has(&packing->channels->sender, channel, *whole);
@@ -71,12 +83,14 @@ uint64_t tw_packing_due_us(const struct tw_packing *packing)
     uint64_t due_us = UINT64_MAX;
     if (tw_packing_any(packing))
         return tw_congestion_next_us(packing->congestion, packing->now_us);
-    if (tw_sender_has(sender, TW_CHANNEL_ORDERED, true))
+    if (tw_sender_has(sender, TW_CHANNEL_ORDERED, true) &&
+        !asked_just_now(packing, TW_CHANNEL_ORDERED))
         due_us = tw_congestion_pass_us(packing->congestion, packing->now_us);
     for (uint32_t channel = TW_CHANNEL_ORDERED; channel < TW_CHANNEL_COUNT; channel++) {
-        uint64_t trickle_us = packing->channels->channel_at_us[channel] + TRICKLE_US;
-        if (tw_sender_has(sender, channel, false) && trickle_us < due_us)
-            due_us = trickle_us;
+        bool asks = asked_just_now(packing, channel) && window_open(packing, channel);
+        uint64_t at_us = packing->channels->channel_at_us[channel] + (asks ? ASK_US : TRICKLE_US);
+        if (tw_sender_has(sender, channel, false) && at_us < due_us)
+            due_us = at_us;
     }
     return due_us;
 }
@@ -120,8 +134,13 @@ uint32_t tw_packing_write(struct tw_packing *packing, struct tw_writer *writer)
     const uint8_t *start = writer->next;
     for (uint32_t left = packing->busy; left != 0;) {
         uint32_t channel = tw_turns_next(&channels->turns, left);
-        bytes[channel] = write_channel(packing, channel, writer);
+        bool refused = tw_sender_is_refused(&channels->sender, channel);
         left &= ~(1u << channel);
+        if (refused && writer->next > start)
+            continue;
+        bytes[channel] = write_channel(packing, channel, writer);
+        if (refused && bytes[channel] > 0)
+            break;
     }
     tw_turns_took(&channels->turns, packing->busy, bytes);
     return (uint32_t)(writer->next - start);

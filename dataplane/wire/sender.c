@@ -578,6 +578,17 @@ void tw_sender_lost(struct tw_sender *sender, const struct tw_run *run)
     }
 }
 
+void tw_sender_note_packet(struct tw_sender *sender, uint32_t channels, bool lost)
+{
+    for (; channels != 0; channels &= channels - 1u) {
+        struct tw_sender_channel *channel = &sender->channels[__builtin_ctz(channels)];
+        if (!lost)
+            channel->losses = 0;
+        else if (channel->losses < TW_SENDER_REFUSED_LOSSES)
+            channel->losses++;
+    }
+}
+
 /* What is left of it is the news that nothing more comes. */
 static void abandon(struct tw_sender *sender, struct tw_parcel *message)
 {

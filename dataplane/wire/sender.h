@@ -28,7 +28,8 @@ struct tw_sender_channel {
     uint32_t spare;                /* blocks of numbered messages but the one at base */
     uint16_t base;                 /* oldest number not acknowledged */
     uint16_t next;
-    bool new_turn; /* its next packet is one of new_first */
+    bool new_turn;  /* its next packet is one of new_first */
+    uint8_t losses; /* packets with something of it that were lost, in a row */
 };
 
 /* By number % 64, of numbers from base to next; what stands at others was never written. */
@@ -108,6 +109,15 @@ uint32_t tw_sender_write(struct tw_sender *sender, uint32_t channel, bool whole,
                          struct tw_writer *writer, struct tw_run *runs, uint32_t runs_max);
 void tw_sender_acked(struct tw_sender *sender, const struct tw_run *run, uint64_t now_us);
 void tw_sender_lost(struct tw_sender *sender, const struct tw_run *run);
+/* A packet with something of these channels (bit i of channel i) was lost, or acknowledged. */
+void tw_sender_note_packet(struct tw_sender *sender, uint32_t channels, bool lost);
+/* Eight packets with something of it were lost in a row: the other end may have no room for it, and
+ * acknowledges nothing that comes with it. */
+#define TW_SENDER_REFUSED_LOSSES 8u
+static inline bool tw_sender_is_refused(const struct tw_sender *sender, uint32_t channel)
+{
+    return sender->channels[channel].losses >= TW_SENDER_REFUSED_LOSSES;
+}
 /* Gives up messages whose deadline has passed. */
 void tw_sender_expire(struct tw_sender *sender, uint64_t now_us);
 

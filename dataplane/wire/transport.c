@@ -172,6 +172,18 @@ static const struct tw_run *run_of(struct tw_channels *channels, uint32_t number
     return tw_flight_run(&channels->flight, first + i);
 }
 
+static void all_runs_acked(struct tw_channels *channels, uint32_t number, uint32_t runs,
+                           uint64_t now_us)
+{
+    uint32_t acked_channels = 0;
+    for (uint32_t i = 0; i < runs; i++) {
+        const struct tw_run *run = run_of(channels, number, i);
+        tw_sender_acked(&channels->sender, run, now_us);
+        acked_channels |= 1u << run->channel;
+    }
+    tw_sender_note_packet(&channels->sender, acked_channels, false);
+}
+
 static void runs_acked(struct tw_channels *channels, uint32_t number,
                        const struct tw_sent_packet *packet, struct tw_delivery *delivery,
                        uint64_t now_us)
@@ -180,8 +192,7 @@ static void runs_acked(struct tw_channels *channels, uint32_t number,
     delivery->delivered_bytes = note->delivered_bytes;
     delivery->delivered_at_us = now_us - ((uint32_t)now_us - note->delivered_at_us);
     delivery->limited = note->limited;
-    for (uint32_t i = 0; i < packet->runs; i++)
-        tw_sender_acked(&channels->sender, run_of(channels, number, i), now_us);
+    all_runs_acked(channels, number, packet->runs, now_us);
     channels->probe_backoff = 0;
     channels->flight_at_us = now_us;
 }
@@ -226,14 +237,20 @@ static void packet_lost(struct tw_transport *transport, uint32_t number, uint64_
 {
     const struct tw_sent_packet *packet = log_of(transport, number);
     struct tw_channels *channels = transport->channels;
-    for (uint32_t i = 0; i < packet->runs; i++)
+    uint32_t lost_channels = 0;
+    for (uint32_t i = 0; i < packet->runs; i++) {
         tw_sender_lost(&channels->sender, run_of(channels, number, i));
+        lost_channels |= 1u << run_of(channels, number, i)->channel;
+    }
+    bool asked = packet->runs > 0 && tw_flight_at(&channels->flight, number)->asks;
+    if (packet->runs > 0)
+        tw_sender_note_packet(&channels->sender, lost_channels, true);
     settle(transport, number, true);
     bool old = is_of_old_path(transport, number);
     if (!old && packet->size > TW_DATAGRAM_BASE && large_lost(transport, number, now_us))
         return;
     transport->packets_lost++;
-    if (!old)
+    if (!old && !asked)
         tw_congestion_lost(&transport->congestion, now_us);
 }
 
@@ -304,10 +321,8 @@ static void packet_late(struct tw_transport *transport, uint32_t number, uint64_
 {
     struct tw_channels *channels = transport->channels;
     uint32_t runs = log_of(transport, number)->runs;
-    if (runs > 0 && channels && tw_flight_remembers(&channels->flight, number)) {
-        for (uint32_t i = 0; i < runs; i++)
-            tw_sender_acked(&channels->sender, run_of(channels, number, i), now_us);
-    }
+    if (runs > 0 && channels && tw_flight_remembers(&channels->flight, number))
+        all_runs_acked(channels, number, runs, now_us);
     tw_sent_late(&transport->sent, number);
     transport->packets_late++;
     if (!is_of_old_path(transport, number))
@@ -544,6 +559,8 @@ static void note_delivery(struct tw_transport *transport, uint32_t number, uint3
     note->delivered_at_us = (uint32_t)congestion->delivered_at_us;
     /* With one packet more, half of the window would be in use. */
     note->limited = flight->bytes + size + TW_DATAGRAM_BASE > congestion->window_bytes / 2u;
+    note->asks =
+        tw_sender_is_refused(&transport->channels->sender, transport->channels->runs[0].channel);
 }
 
 static void messages_sent(struct tw_transport *transport, uint32_t number, uint64_t now_us)

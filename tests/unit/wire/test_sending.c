@@ -424,6 +424,94 @@ static void test_the_newest_takes_the_place_that_comes_free(void **state)
     rig_teardown(&fixture);
 }
 
+/* Which channels the next packet has something of, bit i of channel i; 0: none leaves. */
+static uint32_t channels_of_packet(struct fixture *fixture)
+{
+    uint32_t channels = 0;
+    uint32_t runs = rig_send(fixture);
+    const struct tw_flight *flight = &fixture->transport.channels->flight;
+    for (uint32_t i = 0; i < runs; i++)
+        channels |= 1u << tw_flight_run(flight, flight->runs_next - 1u - i)->channel;
+    return channels;
+}
+
+/* The newest packet was acknowledged, or one after it that carried nothing: so it is lost. */
+static void end_of_packet(struct fixture *fixture, bool acked)
+{
+    fixture->now_us += 8000;
+    uint64_t newest = fixture->transport.sent.next - 1u;
+    if (!acked) {
+        tw_transport_sent(&fixture->transport, 60, fixture->now_us);
+        newest++;
+    }
+    fixture->now_us += 8000;
+    assert_int_equal(rig_acknowledge(fixture, newest, 0), TW_TRANSPORT_OK);
+    fixture->now_us += 16000;
+    tw_transport_update(&fixture->transport, fixture->now_us);
+}
+
+#define ORDERED (1u << TW_CHANNEL_ORDERED)
+#define BULK    (1u << TW_CHANNEL_BULK)
+
+/* The other end has room for bulk and none for what is ordered, so it acknowledges nothing that
+ * comes with that. They part, the former arrives, and the latter asks now and then. Nothing of
+ * this is the path's. */
+static void test_what_is_refused_holds_up_nothing_else(void **state)
+{
+    (void)state;
+    static struct fixture fixture;
+    rig_setup(&fixture, BLOCKS);
+    rig_queue(&fixture, TW_CHANNEL_ORDERED, 300);
+    rig_queue(&fixture, TW_CHANNEL_BULK, 40000);
+    for (uint32_t i = 0; i < TW_SENDER_REFUSED_LOSSES; i++) {
+        assert_int_equal(channels_of_packet(&fixture), ORDERED | BULK);
+        end_of_packet(&fixture, false);
+    }
+    uint32_t asked = 0, went = 0, left = sender_of(&fixture)->left;
+    uint16_t round_lost = fixture.transport.congestion.round_lost;
+    uint64_t asked_us = 0;
+    for (uint32_t i = 0; i < 60; i++) {
+        uint32_t channels = channels_of_packet(&fixture);
+        assert_true(channels == ORDERED || channels == BULK || channels == 0);
+        if (channels == ORDERED) {
+            assert_true(fixture.now_us >= asked_us + 100000u);
+            asked_us = fixture.now_us;
+            asked++;
+        }
+        went += channels == BULK;
+        if (channels != 0)
+            end_of_packet(&fixture, channels == BULK);
+        else
+            fixture.now_us += 10000;
+    }
+    assert_in_range(asked, 10, 25);
+    assert_in_range(went, 30, 50);
+    assert_true(fixture.transport.congestion.round_lost <= round_lost);
+    assert_true(sender_of(&fixture)->left <= left - 4u * went); /* 512 bytes a packet at least */
+    /* There is room: it goes with others again. */
+    while (channels_of_packet(&fixture) != ORDERED)
+        end_of_packet(&fixture, true);
+    end_of_packet(&fixture, true);
+    rig_queue(&fixture, TW_CHANNEL_ORDERED, 300);
+    assert_int_equal(channels_of_packet(&fixture), ORDERED | BULK);
+    rig_teardown(&fixture);
+}
+
+/* Seven of eight are lost, for ever: that is the path, and nothing waits for it. */
+static void test_who_is_not_refused_is_not_held_back(void **state)
+{
+    (void)state;
+    static struct fixture fixture;
+    rig_setup(&fixture, BLOCKS);
+    rig_queue(&fixture, TW_CHANNEL_BULK, 60000);
+    for (uint32_t i = 1; i <= 10u * TW_SENDER_REFUSED_LOSSES; i++) {
+        rig_queue(&fixture, TW_CHANNEL_ORDERED, 100);
+        assert_int_equal(channels_of_packet(&fixture), ORDERED | BULK);
+        end_of_packet(&fixture, i % TW_SENDER_REFUSED_LOSSES == 0);
+    }
+    rig_teardown(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -440,6 +528,8 @@ int main(void)
         cmocka_unit_test(test_messages_go_where_others_fill_the_log),
         cmocka_unit_test(test_what_may_not_leave_is_not_new),
         cmocka_unit_test(test_a_packet_names_no_message_twice),
+        cmocka_unit_test(test_what_is_refused_holds_up_nothing_else),
+        cmocka_unit_test(test_who_is_not_refused_is_not_held_back),
         cmocka_unit_test(test_the_newest_takes_the_place_that_comes_free),
     };
     return cmocka_run_group_tests(tests, testing_setup, NULL);
