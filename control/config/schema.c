@@ -183,7 +183,6 @@ const struct tw_schema_key tw_schema_keys[] = {
            "handshakes under way on each worker"),
     NUMBER(limits, malformed_max, 1, 1000000, "16", "packets",
            "authenticated malformed packets before a session is closed"),
-    /* One message of the largest size must fit; its pool's indexes have 16 bits. */
     NUMBER(limits, messages_per_s, 1, 10000, "60", "messages/s",
            "taken from one session; what comes faster waits at the client. While what waits for "
            "somebody is half of the next row, down to a twelfth, and each KB counts"),
@@ -194,10 +193,13 @@ const struct tw_schema_key tw_schema_keys[] = {
     NUMBER(limits, starved_s, 10, 3600, "15", "s",
            "a session that sends inputs and acknowledges no snapshot for so long is closed (reason "
            "14)"),
+    /* Of the quarter one of the largest can always be begun, beside an eighth for small ones and
+     * more for what waits; with less there is no room for all three. Indexes have 16 bits. */
     NUMBER(
-        limits, message_memory_kb, 512, 65535, "16384", "KB",
-        "of each worker for messages: a quarter for those coming in, half for equal shares of all "
-        "its sessions, the rest for those going out in general"),
+        limits, message_memory_kb, 1024, 65535, "16384", "KB",
+        "of each worker for messages: a quarter for those coming in, where a message that is begun "
+        "has room to its end and others wait in line, half for equal shares of all its sessions, "
+        "the rest for those going out in general"),
     /* What one packet holds gains nothing; 65536 switches it off. */
     NUMBER(limits, compress_above_bytes, TW_COMPRESS_ABOVE, TW_MESSAGE_MAX, "1024", "bytes",
            "bulk messages to clients that are larger are sent compressed, if that makes them an "

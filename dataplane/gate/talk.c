@@ -2,6 +2,7 @@
 #include "dataplane/gate/talk.h"
 
 #include "dataplane/gate/backlog.h"
+#include "dataplane/gate/relief.h"
 #include "dataplane/gate/speech.h"
 #include "dataplane/gate/worker_state.h"
 #include "tickwire/assert.h"
@@ -210,6 +211,8 @@ uint32_t tw_talk_leave(struct tw_worker *worker, uint32_t slot, struct tw_transp
     struct tw_transport *leaving = &worker->talk.transports[slot];
     const struct tw_channels *channels = leaving->channels;
     *transport = *leaving;
+    if (channels)
+        tw_receiver_leave_line(&leaving->channels->receiver);
     leaving->begun = false; /* but elsewhere */
     leaving->channels = NULL;
     return channels ? (uint32_t)(channels - worker->talk.channels.all) + 1u : 0;
@@ -481,8 +484,7 @@ static bool serve_all(struct tw_worker *worker, uint32_t slot)
     struct tw_transport *transport = &worker->talk.transports[slot];
     tw_transport_update(transport, worker->now_us);
     if (tw_transport_stalled(transport, worker->now_us)) {
-        tw_counter_add(&worker->config.counters->messages_stalled, 1);
-        tw_owed_close(worker, slot, TW_CLOSE_STALLED, true);
+        tw_relief_close(worker, slot);
         return false;
     }
     bool left = send_packets(worker, slot);
@@ -626,5 +628,6 @@ void tw_talk_end_turn(struct tw_worker *worker)
 {
     look_at_due(worker, false);
     tw_talk_pass_on(worker);
+    tw_relief_turn(worker);
     tw_speech_look(worker);
 }

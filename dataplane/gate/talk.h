@@ -11,9 +11,11 @@
  * A session's transport begins when it goes live and ends when it is released; messages that a
  * shard still holds come back later. Sessions with something under way stand in a list, each with
  * the time at which it has to be looked at, and only they hold channels. A client that leaves a
- * message half sent is closed with a reason, and so is one that takes nothing while others wait
- * for room, or too little for too long: see backlog.h. Owned by the worker's lcore. See
- * docs/decisions/0015-transport.md, 0031-messages-wait.md and 0032-talkers.md.
+ * message half sent is closed with a reason, as is one that goes on with it too slowly while others
+ * wait for room: see relief.h; and so is one that takes nothing while others wait for room, or too
+ * little for too long: see backlog.h. Owned by the worker's lcore. See
+ * docs/decisions/0015-transport.md, 0031-messages-wait.md, 0032-talkers.md and
+ * 0034-room-for-messages.md.
  */
 #ifndef TICKWIRE_DATAPLANE_GATE_TALK_H
 #define TICKWIRE_DATAPLANE_GATE_TALK_H
@@ -81,7 +83,8 @@ struct tw_talk {
     uint32_t lent;   /* messages at shards, */
     uint32_t lent_blocks;
     uint32_t lent_blocks_max;
-    uint64_t relief_us; /* next look for who may be closed for the room it takes */
+    uint64_t relief_us;    /* next look for who may be closed for the room it takes, */
+    uint64_t late_look_us; /* and for what it has begun */
     struct tw_dearness dearness;
     uint64_t strains_us; /* next look for strain at others */
     struct tw_budget_rate message_rate, dear_rate, dear_bulk_rate;

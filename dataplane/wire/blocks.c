@@ -34,6 +34,10 @@ void tw_block_pool_init(struct tw_block_pool *pool, void *memory, uint32_t capac
     pool->free_min = capacity;
     pool->incoming = 0;
     pool->incoming_max = capacity;
+    pool->shared = false;
+    pool->claimed = 0;
+    pool->loose = 0;
+    pool->line_first = pool->line_last = NULL;
     pool->share = 0;
     pool->promised = 0;
     pool->ample = UINT32_MAX;
@@ -46,6 +50,7 @@ void tw_block_pool_promise(struct tw_block_pool *pool, uint32_t sessions)
     pool->share = pool->capacity / 2u / sessions;
     pool->promised = pool->share * sessions;
     pool->incoming_max = pool->capacity / 4u;
+    pool->shared = true;
     pool->ample = pool->capacity / 8u;
 }
 

@@ -5,7 +5,8 @@
  *
  * What is whose, of one pool:
  *
- *   a quarter │ never used for what goes out: two full ends do not wait for each other
+ *   a quarter │ never used for what goes out: two full ends do not wait for each other; where
+ *             │ sessions share the pool, holder.h says who has how much of it
  *   shares    │ `share` blocks for each session's parcels, whether it has any or not
  *   the rest  │ for whoever has more than its share; while half of it is there, for a while also
  *             │ for whoever has more than it may
@@ -23,6 +24,8 @@
 /* Indexes are 16 bits and 0 is none. */
 #define TW_BLOCKS_MAX 65535u
 
+struct tw_holder;
+
 struct tw_block_pool {
     struct tw_block *blocks;     /* [capacity + 1] */
     struct tw_message *messages; /* notes of the message whose first block is this one */
@@ -32,8 +35,12 @@ struct tw_block_pool {
     uint32_t free_min;     /* ever */
     uint32_t incoming;     /* blocks of messages that come in */
     uint32_t incoming_max; /* as many as there are, unless shares were promised */
-    uint32_t share;        /* of each session, going out; 0: none is promised anything */
-    uint32_t promised;     /* of all shares, what is not taken */
+    bool shared;           /* they were: what comes in is of many sessions; see holder.h */
+    uint32_t claimed;      /* of what comes in: promised to messages that have begun, not taken */
+    uint32_t loose;        /* taken without a promise */
+    struct tw_holder *line_first, *line_last; /* who waits for room */
+    uint32_t share;    /* of each session, going out; 0: none is promised anything */
+    uint32_t promised; /* of all shares, what is not taken */
     uint32_t ample; /* with more than that left for all, a session may hold more than its bound */
 };
 
@@ -48,12 +55,14 @@ void tw_block_pool_promise(struct tw_block_pool *pool, uint32_t sessions);
 uint16_t tw_block_take(struct tw_block_pool *pool);
 void tw_block_give(struct tw_block_pool *pool, uint16_t index);
 
-/* Blocks that are left for what comes in. */
+/* Blocks that are left for what comes in, and promised to none of it. */
 static inline uint32_t tw_block_pool_incoming(const struct tw_block_pool *pool)
 {
     uint32_t free_count = pool->free_count - pool->promised;
     uint32_t left = pool->incoming_max - pool->incoming;
-    return left < free_count ? left : free_count;
+    if (left > free_count)
+        left = free_count;
+    return left > pool->claimed ? left - pool->claimed : 0;
 }
 
 /* For parcels, beyond what is promised. */

@@ -83,8 +83,11 @@ static void copy_message(struct copying *copying, uint16_t *index)
     const struct tw_block_pool *from = copying->from->receiver.pool;
     const struct tw_message *message = tw_message_at(from, *index);
     copying->needed += tw_message_taken(message);
-    if (copying->to)
-        *index = tw_message_clone(copying->to->receiver.pool, from, message)->index;
+    if (!copying->to)
+        return;
+    struct tw_message *clone = tw_message_clone(copying->to->receiver.pool, from, message);
+    clone->sure = 0; /* what was promised was of the other pool */
+    *index = clone->index;
 }
 
 static void copy_parcel(struct copying *copying, uint32_t *at)
@@ -170,6 +173,8 @@ struct tw_channels *tw_channels_copy(struct tw_channels_pool *pool, const struct
     pool->free_count--;
     copying.to = channels;
     channels->receiver.pool = blocks;
+    channels->receiver.holder = (struct tw_holder){0};
+    tw_holder_count_loose(&channels->receiver.holder, blocks, (int32_t)copying.needed);
     tw_parcels_init(&channels->sender.parcels, blocks, pool->config.send_blocks_max);
     copy_messages(&copying, channels);
     return channels;

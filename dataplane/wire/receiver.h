@@ -2,29 +2,49 @@
 /*
  * Messages coming in: parts put together, copies dropped, order kept where it was promised.
  *
- * A messages frame is checked whole, against what is here and the memory it would need, before any
- * of it is stored. Bounds per channel: TW_MESSAGE_WINDOW numbers; the lowest unfinished message may
- * grow to its full size, all others together to TW_MESSAGE_SPARE blocks, so the one that everything
- * waits for always finds room. Finished messages wait in one of two lists until they are taken,
- * bulk apart from all others, so that it holds up none of them; while TW_RECEIVER_READY_BLOCKS or
- * more wait in one, nothing new is let in for it. Pure, one owner; time in µs.
+ * A messages frame is checked whole, against what is here, before any of it is stored; then each
+ * entry is stored for which there is room. Where one found none the packet is not acknowledged: all
+ * of it comes again, and what is here by then has not stood still.
+ *
+ * Bounds per channel: TW_MESSAGE_WINDOW numbers; the lowest unfinished message may grow to its full
+ * size, all others together to TW_MESSAGE_SPARE blocks. Of a shared pool the former is promised
+ * room for all of it when it begins, or waits in line for that: see holder.h. Finished messages
+ * wait in one of two lists until they are taken, bulk apart from all others, so that it holds up
+ * none of them; while TW_RECEIVER_READY_BLOCKS or more wait in one, nothing is begun for it.
+ *
+ * A channel is late when what it holds has to wait for its lowest message for too long: it has
+ * TW_RECEIVER_BEGIN_US from the first one on, a granule of the lowest gives TW_RECEIVER_GRANULE_US
+ * more, and a message that is done with TW_RECEIVER_MESSAGE_US; up to TW_RECEIVER_AHEAD_US from now
+ * on. Pure, one owner; time in µs.
  */
 #ifndef TICKWIRE_DATAPLANE_WIRE_RECEIVER_H
 #define TICKWIRE_DATAPLANE_WIRE_RECEIVER_H
 
 #include "dataplane/wire/blocks.h"
 #include "dataplane/wire/entry.h"
+#include "dataplane/wire/holder.h"
 
 /* The largest message and a window of small ones. */
 #define TW_RECEIVER_READY_BLOCKS 128u
 
+/* As long as a message may stand still whoever waits or does not; and twice that for who went on
+ * faster before: an outage of three seconds, with what is sent again after it, is no reason. */
+#define TW_RECEIVER_BEGIN_US TW_MESSAGE_STALLED_US
+#define TW_RECEIVER_AHEAD_US (2u * TW_MESSAGE_STALLED_US)
+/* 512 bytes a second: an eighth of a path of 100 kbit/s, as bulk has it beside everything else, is
+ * twice that. */
+#define TW_RECEIVER_GRANULE_US 250000u
+#define TW_RECEIVER_MESSAGE_US 1000000u
+
 struct tw_receiver_channel {
-    uint64_t done;      /* bit number % 64: finished, numbers from base on */
-    uint64_t here;      /* the same: whose message, whole or in part, stands in the window */
-    uint64_t moved_us;  /* when base moved last: what is above it had to wait until then */
-    uint16_t base;      /* lowest number not finished, or not passed on yet */
-    uint16_t base_held; /* blocks of the message at base */
-    uint32_t held;      /* blocks of all messages in the window */
+    uint64_t done;       /* bit number % 64: finished, numbers from base on */
+    uint64_t here;       /* the same: whose message, whole or in part, stands in the window */
+    uint64_t moved_us;   /* when base moved last: what is above it had to wait until then */
+    uint64_t no_room_us; /* when its lowest message last found no room: it had to wait, too */
+    uint64_t late_us;    /* then it is, while something is here */
+    uint16_t base;       /* lowest number not finished, or not passed on yet */
+    uint16_t base_held;  /* blocks of the message at base */
+    uint32_t held;       /* blocks of all messages in the window */
 };
 
 /* Finished messages that wait to be taken. */
@@ -40,6 +60,7 @@ struct tw_receiver {
     struct tw_receiver_ready ready, ready_bulk; /* of channels 0 to 2; of channel 3 */
     uint32_t unfinished;                        /* messages of which something is here */
     struct tw_block_pool *pool;
+    struct tw_holder holder;
     uint16_t latest_number; /* of channel 0 */
     bool latest_seen;
     struct tw_receiver_channel channels[TW_CHANNEL_COUNT];
@@ -59,7 +80,7 @@ struct tw_receiver_numbers {
 
 enum tw_receiver_result {
     TW_RECEIVER_STORED,
-    TW_RECEIVER_NO_ROOM,   /* nothing was stored: the packet must not be acknowledged */
+    TW_RECEIVER_NO_ROOM,   /* not all was stored: the packet must not be acknowledged */
     TW_RECEIVER_MALFORMED, /* nothing was stored */
     TW_RECEIVER_RANGE,     /* nothing was stored */
 };
@@ -74,7 +95,7 @@ struct tw_receiver_numbers tw_receiver_pause(const struct tw_receiver *receiver)
 /* The other end is another process: what it had not finished never comes. Messages that wait to be
  * taken stay. */
 void tw_receiver_begin_again(struct tw_receiver *receiver, uint64_t now_us);
-/* No message is here, whole or in part. */
+/* No message is here, whole or in part, and none waits for room. */
 bool tw_receiver_empty(const struct tw_receiver *receiver);
 
 /* body[size]: a messages frame. */
@@ -92,5 +113,23 @@ void tw_receiver_heard(struct tw_receiver *receiver, uint64_t now_us);
 /* Channels whose lowest unfinished message made no progress for TW_MESSAGE_STALLED_US, although
  * packets came, and none was refused because finished ones wait to be taken: bit i of channel i. */
 uint32_t tw_receiver_stalled(const struct tw_receiver *receiver, uint64_t now_us);
+/* A channel is late, whether packets come or not. Who shares a pool closes it for that, while
+ * others wait for room. */
+bool tw_receiver_late(const struct tw_receiver *receiver, uint64_t now_us);
+/* Blocks that it keeps from others, taken or promised. */
+static inline uint32_t tw_receiver_holds(const struct tw_receiver *receiver)
+{
+    return receiver->holder.loose + receiver->holder.sure;
+}
+/* Who asks no more for room does not wait for it. */
+static inline void tw_receiver_update(struct tw_receiver *receiver, uint64_t now_us)
+{
+    tw_holder_update(&receiver->holder, receiver->pool, now_us);
+}
+/* Others may read it now, and go on with a copy. */
+static inline void tw_receiver_leave_line(struct tw_receiver *receiver)
+{
+    tw_holder_leave_line(&receiver->holder, receiver->pool);
+}
 
 #endif

@@ -644,8 +644,10 @@ static void probe(struct tw_transport *transport, uint64_t now_us)
 
 void tw_transport_update(struct tw_transport *transport, uint64_t now_us)
 {
-    if (transport->channels)
+    if (transport->channels) {
         tw_sender_expire(&transport->channels->sender, now_us);
+        tw_receiver_update(&transport->channels->receiver, now_us);
+    }
     detect_losses(transport, now_us);
     if (now_us >= probe_due_us(transport))
         probe(transport, now_us);

@@ -93,6 +93,11 @@ static inline uint32_t tw_transport_stalled(const struct tw_transport *transport
 {
     return transport->channels ? tw_receiver_stalled(&transport->channels->receiver, now_us) : 0;
 }
+/* Others may have to wait for what it holds, and it does not go on as it should: see receiver.h. */
+static inline bool tw_transport_late(const struct tw_transport *transport, uint64_t now_us)
+{
+    return transport->channels && tw_receiver_late(&transport->channels->receiver, now_us);
+}
 
 /* The session moved to another path: what was measured of the old one is forgotten, and packets
  * that are still on their way there tell nothing about the new one when they arrive, or do not (RFC
@@ -134,8 +139,8 @@ struct tw_transport_packet {
 };
 enum tw_transport_result {
     TW_TRANSPORT_OK,
-    TW_TRANSPORT_NO_ROOM,   /* its messages were not stored: no blocks, or no channels (then none
-                               are there). It will not be acknowledged */
+    TW_TRANSPORT_NO_ROOM,   /* not all its messages were stored: no blocks, or no channels (then
+                               none are there). It will not be acknowledged */
     TW_TRANSPORT_MALFORMED, /* nothing was applied */
     TW_TRANSPORT_RANGE,     /* nothing was applied: no packet number, ack of what was not sent,
                                contradiction */

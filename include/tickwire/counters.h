@@ -123,7 +123,7 @@ struct tw_worker_counters {
     tw_counter messages_waited; /* buffers of shards that found no room for a client, and wait */
     tw_counter messages_latest_dropped; /* of the channel that may lose them, for lack of room */
     tw_counter messages_backlog;        /* sessions closed: they took too little, too long */
-    tw_counter messages_stalled;        /* sessions closed: a message begun and left */
+    tw_counter messages_stalled;        /* sessions closed: a message begun, and left or too slow */
     tw_counter messages_damaged;      /* sessions closed: a message not what it said, or too long */
     tw_counter messages_decompressed; /* of those in */
     tw_counter messages_compressed;   /* of those out, each time */

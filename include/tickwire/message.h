@@ -37,7 +37,8 @@ struct tw_message {
     uint16_t next;                   /* in a list of messages; 0: last */
     uint16_t number;                 /* in its channel */
     uint16_t missing;                /* granules that have not arrived yet */
-    uint16_t held;                   /* blocks */
+    uint8_t held;                    /* blocks */
+    uint8_t sure;                    /* room for all of it was promised */
     uint64_t time_us;                /* of the newest granule */
     uint64_t done[TW_GRANULE_WORDS]; /* granules that arrived */
 };

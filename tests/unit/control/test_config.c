@@ -47,6 +47,9 @@ static const struct fault_case fault_cases[] = {
     {"world:\n  seed: 18446744073709551616\n",
      "f.yaml:2: key `world.seed`: found 18446744073709551616, expected an integer from 0 to "
      "18446744073709551615"},
+    {"limits: {message_memory_kb: 1023}\n",
+     "f.yaml:1: key `limits.message_memory_kb`: found 1023, expected an integer from 1024 to "
+     "65535"},
     /* 9 a fraction is no integer */
     {"world:\n  tick_hz: 60.0\n",
      "f.yaml:2: key `world.tick_hz`: found 60.0, expected an integer from 10 to 240"},

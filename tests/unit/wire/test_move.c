@@ -34,6 +34,7 @@ struct end {
 static struct end ends[2];
 static uint64_t random_state;
 static uint64_t now_us;
+static bool shared; /* pools are: what comes in is promised its room */
 
 static uint32_t below(uint32_t bound)
 {
@@ -44,6 +45,8 @@ static void make_home(struct home *home)
 {
     home->memory = sim_take(tw_block_pool_footprint(BLOCKS));
     tw_block_pool_init(&home->pool, home->memory, BLOCKS);
+    if (shared)
+        tw_block_pool_promise(&home->pool, CHANNELS);
     struct tw_channels_config config = {.blocks = &home->pool, .send_blocks_max = 128};
     home->channels_memory = sim_take(tw_channels_pool_footprint(CHANNELS));
     memset(home->channels_memory, 0xa5, tw_channels_pool_footprint(CHANNELS));
@@ -67,6 +70,8 @@ static void make_ends(uint64_t seed)
 static void expect_nothing_in(const struct home *home)
 {
     assert_int_equal(home->pool.free_count, BLOCKS);
+    assert_int_equal(home->pool.incoming + home->pool.claimed + home->pool.loose, 0);
+    assert_null(home->pool.line_first);
     assert_int_equal(home->channels.free_count, CHANNELS);
 }
 
@@ -156,6 +161,8 @@ static bool move(struct end *end)
     struct tw_transport moved = end->transport;
     struct tw_channels *channels = end->transport.channels;
     expect_nothing_in(new);
+    if (channels)
+        tw_receiver_leave_line(&channels->receiver);
     assert_true(tw_transport_adopt(&moved, &new->channels, &tw_congestion_defaults));
     assert_int_equal(new->channels.free_count, CHANNELS - (channels != NULL));
     /* What goes out is packed anew, in another order. */
@@ -187,9 +194,8 @@ static void turn(void)
         hear(&ends[i]);
 }
 
-static void test_messages_go_along(void **state)
+static void messages_go_along(void)
 {
-    (void)state;
     uint32_t talking = 0;
     make_ends(testing_seed());
     for (uint32_t round = 0; round < 20000; round++) {
@@ -222,6 +228,21 @@ static void test_messages_go_along(void **state)
         assert_int_equal(sent - again, ends[i].said_bytes); /* counted once, wherever it was */
     }
     free_ends();
+}
+
+static void test_messages_go_along(void **state)
+{
+    (void)state;
+    messages_go_along();
+}
+
+/* What one pool has promised is another's to promise anew. */
+static void test_messages_go_along_between_shared_pools(void **state)
+{
+    (void)state;
+    shared = true;
+    messages_go_along();
+    shared = false;
 }
 
 /* Whatever is short there, nothing is taken, and nothing is changed here. */
@@ -260,6 +281,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_messages_go_along),
+        cmocka_unit_test(test_messages_go_along_between_shared_pools),
         cmocka_unit_test(test_without_room_nothing_is_taken),
     };
     return cmocka_run_group_tests(tests, testing_setup, NULL);
