@@ -66,9 +66,14 @@ extern const size_t tw_cli_command_count;
 /* Sends one request. On TW_EXIT_OK *result is the caller's; else the error was reported. */
 enum tw_exit tw_cli_request(const struct tw_cli *cli, const char *command, json_t *arguments,
                             json_t **result);
-/* The same, but an error with this code is not reported: *again is set. */
+/* An error that is not reported. */
+struct tw_cli_silence {
+    const char *code; /* NULL: none */
+    bool met;         /* that was the answer */
+};
+/* The same, but for this error. */
 enum tw_exit tw_cli_request_unless(const struct tw_cli *cli, const char *command, json_t *arguments,
-                                   const char *code, bool *again, json_t **result);
+                                   struct tw_cli_silence *silence, json_t **result);
 /* Reports an error as text on stderr, or as JSON on stdout. `details` is taken over, may be NULL.
  */
 void tw_cli_report(const struct tw_cli *cli, const char *code, const char *message,

@@ -82,11 +82,10 @@ static enum tw_exit ask(const struct tw_cli *cli, const char *command, json_t *a
 {
     struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
     enum tw_exit outcome = TW_EXIT_REFUSED;
-    const char *busy = "ENGINE_BUSY";
+    struct tw_cli_silence busy = {.code = "ENGINE_BUSY"};
     for (uint32_t waited_ms = 0; waited_ms < PATIENCE_MS; waited_ms += PAUSE_MS) {
-        bool again = false;
-        outcome = tw_cli_request_unless(cli, command, arguments, busy, &again, result);
-        if (!again)
+        outcome = tw_cli_request_unless(cli, command, arguments, &busy, result);
+        if (!busy.met)
             break;
         (void)nanosleep(&pause, NULL);
     }

@@ -150,14 +150,14 @@ static enum tw_exit unreachable(const struct tw_cli *cli, const char *path, cons
 enum tw_exit tw_cli_request(const struct tw_cli *cli, const char *command, json_t *arguments,
                             json_t **result)
 {
-    bool again;
-    return tw_cli_request_unless(cli, command, arguments, NULL, &again, result);
+    struct tw_cli_silence none = {.code = NULL};
+    return tw_cli_request_unless(cli, command, arguments, &none, result);
 }
 
 enum tw_exit tw_cli_request_unless(const struct tw_cli *cli, const char *command, json_t *arguments,
-                                   const char *unreported, bool *again, json_t **result)
+                                   struct tw_cli_silence *silence, json_t **result)
 {
-    *again = false;
+    silence->met = false;
     char path[TW_CONFIG_PATH_SIZE];
     enum tw_exit found = find_socket(cli, path);
     if (found != TW_EXIT_OK)
@@ -177,8 +177,8 @@ enum tw_exit tw_cli_request_unless(const struct tw_cli *cli, const char *command
         json_t *error = json_object_get(answer, "error");
         const char *code = json_string_value(json_object_get(error, "code"));
         const char *message = json_string_value(json_object_get(error, "message"));
-        *again = unreported && code && strcmp(code, unreported) == 0;
-        if (!*again)
+        silence->met = silence->code && code && strcmp(code, silence->code) == 0;
+        if (!silence->met)
             tw_cli_report(cli, code ? code : "UNKNOWN", message ? message : "no message",
                           json_incref(json_object_get(error, "details")));
     }

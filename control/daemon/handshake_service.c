@@ -126,8 +126,8 @@ static enum tw_verdict derive(const struct tw_handshake_server *server, const ui
     struct tw_session_secrets secrets;
     uint8_t ephemeral_secret[TW_KEY_SIZE];
     randombytes_buf(ephemeral_secret, sizeof(ephemeral_secret));
-    bool ok = tw_handshake_derive(server, hello2, token, ephemeral_secret, reply->server_ephemeral,
-                                  &secrets);
+    struct tw_ephemeral_pair ephemeral = {ephemeral_secret, reply->server_ephemeral};
+    bool ok = tw_handshake_derive(server, hello2, token, &ephemeral, &secrets);
     sodium_memzero(ephemeral_secret, sizeof(ephemeral_secret));
     if (ok) {
         memcpy(reply->secret_client_to_server, secrets.client_to_server, TW_KEY_SIZE);
@@ -172,13 +172,16 @@ static enum tw_verdict check(const struct tw_handshake_service *service, struct 
         .suites = service->suites,
         .world = service->world,
     };
+    struct tw_hello2_arrival arrival = {
+        .hello2 = attempt->request->hello2,
+        .destination = &attempt->request->destination,
+        .now_unix_s = attempt->now_unix_ms / 1000u,
+    };
     for (size_t i = 0; i < keys->static_count && verdict == TW_VERDICT_TOKEN_INVALID; i++) {
         attempt->static_key = &keys->statics[i];
         attempt->server.static_secret = attempt->static_key->secret;
         attempt->server.token_key_count = tw_keys_of_static(keys, i, attempt->token_keys);
-        verdict = tw_handshake_check(&attempt->server, attempt->request->hello2,
-                                     &attempt->request->destination, attempt->now_unix_ms / 1000u,
-                                     token, suite);
+        verdict = tw_handshake_check(&attempt->server, &arrival, token, suite);
     }
     return verdict;
 }

@@ -228,8 +228,8 @@ static void write_welcome(const struct tw_worker *worker, uint32_t slot,
         .width_cells =
             world->edges == TW_EDGES_CHOICE_WRAP ? (uint16_t)(world->size_m / TW_CELL_M) : 0,
     };
-    tw_welcome_write(out, &welcome, arrival->ephemeral, reply->server_ephemeral, &secrets,
-                     tw_crc32c_isal);
+    struct tw_ephemerals ephemerals = {arrival->ephemeral, reply->server_ephemeral};
+    tw_welcome_write(out, &welcome, &ephemerals, &secrets, tw_crc32c_isal);
     sodium_memzero(&secrets, sizeof(secrets));
 }
 

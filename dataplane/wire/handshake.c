@@ -94,10 +94,10 @@ void tw_wrong_version_write(uint8_t out[TW_WRONG_VERSION_SIZE], const uint8_t *e
 }
 
 void tw_welcome_write(uint8_t out[TW_WELCOME_SIZE], const struct tw_welcome *welcome,
-                      const uint8_t *client_ephemeral, const uint8_t *server_ephemeral,
+                      const struct tw_ephemerals *ephemerals,
                       const struct tw_session_secrets *secrets, tw_crc32c_function crc)
 {
-    tw_welcome_clear_write(out, client_ephemeral, server_ephemeral);
+    tw_welcome_clear_write(out, ephemerals->client, ephemerals->server);
     uint8_t in[TW_WELCOME_IN_SIZE] = {0};
     tw_store_u32(in + TW_WELCOME_IN_CONNECTION_ID, welcome->connection_id);
     tw_store_u32(in + TW_WELCOME_IN_WORLD, welcome->world);

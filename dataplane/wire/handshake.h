@@ -70,9 +70,15 @@ struct tw_welcome {
     uint16_t width_cells; /* of a world without edges; 0: it has edges */
 };
 
+/* Public keys, TW_KEY_SIZE bytes each. */
+struct tw_ephemerals {
+    const uint8_t *client;
+    const uint8_t *server;
+};
+
 /* Writes header, both ephemeral keys, the sealed part and the CRC. */
 void tw_welcome_write(uint8_t out[TW_WELCOME_SIZE], const struct tw_welcome *welcome,
-                      const uint8_t *client_ephemeral, const uint8_t *server_ephemeral,
+                      const struct tw_ephemerals *ephemerals,
                       const struct tw_session_secrets *secrets, tw_crc32c_function crc);
 
 /* ---- what the control plane does ------------------------------------------------------------ */
@@ -91,22 +97,30 @@ struct tw_handshake_server {
     uint32_t world;
 };
 
+struct tw_hello2_arrival {
+    const uint8_t *hello2; /* TW_HELLO2_SIZE bytes */
+    const struct tw_address *destination;
+    uint64_t now_unix_s;
+};
+
 /* First half, symmetric: opens the token, checks binder, version, expiry, audience, destination
  * address, world, suite. Returns WELCOMED when all hold. TOKEN_INVALID, TOKEN_MISMATCH and
  * BINDER_WRONG must stay unanswered; for the others tw_refused_write makes the answer. */
 enum tw_verdict tw_handshake_check(const struct tw_handshake_server *server,
-                                   const uint8_t hello2[TW_HELLO2_SIZE],
-                                   const struct tw_address *destination, uint64_t now_unix_s,
-                                   struct tw_token *token, uint8_t *suite)
-    __attribute__((warn_unused_result));
+                                   const struct tw_hello2_arrival *arrival, struct tw_token *token,
+                                   uint8_t *suite) __attribute__((warn_unused_result));
 
-/* Second half, public-key: derives all secrets. `ephemeral_secret` is 32 fresh random bytes; its
- * public key goes to server_ephemeral[32]. False: an all-zero DH result. */
+/* The server's of one handshake. */
+struct tw_ephemeral_pair {
+    const uint8_t *secret; /* TW_KEY_SIZE fresh random bytes */
+    uint8_t *public_key;   /* where it goes, TW_KEY_SIZE bytes */
+};
+
+/* Second half, public-key: derives all secrets. False: an all-zero DH result. */
 bool tw_handshake_derive(const struct tw_handshake_server *server,
                          const uint8_t hello2[TW_HELLO2_SIZE], const struct tw_token *token,
-                         const uint8_t ephemeral_secret[TW_KEY_SIZE],
-                         uint8_t server_ephemeral[TW_KEY_SIZE], struct tw_session_secrets *secrets)
-    __attribute__((warn_unused_result));
+                         const struct tw_ephemeral_pair *ephemeral,
+                         struct tw_session_secrets *secrets) __attribute__((warn_unused_result));
 
 void tw_refused_write(uint8_t out[TW_REFUSED_SIZE], enum tw_refusal reason,
                       const uint8_t hello2[TW_HELLO2_SIZE], const uint8_t psk[TW_KEY_SIZE],

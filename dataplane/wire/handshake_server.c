@@ -43,10 +43,10 @@ static enum tw_verdict token_judge(const struct tw_handshake_server *server,
 }
 
 enum tw_verdict tw_handshake_check(const struct tw_handshake_server *server,
-                                   const uint8_t hello2[TW_HELLO2_SIZE],
-                                   const struct tw_address *destination, uint64_t now_unix_s,
-                                   struct tw_token *token, uint8_t *suite)
+                                   const struct tw_hello2_arrival *arrival, struct tw_token *token,
+                                   uint8_t *suite)
 {
+    const uint8_t *hello2 = arrival->hello2;
     *suite = 0;
     memset(token, 0, sizeof(*token));
     if (!token_open_any(server, hello2 + TW_HELLO2_TOKEN, token))
@@ -62,7 +62,7 @@ enum tw_verdict tw_handshake_check(const struct tw_handshake_server *server,
         sodium_memzero(token, sizeof(*token));
         return TW_VERDICT_TOKEN_MISMATCH;
     }
-    enum tw_verdict verdict = token_judge(server, token, destination, now_unix_s);
+    enum tw_verdict verdict = token_judge(server, token, arrival->destination, arrival->now_unix_s);
     if (verdict != TW_VERDICT_WELCOMED)
         return verdict;
     uint8_t common = hello2[TW_HELLO_SUITES] & token->suites & server->suites;
@@ -77,20 +77,20 @@ enum tw_verdict tw_handshake_check(const struct tw_handshake_server *server,
 
 bool tw_handshake_derive(const struct tw_handshake_server *server,
                          const uint8_t hello2[TW_HELLO2_SIZE], const struct tw_token *token,
-                         const uint8_t ephemeral_secret[TW_KEY_SIZE],
-                         uint8_t server_ephemeral[TW_KEY_SIZE], struct tw_session_secrets *secrets)
+                         const struct tw_ephemeral_pair *ephemeral,
+                         struct tw_session_secrets *secrets)
 {
     const uint8_t *client_ephemeral = hello2 + TW_HELLO_EPHEMERAL;
     uint8_t dh_ephemeral[TW_KEY_SIZE];
     uint8_t dh_static[TW_KEY_SIZE];
     /* libsodium fails exactly when the result is all zero: a low-order key costs the least. */
     bool ok = crypto_scalarmult(dh_static, server->static_secret, client_ephemeral) == 0 &&
-              crypto_scalarmult(dh_ephemeral, ephemeral_secret, client_ephemeral) == 0;
+              crypto_scalarmult(dh_ephemeral, ephemeral->secret, client_ephemeral) == 0;
     if (ok) {
         uint8_t clear[TW_WELCOME_CLEAR];
         uint8_t transcript[TW_HASH_SIZE];
-        crypto_scalarmult_base(server_ephemeral, ephemeral_secret);
-        tw_welcome_clear_write(clear, client_ephemeral, server_ephemeral);
+        crypto_scalarmult_base(ephemeral->public_key, ephemeral->secret);
+        tw_welcome_clear_write(clear, client_ephemeral, ephemeral->public_key);
         tw_transcript_hash(transcript, hello2, clear);
         tw_session_secrets_derive(secrets, dh_ephemeral, dh_static, token->psk, transcript);
     }

@@ -108,8 +108,11 @@ static uint32_t write_channel(struct tw_packing *packing, uint32_t channel,
         return 0;
     if (left < room)
         room = left;
-    uint32_t count = tw_sender_write(&channels->sender, channel, whole, writer,
-                                     channels->runs + channels->run_count, room);
+    struct tw_sender_part part = {.channel = channel,
+                                  .whole = whole,
+                                  .runs = channels->runs + channels->run_count,
+                                  .runs_max = room};
+    uint32_t count = tw_sender_write(&channels->sender, &part, writer);
     if (count > 0)
         channels->channel_at_us[channel] = packing->now_us;
     channels->run_count = (uint16_t)(channels->run_count + count);

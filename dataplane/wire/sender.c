@@ -495,18 +495,18 @@ static bool write_pass(struct tw_sender *sender, const struct tw_sender_channel 
     return true;
 }
 
-uint32_t tw_sender_write(struct tw_sender *sender, uint32_t channel, bool whole,
-                         struct tw_writer *writer, struct tw_run *runs, uint32_t runs_max)
+uint32_t tw_sender_write(struct tw_sender *sender, const struct tw_sender_part *part,
+                         struct tw_writer *writer)
 {
-    if (channel == TW_CHANNEL_STATE) {
+    if (part->channel == TW_CHANNEL_STATE) {
         write_latest(sender, writer);
         return 0;
     }
-    struct tw_sender_channel *from = &sender->channels[channel];
-    struct pass pass = {.whole = whole,
+    struct tw_sender_channel *from = &sender->channels[part->channel];
+    struct pass pass = {.whole = part->whole,
                         .new_only = sender->new_first && from->new_turn,
-                        .runs = runs,
-                        .most = runs_max};
+                        .runs = part->runs,
+                        .most = part->runs_max};
     bool more = !pass.new_only || write_pass(sender, from, writer, &pass);
     pass.new_only = false;
     pass.before = pass.count;

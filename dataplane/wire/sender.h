@@ -103,10 +103,16 @@ bool tw_sender_has(const struct tw_sender *sender, uint32_t channel, bool whole)
 /* Nothing waits and nothing is unacknowledged. */
 bool tw_sender_empty(const struct tw_sender *sender);
 
-/* Writes entries of a channel while there is room; of the ordered one, only whole messages if
- * `whole`. runs[runs_max] describes them; returns how many. */
-uint32_t tw_sender_write(struct tw_sender *sender, uint32_t channel, bool whole,
-                         struct tw_writer *writer, struct tw_run *runs, uint32_t runs_max);
+/* What of the messages is to be written. */
+struct tw_sender_part {
+    uint32_t channel;
+    bool whole;          /* of the ordered one: only whole messages */
+    struct tw_run *runs; /* runs[runs_max] will describe it */
+    uint32_t runs_max;
+};
+/* Writes entries while there is room; returns how many runs they are. */
+uint32_t tw_sender_write(struct tw_sender *sender, const struct tw_sender_part *part,
+                         struct tw_writer *writer);
 void tw_sender_acked(struct tw_sender *sender, const struct tw_run *run, uint64_t now_us);
 void tw_sender_lost(struct tw_sender *sender, const struct tw_run *run);
 /* A packet with something of these channels (bit i of channel i) was lost, or acknowledged. */

@@ -198,14 +198,7 @@ bool tw_space_batch_visit(struct tw_space_batch *batch, const struct tw_space_ba
     return true;
 }
 
-struct nearest_job {
-    const struct tw_space_nearest *queries;
-    uint32_t stride;
-    struct tw_space_hit *hits;
-    uint32_t *counts;
-};
-
-static void nearest_single(struct tw_space_batch *batch, const struct nearest_job *job,
+static void nearest_single(struct tw_space_batch *batch, const struct tw_space_nearest_job *job,
                            uint32_t number)
 {
     job->counts[number] = tw_space_nearest(batch->reader, &job->queries[number],
@@ -228,7 +221,7 @@ static void put_first(struct group *group, uint32_t node)
 
 /* The distance from which on a query of the group has nothing to look for: the k-th of the first
  * one is no farther from the query than from the first, and the way between the two. */
-static uint64_t bound_of(const struct nearest_job *job, const struct tw_space_hit *order,
+static uint64_t bound_of(const struct tw_space_nearest_job *job, const struct tw_space_hit *order,
                          uint32_t i)
 {
     const struct tw_space_nearest *first = &job->queries[order[0].handle];
@@ -243,7 +236,7 @@ static uint64_t bound_of(const struct nearest_job *job, const struct tw_space_hi
 }
 
 static void nearest_group(struct group *group, const struct tw_space_hit *order, uint32_t size,
-                          const struct nearest_job *job)
+                          const struct tw_space_nearest_job *job)
 {
     const struct tw_space_nearest *first = &job->queries[order[0].handle];
     uint64_t widest = 0;
@@ -276,28 +269,25 @@ static void nearest_group(struct group *group, const struct tw_space_hit *order,
     }
 }
 
-bool tw_space_batch_nearest(struct tw_space_batch *batch, const struct tw_space_nearest *queries,
-                            uint32_t count, uint32_t stride, struct tw_space_hit *hits,
-                            uint32_t *counts)
+bool tw_space_batch_nearest(struct tw_space_batch *batch, const struct tw_space_nearest_job *job)
 {
-    struct nearest_job job = {queries, stride, hits, counts};
     struct group group;
-    if (count > batch->queries_max)
+    if (job->count > batch->queries_max)
         return false;
-    for (uint32_t i = 0; i < count; i++) {
-        TW_ASSERT(queries[i].k <= stride);
-        note_query(batch, i, queries[i].at);
+    for (uint32_t i = 0; i < job->count; i++) {
+        TW_ASSERT(job->queries[i].k <= job->stride);
+        note_query(batch, i, job->queries[i].at);
     }
-    sort_queries(batch, count);
+    sort_queries(batch, job->count);
     begin_group(&group, batch);
-    for (uint32_t first = 0; first < count;) {
-        uint32_t end = group_end(batch, first, count);
+    for (uint32_t first = 0; first < job->count;) {
+        uint32_t end = group_end(batch, first, job->count);
         const struct tw_space_hit *order = &batch->order[first];
         if (order->key != 0 && !batch->reader->space->config.wraps) {
-            nearest_group(&group, order, end - first, &job);
+            nearest_group(&group, order, end - first, job);
         } else {
             for (uint32_t i = first; i < end; i++)
-                nearest_single(batch, &job, batch->order[i].handle);
+                nearest_single(batch, job, batch->order[i].handle);
         }
         first = end;
     }

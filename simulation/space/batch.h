@@ -48,10 +48,16 @@ struct tw_space_taker {
 bool tw_space_batch_visit(struct tw_space_batch *batch, const struct tw_space_ball *spheres,
                           uint32_t count, const struct tw_space_taker *taker);
 
-/* k-NN for each: hits[i * stride ...] and counts[i]; every k at most `stride`. False for more than
- * queries_max. */
-bool tw_space_batch_nearest(struct tw_space_batch *batch, const struct tw_space_nearest *queries,
-                            uint32_t count, uint32_t stride, struct tw_space_hit *hits,
-                            uint32_t *counts);
+/* k-NN for each query: hits[i * stride ...] and counts[i]; every k at most `stride`. */
+struct tw_space_nearest_job {
+    const struct tw_space_nearest *queries; /* count */
+    uint32_t count;
+    uint32_t stride;
+    struct tw_space_hit *hits; /* count * stride */
+    uint32_t *counts;          /* count */
+};
+
+/* False, and nothing is asked, for more than queries_max. */
+bool tw_space_batch_nearest(struct tw_space_batch *batch, const struct tw_space_nearest_job *job);
 
 #endif

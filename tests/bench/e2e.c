@@ -146,11 +146,12 @@ static void answer_handshake(const struct tw_agent_handshake_request *request)
     uint8_t ephemeral_secret[TW_KEY_SIZE];
     randombytes_buf(ephemeral_secret, sizeof(ephemeral_secret));
     reply->request = request->request;
-    reply->verdict = tw_handshake_check(&server, request->hello2, &request->destination,
-                                        (uint64_t)time(NULL), &token, &reply->suite);
+    struct tw_hello2_arrival arrival = {request->hello2, &request->destination,
+                                        (uint64_t)time(NULL)};
+    struct tw_ephemeral_pair pair = {ephemeral_secret, reply->server_ephemeral};
+    reply->verdict = tw_handshake_check(&server, &arrival, &token, &reply->suite);
     if (reply->verdict == TW_VERDICT_WELCOMED &&
-        tw_handshake_derive(&server, request->hello2, &token, ephemeral_secret,
-                            reply->server_ephemeral, &secrets)) {
+        tw_handshake_derive(&server, request->hello2, &token, &pair, &secrets)) {
         reply->world = token.world;
         reply->account = token.account;
         memcpy(reply->token_id, token.id, sizeof(token.id));

@@ -36,14 +36,19 @@ static const struct {
 
 static const double no_target = -1.0;
 
-static void told(struct suite *suite, const char *metric, double value, const char *unit,
-                 double target, const char *setup)
+struct figure {
+    double value;
+    const char *unit;
+    double target; /* at most; or no_target */
+};
+
+static void told(struct suite *suite, const char *metric, struct figure figure, const char *setup)
 {
-    struct tw_bench_target at_most = {target, TW_BENCH_AT_MOST};
-    if (target < 0)
-        tw_bench_print(metric, value, unit, setup);
+    struct tw_bench_target at_most = {figure.target, TW_BENCH_AT_MOST};
+    if (figure.target < 0)
+        tw_bench_print(metric, figure.value, figure.unit, setup);
     else
-        suite->missed += !tw_bench_print_target(metric, value, unit, at_most, setup);
+        suite->missed += !tw_bench_print_target(metric, figure.value, figure.unit, at_most, setup);
 }
 
 static void told_at_least(struct suite *suite, const char *metric, double value, double target,
@@ -81,7 +86,7 @@ static double measure_row(struct suite *suite, struct scene *scene, uint32_t row
     double brute_us = space_time_ns(scene, rows[row].brute, 4, repetitions) / 1e3;
     snprintf(metric, sizeof(metric), "space.%s%s", rows[row].name, name);
     snprintf(ratio, sizeof(ratio), "%s.ratio", metric);
-    told(suite, metric, us, "us", target_of(row, scene->plan.kind), setup);
+    told(suite, metric, (struct figure){us, "us", target_of(row, scene->plan.kind)}, setup);
     tw_bench_print(ratio, brute_us / us, "x", "brute force over the same entities");
     return us;
 }
@@ -110,8 +115,8 @@ static void measure_insert(struct suite *suite, struct scene *scene, const char 
     }
     snprintf(metric, sizeof(metric), "space.insert_100k%s", name);
     double target = scene->plan.kind == TW_SPACE_GRID ? 10.0 : no_target;
-    told(suite, metric, measure_median(times + 1, suite->options->repetitions), "ms", target,
-         setup);
+    double ms = measure_median(times + 1, suite->options->repetitions);
+    told(suite, metric, (struct figure){ms, "ms", target}, setup);
 }
 
 /* There and back again, so that every round starts from the same index. */
@@ -146,7 +151,8 @@ static void measure_move(struct suite *suite, struct scene *scene, const char *n
              crossing);
     /* The target is for a fifth of crossings: in a town's small cells there are more. */
     bool plain = scene->plan.kind == TW_SPACE_GRID && scene->plan.spread == SCENE_UNIFORM;
-    told(suite, metric, measure_median(times + 1, rounds), "ns", plain ? 40.0 : no_target, text);
+    double ns = measure_median(times + 1, rounds);
+    told(suite, metric, (struct figure){ns, "ns", plain ? 40.0 : no_target}, text);
 }
 
 static void take(void *context, uint32_t number, const struct tw_space_item *item)
@@ -166,6 +172,7 @@ static void measure_batches(struct suite *suite, struct scene *scene, const char
     uint64_t sum = 0;
     char metric[96];
     struct tw_space_taker taker = {.take = take, .context = &sum};
+    struct tw_space_nearest_job job = {queries, SCENE_PLACES, 10, scene->hits, counts};
     for (uint32_t i = 0; i < SCENE_PLACES; i++) {
         balls[i] = (struct tw_space_ball){scene->places[i], 100 * METRE};
         queries[i] = (struct tw_space_nearest){
@@ -176,7 +183,7 @@ static void measure_batches(struct suite *suite, struct scene *scene, const char
         tw_space_batch_visit(&scene->batch, balls, SCENE_PLACES, &taker);
         spheres[i] = (double)(measure_now_ns() - from) / 1e3 / SCENE_PLACES;
         from = measure_now_ns();
-        tw_space_batch_nearest(&scene->batch, queries, SCENE_PLACES, 10, scene->hits, counts);
+        tw_space_batch_nearest(&scene->batch, &job);
         nearest[i] = (double)(measure_now_ns() - from) / 1e3 / SCENE_PLACES;
     }
     snprintf(metric, sizeof(metric), "space.batch_radius_100m%s", name);
@@ -223,7 +230,7 @@ static void measure_cull(struct suite *suite, const struct scene *scene)
             continue;
         double us = time_cull(kernels, scene, repetitions);
         snprintf(metric, sizeof(metric), "space.cull_10k.%s", kernels->name);
-        told(suite, metric, us, "us", 8.0, setup);
+        told(suite, metric, (struct figure){us, "us", 8.0}, setup);
         snprintf(metric, sizeof(metric), "space.cull_10k.%s.ratio", kernels->name);
         told_at_least(suite, metric, scalar / us, 4.0, "scalar code on the same spheres");
     }
@@ -244,7 +251,8 @@ static void measure_spread(struct suite *suite, uint32_t at, enum tw_space_kind 
     measure_batches(suite, &scene, name, setup);
     measure_move(suite, &scene, name, setup);
     if (at == 0 && kind == TW_SPACE_GRID) {
-        told(suite, "space.memory_100k", (double)scene.index_bytes / 1e6, "MB", 8.0,
+        told(suite, "space.memory_100k",
+             (struct figure){(double)scene.index_bytes / 1e6, "MB", 8.0},
              "the whole index as taken at start, for 100,000 entities and 256 large bodies");
         measure_cull(suite, &scene);
     }
@@ -260,7 +268,7 @@ static double measure_crowd(struct suite *suite, enum scene_spread spread, const
     uint32_t repetitions = suite->options->repetitions;
     double us = space_time_ns(&scene, rows[ROW_NEAREST_10].ask, CALLS, repetitions) / 1e3;
     double brute = space_time_ns(&scene, rows[ROW_NEAREST_10].brute, 4, repetitions) / 1e3;
-    told(suite, metric, us, "us", target, setup);
+    told(suite, metric, (struct figure){us, "us", target}, setup);
     snprintf(ratio, sizeof(ratio), "%s.ratio", metric);
     tw_bench_print(ratio, brute / us, "x", "brute force over the same entities");
     scene_end(&scene);
@@ -312,10 +320,10 @@ int tw_space_run(const struct tw_space_options *options)
     for (uint32_t row = ROW_NEAREST_10; row <= ROW_NEAREST_1000; row++) {
         char metric[64];
         snprintf(metric, sizeof(metric), "space.%s.town.vs_uniform", rows[row].name);
-        told(&suite, metric, town[row] / uniform[row], "x", 3.0, setup);
+        told(&suite, metric, (struct figure){town[row] / uniform[row], "x", 3.0}, setup);
     }
-    told(&suite, "space.hotspot_knn_10.vs_uniform", hotspot / uniform[ROW_NEAREST_10], "x", 3.0,
-         setup);
+    told(&suite, "space.hotspot_knn_10.vs_uniform",
+         (struct figure){hotspot / uniform[ROW_NEAREST_10], "x", 3.0}, setup);
     measure_crowd(&suite, SCENE_POINT, "space.point_knn_10", no_target,
                   "10,000 of 100,000 entities on one point: a flat list, one core");
     measure_spread(&suite, 0, TW_SPACE_OCTREE, octree);

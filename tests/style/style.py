@@ -10,6 +10,7 @@ from tools import checks, shell  # noqa: E402
 
 FILE_LINES_MAX = 800
 FUNCTION_LINES_MAX = 70
+PARAMETERS_MAX = 5
 COLUMNS_MAX = 100
 LICENCE = "SPDX-License-Identifier: BSD-3-Clause"
 CODE = (".c", ".h", ".py", ".sh", ".build", ".txt", ".yaml", ".yml", ".js")
@@ -53,6 +54,29 @@ def check_functions_c(check, path, lines):
             start = None
 
 
+def count_parameters(text):
+    """Of what stands between a function's parentheses, but for what a format takes."""
+    text = re.sub(r",\s*\.\.\.$", "", text)
+    depth, commas = 0, 0
+    for letter in text:
+        depth += (letter in "([{") - (letter in ")]}")
+        commas += letter == "," and depth == 0
+    return commas + 1
+
+
+def check_parameters_c(check, path, lines):
+    """Those that stand in for a library's function have that function's."""
+    for number, line in enumerate(lines):
+        first = number - 1
+        while line == "{" and first > 0 and lines[first][:1] in (" ", "\t"):
+            first -= 1
+        head = re.sub(r"__attribute__\(\(.*?\)\)", "", " ".join(lines[first:number]))
+        named = re.search(r"(\w+)\((.*)\)\s*$", head) if line == "{" else None
+        count = count_parameters(named[2]) if named else 0
+        if count > PARAMETERS_MAX and not named[1].startswith("__wrap_"):
+            check.problem(f"{path}:{number}: {named[1]} has {count} parameters")
+
+
 def check_functions_python(check, path, text):
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
@@ -65,11 +89,12 @@ def main():
     licence = checks.Check("first line names the licence")
     size = checks.Check(f"no file above {FILE_LINES_MAX} lines")
     functions = checks.Check(f"no function above {FUNCTION_LINES_MAX} lines")
+    parameters = checks.Check(f"no C function of more than {PARAMETERS_MAX} parameters")
     columns = checks.Check(f"no code line above {COLUMNS_MAX} columns")
     guards = checks.Check("include guards follow the path")
     words = checks.Check("no words of unfinished work")
     outside = checks.Check("nothing speaks of things outside the project")
-    every = [licence, size, functions, columns, guards, words, outside]
+    every = [licence, size, functions, parameters, columns, guards, words, outside]
     for path in shell.source_files():
         try:
             text = (shell.ROOT / path).read_text()
@@ -93,6 +118,7 @@ def main():
             check_guard(guards, path, text)
         if path.suffix in (".c", ".h"):
             check_functions_c(functions, path, lines)
+            check_parameters_c(parameters, path, lines)
         if path.suffix == ".py":
             check_functions_python(functions, path, text)
     return checks.tell_all(every)

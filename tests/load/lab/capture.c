@@ -180,8 +180,9 @@ static void schedule(struct tw_capture *capture, struct tw_lab_event event)
         abort();
 }
 
-static void send_datagram(struct tw_capture *capture, uint32_t client, enum kind kind,
-                          const uint8_t *bytes, size_t length, uint64_t now_ns)
+/* `leaves` says of whom, which way and when. */
+static void send_datagram(struct tw_capture *capture, struct tw_lab_event leaves,
+                          const uint8_t *bytes, size_t length)
 {
     uint32_t datagram = take_datagram(capture);
     TW_ASSERT(length <= DATAGRAM_MAX);
@@ -189,9 +190,11 @@ static void send_datagram(struct tw_capture *capture, uint32_t client, enum kind
         abort();
     memcpy(capture->datagrams[datagram].bytes, bytes, length);
     capture->datagrams[datagram].length = (uint32_t)length;
-    uint64_t at_ns = arrival_ns(&capture->clients[client], kind == KIND_DELIVERY, now_ns);
-    schedule(capture, (struct tw_lab_event){
-                          .at_ns = at_ns, .kind = kind, .client = client, .datagram = datagram});
+    struct tw_lab_event arrives = leaves;
+    arrives.at_ns =
+        arrival_ns(&capture->clients[leaves.client], leaves.kind == KIND_DELIVERY, leaves.at_ns);
+    arrives.datagram = datagram;
+    schedule(capture, arrives);
 }
 
 /* ---- the server's end ----------------------------------------------------------------------- */
@@ -212,7 +215,8 @@ static void answer(struct tw_capture *capture, uint32_t number, uint8_t *packet,
     TW_ASSERT(!writer->failed);
     size_t plaintext = (size_t)(writer->next - packet) - TW_HEADER_SIZE;
     size_t length = tw_client_link_seal(&client->server, packet, plaintext);
-    send_datagram(capture, number, KIND_DELIVERY, packet, length, now_ns);
+    struct tw_lab_event leaves = {.at_ns = now_ns, .kind = KIND_DELIVERY, .client = number};
+    send_datagram(capture, leaves, packet, length);
 }
 
 static struct tw_writer frames_of(uint8_t packet[TW_DATAGRAM_MAX])
@@ -286,8 +290,9 @@ static void take_turn(struct tw_capture *capture, uint32_t number, uint64_t now_
                                                            .facing = input.facing,
                                                            .buttons = input.buttons};
     size_t length = tw_client_session_write(&client->session, packet, now_us);
+    struct tw_lab_event leaves = {.at_ns = now_ns, .kind = KIND_ARRIVAL, .client = number};
     if (length > 0)
-        send_datagram(capture, number, KIND_ARRIVAL, packet, length, now_ns);
+        send_datagram(capture, leaves, packet, length);
     uint64_t frame_ns = NS_PER_S / capture->config.tick_hz;
     uint64_t shake_ns = tw_load_random_below(&client->random, FRAME_SHAKE_US) * NS_PER_US;
     /* Frames stay on their grid: what one is late, the next one is early. */

@@ -193,8 +193,8 @@ static void admit(struct fake_server *server, const struct tw_hello *hello)
     struct tw_address destination = server_address();
     struct tw_token token;
     uint8_t suite = 0;
-    enum tw_verdict verdict = tw_handshake_check(&control, server->hello2, &destination,
-                                                 (uint64_t)time(NULL), &token, &suite);
+    struct tw_hello2_arrival arrival = {server->hello2, &destination, (uint64_t)time(NULL)};
+    enum tw_verdict verdict = tw_handshake_check(&control, &arrival, &token, &suite);
     enum tw_refusal refusal =
         server->refuse != TW_REFUSAL_NONE ? server->refuse : tw_refusal_of_verdict(verdict);
     if (refusal != TW_REFUSAL_NONE) {
@@ -209,8 +209,8 @@ static void admit(struct fake_server *server, const struct tw_hello *hello)
     uint8_t ephemeral[TW_KEY_SIZE];
     struct tw_session_secrets secrets;
     randombytes_buf(secret, sizeof(secret));
-    bool derived =
-        tw_handshake_derive(&control, server->hello2, &token, secret, ephemeral, &secrets);
+    struct tw_ephemeral_pair pair = {secret, ephemeral};
+    bool derived = tw_handshake_derive(&control, server->hello2, &token, &pair, &secrets);
     TW_ASSERT(derived);
     struct tw_welcome welcome = {.connection_id = server->connection_id,
                                  .world = 1,
@@ -221,8 +221,8 @@ static void admit(struct fake_server *server, const struct tw_hello *hello)
                                  .tick_hz = FAKE_TICK_HZ,
                                  .snapshot_hz = 20,
                                  .width_cells = 3};
-    tw_welcome_write(server->welcome, &welcome, hello->ephemeral, ephemeral, &secrets,
-                     tw_crc32c_portable);
+    struct tw_ephemerals ephemerals = {hello->ephemeral, ephemeral};
+    tw_welcome_write(server->welcome, &welcome, &ephemerals, &secrets, tw_crc32c_portable);
     server_link_init(&server->link, &secrets, (enum tw_suite)suite, server->connection_id,
                      server->now_us * 1000u);
     start_transport(server);

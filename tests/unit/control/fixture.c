@@ -364,8 +364,8 @@ static void answer_client(struct tw_handshake_client *client,
     memcpy(secrets.confirm_key, reply->confirm_key, TW_KEY_SIZE);
     memcpy(secrets.confirm_iv, reply->confirm_iv, TW_IV_SIZE);
     memcpy(secrets.transcript, reply->transcript, TW_HASH_SIZE);
-    tw_welcome_write(packet, &welcome, client->ephemeral, reply->server_ephemeral, &secrets,
-                     tw_crc32c_portable);
+    struct tw_ephemerals ephemerals = {client->ephemeral, reply->server_ephemeral};
+    tw_welcome_write(packet, &welcome, &ephemerals, &secrets, tw_crc32c_portable);
     assert_int_equal(tw_handshake_client_receive(client, packet, sizeof(packet)), TW_NEWS_WELCOME);
     assert_memory_equal(client->secrets.client_to_server, secrets.client_to_server, TW_KEY_SIZE);
     assert_memory_equal(client->secrets.server_to_client, secrets.server_to_client, TW_KEY_SIZE);

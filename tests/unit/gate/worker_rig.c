@@ -450,8 +450,8 @@ struct tw_worker_command rig_answer(struct rig *rig, const struct tw_worker_even
     uint8_t ephemeral[TW_KEY_SIZE];
     randombytes_buf(ephemeral, sizeof(ephemeral));
     reply->request = request->request;
-    reply->verdict = tw_handshake_check(&server, request->hello2, &request->destination, 1000,
-                                        &token, &reply->suite);
+    struct tw_hello2_arrival arrival = {request->hello2, &request->destination, 1000};
+    reply->verdict = tw_handshake_check(&server, &arrival, &token, &reply->suite);
     if (reply->verdict == TW_VERDICT_WELCOMED && rig->tokens_used) {
         reply->verdict = TW_VERDICT_TOKEN_USED;
         reply->refused_size = TW_REFUSED_SIZE;
@@ -460,8 +460,8 @@ struct tw_worker_command rig_answer(struct rig *rig, const struct tw_worker_even
     }
     if (reply->verdict != TW_VERDICT_WELCOMED)
         return command;
-    assert_true(tw_handshake_derive(&server, request->hello2, &token, ephemeral,
-                                    reply->server_ephemeral, &secrets));
+    struct tw_ephemeral_pair pair = {ephemeral, reply->server_ephemeral};
+    assert_true(tw_handshake_derive(&server, request->hello2, &token, &pair, &secrets));
     reply->world = token.world;
     reply->account = token.account;
     memcpy(reply->token_id, token.id, TW_TOKEN_ID_SIZE);

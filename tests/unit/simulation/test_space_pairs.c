@@ -257,8 +257,10 @@ static void check_nearest(struct space_model *model, struct tw_space_batch *batc
             queries[i].filter = &filters[0];
     }
     queries[3].at.y = INT32_MIN;
-    assert_true(tw_space_batch_nearest(batch, queries, QUERIES, 64, hits, counts));
-    assert_false(tw_space_batch_nearest(batch, queries, QUERIES + 1u, 64, hits, counts));
+    struct tw_space_nearest_job job = {queries, QUERIES, 64, hits, counts};
+    assert_true(tw_space_batch_nearest(batch, &job));
+    job.count = QUERIES + 1u;
+    assert_false(tw_space_batch_nearest(batch, &job));
     for (uint32_t i = 0; i < QUERIES; i++) {
         uint32_t count = tw_space_nearest(&model->reader, &queries[i], single);
         bool same = count == counts[i];

@@ -98,17 +98,16 @@ void meeting_hello2(struct meeting *meeting, uint8_t out[TW_HELLO2_SIZE])
 
 enum tw_verdict meeting_check(struct meeting *meeting, const uint8_t *hello2)
 {
-    return tw_handshake_check(&meeting->server, hello2, &meeting->server_address,
-                              meeting->now_unix_s, &meeting->opened, &meeting->suite);
+    struct tw_hello2_arrival arrival = {hello2, &meeting->server_address, meeting->now_unix_s};
+    return tw_handshake_check(&meeting->server, &arrival, &meeting->opened, &meeting->suite);
 }
 
 bool meeting_welcome(struct meeting *meeting, const uint8_t *hello2, uint8_t out[TW_WELCOME_SIZE])
 {
-    if (!tw_handshake_derive(&meeting->server, hello2, &meeting->token,
-                             meeting->server_ephemeral_secret, meeting->server_ephemeral,
-                             &meeting->secrets))
+    struct tw_ephemeral_pair pair = {meeting->server_ephemeral_secret, meeting->server_ephemeral};
+    struct tw_ephemerals ephemerals = {hello2 + TW_HELLO_EPHEMERAL, meeting->server_ephemeral};
+    if (!tw_handshake_derive(&meeting->server, hello2, &meeting->token, &pair, &meeting->secrets))
         return false;
-    tw_welcome_write(out, &meeting->welcome, hello2 + TW_HELLO_EPHEMERAL, meeting->server_ephemeral,
-                     &meeting->secrets, tw_crc32c_portable);
+    tw_welcome_write(out, &meeting->welcome, &ephemerals, &meeting->secrets, tw_crc32c_portable);
     return true;
 }

@@ -54,16 +54,20 @@ static size_t unhex(uint8_t *out, size_t capacity, const char *hex)
     return size;
 }
 
+struct sealing {
+    const uint8_t *plain, *data, *nonce, *key;
+    size_t size, data_size;
+};
+
 /* The library's primitive, one packet: what the back end must equal. */
-static void primitive_seal(enum tw_suite suite, uint8_t *out, const uint8_t *plain, size_t size,
-                           const uint8_t *data, size_t data_size, const uint8_t *nonce,
-                           const uint8_t *key)
+static void primitive_seal(enum tw_suite suite, uint8_t *out, const struct sealing *of)
 {
     if (suite == TW_SUITE_AES256_GCM)
-        crypto_aead_aes256gcm_encrypt(out, NULL, plain, size, data, data_size, NULL, nonce, key);
+        crypto_aead_aes256gcm_encrypt(out, NULL, of->plain, of->size, of->data, of->data_size, NULL,
+                                      of->nonce, of->key);
     else
-        crypto_aead_chacha20poly1305_ietf_encrypt(out, NULL, plain, size, data, data_size, NULL,
-                                                  nonce, key);
+        crypto_aead_chacha20poly1305_ietf_encrypt(out, NULL, of->plain, of->size, of->data,
+                                                  of->data_size, NULL, of->nonce, of->key);
 }
 
 /*
@@ -80,7 +84,8 @@ static void check_published(const struct published *vector)
     size_t data_size = unhex(data, sizeof(data), vector->data);
     size_t size = unhex(plain, sizeof(plain), vector->plain);
     assert_int_equal(unhex(cipher, sizeof(cipher), vector->cipher), size);
-    primitive_seal(vector->suite, expected, plain, size, data, data_size, nonce, key);
+    struct sealing of = {plain, data, nonce, key, size, data_size};
+    primitive_seal(vector->suite, expected, &of);
     assert_memory_equal(expected, cipher, size);
     assert_memory_equal(expected + size, tag, sizeof(tag));
 
@@ -98,7 +103,9 @@ static void check_published(const struct published *vector)
     tw_aead_sodium()->seal(&job, 1);
     assert_int_equal(job.length, TW_PACKET_MIN + size);
     assert_memory_equal(packet + TW_HEADER_SIZE, cipher, size);
-    primitive_seal(vector->suite, expected, plain, size, packet, TW_HEADER_SIZE, nonce, key);
+    of.data = packet;
+    of.data_size = TW_HEADER_SIZE;
+    primitive_seal(vector->suite, expected, &of);
     assert_memory_equal(packet + TW_HEADER_SIZE, expected, size + TW_TAG_SIZE);
     tw_aead_sodium()->open(&job, 1);
     assert_true(job.ok);

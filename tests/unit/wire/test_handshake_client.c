@@ -384,8 +384,8 @@ static void welcome_with_a_low_order_key(void **state)
     tw_transcript_hash(transcript, hello2, welcome);
     struct tw_session_secrets secrets;
     tw_session_secrets_derive(&secrets, zero, dh_static, meeting.token.psk, transcript);
-    tw_welcome_write(welcome, &meeting.welcome, meeting.client.ephemeral, zero, &secrets,
-                     tw_crc32c_portable);
+    struct tw_ephemerals ephemerals = {meeting.client.ephemeral, zero};
+    tw_welcome_write(welcome, &meeting.welcome, &ephemerals, &secrets, tw_crc32c_portable);
     assert_int_equal(receive(welcome, sizeof(welcome)), TW_NEWS_NONE);
 }
 

@@ -337,6 +337,7 @@ static void test_what_may_not_leave_is_not_new(void **state)
     static struct fixture fixture;
     static uint8_t bytes[TW_PLAINTEXT_MAX];
     struct tw_run run = {0}, last = {0};
+    struct tw_sender_part part = {TW_CHANNEL_UNORDERED, false, &run, 1};
     rig_setup(&fixture, BLOCKS);
     rig_queue(&fixture, TW_CHANNEL_UNORDERED, 1000);
     rig_queue(&fixture, TW_CHANNEL_UNORDERED, 40000);
@@ -344,8 +345,7 @@ static void test_what_may_not_leave_is_not_new(void **state)
     struct tw_sender *sender = &fixture.transport.channels->sender;
     sender->part_max = TW_MESSAGE_MAX;
     for (struct tw_writer writer = tw_writer_make(bytes, sizeof(bytes));
-         tw_sender_write(sender, TW_CHANNEL_UNORDERED, false, &writer, &run, 1) > 0;
-         writer = tw_writer_make(bytes, sizeof(bytes)))
+         tw_sender_write(sender, &part, &writer) > 0; writer = tw_writer_make(bytes, sizeof(bytes)))
         last = run;
     assert_int_equal(last.number, 2);
     assert_in_range(last.first + last.count, 1, tw_message_granules(40000) - 1u);
@@ -354,7 +354,7 @@ static void test_what_may_not_leave_is_not_new(void **state)
     sender->new_first = true;
     sender->channels[TW_CHANNEL_UNORDERED].new_turn = true;
     struct tw_writer writer = tw_writer_make(bytes, sizeof(bytes));
-    assert_int_equal(tw_sender_write(sender, TW_CHANNEL_UNORDERED, false, &writer, &run, 1), 1);
+    assert_int_equal(tw_sender_write(sender, &part, &writer), 1);
     assert_int_equal(run.number, last.number);
     assert_int_equal(run.first, last.first);
     rig_teardown(&fixture);
@@ -368,19 +368,19 @@ static void test_a_packet_names_no_message_twice(void **state)
     static struct fixture fixture;
     static uint8_t bytes[TW_PLAINTEXT_MAX];
     struct tw_run runs[4];
+    struct tw_sender_part part = {TW_CHANNEL_UNORDERED, false, runs, 4};
     rig_setup(&fixture, BLOCKS);
     rig_queue(&fixture, TW_CHANNEL_UNORDERED, TW_PLAINTEXT_MAX + 300u);
     struct tw_sender *sender = &fixture.transport.channels->sender;
     struct tw_writer writer = tw_writer_make(bytes, sizeof(bytes));
-    assert_int_equal(tw_sender_write(sender, TW_CHANNEL_UNORDERED, false, &writer, runs, 4), 1);
+    assert_int_equal(tw_sender_write(sender, &part, &writer), 1);
     tw_sender_lost(sender, &runs[0]);
     sender->new_first = true;
     sender->channels[TW_CHANNEL_UNORDERED].new_turn = true;
     rig_queue(&fixture, TW_CHANNEL_UNORDERED, 10);
     for (uint32_t count = 2; count > 0; count--) { /* with the other one, then what was lost */
         writer = tw_writer_make(bytes, sizeof(bytes));
-        assert_int_equal(tw_sender_write(sender, TW_CHANNEL_UNORDERED, false, &writer, runs, 4),
-                         count);
+        assert_int_equal(tw_sender_write(sender, &part, &writer), count);
         assert_int_equal(tw_receiver_frame(&fixture.transport.channels->receiver, bytes,
                                            sizeof(bytes) - tw_writer_left(&writer), 1),
                          TW_RECEIVER_STORED);

@@ -174,9 +174,8 @@ static void documented_handshake_works(void **state)
     struct tw_token token;
     uint8_t suite;
     struct tw_address destination = vectors_server_address();
-    assert_int_equal(
-        tw_handshake_check(&server, hello2, &destination, VECTORS_NOW_UNIX_S, &token, &suite),
-        TW_VERDICT_WELCOMED);
+    struct tw_hello2_arrival arrival = {hello2, &destination, VECTORS_NOW_UNIX_S};
+    assert_int_equal(tw_handshake_check(&server, &arrival, &token, &suite), TW_VERDICT_WELCOMED);
     assert_int_equal(suite, TW_SUITE_AES256_GCM);
     const struct vector *welcome = vector_get(&read_back, "welcome");
     assert_int_equal(tw_handshake_client_receive(&client, welcome->bytes, welcome->size),

@@ -231,13 +231,13 @@ static void add_answers(struct vectors *vectors)
                                              bytes_of(vectors, "server static secret")};
     struct tw_session_secrets secrets;
     uint8_t server_key[TW_KEY_SIZE];
-    bool derived =
-        tw_handshake_derive(&server, hello2, &token, bytes_of(vectors, "server ephemeral secret"),
-                            server_key, &secrets);
+    struct tw_ephemeral_pair pair = {bytes_of(vectors, "server ephemeral secret"), server_key};
+    bool derived = tw_handshake_derive(&server, hello2, &token, &pair, &secrets);
     TW_ASSERT(derived);
     struct tw_welcome welcome = vectors_welcome();
     uint8_t packet[TW_WELCOME_SIZE];
-    tw_welcome_write(packet, &welcome, client_key, server_key, &secrets, tw_crc32c_portable);
+    struct tw_ephemerals ephemerals = {client_key, server_key};
+    tw_welcome_write(packet, &welcome, &ephemerals, &secrets, tw_crc32c_portable);
     const uint8_t *confirm = bytes_of(vectors, "confirm");
     uint8_t *content = vector_new(vectors, group, "welcome content", TW_WELCOME_IN_SIZE);
     int failed = crypto_aead_chacha20poly1305_ietf_decrypt(content, NULL, NULL, packet + 78, 48,
