@@ -22,7 +22,9 @@ enum hoard {
     HOARD_LEAVES,   /* large messages, each without its first granule */
     HOARD_TRICKLES, /* the same without more of them, one of which goes after the other */
     HOARD_OMITS,    /* one of channel 1, and sends those after it */
+    HOARD_CLAIMS,   /* sends the first granule of large messages, and nothing more */
     HOARD_KINDS,
+    HOARD_FALLS_SILENT, /* leaves large messages, and is not heard any more */
 };
 
 static void make_memory_least(struct tw_config *config)
@@ -48,10 +50,11 @@ static void count_queued(struct tw_sender *sender, const struct tw_parcel *parce
     channel->queued_whole += parcel->size <= TW_UNRELIABLE_MAX ? (uint32_t)change : 0;
 }
 
-/* Granules below `end` of a message that has just been numbered do not leave. */
-static void withhold(struct tw_sender *sender, struct tw_parcel *parcel, uint32_t end)
+/* Granules from..end-1 of a message that has just been numbered do not leave. */
+static void withhold(struct tw_sender *sender, struct tw_parcel *parcel, uint32_t from,
+                     uint32_t end)
 {
-    for (uint32_t granule = 0; granule < end && granule < parcel->opened_end; granule++) {
+    for (uint32_t granule = from; granule < end && granule < parcel->opened_end; granule++) {
         if (!tw_granule_test(tw_parcel_queued(parcel), granule))
             continue;
         tw_granule_clear(tw_parcel_queued(parcel), granule);
@@ -66,7 +69,7 @@ static struct tw_parcel *parcel_of(struct tw_sender *sender, uint32_t channel, u
                         sender->windows[channel].parcels[number % TW_MESSAGE_WINDOW]);
 }
 
-static void leave_all(struct sim_player *hoarder, uint32_t granules)
+static void leave_all(struct sim_player *hoarder, uint32_t from, uint32_t end)
 {
     for (uint32_t channel = TW_CHANNEL_ORDERED; channel < TW_CHANNEL_COUNT; channel++) {
         for (uint32_t i = 0; i < 2; i++) {
@@ -74,7 +77,7 @@ static void leave_all(struct sim_player *hoarder, uint32_t granules)
                 return;
             struct tw_sender *sender = &channels_of(hoarder)->sender;
             uint16_t newest = (uint16_t)(sender->channels[channel].next - 1u);
-            withhold(sender, parcel_of(sender, channel, newest), granules);
+            withhold(sender, parcel_of(sender, channel, newest), from, end);
         }
     }
 }
@@ -88,7 +91,7 @@ static void omit_one(struct sim_player *hoarder)
         if (i == 0)
             withhold(
                 sender,
-                parcel_of(sender, TW_CHANNEL_ORDERED, sender->channels[TW_CHANNEL_ORDERED].base),
+                parcel_of(sender, TW_CHANNEL_ORDERED, sender->channels[TW_CHANNEL_ORDERED].base), 0,
                 1);
     }
 }
@@ -98,8 +101,10 @@ static void hoard(struct sim_player *hoarder, enum hoard kind)
     hoarder->apart = true;
     if (kind == HOARD_OMITS)
         omit_one(hoarder);
+    else if (kind == HOARD_CLAIMS)
+        leave_all(hoarder, 1, TW_GRANULES_MAX);
     else
-        leave_all(hoarder, kind == HOARD_LEAVES ? 1u : WITHHELD);
+        leave_all(hoarder, 0, kind == HOARD_TRICKLES ? WITHHELD : 1u);
 }
 
 /* The next granule of each oldest message leaves. */
@@ -229,24 +234,26 @@ static void report(const struct siege *siege)
 }
 
 struct siege_plan {
-    uint32_t kind;
+    uint32_t kind, hoarders;
     bool come_back;
     void (*configure)(struct tw_config *config);
     uint64_t longest_us; /* that a large message takes */
 };
 
-/* Four who say 60 KB every four seconds and something small all the time, beside a dozen. */
+/* Four who say 60 KB every four seconds and something small all the time, beside hoarders. */
 static void hold_out(const char *name, const struct siege_plan *plan, uint64_t seed)
 {
-    struct siege siege = begin(name, HOARDERS, plan->configure, seed);
+    struct siege siege = begin(name, plan->hoarders, plan->configure, seed);
     struct whole *whole = siege.whole;
     siege.kind = plan->kind;
     siege.come_back = plan->come_back;
     whole->players.from_us = whole->now_us;
     whole->players.until_us = UINT64_MAX;
-    for (uint32_t i = 0; i < HOARDERS; i++)
+    for (uint32_t i = 0; i < siege.hoarders; i++)
         hoard(&whole->players.players[HONEST + i], kind_of(&siege, i));
     besiege(&siege, WHOLE_SECOND);
+    for (uint32_t i = 0; i < siege.hoarders; i++)
+        whole->players.players[HONEST + i].frozen = kind_of(&siege, i) == HOARD_FALLS_SILENT;
     whole->players.speech =
         (struct sim_speech){.every_ms = {[TW_CHANNEL_UNORDERED] = 200, [TW_CHANNEL_BULK] = 4000},
                             .size_max = {[TW_CHANNEL_UNORDERED] = 200, [TW_CHANNEL_BULK] = LARGE}};
@@ -263,7 +270,7 @@ static void hold_out(const char *name, const struct siege_plan *plan, uint64_t s
 /* As ever when one is begun and left: five seconds after that it is over. */
 static void left_half_sent(const char *name, uint64_t seed)
 {
-    static const struct siege_plan plan = {HOARD_LEAVES, false, make_memory_small,
+    static const struct siege_plan plan = {HOARD_LEAVES, HOARDERS, false, make_memory_small,
                                            12 * WHOLE_SECOND};
     hold_out(name, &plan, seed);
 }
@@ -271,7 +278,7 @@ static void left_half_sent(const char *name, uint64_t seed)
 /* What there is room for is sent, all but a few granules; then one of them every three seconds. */
 static void trickled(const char *name, uint64_t seed)
 {
-    static const struct siege_plan plan = {HOARD_TRICKLES, false, make_memory_small,
+    static const struct siege_plan plan = {HOARD_TRICKLES, HOARDERS, false, make_memory_small,
                                            30 * WHOLE_SECOND};
     hold_out(name, &plan, seed);
 }
@@ -279,20 +286,37 @@ static void trickled(const char *name, uint64_t seed)
 /* What waits for the one left out is nobody's but for a part, and never that of large ones. */
 static void one_left_out(const char *name, uint64_t seed)
 {
-    static const struct siege_plan plan = {HOARD_OMITS, false, make_memory_small, 2 * WHOLE_SECOND};
+    static const struct siege_plan plan = {HOARD_OMITS, HOARDERS, false, make_memory_small,
+                                           2 * WHOLE_SECOND};
     hold_out(name, &plan, seed);
 }
 
 static void all_kinds_again_and_again(const char *name, uint64_t seed)
 {
-    static const struct siege_plan plan = {HOARD_KINDS, true, make_memory_small, 30 * WHOLE_SECOND};
+    static const struct siege_plan plan = {HOARD_KINDS, HOARDERS, true, make_memory_small,
+                                           30 * WHOLE_SECOND};
     hold_out(name, &plan, seed);
 }
 
 /* A dozen are too few then. */
 static void in_memory_as_usual(const char *name, uint64_t seed)
 {
-    static const struct siege_plan plan = {HOARD_KINDS, true, NULL, 2 * WHOLE_SECOND};
+    static const struct siege_plan plan = {HOARD_KINDS, HOARDERS, true, NULL, 2 * WHOLE_SECOND};
+    hold_out(name, &plan, seed);
+}
+
+/* With a packet for each message: they are promised room for all of it. */
+static void claimed(const char *name, uint64_t seed)
+{
+    static const struct siege_plan plan = {HOARD_CLAIMS, 60, false, NULL, 12 * WHOLE_SECOND};
+    hold_out(name, &plan, seed);
+}
+
+/* They had a minute to come back; not with what others wait for. */
+static void fell_silent(const char *name, uint64_t seed)
+{
+    static const struct siege_plan plan = {HOARD_FALLS_SILENT, HOARDERS, false, make_memory_small,
+                                           15 * WHOLE_SECOND};
     hold_out(name, &plan, seed);
 }
 
@@ -367,6 +391,8 @@ int main(int argc, char **argv)
         {"one_left_out", one_left_out, NULL, 3, 100},
         {"all_kinds_again_and_again", all_kinds_again_and_again, NULL, 3, 100},
         {"in_memory_as_usual", in_memory_as_usual, NULL, 2, 100},
+        {"claimed", claimed, NULL, 2, 100},
+        {"fell_silent", fell_silent, NULL, 3, 100},
         {"many_begin_at_once", many_begin_at_once, NULL, 3, 100},
         {"slow_among_hoarders", slow_among_hoarders, NULL, 3, 100},
         {"hoarders_alone", hoarders_alone, NULL, 2, 100},
