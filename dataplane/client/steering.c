@@ -182,11 +182,14 @@ static int64_t goal_of(const struct tw_client_steering *steering)
     return goal_us < most_us ? goal_us : most_us;
 }
 
-/* Some of its inputs were made before the lead, or the clock below it, jumped. */
+/* Some of its inputs were made before the lead, or the clock below it, jumped. A report that comes
+ * late is about more than others. */
 static bool reaches_before_jump(const struct tw_client_steering *steering,
                                 const struct tw_frame_arrivals *report)
 {
     int64_t span = TW_CLIENT_STEERING_SPAN_US / steering->tick_us;
+    if (span < report->count)
+        span = report->count;
     return steering->jumped || (int64_t)report->newest - steering->since_jump < span;
 }
 

@@ -21,10 +21,16 @@ void tw_arrivals_note(struct tw_arrivals *arrivals, uint32_t tick, int64_t margi
         arrivals->reported_tick = tick;
 }
 
+uint32_t tw_arrivals_room(const struct tw_arrivals *arrivals, uint64_t tick)
+{
+    return tick >= arrivals->due_tick && arrivals->count > 0 ? TW_ARRIVALS_FRAME_SIZE : 0;
+}
+
 uint32_t tw_arrivals_write(struct tw_arrivals *arrivals, uint64_t tick, uint32_t tick_hz,
                            uint8_t *bytes, size_t capacity)
 {
-    if (tick < arrivals->due_tick || arrivals->count == 0 || capacity < TW_ARRIVALS_FRAME_SIZE)
+    uint32_t size = tw_arrivals_room(arrivals, tick);
+    if (size == 0 || capacity < size)
         return 0;
     /* The mean rounds down, like the quotient of what is negative does not by itself. */
     int32_t count = arrivals->count;
@@ -39,5 +45,5 @@ uint32_t tw_arrivals_write(struct tw_arrivals *arrivals, uint64_t tick, uint32_t
     body[TW_ARRIVALS_LATE] = arrivals->late;
     *arrivals = (struct tw_arrivals){.newest_tick = arrivals->newest_tick,
                                      .due_tick = tick + tick_hz / TW_ARRIVALS_PER_S};
-    return TW_ARRIVALS_FRAME_SIZE;
+    return size;
 }

@@ -37,6 +37,9 @@ static inline uint32_t tw_arrivals_depth(const struct tw_arrivals *arrivals, uin
     return arrivals->newest_tick > tick ? arrivals->newest_tick - (uint32_t)tick : 0;
 }
 
+/* The room that a report needs beside the next snapshot; 0: none is due, or nothing is to tell. */
+uint32_t tw_arrivals_room(const struct tw_arrivals *arrivals, uint64_t tick);
+
 /* Appends a frame if one is due, there is something to tell and it fits whole. Returns its size. */
 uint32_t tw_arrivals_write(struct tw_arrivals *arrivals, uint64_t tick, uint32_t tick_hz,
                            uint8_t *bytes, size_t capacity);

@@ -5,6 +5,9 @@
 #include "simulation/interest/snapshot.h"
 #include "tickwire/wire.h"
 
+#define CAPACITY_MIN (TW_SNAPSHOT_CAPACITY_MIN + TW_ARRIVALS_FRAME_SIZE)
+static_assert(TW_SHARD_LEAST_CAPACITY >= CAPACITY_MIN, "on any path a report fits, too");
+
 /* NULL when none is left; one that is too small for anything stays where it is. */
 static struct tw_out_buffer *take_buffer(struct tw_outbox *outbox, uint32_t capacity_min)
 {
@@ -113,8 +116,7 @@ static bool send_snapshot(struct tw_shard *shard, uint32_t index, uint64_t step,
                                     .own_index =
                                         tw_entity_index((tw_entity){.bits = player->entity}),
                                     .link_state = state_of(shard, index, step)};
-    struct tw_out_buffer *buffer =
-        take_buffer(&sending->outboxes[player->worker], TW_SNAPSHOT_CAPACITY_MIN);
+    struct tw_out_buffer *buffer = take_buffer(&sending->outboxes[player->worker], CAPACITY_MIN);
     if (!buffer) {
         tw_counter_add(&shard->counters->snapshots_no_buffer, 1);
         return false;
@@ -122,8 +124,10 @@ static bool send_snapshot(struct tw_shard *shard, uint32_t index, uint64_t step,
     tw_counter_add(&shard->counters->view_full,
                    tw_observer_look(&shard->interest, index, info.own_index));
     size_t capacity = capacity_of(shard, index, buffer);
+    /* On a strained path snapshots fill all that there is, and there the client needs it most. */
+    uint32_t room = tw_arrivals_room(&shard->arrivals[index], sending->tick);
     struct tw_snapshot_result result =
-        tw_snapshot_write(&shard->interest, index, &info, buffer->bytes, capacity);
+        tw_snapshot_write(&shard->interest, index, &info, buffer->bytes, capacity - room);
     uint32_t told = tw_arrivals_write(&shard->arrivals[index], sending->tick, shard->config.tick_hz,
                                       buffer->bytes + result.size, capacity - result.size);
     buffer->slot = player->slot;

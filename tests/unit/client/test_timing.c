@@ -122,6 +122,7 @@ struct steered {
     uint32_t tick;
     uint64_t now_us;
     uint8_t late; /* inputs of the reports to come */
+    uint8_t more; /* inputs that these are about, from before the last 12 */
 };
 
 /* One report about inputs that took `mean_us` on their way, the slowest `high_us`; 200 ms pass. */
@@ -134,7 +135,7 @@ static void report(struct steered *steered, int64_t mean_us, int64_t high_us)
     struct tw_frame_arrivals arrivals = {.newest = steered->tick,
                                          .mean = (int16_t)((lead_us - mean_us) / 100),
                                          .lowest = (int16_t)((lead_us - high_us) / 100),
-                                         .count = 12,
+                                         .count = (uint8_t)(12u + steered->more),
                                          .late = steered->late};
     tw_client_steering_report(&steered->steering, &arrivals, steered->now_us);
 }
@@ -210,6 +211,15 @@ static void test_a_longer_path_is_jumped_to(void **state)
     steered.late = 0;
     report(&steered, 110000, 111000);
     assert_int_equal(steered.steering.settled, 2);
+    /* One that was held up, and is about inputs from before the jump as well. */
+    steered.more = 37;
+    report(&steered, 110000, 500000);
+    assert_int_equal(steered.steering.settled, 2);
+    lead_us = tw_client_steering_lead_us(&steered.steering, steered.now_us);
+    assert_in_range(lead_us, 111000 + TICK_US - 200, 111000 + TICK_US + 200);
+    steered.more = 0;
+    report(&steered, 110000, 111000);
+    assert_int_equal(steered.steering.settled, 3);
 }
 
 /* It is known at once, where 5 s of reports would have to pass; until the first one of it the lead

@@ -27,10 +27,12 @@ static void test_report(void **state)
     struct tw_arrivals arrivals = {0};
     uint8_t frame[TW_ARRIVALS_FRAME_SIZE];
     assert_int_equal(write(&arrivals, 100, frame), 0); /* nothing to tell */
+    assert_int_equal(tw_arrivals_room(&arrivals, 100), 0);
     tw_arrivals_note(&arrivals, 101, 17 * MS, false);
     tw_arrivals_note(&arrivals, 103, -2 * MS, true);
     tw_arrivals_note(&arrivals, 102, -16 * MS, true);
     assert_int_equal(tw_arrivals_write(&arrivals, 104, 60, frame, TW_ARRIVALS_FRAME_SIZE - 1u), 0);
+    assert_int_equal(tw_arrivals_room(&arrivals, 104), TW_ARRIVALS_FRAME_SIZE);
     assert_int_equal(write(&arrivals, 104, frame), TW_ARRIVALS_FRAME_SIZE);
     assert_int_equal(frame[0], TW_FRAME_ARRIVALS);
     assert_int_equal(tw_load_u16(frame + 1), TW_ARRIVALS_SIZE);
@@ -42,6 +44,7 @@ static void test_report(void **state)
     /* The next one a fifth of a second later, of what came since. */
     tw_arrivals_note(&arrivals, 104, 5 * MS, false);
     assert_int_equal(write(&arrivals, 115, frame), 0);
+    assert_int_equal(tw_arrivals_room(&arrivals, 115), 0);
     assert_int_equal(write(&arrivals, 116, frame), TW_ARRIVALS_FRAME_SIZE);
     assert_int_equal(signed_at(frame, TW_ARRIVALS_LOWEST), 50);
     assert_int_equal(frame[3 + TW_ARRIVALS_COUNT], 1);
