@@ -10,7 +10,8 @@
 /* What is much and leaves within that strains nobody, nor does it a path that carries as much in a
  * second as may wait for it: it has only begun. */
 #define STRAINED_US 500000u
-/* But where it is known by then that it will take so long, it is said earlier. */
+/* But where it is known by then that it will take so long, it is said earlier; nor does it wait for
+ * a path that has answered nothing by then. */
 #define FORESEEN_US  100000u
 #define FORESEEN_FOR 2u /* seconds */
 #define BEHIND_US    1000000u
@@ -112,6 +113,14 @@ bool tw_backlog_refuse(struct tw_worker *worker, uint32_t slot, const struct tw_
     return false;
 }
 
+/* Half of its bound: less strains nobody. */
+static bool holds_much(const struct tw_worker *worker, uint32_t slot)
+{
+    const struct tw_channels *channels = worker->talk.transports[slot].channels;
+    uint32_t most = worker->talk.channels.config.send_blocks_max;
+    return channels && channels->sender.parcels.blocks >= most / 2u;
+}
+
 /* It takes less than its bound in a second, and much waits, or will. */
 static void look_for_strain(struct tw_worker *worker, uint32_t slot, uint64_t waits_us)
 {
@@ -119,10 +128,17 @@ static void look_for_strain(struct tw_worker *worker, uint32_t slot, uint64_t wa
     uint32_t most = worker->talk.channels.config.send_blocks_max;
     uint64_t rate = tw_congestion_rate(&transport->congestion);
     uint64_t held = (uint64_t)transport->channels->sender.parcels.blocks * TW_BLOCK_BYTES;
-    bool foreseen = waits_us >= FORESEEN_US && rate > 0 && held > FORESEEN_FOR * rate;
+    bool foreseen = waits_us >= FORESEEN_US && held > FORESEEN_FOR * rate;
     if (rate < most * TW_BLOCK_BYTES && (waits_us >= STRAINED_US || foreseen) &&
         transport->channels->probe_backoff < TAKES_NOTHING_TIMEOUTS)
         tw_speech_make_dear(worker, foreseen);
+}
+
+void tw_backlog_foresee(struct tw_worker *worker, uint32_t slot)
+{
+    bool heard = (worker->sessions.hot[slot].roam & TW_ROAM_SILENT) == 0;
+    if (heard && holds_much(worker, slot))
+        look_for_strain(worker, slot, waited_us(worker, slot));
 }
 
 /* Is it behind, and for how long by now? While it will be soon, what is said is dear already: by
@@ -139,14 +155,13 @@ bool tw_backlog_keeps_up(struct tw_worker *worker, uint32_t slot)
     uint32_t most = talk->channels.config.send_blocks_max;
     bool heard = (worker->sessions.hot[slot].roam & TW_ROAM_SILENT) == 0;
     bool refused = session->refused_us != 0 && worker->now_us - session->refused_us < REFUSED_US;
-    uint64_t waits_us = held >= most / 2u || refused ? waited_us(worker, slot) : 0;
+    uint64_t waits_us = holds_much(worker, slot) || refused ? waited_us(worker, slot) : 0;
     struct tw_patience_sight sight = {.left = channels ? channels->sender.left : 0,
                                       .longest_us = 2u * TW_TALK_LOOK_US};
     if (waits_us >= BEHIND_US && refused)
         sight.state = TW_PATIENCE_WAITED_FOR;
     else if (waits_us >= BEHIND_US && heard && held > most)
         sight.state = TW_PATIENCE_BEHIND;
-    if (heard && held >= most / 2u)
-        look_for_strain(worker, slot, waits_us);
+    tw_backlog_foresee(worker, slot);
     return tw_patience_look(&talk->sessions[slot].account.patience, &sight, worker->now_us);
 }

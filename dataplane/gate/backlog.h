@@ -22,6 +22,8 @@ struct tw_worker;
 
 /* At each look at a session. False: its time is up. */
 bool tw_backlog_keeps_up(struct tw_worker *worker, uint32_t slot);
+/* And whenever it is heard from: is it about to be? Cheap where little waits for it. */
+void tw_backlog_foresee(struct tw_worker *worker, uint32_t slot);
 /* A message found no room. True: it is done with, and its session closed or not; else it waits. */
 bool tw_backlog_refuse(struct tw_worker *worker, uint32_t slot, const struct tw_outgoing *message,
                        enum tw_sender_result room);

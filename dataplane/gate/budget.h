@@ -53,6 +53,14 @@ static inline bool tw_budget_take(struct tw_budget *budget, struct tw_budget_rat
     return true;
 }
 
+/* Takes one packet's worth, or what there is of it. */
+static inline void tw_budget_drain(struct tw_budget *budget, struct tw_budget_rate rate,
+                                   uint64_t now_ns)
+{
+    if (!tw_budget_take(budget, rate, now_ns))
+        budget->full_at_ns = now_ns + rate.burst_ns;
+}
+
 /* Gives one packet's worth back that was taken. */
 static inline void tw_budget_return(struct tw_budget *budget, struct tw_budget_rate rate)
 {

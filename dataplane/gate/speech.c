@@ -5,16 +5,22 @@
 
 #include <stdatomic.h>
 
+#define SECOND_US UINT64_C(1000000)
 /* Between two looks at other workers' strain. */
 #define STRAINS_US 50000u
+/* Of bulk, what the largest packet brings and a quarter more: only what came at once is spread
+ * out. */
+#define PACKET_BYTES 1600u
+/* While speech is dear a KB of bulk costs so many times what others cost: it hurries least. */
+#define BULK_TIMES 2u
 
-void tw_speech_init(struct tw_talk *talk, uint32_t messages_per_s)
+void tw_speech_init(struct tw_talk *talk, const struct tw_config_limits *limits)
 {
-    talk->message_rate = tw_budget_rate_make(messages_per_s, TW_TALK_MESSAGES_BURST);
-    /* Ten messages at once when it is dearest; of bulk, the largest. */
-    talk->dear_rate = tw_budget_rate_make(messages_per_s, 2u * TW_TALK_MESSAGES_BURST);
-    talk->dear_bulk_rate =
-        tw_budget_rate_make(messages_per_s, (uint64_t)TW_MESSAGE_BLOCKS_MAX * TW_DEARNESS_MAX);
+    talk->message_rate = tw_budget_rate_make(limits->messages_per_s, TW_TALK_MESSAGES_BURST);
+    /* Ten messages at once when it is dearest. */
+    talk->dear_rate = tw_budget_rate_make(limits->messages_per_s, 2u * TW_TALK_MESSAGES_BURST);
+    talk->bulk_us = SECOND_US * TW_BLOCK_BYTES / (PACKET_BYTES * limits->session_pps);
+    talk->dear_bulk_us = SECOND_US * BULK_TIMES / limits->messages_per_s;
 }
 static_assert(TW_MESSAGE_BLOCKS_MAX <= TW_TALK_MESSAGES_BURST, "the largest can be paid for");
 
@@ -28,42 +34,53 @@ static struct tw_budget_rate price(const struct tw_talk *talk, const struct tw_m
     return tw_budget_rate_times(talk->message_rate, full > came ? 1u + full - came : 1u);
 }
 
-/* While somebody is nearly behind each KB counts, however it came, many times. */
-static struct tw_budget_rate dear_price(const struct tw_talk *talk,
-                                        const struct tw_message *message, uint32_t dearness)
+static struct tw_budget_rate dear_price(const struct tw_talk *talk, uint32_t blocks,
+                                        uint32_t dearness)
 {
-    uint32_t full = tw_message_blocks(tw_message_full_size(message, talk->pool.blocks));
-    uint32_t cost = full > 0 ? full * dearness : dearness;
-    if (message->channel == TW_CHANNEL_BULK)
-        return tw_budget_rate_times(talk->dear_bulk_rate, cost);
+    uint32_t cost = blocks > 0 ? blocks * dearness : dearness;
     return tw_budget_rate_times(talk->dear_rate,
                                 cost < TW_TALK_MESSAGES_BURST ? cost : TW_TALK_MESSAGES_BURST);
+}
+
+/* While somebody is nearly behind each KB counts, however it came, many times. What is said before
+ * is counted as if it had been so: in the moment in which speech gets dear, those who said most
+ * have said all they may. */
+static bool pay_dear(struct tw_worker *worker, struct tw_talk_account *account, uint32_t blocks,
+                     uint32_t dearness)
+{
+    const struct tw_talk *talk = &worker->talk;
+    if (dearness > 1u)
+        return tw_budget_take(&account->dear, dear_price(talk, blocks, dearness), worker->now_ns);
+    tw_budget_drain(&account->dear, dear_price(talk, blocks, TW_DEARNESS_MAX), worker->now_ns);
+    return true;
+}
+
+/* For the same reason nothing is saved up: one waits since the last one for as long as it costs by
+ * itself. */
+static bool pay_bulk(struct tw_worker *worker, struct tw_talk_account *account, uint32_t blocks,
+                     uint32_t dearness)
+{
+    const struct tw_talk *talk = &worker->talk;
+    uint64_t block_us = dearness > 1u ? dearness * talk->dear_bulk_us : talk->bulk_us;
+    if (account->bulk_us != 0 && worker->now_us < account->bulk_us + blocks * block_us)
+        return false;
+    account->bulk_us = worker->now_us;
+    return true;
 }
 
 bool tw_speech_pay(struct tw_worker *worker, uint32_t slot, const struct tw_message *message)
 {
     struct tw_talk *talk = &worker->talk;
     struct tw_talk_account *account = &talk->sessions[slot].account;
+    uint32_t dearness = tw_dearness_now(&talk->dearness, worker->now_us);
+    uint32_t blocks = tw_message_blocks(tw_message_full_size(message, talk->pool.blocks));
     struct tw_budget_rate usual = price(talk, message);
-    if (!tw_budget_take(&account->budget, usual, worker->now_ns))
+    if (!tw_budget_has(&account->budget, usual, worker->now_ns))
         return false;
-    uint32_t dearness = tw_dearness_now(&talk->dearness, worker->now_us);
-    if (dearness == 1u || tw_budget_take(&account->dear[message->channel == TW_CHANNEL_BULK],
-                                         dear_price(talk, message, dearness), worker->now_ns))
-        return true;
-    tw_budget_return(&account->budget, usual);
-    return false;
-}
-
-void tw_speech_pay_back(struct tw_worker *worker, uint32_t slot, const struct tw_message *message)
-{
-    struct tw_talk *talk = &worker->talk;
-    struct tw_talk_account *account = &talk->sessions[slot].account;
-    uint32_t dearness = tw_dearness_now(&talk->dearness, worker->now_us);
-    tw_budget_return(&account->budget, price(talk, message));
-    if (dearness > 1u)
-        tw_budget_return(&account->dear[message->channel == TW_CHANNEL_BULK],
-                         dear_price(talk, message, dearness));
+    if (message->channel == TW_CHANNEL_BULK ? !pay_bulk(worker, account, blocks, dearness)
+                                            : !pay_dear(worker, account, blocks, dearness))
+        return false;
+    return tw_budget_take(&account->budget, usual, worker->now_ns);
 }
 
 void tw_speech_make_dear(struct tw_worker *worker, bool at_once)

@@ -11,15 +11,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct tw_config_limits;
 struct tw_talk;
 struct tw_worker;
 
-void tw_speech_init(struct tw_talk *talk, uint32_t messages_per_s);
+void tw_speech_init(struct tw_talk *talk, const struct tw_config_limits *limits);
 
 /* False: not now. When speech is dear it is paid for twice, of which the usual price is the lesser
- * part; bulk by itself, so that it makes nothing else wait. */
+ * part. Bulk is not, and makes nothing else wait: it waits since the last one for as long as it
+ * costs by itself, whatever was said before. */
 bool tw_speech_pay(struct tw_worker *worker, uint32_t slot, const struct tw_message *message);
-void tw_speech_pay_back(struct tw_worker *worker, uint32_t slot, const struct tw_message *message);
 
 /* Somebody takes less than what is said: it gets dear, whoever speaks on whatever worker; here at
  * once, if what was said is too much already. */

@@ -128,7 +128,7 @@ void tw_talk_init(struct tw_talk *talk, void *memory, uint32_t sessions,
     at += aligned(sessions * sizeof(struct tw_talk_busy));
     talk->fresh = (void *)at;
     talk->sessions_max = sessions;
-    tw_speech_init(talk, limits->messages_per_s);
+    tw_speech_init(talk, limits);
     talk->message_wait_us = 1000000u / limits->messages_per_s;
 }
 
@@ -311,6 +311,7 @@ bool tw_talk_receive(struct tw_worker *worker, uint32_t slot, uint64_t sequence,
     const struct tw_transport *transport = &talk->transports[slot];
     if (frames->has_messages || (transport->channels && tw_channels_idle(transport->channels)))
         tw_talk_list(talk, slot, 0);
+    tw_backlog_foresee(worker, slot);
     if (transport->state_news)
         tell_state(worker, slot);
     return true;
@@ -342,6 +343,7 @@ static bool deliver_next(struct tw_worker *worker, uint32_t slot, const struct t
     struct tw_talk *talk = &worker->talk;
     struct tw_message *restored = NULL;
     enum tw_bulk_result result = TW_BULK_RESTORED;
+    struct tw_talk_account *account = &talk->sessions[slot].account, before = *account;
     if (!tw_speech_pay(worker, slot, next))
         return false;
     /* With its speaker's handle in front it would be longer than a message. */
@@ -361,7 +363,7 @@ static bool deliver_next(struct tw_worker *worker, uint32_t slot, const struct t
     /* It stays the next one: there will be room again. */
     if (restored)
         (void)tw_bulk_give_back(talk->bulk, restored);
-    tw_speech_pay_back(worker, slot, next);
+    *account = before;
     return false;
 }
 

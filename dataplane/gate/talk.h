@@ -47,7 +47,8 @@ struct tw_client_frames;
  * goes. */
 struct tw_talk_account {
     struct tw_budget budget;
-    struct tw_budget dear[2]; /* while speech is dear, as well: of bulk the second */
+    struct tw_budget dear; /* while speech is dear, as well */
+    uint64_t bulk_us;      /* when it last said something of bulk; 0: never */
     struct tw_patience patience;
 };
 
@@ -87,8 +88,9 @@ struct tw_talk {
     uint64_t late_look_us; /* and for what it has begun */
     struct tw_dearness dearness;
     uint64_t strains_us; /* next look for strain at others */
-    struct tw_budget_rate message_rate, dear_rate, dear_bulk_rate;
-    uint32_t message_wait_us; /* until the budget has one more */
+    struct tw_budget_rate message_rate, dear_rate;
+    uint64_t bulk_us, dear_bulk_us; /* since the last one, for each KB of bulk */
+    uint32_t message_wait_us;       /* until the budget has one more */
     struct tw_deliveries delivery;
 };
 

@@ -269,10 +269,10 @@ static void ten_take_too_little(const char *name, uint64_t seed)
 }
 
 /* All say as much as they may, small things. */
-static struct whole *be_loud(const char *name, uint64_t seed)
+static struct whole *be_loud(const char *name, uint32_t count, uint64_t seed)
 {
-    struct whole_options options = {.clients = LOUD,
-                                    .speakers = LOUD,
+    struct whole_options options = {.clients = count,
+                                    .speakers = count,
                                     .workers = 2,
                                     .speech = {.every_ms = {[TW_CHANNEL_ORDERED] = 18},
                                                .size_max = {[TW_CHANNEL_ORDERED] = 100}},
@@ -282,20 +282,33 @@ static struct whole *be_loud(const char *name, uint64_t seed)
 
 /* To one who is 150 ms away, whose windows let pass 64 in a round trip, that is four times what it
  * can take. The others are slowed down, and it is not closed. */
-static void one_is_far_among_the_loud(const char *name, uint64_t seed)
+static void one_is_far(struct whole *whole)
 {
-    struct whole *whole = be_loud(name, seed);
     net_path(whole->net, 0)->profile.latency_us = 75000;
     net_path(whole->net, 1)->profile.latency_us = 75000;
     whole_run(whole, 8 * WHOLE_SECOND);
-    WHOLE_CHECK(whole, closes(whole, 0, LOUD) == 0);
+    WHOLE_CHECK(whole, closes(whole, 0, whole->players.count) == 0);
     end(whole, 120 * WHOLE_SECOND);
+}
+
+static void one_is_far_among_the_loud(const char *name, uint64_t seed)
+{
+    one_is_far(be_loud(name, LOUD, seed));
+}
+
+/* All of whom say a whole window of messages in the same moment, and go on. */
+static void one_is_far_when_all_begin(const char *name, uint64_t seed)
+{
+    struct whole *whole = be_loud(name, CROWD, seed);
+    for (uint32_t i = 0; i < CROWD * TW_MESSAGE_WINDOW; i++)
+        (void)sim_player_speak(&whole->players.players[i % CROWD], TW_CHANNEL_ORDERED, 100);
+    one_is_far(whole);
 }
 
 /* Nor is one whose downlink is out for three seconds. */
 static void one_is_out_among_the_loud(const char *name, uint64_t seed)
 {
-    struct whole *whole = be_loud(name, seed);
+    struct whole *whole = be_loud(name, LOUD, seed);
     whole_run(whole, WHOLE_SECOND);
     net_path(whole->net, 1)->outage_until_us = whole->now_us + 3 * WHOLE_SECOND;
     whole_run(whole, 5 * WHOLE_SECOND);
@@ -350,6 +363,7 @@ int main(int argc, char **argv)
         {"one_takes_too_little", one_takes_too_little, NULL, 1, 50},
         {"ten_take_too_little", ten_take_too_little, NULL, 1, 50},
         {"one_is_far_among_the_loud", one_is_far_among_the_loud, NULL, 1, 50},
+        {"one_is_far_when_all_begin", one_is_far_when_all_begin, NULL, 1, 50},
         {"one_is_out_among_the_loud", one_is_out_among_the_loud, NULL, 1, 50},
         {"the_largest", the_largest, NULL, 20, 1000},
     };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * One player whose link takes little, beside another one who talks, as loudly as it is let or not:
- * whoever takes what is sent stays, and hears all of it. It is the loud one that waits.
+ * One player whose link takes little, beside others who talk, as loudly as they are let or not:
+ * whoever takes what is sent stays, and hears all of it. It is the loud ones that wait.
  */
 #include "tests/sim/server/scenario.h"
 #include "tests/sim/server/whole.h"
@@ -10,12 +10,13 @@
 
 #define SLOW_BITS_PER_S 250000u
 #define SLOW            0u
-#define TALKER          1u
+#define TALKERS         1u /* the first of them */
 #define WARM_UP_US      (4 * WHOLE_SECOND)
 #define TALK_US         (40 * WHOLE_SECOND)
 #define SETTLE_US       (600 * WHOLE_SECOND)
 
 struct talk {
+    uint32_t talkers; /* who begin in the same moment */
     uint32_t channel;
     uint32_t size;
     uint32_t every_ms; /* or as soon as its library has room again */
@@ -23,11 +24,14 @@ struct talk {
     bool is_loud; /* more than the slow one takes: waits for it, all others are heard at once */
 };
 
-/* 20 to 40 ms away, with a queue of half a second to two in front of the link. */
+/* 20 to 40 ms away, with a queue of half a second to two in front of the link; on the same worker
+ * as the others, or not. */
 static struct whole *gather(const char *name, const struct talk *talk, uint64_t seed)
 {
-    struct whole_options options = {
-        .clients = 2, .speakers = 2, .profile = impair_profile_find("lan")};
+    struct whole_options options = {.clients = TALKERS + talk->talkers,
+                                    .speakers = TALKERS + talk->talkers,
+                                    .workers = 1u + (uint32_t)(seed % 2u),
+                                    .profile = impair_profile_find("lan")};
     struct whole *whole = whole_create(name, &options, seed);
     struct impair_profile *down = &net_path(whole->net, 2u * SLOW + 1u)->profile;
     uint32_t latency_us = 20000u + (uint32_t)(seed % 3u) * 10000u;
@@ -41,57 +45,105 @@ static struct whole *gather(const char *name, const struct talk *talk, uint64_t 
     return whole;
 }
 
+/* Of all who talk: what they said, and what the slow one heard of it. */
+static void count(const struct whole *whole, const struct talk *talk, uint32_t *said,
+                  uint32_t *heard)
+{
+    const struct sim_player *players = whole->players.players;
+    *said = *heard = 0;
+    for (uint32_t i = 0; i < talk->talkers; i++) {
+        *said += players[TALKERS + i].spoken[talk->channel];
+        *heard += sim_player_heard(&players[SLOW], TALKERS + i, talk->channel)->count;
+    }
+}
+
+static void check_all_stay(const struct whole *whole)
+{
+    for (uint32_t i = 0; i < whole->players.count; i++)
+        WHOLE_CHECK(whole, whole->players.players[i].closes == 0);
+}
+
 static void talk_beside(const char *name, const struct talk *talk, uint64_t seed)
 {
     struct whole *whole = gather(name, talk, seed);
-    struct sim_player *players = whole->players.players;
     const struct sim_hearing *hearing = &whole->players.hearing[talk->channel];
+    uint32_t said, heard;
     whole->players.from_us = whole->now_us;
     whole->players.until_us = UINT64_MAX;
     for (uint64_t end_us = whole->now_us + TALK_US; whole->now_us < end_us;) {
-        (void)sim_player_speak(&players[TALKER], talk->channel, talk->size);
+        for (uint32_t i = 0; i < talk->talkers; i++)
+            (void)sim_player_speak(&whole->players.players[TALKERS + i], talk->channel, talk->size);
         whole_run(whole, talk->every_ms * SIM_MS);
     }
-    uint32_t said = players[TALKER].spoken[talk->channel];
-    uint32_t heard = sim_player_heard(&players[SLOW], TALKER, talk->channel)->count;
+    count(whole, talk, &said, &heard);
     printf(
         "%s: %u of %u messages heard in %llu s, the slowest took %llu ms, %llu found the library "
         "full\n",
         name, heard, said, (unsigned long long)(TALK_US / WHOLE_SECOND),
         (unsigned long long)(hearing->longest_us / 1000u),
         (unsigned long long)whole->players.refused);
-    WHOLE_CHECK(whole, players[SLOW].closes == 0 && players[TALKER].closes == 0);
+    check_all_stay(whole);
     WHOLE_CHECK(whole, (whole->players.refused > 0) == talk->is_loud);
     WHOLE_CHECK(whole, talk->is_loud || hearing->longest_us < WHOLE_SECOND / 2u);
     WHOLE_CHECK(whole, whole_settle(whole, SETTLE_US));
-    WHOLE_CHECK(whole, players[SLOW].closes == 0 && players[TALKER].closes == 0);
+    check_all_stay(whole);
     whole_destroy(whole);
 }
 
 /* Messages of 60 KB, which no compression makes smaller: one takes two seconds. */
 static void beside_bulk(const char *name, uint64_t seed)
 {
-    static const struct talk talk = {TW_CHANNEL_BULK, 60000, 100, true, true};
+    static const struct talk talk = {1, TW_CHANNEL_BULK, 60000, 100, true, true};
     talk_beside(name, &talk, seed);
+}
+
+/* As fast as their libraries take them, more of these. What four say in their first moment fits;
+ * and what they may say then, 2.5 KB a second each, it takes. */
+static void beside_many(const char *name, uint32_t talkers, uint64_t seed)
+{
+    struct talk talk = {talkers, TW_CHANNEL_BULK, 60000, 5, true, true};
+    talk_beside(name, &talk, seed);
+}
+
+static void beside_two(const char *name, uint64_t seed)
+{
+    beside_many(name, 2, seed);
+}
+
+static void beside_three(const char *name, uint64_t seed)
+{
+    beside_many(name, 3, seed);
+}
+
+static void beside_four(const char *name, uint64_t seed)
+{
+    beside_many(name, 4, seed);
 }
 
 /* The same ones, which come as 1 KB and leave so. */
 static void beside_compressed(const char *name, uint64_t seed)
 {
-    static const struct talk talk = {TW_CHANNEL_BULK, 60000, 100, false, true};
+    static const struct talk talk = {1, TW_CHANNEL_BULK, 60000, 100, false, true};
     talk_beside(name, &talk, seed);
 }
 
 /* 50 KB/s of small ones. */
 static void beside_loud(const char *name, uint64_t seed)
 {
-    static const struct talk talk = {TW_CHANNEL_ORDERED, 1000, 20, true, true};
+    static const struct talk talk = {1, TW_CHANNEL_ORDERED, 1000, 20, true, true};
+    talk_beside(name, &talk, seed);
+}
+
+/* And of these, when three begin. */
+static void beside_three_loud(const char *name, uint64_t seed)
+{
+    static const struct talk talk = {3, TW_CHANNEL_ORDERED, 1000, 5, true, true};
     talk_beside(name, &talk, seed);
 }
 
 static void beside_ordinary(const char *name, uint64_t seed)
 {
-    static const struct talk talk = {TW_CHANNEL_ORDERED, 200, 300, true, false};
+    static const struct talk talk = {1, TW_CHANNEL_ORDERED, 200, 300, true, false};
     talk_beside(name, &talk, seed);
 }
 
@@ -99,8 +151,12 @@ int main(int argc, char **argv)
 {
     static const struct scenario scenarios[] = {
         {"beside_bulk", beside_bulk, NULL, 9, 100},
+        {"beside_two", beside_two, NULL, 3, 100},
+        {"beside_three", beside_three, NULL, 6, 100},
+        {"beside_four", beside_four, NULL, 3, 100},
         {"beside_compressed", beside_compressed, NULL, 3, 100},
         {"beside_loud", beside_loud, NULL, 9, 100},
+        {"beside_three_loud", beside_three_loud, NULL, 9, 100},
         {"beside_ordinary", beside_ordinary, NULL, 3, 50},
     };
     return scenario_main(argc, argv, scenarios, sizeof(scenarios) / sizeof(scenarios[0]));

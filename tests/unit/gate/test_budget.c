@@ -29,6 +29,21 @@ static void budget_gives_rate_and_burst(void **state)
     assert_in_range(taken, 1000, 1010);
 }
 
+static void what_is_drained_is_never_owed(void **state)
+{
+    (void)state;
+    struct tw_budget_rate rate = tw_budget_rate_make(100, 10);
+    struct tw_budget budget = {0};
+    uint64_t now = 5 * SECOND;
+    tw_budget_drain(&budget, tw_budget_rate_times(rate, 4), now);
+    assert_true(tw_budget_has(&budget, tw_budget_rate_times(rate, 6), now));
+    assert_false(tw_budget_has(&budget, tw_budget_rate_times(rate, 7), now));
+    for (uint32_t i = 0; i < 5; i++)
+        tw_budget_drain(&budget, tw_budget_rate_times(rate, 4), now);
+    assert_false(tw_budget_take(&budget, rate, now + SECOND / 100 - 1));
+    assert_true(tw_budget_take(&budget, rate, now + SECOND / 100));
+}
+
 static void budget_edges(void **state)
 {
     (void)state;
@@ -77,6 +92,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(budget_gives_rate_and_burst),
+        cmocka_unit_test(what_is_drained_is_never_owed),
         cmocka_unit_test(budget_edges),
         cmocka_unit_test(source_budgets_do_not_leak),
     };

@@ -560,6 +560,8 @@ static void compressed_messages_are_restored_for_the_shard(void **state)
     struct tw_bulk *bulk = talk()->bulk;
     send_compressed(0, 5000, 0);
     send_compressed(1, 10000, 0);
+    assert_int_equal(talk()->lent, 1); /* they came at once: the other one waits for a moment */
+    rig_turn(&rig, 20 * RIG_MS);
     struct tw_message *first = restored(5000);
     struct tw_message *second = restored(10000);
     assert_int_equal(talk()->pool.free_count, rig.config.limits.message_memory_kb);
@@ -636,14 +638,14 @@ static void a_large_message_costs_its_size_when_it_matters(void **state)
     assert_int_equal(tw_dearness_now(&talk()->dearness, rig.now_ns / 1000u), 2);
     for (uint16_t number = 3; number < 6; number++)
         send_large(number, 20000);
-    assert_int_equal(lent_within(2), 3); /* of bulk the burst is what the largest may cost */
+    assert_int_equal(lent_within(2), 1); /* of bulk nothing is saved up */
     for (uint16_t number = 6; number < 20; number++)
         send_large(number, 60000);
     for (uint32_t i = 0; i < 20; i++) {
         tw_dearness_press(&talk()->dearness, rig.now_ns / 1000u);
         (void)lent_within(100);
     }
-    /* The last at least waits for nearly all of a burst; what is small waits for nothing. */
+    /* The next one waits for four seconds; what is small waits for nothing. */
     assert_int_equal(lent_within(100), 0);
     send_entry(whole(TW_CHANNEL_ORDERED, 0, 500));
     assert_int_equal(lent_within(2), 1);
@@ -669,6 +671,13 @@ static void messages_are_dear_while_somebody_is_behind(void **state)
     /* Three seconds at the dearest: the burst, and five a second. */
     assert_in_range(lent_within(1), 128u / TW_DEARNESS_MAX + 10u, 29u);
     assert_in_range(lent_within(3000), 1, 8);
+    /* What was said at the usual price counts as if it had been dear. */
+    for (uint16_t number = 60; number < 90; number++)
+        send_entry(whole(TW_CHANNEL_UNORDERED, number, 500));
+    assert_int_equal(lent_within(10), 30);
+    tw_dearness_leap(&talk()->dearness, rig.now_ns / 1000u);
+    send_entry(whole(TW_CHANNEL_UNORDERED, 90, 500));
+    assert_int_equal(lent_within(100), 0);
     stop();
 }
 
