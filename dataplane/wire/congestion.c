@@ -213,20 +213,22 @@ static uint32_t round_product(const struct tw_congestion *congestion, uint64_t n
 
 /* What ticks send is fresh or worthless, so no window holds it back. It becomes smaller instead: as
  * small as can be while a queue stands, so that it is gone soon, then a little more or less each
- * round trip. All at once would be the next queue. */
+ * round trip. All at once would be the next queue; and the least of a few round trips tells late
+ * that one begins, the newest at once. */
 static void fit_ticks(struct tw_congestion *congestion, bool round_ends)
 {
     uint32_t bytes = congestion->tick_bytes;
     /* What the path's delays swing by now may be our own doing. */
     uint32_t target = TW_QUEUE_TARGET_US + congestion->rtt.baseline_jitter_us;
     uint32_t queue = own_queue_us(congestion);
+    bool begins = congestion->rtt.latest_us > path_us(congestion) + LONG_TARGETS * target;
     if (congestion->state == TW_LINK_NORMAL && bytes == TW_TICK_BYTES_MAX)
         return;
     if (queue > STANDING_TARGETS * target)
         bytes = TW_TICK_BYTES_MIN;
     else if (round_ends && queue > LONG_TARGETS * target)
         bytes -= bytes / TICK_PARTS;
-    else if (round_ends && queue < target)
+    else if (round_ends && queue < target && !begins)
         bytes += bytes / (congestion->state == TW_LINK_NORMAL ? TICK_PARTS : 2u * TICK_PARTS);
     if (bytes < TW_TICK_BYTES_MIN)
         bytes = TW_TICK_BYTES_MIN;

@@ -273,6 +273,9 @@ static void test_ticks_fit_the_path(void **state)
     queue_up(&congestion, target_us);
     assert_int_equal(next_round(&congestion, &now_us), TW_TICK_BYTES_MIN);
     queue_up(&congestion, target_us - 1);
+    congestion.rtt.latest_us = BASELINE_US + 2 * target_us + 1; /* the next one begins */
+    assert_int_equal(next_round(&congestion, &now_us), TW_TICK_BYTES_MIN);
+    congestion.rtt.latest_us = BASELINE_US + 2 * target_us;
     assert_int_equal(next_round(&congestion, &now_us), TW_TICK_BYTES_MIN * 17 / 16);
     tw_congestion_update(&congestion, &tw_congestion_defaults, now_us + 1);
     assert_int_equal(congestion.tick_bytes, TW_TICK_BYTES_MIN * 17 / 16);
