@@ -10,7 +10,7 @@ import dissector
 import scene
 import test_lab
 from tools import shell
-from tools.host import packets, stack
+from tools.host import packets, port, stack
 
 import messages
 import phases
@@ -379,13 +379,14 @@ def test_dissector_agrees_with_the_engine(options):
         dissector.write_pcap(capture, [frame for _, _, frame in frames])
         rows = dissector.read(capture, log)
         scene.expect_equal("faults", dissector.faults(rows), {})
-        _expect_counts(rows, before, stats)
+        received = host.port.bots.interface(port.BOTS_INTERFACE)["rx_packets"]
+        _expect_counts(rows, before, stats, received)
         seen = {int(phase) for row in rows for phase in row["tickwire.phase"]}
         scene.expect_equal("key phases", seen, set(range(summary["key_phase_max"] + 1)))
         scene.expect(summary["key_phase_max"] >= 2, f"key phases: {summary}")
 
 
-def _expect_counts(rows, before, stats):
+def _expect_counts(rows, before, stats, received):
     client, server = dissector.frames_by_side(rows)
     sides = [side == "1" or side == "True" for row in rows for side in row["tickwire.from_client"]]
     moved = scene.outcome_delta(before, stats)
@@ -398,13 +399,19 @@ def _expect_counts(rows, before, stats):
         "accepted", "session_closing", "cookie_sent", "handshake_relayed", "arp_handled"}, set())
     inputs = sum(int(count) for row in rows for count in row["tickwire.inputs.count"])
     scene.expect_equal("inputs", inputs, sum(stats["inputs"].values()))
+    # Sealed and counted as what they are, and then not taken by the port of a busy machine, or not
+    # from it.
+    unsent = sum(count - before["sends"][why] for why, count in stats["sends"].items()
+                 if why not in ("sent", "session_gone"))
+    unsent += max(0, stats["port_tx_packets"] - received)
     for what, seen, counted in (
             ("snapshots", server["snapshot"], stats["snapshots"]),
             ("challenges", server["challenge"], stats["roaming"]["challenged"]),
             ("cookies", _count(rows, "tickwire.handshake", "2"), stats["outcomes"]["cookie_sent"]),
             ("welcomes", _count(rows, "tickwire.handshake", "4"), clients),
             ("closes", client["close"], 3 * clients)):
-        scene.expect_equal(what, seen, counted)
+        scene.expect(counted - unsent <= seen <= counted,
+                     f"{what}: {seen} of {counted}, {unsent} unsent; sends {stats['sends']}")
     scene.expect(client["messages"] > 0 and server["messages"] > 0 and server["arrivals"] > 0
                  and client["check"] > 0, f"frames: {client}, {server}")
     scene.expect(0 < server["pong"] <= client["ping"], f"pongs: {client}, {server}")
