@@ -19,6 +19,7 @@ CLIENTS = 200
 SECONDS = 1.0
 FLOOD_FROM_MS = 300
 COUNT, LONG_COUNT = 1000000, 20000000
+HITS_MAX = 4  # about 100 sessions move, of 2^29 ids of two workers: 0.2 hits in a million
 OVERFLOW_PPS = 20000000  # more than one core takes of any kind
 DRAIN_S = 0.3
 STRANGER_PPS = 20000  # limits.stranger_pps as it comes
@@ -247,7 +248,10 @@ def test_players_of_another_worker_beside_a_flood(options):
         odd = set(moved) - {"accepted", "arp_handled", "arp_budget", "overload_shed",
                             "connection_unknown", "generation_stale", "worker_foreign",
                             "worker_budget"}
-        scene.expect_equal("other outcomes", odd, set())
+        # A session that moves has another id, which the flood does not know to leave out.
+        hit = moved.get("tag_wrong", 0) + moved.get("path_unknown", 0)
+        scene.expect(hit <= HITS_MAX, f"{hit} packets of the flood named a session: {moved}")
+        scene.expect_equal("other outcomes", odd - {"tag_wrong", "path_unknown"}, set())
         scene.expect(moved["accepted"] > sent * 3 / 4, f"players lost too much: {moved}")
         scene.expect(after["roaming"]["given"] > 0, f"nobody moved: {after['roaming']}")
         scene.expect_equal("taken", after["roaming"]["taken"], after["roaming"]["given"])
