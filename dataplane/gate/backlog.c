@@ -15,8 +15,6 @@
 #define FORESEEN_US  100000u
 #define FORESEEN_FOR 2u /* seconds */
 #define BEHIND_US    1000000u
-/* So many time-outs in a row without an answer, and it takes nothing. */
-#define TAKES_NOTHING_TIMEOUTS 3u
 /* Whoever was waited for is for so long: longer than between two such looks. */
 #define REFUSED_US (4u * RELIEF_US)
 
@@ -130,7 +128,7 @@ static void look_for_strain(struct tw_worker *worker, uint32_t slot, uint64_t wa
     uint64_t held = (uint64_t)transport->channels->sender.parcels.blocks * TW_BLOCK_BYTES;
     bool foreseen = waits_us >= FORESEEN_US && held > FORESEEN_FOR * rate;
     if (rate < most * TW_BLOCK_BYTES && (waits_us >= STRAINED_US || foreseen) &&
-        transport->channels->probe_backoff < TAKES_NOTHING_TIMEOUTS)
+        !tw_channels_unanswered(transport->channels))
         tw_speech_make_dear(worker, foreseen);
 }
 

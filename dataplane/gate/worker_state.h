@@ -10,6 +10,7 @@
  *   filter_stage.c  packets as views for filters   share_stage.c  a crowded burst's strangers
  *   talk.c       messages of sessions              delivery.c   messages that shards send
  *   backlog.c    who is closed for what waits      speech.c     what saying something costs
+ *   relief.c     who is closed for what it began
  *   roam.c       sessions that change address      move.c       sessions that change worker
  *   lab.c        sessions of a lab, imported       rekey.c      key phases of sessions
  *   life.c       sessions that are silent          resume.c     sessions that go on elsewhere

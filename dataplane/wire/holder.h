@@ -11,9 +11,10 @@
  * A message that is begun is the lowest of its channel: those after it wait for it anyway. Nobody
  * is promised more than one of the largest, unless half of all is left; bulk that waits to be
  * passed on is in the way of bulk alone.
- * Whoever finds no room has a place in a line as long as it asks again,
- * and room goes to who stands before others: it is not a matter of who asks at the right moment.
- * What is loose never takes all, so the line moves as long as messages that have begun end.
+ *
+ * Whoever finds no room has a place in a line as long as it asks again, and room goes to who stands
+ * before others: it is not a matter of who asks at the right moment. What is loose never takes all,
+ * so the line moves as long as messages that have begun end.
  *
  * In a pool that promises nothing there is one session, and what is there is its own. Pure; a
  * holder is of the owner of its pool. Counts are blocks, times µs. See

@@ -278,9 +278,10 @@ static void advance(struct tw_receiver *receiver, struct tw_receiver_channel *ch
         channel->base++;
     }
     uint32_t moved = (uint16_t)(channel->base - before);
-    if (moved > 0)
+    if (moved > 0) {
         channel->moved_us = receiver->heard_us;
-    give_time(channel, moved * (uint64_t)TW_RECEIVER_MESSAGE_US, receiver->heard_us);
+        give_time(channel, moved * (uint64_t)TW_RECEIVER_MESSAGE_US, receiver->heard_us);
+    }
     const struct tw_message *lowest =
         standing(receiver, channel, channel->base % TW_MESSAGE_WINDOW);
     channel->base_held = lowest ? lowest->held : 0;

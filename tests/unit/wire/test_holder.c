@@ -53,6 +53,13 @@ static bool promise(uint32_t i, uint32_t blocks)
                              now_us);
 }
 
+/* Three of the largest: no more of them fit. */
+static void fill(void)
+{
+    for (uint32_t i = 0; i < 3; i++)
+        assert_true(promise(i, 64));
+}
+
 static void end(uint32_t i, uint32_t blocks)
 {
     tw_holder_release(&holders[i], &pool, blocks, blocks);
@@ -132,8 +139,7 @@ static void test_the_line_is_in_order(void **state)
 {
     (void)state;
     start();
-    for (uint32_t i = 0; i < 3; i++)
-        assert_true(promise(i, 64));
+    fill();
     for (uint32_t i = 3; i < 6; i++)
         assert_false(promise(i, 50));
     end(0, 64);
@@ -161,8 +167,7 @@ static void test_a_long_line_is_looked_at_in_part(void **state)
     static struct tw_holder many[TW_HOLDER_LOOK_MAX + 2u];
     struct tw_holder_want want = {.blocks = 1};
     start();
-    for (uint32_t i = 0; i < 3; i++)
-        assert_true(promise(i, 64));
+    fill();
     assert_true(promise(3, INCOMING - BRIEF - 3u * 64u));
     memset(many, 0, sizeof(many));
     for (uint32_t i = 0; i < TW_HOLDER_LOOK_MAX + 2u; i++)
@@ -180,8 +185,7 @@ static void test_who_asks_no_more_loses_its_place(void **state)
 {
     (void)state;
     start();
-    for (uint32_t i = 0; i < 3; i++)
-        assert_true(promise(i, 64));
+    fill();
     for (uint32_t i = 3; i < 6; i++)
         assert_false(promise(i, 50));
     now_us += TW_HOLDER_ASKS_US;
@@ -202,8 +206,7 @@ static void test_when_room_is_short(void **state)
 {
     (void)state;
     start();
-    for (uint32_t i = 0; i < 3; i++)
-        assert_true(promise(i, 64));
+    fill();
     assert_false(tw_holder_is_short(&pool, now_us));
     assert_false(promise(3, 50));
     now_us += TW_HOLDER_SHORT_US - 1u;
