@@ -26,6 +26,13 @@ struct tw_packing tw_packing_look(struct tw_channels *channels,
     return packing;
 }
 
+/* Of a slow path what ticks send takes a great part, and no window holds it back. */
+bool tw_packing_yields(const struct tw_packing *packing)
+{
+    return packing->congestion->window_bytes < TW_WINDOW_SMALL &&
+           (packing->busy >> TW_CHANNEL_BULK & 1u) != 0;
+}
+
 /* A channel has its turn in all of a window that a more important one fills: what its share leaves
  * free would always be taken. */
 static uint32_t share_of(const struct tw_packing *packing, uint32_t channel)
@@ -44,8 +51,10 @@ static uint32_t share_of(const struct tw_packing *packing, uint32_t channel)
 static bool window_open(const struct tw_packing *packing, uint32_t channel)
 {
     const struct tw_channels *channels = packing->channels;
-    return channels->probes > 0 ||
-           (channels->flight.bytes < share_of(packing, channel) && packing->place) ||
+    uint32_t bytes = channels->flight.bytes;
+    if (channel == TW_CHANNEL_BULK && packing->open_bytes > bytes)
+        bytes = packing->open_bytes;
+    return channels->probes > 0 || (bytes < share_of(packing, channel) && packing->place) ||
            packing->now_us >= channels->channel_at_us[channel] + TRICKLE_US;
 }
 

@@ -22,12 +22,15 @@ struct tw_packing {
     uint32_t busy;         /* channels with something to say, but for the first; bit i: channel i */
     uint32_t turn;         /* which of them begins the packet */
     uint32_t passed_bytes; /* tw_packing_write: of these, what passed; for tw_congestion_passed */
+    uint32_t open_bytes;   /* where bulk yields: of all packets under way; else 0 */
     uint64_t now_us;
 };
 
 struct tw_packing tw_packing_look(struct tw_channels *channels,
                                   const struct tw_congestion *congestion,
                                   const struct tw_sent *sent, bool paced, uint64_t now_us);
+/* Bulk waits for what ticks sent, too: the caller fills in open_bytes. */
+bool tw_packing_yields(const struct tw_packing *packing);
 /* May anything leave? */
 bool tw_packing_any(const struct tw_packing *packing);
 /* When something may, if nothing else happens; looked at as if the pace allowed it. UINT64_MAX:

@@ -477,10 +477,24 @@ enum tw_sender_result tw_transport_room(struct tw_transport *transport, uint32_t
     return room;
 }
 
+static uint32_t open_bytes(const struct tw_transport *transport)
+{
+    const struct tw_sent *sent = &transport->sent;
+    uint32_t bytes = 0;
+    for (uint32_t number = sent->oldest; number < sent->next; number++) {
+        if (tw_sent_is_open(sent, number))
+            bytes += transport->log[number % TW_SENT_PACKETS].size;
+    }
+    return bytes;
+}
+
 static struct tw_packing look(const struct tw_transport *transport, bool paced, uint64_t now_us)
 {
-    return tw_packing_look(transport->channels, &transport->congestion, &transport->sent, paced,
-                           now_us);
+    struct tw_packing packing = tw_packing_look(transport->channels, &transport->congestion,
+                                                &transport->sent, paced, now_us);
+    if (tw_packing_yields(&packing))
+        packing.open_bytes = open_bytes(transport);
+    return packing;
 }
 
 static bool may_send(struct tw_transport *transport, uint64_t now_us)

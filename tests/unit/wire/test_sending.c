@@ -175,6 +175,50 @@ static void test_commands_come_first(void **state)
     rig_teardown(&fixture);
 }
 
+static void ticks_sent(struct fixture *fixture, uint32_t packets)
+{
+    for (uint32_t i = 0; i < packets; i++)
+        tw_transport_sent(&fixture->transport, 900, fixture->now_us);
+}
+
+/* What ticks have under way fills the window of a slow path: bulk waits for it, but not for ever,
+ * and nothing else waits. Where the window is wide bulk does not look at it. */
+static void test_bulk_yields_to_ticks_on_a_slow_path(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    rig_setup(&fixture, BLOCKS);
+    rig_queue(&fixture, TW_CHANNEL_BULK, 40000);
+    assert_int_equal(rig_send(&fixture), 1);
+    assert_int_equal(rig_acknowledge(&fixture, 1, 0), TW_TRANSPORT_OK);
+    ticks_sent(&fixture, 3);
+    assert_int_equal(rig_send(&fixture), 1);
+    assert_int_equal(rig_acknowledge(&fixture, 5, 0), TW_TRANSPORT_OK);
+    fixture.transport.congestion.window_bytes = 2500;
+    fixture.now_us += 10000;
+    assert_int_equal(rig_send(&fixture), 0);
+    rig_queue(&fixture, TW_CHANNEL_UNORDERED, 2000);
+    assert_int_equal(rig_send(&fixture), 1);
+    assert_int_equal(sender_of(&fixture)->channel_bytes[TW_CHANNEL_UNORDERED], 512);
+    /* One of three has arrived. */
+    fixture.now_us += 10000;
+    assert_int_equal(rig_acknowledge(&fixture, 6, 8), TW_TRANSPORT_OK);
+    fixture.transport.congestion.window_bytes = 2500;
+    uint64_t bytes = sender_of(&fixture)->channel_bytes[TW_CHANNEL_BULK];
+    assert_true(rig_send(&fixture) > 0);
+    assert_true(sender_of(&fixture)->channel_bytes[TW_CHANNEL_BULK] > bytes);
+    /* None of the next three does. */
+    ticks_sent(&fixture, 3);
+    bytes = sender_of(&fixture)->channel_bytes[TW_CHANNEL_BULK];
+    uint64_t began_us = fixture.now_us;
+    while (sender_of(&fixture)->channel_bytes[TW_CHANNEL_BULK] == bytes) {
+        fixture.now_us += 10000;
+        rig_send(&fixture);
+    }
+    assert_int_equal(fixture.now_us - began_us, 500000);
+    rig_teardown(&fixture);
+}
+
 /* A new state with every packet, more than the pace: others have their pace all the same. */
 static void test_states_do_not_hold_up_others(void **state)
 {
@@ -520,6 +564,7 @@ int main(void)
         cmocka_unit_test(test_small_ordered_pass_a_quarter),
         cmocka_unit_test(test_channels_take_turns),
         cmocka_unit_test(test_commands_come_first),
+        cmocka_unit_test(test_bulk_yields_to_ticks_on_a_slow_path),
         cmocka_unit_test(test_states_do_not_hold_up_others),
         cmocka_unit_test(test_silence_earns_nothing),
         cmocka_unit_test(test_deadlines_of_what_waits),
