@@ -26,7 +26,8 @@ struct tw_packing tw_packing_look(struct tw_channels *channels,
     return packing;
 }
 
-/* Of a slow path what ticks send takes a great part, and no window holds it back. */
+/* Of a slow path what ticks send takes a great part, and no window holds it back: bulk waits for
+ * it, and of the packets that probe such a path it fills one. */
 bool tw_packing_yields(const struct tw_packing *packing)
 {
     return packing->congestion->window_bytes < TW_WINDOW_SMALL &&
@@ -52,9 +53,12 @@ static bool window_open(const struct tw_packing *packing, uint32_t channel)
 {
     const struct tw_channels *channels = packing->channels;
     uint32_t bytes = channels->flight.bytes;
-    if (channel == TW_CHANNEL_BULK && packing->open_bytes > bytes)
+    bool probing = channels->probes > 0;
+    if (channel == TW_CHANNEL_BULK && tw_packing_yields(packing)) {
+        probing = probing && bytes == 0;
         bytes = packing->open_bytes;
-    return channels->probes > 0 || (bytes < share_of(packing, channel) && packing->place) ||
+    }
+    return probing || (bytes < share_of(packing, channel) && packing->place) ||
            packing->now_us >= channels->channel_at_us[channel] + TRICKLE_US;
 }
 

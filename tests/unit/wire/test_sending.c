@@ -42,6 +42,38 @@ static void test_probes_back_off(void **state)
     rig_teardown(&fixture);
 }
 
+static void ticks_sent(struct fixture *fixture, uint32_t packets)
+{
+    for (uint32_t i = 0; i < packets; i++)
+        tw_transport_sent(&fixture->transport, 900, fixture->now_us);
+}
+
+static uint32_t probes_of_bulk(uint32_t window_bytes)
+{
+    struct fixture fixture;
+    rig_setup(&fixture, BLOCKS);
+    rig_queue(&fixture, TW_CHANNEL_BULK, 20000);
+    fixture.transport.congestion.window_bytes = window_bytes;
+    for (uint32_t i = 0; i < 2; i++)
+        assert_int_equal(rig_send(&fixture), 1);
+    ticks_sent(&fixture, 6);
+    fixture.now_us += 400000;
+    tw_transport_update(&fixture.transport, fixture.now_us);
+    uint32_t probes = 0;
+    while (fixture.transport.channels->probes > 0 && rig_send(&fixture) > 0)
+        probes++;
+    rig_teardown(&fixture);
+    return probes;
+}
+
+/* Two packets probe a path, and one of bulk a slow path that ticks fill. */
+static void test_bulk_probes_a_slow_path_once(void **state)
+{
+    (void)state;
+    assert_int_equal(probes_of_bulk(TW_WINDOW_SMALL), 2);
+    assert_int_equal(probes_of_bulk(TW_WINDOW_SMALL - 1u), 1);
+}
+
 static void assert_only_small_ordered_leave(struct fixture *fixture)
 {
     assert_int_equal(rig_send(fixture), 0);
@@ -173,12 +205,6 @@ static void test_commands_come_first(void **state)
     }
     assert_true(bytes[TW_CHANNEL_BULK] > 0);
     rig_teardown(&fixture);
-}
-
-static void ticks_sent(struct fixture *fixture, uint32_t packets)
-{
-    for (uint32_t i = 0; i < packets; i++)
-        tw_transport_sent(&fixture->transport, 900, fixture->now_us);
 }
 
 /* What ticks have under way fills the window of a slow path: bulk waits for it, but not for ever,
@@ -564,6 +590,7 @@ int main(void)
         cmocka_unit_test(test_small_ordered_pass_a_quarter),
         cmocka_unit_test(test_channels_take_turns),
         cmocka_unit_test(test_commands_come_first),
+        cmocka_unit_test(test_bulk_probes_a_slow_path_once),
         cmocka_unit_test(test_bulk_yields_to_ticks_on_a_slow_path),
         cmocka_unit_test(test_states_do_not_hold_up_others),
         cmocka_unit_test(test_silence_earns_nothing),
