@@ -201,6 +201,8 @@ def parse():
 
 def main():
     options = parse()
+    if options.build is None:
+        return 0  # asked before the build, whether the arguments are good
 
     def interrupt(_number, _frame):
         # Only once: what follows is the clean-up, which must not be cut short.
