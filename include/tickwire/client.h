@@ -184,7 +184,7 @@ enum tw_client_link_state {
 struct tw_client_entity {
     uint32_t handle;
     int32_t x, y;
-    uint8_t heading; /* full turn = 256 */
+    uint8_t heading; /* full turn = 256; the nearest */
     uint8_t speed;   /* 1/16 m/s */
     uint8_t action;
     uint8_t type;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Integer arithmetic of the simulation: square root, sine and cosine. Angles are u16, a full turn
- * = 65,536; sine and cosine are in 1/65,536. The same result on every compiler and machine; pure,
- * any thread.
+ * Integer arithmetic of the simulation: square root, sine and cosine, rounding. Angles are u16, a
+ * full turn = 65,536; sine and cosine are in 1/65,536. The same result on every compiler and
+ * machine; pure, any thread.
  */
 #ifndef TICKWIRE_SIMULATION_CORE_FIXED_H
 #define TICKWIRE_SIMULATION_CORE_FIXED_H
@@ -23,6 +23,18 @@ static inline int64_t tw_fixed_floor_div(int64_t value, int64_t divisor)
 {
     int64_t quotient = value / divisor;
     return quotient - (value % divisor < 0);
+}
+
+/* Quotient rounded to the nearest, halves up; divisor > 0, and twice the value is in range. */
+static inline int64_t tw_fixed_round_div(int64_t value, int64_t divisor)
+{
+    return tw_fixed_floor_div(2 * value + divisor, 2 * divisor);
+}
+
+/* The nearest of 256 directions, halves up: beyond the last one comes the first. */
+static inline uint8_t tw_fixed_direction(uint16_t angle)
+{
+    return (uint8_t)((angle + 128u) >> 8);
 }
 
 /* Between two places on the plane. */

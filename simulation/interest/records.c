@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "simulation/interest/records.h"
 
+#include "simulation/core/fixed.h"
+
 void tw_records_carve(struct tw_records *records, struct tw_arena *arena, uint32_t capacity)
 {
     records->hot = tw_arena_take(arena, capacity, sizeof(*records->hot));
@@ -17,7 +19,7 @@ static void encode_hot(struct tw_hot_record *record, const struct tw_entities *e
         .cell = {(uint16_t)(x >> TW_CELL_SHIFT), (uint16_t)(y >> TW_CELL_SHIFT)}};
     tw_store_u16(fresh.bytes + TW_HOT_X, (uint16_t)x);
     tw_store_u16(fresh.bytes + TW_HOT_Y, (uint16_t)y);
-    fresh.bytes[TW_HOT_HEADING] = (uint8_t)(entities->heading[index] >> 8);
+    fresh.bytes[TW_HOT_HEADING] = tw_fixed_direction(entities->heading[index]);
     fresh.bytes[TW_HOT_SPEED] = entities->speed[index];
     fresh.bytes[TW_HOT_ACTION] = entities->action[index];
     if (memcmp(&fresh, record, sizeof(fresh)) == 0)

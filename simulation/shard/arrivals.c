@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "simulation/shard/arrivals.h"
 
-#define UNIT_NS (TW_ARRIVALS_UNIT_US * 1000)
+#include "simulation/core/fixed.h"
+
+#define UNIT_NS (TW_ARRIVALS_UNIT_US * INT64_C(1000))
+#define MOST_NS (TW_ARRIVALS_UNITS_MAX * UNIT_NS)
 
 void tw_arrivals_note(struct tw_arrivals *arrivals, uint32_t tick, int64_t margin_ns, bool late)
 {
-    int64_t units = margin_ns / UNIT_NS;
-    if (units > TW_ARRIVALS_UNITS_MAX)
-        units = TW_ARRIVALS_UNITS_MAX;
-    if (units < -TW_ARRIVALS_UNITS_MAX)
-        units = -TW_ARRIVALS_UNITS_MAX;
+    if (margin_ns > MOST_NS)
+        margin_ns = MOST_NS;
+    if (margin_ns < -MOST_NS)
+        margin_ns = -MOST_NS;
     if (arrivals->count == UINT8_MAX || tick == 0)
         return;
-    if (arrivals->count == 0 || units < arrivals->lowest)
-        arrivals->lowest = (int32_t)units;
-    arrivals->sum += (int32_t)units;
+    if (arrivals->count == 0 || margin_ns < arrivals->lowest_ns)
+        arrivals->lowest_ns = (int32_t)margin_ns;
+    arrivals->sum_ns += margin_ns;
     arrivals->count++;
     arrivals->late = (uint8_t)(arrivals->late + late);
     if (tick > arrivals->reported_tick)
@@ -32,15 +34,15 @@ uint32_t tw_arrivals_write(struct tw_arrivals *arrivals, uint64_t tick, uint32_t
     uint32_t size = tw_arrivals_room(arrivals, tick);
     if (size == 0 || capacity < size)
         return 0;
-    /* The mean rounds down, like the quotient of what is negative does not by itself. */
-    int32_t count = arrivals->count;
-    int32_t mean = (arrivals->sum - (arrivals->sum < 0 ? count - 1 : 0)) / count;
+    /* Rounded once, to the nearest: a mean of what was rounded before is off by more. */
+    int64_t mean = tw_fixed_round_div(arrivals->sum_ns, arrivals->count * UNIT_NS);
+    int64_t lowest = tw_fixed_round_div(arrivals->lowest_ns, UNIT_NS);
     uint8_t *body = bytes + TW_FRAME_HEADER_SIZE;
     bytes[0] = TW_FRAME_ARRIVALS;
     tw_store_u16(bytes + 1, TW_ARRIVALS_SIZE);
     tw_store_u32(body + TW_ARRIVALS_NEWEST, arrivals->reported_tick);
     tw_store_u16(body + TW_ARRIVALS_MEAN, (uint16_t)mean);
-    tw_store_u16(body + TW_ARRIVALS_LOWEST, (uint16_t)arrivals->lowest);
+    tw_store_u16(body + TW_ARRIVALS_LOWEST, (uint16_t)lowest);
     body[TW_ARRIVALS_COUNT] = arrivals->count;
     body[TW_ARRIVALS_LATE] = arrivals->late;
     *arrivals = (struct tw_arrivals){.newest_tick = arrivals->newest_tick,

@@ -24,7 +24,8 @@ struct tw_arrivals {
     uint32_t newest_tick; /* of all inputs ever; 0: none yet */
     /* since the last report */
     uint32_t reported_tick; /* newest */
-    int32_t sum, lowest;    /* TW_ARRIVALS_UNIT_US */
+    int64_t sum_ns;
+    int32_t lowest_ns;
     uint8_t count, late;
 };
 

@@ -138,6 +138,29 @@ static int64_t apart(const struct tw_shard_config *config, int32_t a, int32_t b)
     return config->wraps && other_way < one_way ? other_way : one_way;
 }
 
+/* The one of 256 directions that lies nearest on the circle, of two as near the one further on:
+ * from both neighbours' distances, not as simulation/core/fixed.h has it, which is on trial here.
+ */
+static uint8_t direction_of(uint16_t heading)
+{
+    uint32_t below = heading / 256u;
+    uint32_t beyond = heading - below * 256u;
+    uint32_t before = (below + 1u) * 256u - heading;
+    return (uint8_t)(beyond < before ? below : (below + 1u) % 256u);
+}
+
+/* The most steps of 1/16 m/s whose last half is reached still, saturating; of the velocity told. */
+static uint8_t speed_of(int64_t x, int64_t y)
+{
+    int64_t steps = 0;
+    for (int64_t more = 128; more > 0; more /= 2) {
+        int64_t reached = (steps + more) * 64 - 32;
+        if (reached * reached <= x * x + y * y)
+            steps += more;
+    }
+    return (uint8_t)steps;
+}
+
 /* What the client should see, from nothing but the world's arrays and the rule of two radii. */
 static void expect(struct sim *sim, uint32_t client, struct sim_packet *packet)
 {
@@ -164,8 +187,8 @@ static void expect(struct sim *sim, uint32_t client, struct sim_packet *packet)
         tw_store_u16(record + 6, (uint16_t)(entities->y[i] / 65536));
         tw_store_u16(record + 8, (uint16_t)(entities->x[i] % 65536));
         tw_store_u16(record + 10, (uint16_t)(entities->y[i] % 65536));
-        record[12] = (uint8_t)(entities->heading[i] / 256);
-        record[13] = entities->speed[i];
+        record[12] = direction_of(entities->heading[i]);
+        record[13] = speed_of(entities->told_x[i], entities->told_y[i]);
         record[14] = entities->action[i];
         record[15] = (uint8_t)entities->cold[TW_FIELD_TYPE][i];
         record[16] = (uint8_t)entities->cold[TW_FIELD_TEAM][i];

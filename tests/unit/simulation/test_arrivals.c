@@ -37,7 +37,7 @@ static void test_report(void **state)
     assert_int_equal(frame[0], TW_FRAME_ARRIVALS);
     assert_int_equal(tw_load_u16(frame + 1), TW_ARRIVALS_SIZE);
     assert_int_equal(tw_load_u32(frame + 3), 103);
-    assert_int_equal(signed_at(frame, TW_ARRIVALS_MEAN), -4); /* -1 ms / 3, down */
+    assert_int_equal(signed_at(frame, TW_ARRIVALS_MEAN), -3); /* -1 ms / 3 */
     assert_int_equal(signed_at(frame, TW_ARRIVALS_LOWEST), -160);
     assert_int_equal(frame[3 + TW_ARRIVALS_COUNT], 3);
     assert_int_equal(frame[3 + TW_ARRIVALS_LATE], 2);
@@ -48,6 +48,30 @@ static void test_report(void **state)
     assert_int_equal(write(&arrivals, 116, frame), TW_ARRIVALS_FRAME_SIZE);
     assert_int_equal(signed_at(frame, TW_ARRIVALS_LOWEST), 50);
     assert_int_equal(frame[3 + TW_ARRIVALS_COUNT], 1);
+}
+
+/* Margins in µs; what is told is in units of 100 µs. */
+static void test_rounds_to_the_nearest(void **state)
+{
+    (void)state;
+    static const struct {
+        int32_t margins[3];
+        int16_t mean, lowest;
+    } rows[] = {
+        {{149, 149, 149}, 1, 1},      {{150, 150, 150}, 2, 2},      {{199, 199, 199}, 2, 2},
+        {{-149, -149, -149}, -1, -1}, {{-151, -151, -151}, -2, -2}, {{-199, -99, 48}, -1, -2},
+        {{140, 140, 180}, 2, 1}, /* 153: each by itself would be 1, 1, 2, and 1 together */
+        {{-60, -60, -20}, 0, -1},     {{-40, 0, 40}, 0, 0},         {{-150, -150, -150}, -1, -1},
+    };
+    for (uint32_t row = 0; row < sizeof(rows) / sizeof(rows[0]); row++) {
+        struct tw_arrivals arrivals = {0};
+        uint8_t frame[TW_ARRIVALS_FRAME_SIZE];
+        for (uint32_t i = 0; i < 3; i++)
+            tw_arrivals_note(&arrivals, 101u + i, rows[row].margins[i] * MS / 1000, false);
+        assert_int_equal(write(&arrivals, 104, frame), TW_ARRIVALS_FRAME_SIZE);
+        assert_int_equal(signed_at(frame, TW_ARRIVALS_MEAN), rows[row].mean);
+        assert_int_equal(signed_at(frame, TW_ARRIVALS_LOWEST), rows[row].lowest);
+    }
 }
 
 static void test_bounds(void **state)
@@ -77,6 +101,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_report),
+        cmocka_unit_test(test_rounds_to_the_nearest),
         cmocka_unit_test(test_bounds),
         cmocka_unit_test(test_depth),
     };

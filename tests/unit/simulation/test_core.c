@@ -74,6 +74,42 @@ static void test_sine_of_every_angle(void **state)
     assert_int_equal(tw_fixed_cos(32768), -TW_FIXED_ONE);
 }
 
+/* Every angle against all 256 directions: none is nearer, and of two as near it is the one further
+ * on. */
+static void test_the_nearest_direction_of_every_angle(void **state)
+{
+    (void)state;
+    for (uint32_t angle = 0; angle < 65536u; angle++) {
+        uint32_t nearest = 0, least = UINT32_MAX;
+        for (uint32_t direction = 0; direction < 256u; direction++) {
+            int32_t way = (int16_t)(uint16_t)(direction * 256u - angle);
+            uint32_t distance = 2u * (uint32_t)abs(way) - (way > 0);
+            if (distance < least) {
+                least = distance;
+                nearest = direction;
+            }
+        }
+        assert_int_equal(tw_fixed_direction((uint16_t)angle), nearest);
+    }
+    assert_int_equal(tw_fixed_direction(127), 0);
+    assert_int_equal(tw_fixed_direction(128), 1);
+    assert_int_equal(tw_fixed_direction(65407), 255);
+    assert_int_equal(tw_fixed_direction(65408), 0); /* 255.5: round the circle */
+    assert_int_equal(tw_fixed_direction(UINT16_MAX), 0);
+}
+
+/* What is left is at most half of the divisor, and a half is rounded up. */
+static void test_rounded_division(void **state)
+{
+    (void)state;
+    for (int64_t value = -200; value <= 200; value++) {
+        for (int64_t divisor = 1; divisor <= 20; divisor++) {
+            int64_t left = value - tw_fixed_round_div(value, divisor) * divisor;
+            assert_true(2 * left < divisor && 2 * left >= -divisor);
+        }
+    }
+}
+
 static void test_floor_division(void **state)
 {
     (void)state;
@@ -308,6 +344,8 @@ int main(void)
         cmocka_unit_test(test_square_root),
         cmocka_unit_test(test_sine_of_every_angle),
         cmocka_unit_test(test_floor_division),
+        cmocka_unit_test(test_rounded_division),
+        cmocka_unit_test(test_the_nearest_direction_of_every_angle),
         cmocka_unit_test(test_plane_without_edges),
         cmocka_unit_test(test_plane_with_edges),
         cmocka_unit_test(test_hash),
