@@ -12,8 +12,12 @@
 #define WEIGHT_COLD        256u
 #define WEIGHT_NEAR        256u
 
-/* Smaller buffers would have no room for much else. */
-#define CHECK_ROOM_MIN 200u
+/* A class takes a third of a packet at most: in one that is smaller than the first, what is near
+ * would miss it, so one of four such carries a class; the second has three records for each. */
+#define CHECK_PARTS    3u
+#define CHECK_ROOM     200u
+#define CHECK_ROOM_MIN 96u
+#define CHECK_EVERY    4u
 
 size_t tw_snapshot_plan_size(uint32_t entries_max)
 {
@@ -241,31 +245,48 @@ static bool hash_is_due(const struct tw_snapshot_writing *writing)
     return info->tick >= observer->hash_due_tick + (heard ? info->tick_hz : info->tick_hz / 3u);
 }
 
+/* Marks what is owed of a class; returns bytes at most. */
+static size_t mark_class(const struct tw_snapshot_writing *writing, const struct tw_check *check)
+{
+    struct tw_snapshot_plan *plan = writing->plan;
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < plan->item_count; i++) {
+        struct tw_plan_item *item = &plan->items[i];
+        item->compared = tw_check_names(check, writing->entries[item->entry].handle);
+        bytes += item->compared ? item->bytes : 0u;
+    }
+    return bytes;
+}
+
+static bool has_room_for_class(const struct tw_snapshot_writing *writing)
+{
+    size_t left = writing->plan->left;
+    return left >= CHECK_ROOM ||
+           (left >= CHECK_ROOM_MIN && writing->observer->number % CHECK_EVERY == 0);
+}
+
 /* As long as a hash of everything is due and cannot be told, because snapshots leave something out,
- * each tells all of one class of entities and what its hashes come to; the classes take turns. */
+ * each tells all of one class of entities and what its hashes come to; the classes take turns.
+ * Where a packet is small the classes are. */
 static void choose_class(const struct tw_snapshot_writing *writing)
 {
     struct tw_snapshot_plan *plan = writing->plan;
     struct tw_observer *observer = writing->observer;
-    if (!hash_is_due(writing) || plan->left < CHECK_ROOM_MIN)
+    if (!hash_is_due(writing) || !has_room_for_class(writing))
         return;
-    uint8_t bits = tw_check_bits(observer->entry_count);
-    struct tw_check check = {.number = observer->number + 1u,
-                             .bits = bits,
-                             .group = (uint8_t)(observer->next_class++ & ((1u << bits) - 1u))};
-    size_t bytes = 0;
-    for (uint32_t i = 0; i < plan->item_count; i++) {
-        struct tw_plan_item *item = &plan->items[i];
-        item->compared = tw_check_names(&check, writing->entries[item->entry].handle);
-        bytes += item->compared ? item->bytes : 0u;
-    }
-    if (bytes > plan->left / 3u) {
-        for (uint32_t i = 0; i < plan->item_count; i++)
-            plan->items[i].compared = false;
+    uint32_t turn = observer->next_class++;
+    for (uint8_t bits = tw_check_bits(observer->entry_count); bits <= TW_CHECK_BITS_MAX; bits++) {
+        struct tw_check check = {.number = observer->number + 1u,
+                                 .bits = bits,
+                                 .group = (uint8_t)(turn & ((1u << bits) - 1u))};
+        if (mark_class(writing, &check) > plan->left / CHECK_PARTS)
+            continue;
+        plan->check = check;
+        plan->left -= TW_VIEW_CHECK_SIZE;
         return;
     }
-    plan->check = check;
-    plan->left -= TW_VIEW_CHECK_SIZE;
+    for (uint32_t i = 0; i < plan->item_count; i++)
+        plan->items[i].compared = false;
 }
 
 /* The class first; then the check goes out only if all of the class is told. */

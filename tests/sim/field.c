@@ -104,6 +104,7 @@ struct field *field_create(const struct tw_shard_config *config, uint32_t count,
 {
     struct field *field = sim_take(sizeof(*field));
     field->config = *config;
+    field->capacity = CAPACITY;
     field->seed = seed;
     field->count = count;
     field->now_us = FIELD_START_US;
@@ -284,12 +285,13 @@ static void step_server(struct field *field)
         if (field->now_us >= tw_transport_due_us(&player->transport, field->now_us))
             tw_transport_update(&player->transport, field->now_us);
         uint32_t state = tw_transport_state(&player->transport);
-        if (state != player->link_state) {
+        if (state != player->link_state || field->capacity != player->capacity) {
             struct tw_record *record = record_of(field, i, TW_RECORD_LINK);
             record->link.state = state;
-            record->link.capacity = TW_SHARD_BASE_CAPACITY;
+            record->link.capacity = field->capacity;
         }
         player->link_state = state;
+        player->capacity = field->capacity;
         if (player->pong_due || tw_transport_wants_packet(&player->transport, field->now_us))
             server_sends(field, i, NULL, 0);
     }

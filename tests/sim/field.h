@@ -60,11 +60,13 @@ struct player {
     bool joined, pong_due;
     struct tw_frame_pong pong;
     uint32_t link_state;
+    uint16_t capacity;
     uint64_t rejected; /* datagrams that the server's end refused */
 };
 
 struct field {
     struct tw_shard_config config;
+    uint16_t capacity; /* of a snapshot; TW_SHARD_BASE_CAPACITY unless a test changes it */
     struct tw_shard *shard;
     struct tw_shard_counters counters;
     struct tw_conduct_rules conduct; /* of the default configuration */

@@ -46,7 +46,8 @@ struct inputs {
 struct figures {
     uint64_t up, down;
     uint64_t heard[TW_CHANNEL_COUNT], snapshot_bytes, shed[TIERS];
-    uint64_t snapshots, hashes, links; /* sums; of links: strained at its end */
+    uint64_t snapshots, links; /* sums; of links: strained at its end */
+    uint64_t views[CLIENTS];   /* or classes of them that were compared */
     uint64_t inputs, inputs_late, input_longest_us;
     struct sim_hearing hearing[TW_CHANNEL_COUNT];
     uint64_t age_us[TIERS]; /* mean, of what the first client knows */
@@ -201,7 +202,7 @@ static struct figures look(const struct crowd *crowd)
     for (uint32_t i = 0; i < CLIENTS; i++) {
         struct tw_client_statistics is = sim_player_statistics(&whole->players.players[i]);
         sum.snapshots += is.snapshots;
-        sum.hashes += is.hashes_checked;
+        sum.views[i] = is.hashes_checked;
         sum.up += net_path(whole->net, 2u * i)->statistics.bytes_delivered;
         sum.down += net_path(whole->net, 2u * i + 1u)->statistics.bytes_delivered;
     }
@@ -256,7 +257,8 @@ static struct figures measure(struct crowd *crowd, uint32_t seconds)
     play(crowd, seconds * WHOLE_SECOND);
     struct figures figures = look(crowd);
     figures.snapshots -= before.snapshots;
-    figures.hashes -= before.hashes;
+    for (uint32_t i = 0; i < CLIENTS; i++)
+        figures.views[i] -= before.views[i];
     figures.snapshot_bytes = (figures.snapshot_bytes - before.snapshot_bytes) / per;
     figures.up = (figures.up - before.up) / per;
     figures.down = (figures.down - before.down) / per;
@@ -299,7 +301,8 @@ static void add(struct figures *sum, const struct figures *more)
     sum->down += more->down;
     sum->snapshot_bytes += more->snapshot_bytes;
     sum->snapshots += more->snapshots;
-    sum->hashes += more->hashes;
+    for (uint32_t i = 0; i < CLIENTS; i++)
+        sum->views[i] += more->views[i];
     sum->inputs += more->inputs;
     sum->inputs_late += more->inputs_late;
     if (more->input_longest_us > sum->input_longest_us)
@@ -324,6 +327,14 @@ static void print_class(const char *name, uint64_t open, uint64_t capped, uint64
     printf("  %-22s %9llu %9llu %9llu\n", name, mean(open), mean(capped), mean(after));
 }
 
+static uint64_t rate_of_views(const struct figures *figures, uint32_t seconds)
+{
+    uint64_t views = 0;
+    for (uint32_t i = 0; i < CLIENTS; i++)
+        views += figures->views[i];
+    return views / CLIENTS / seconds;
+}
+
 static void report(const char *name)
 {
     const struct figures *open = &total.open, *capped = &total.capped, *after = &total.after;
@@ -336,6 +347,8 @@ static void report(const char *name)
     print_class("commands (ordered)", open->heard[1], capped->heard[1], after->heard[1]);
     print_class("unordered", open->heard[2], capped->heard[2], after->heard[2]);
     print_class("bulk", open->heard[3], capped->heard[3], after->heard[3]);
+    print_class("views compared", rate_of_views(open, OPEN_S), rate_of_views(capped, CAPPED_S),
+                rate_of_views(after, 1));
     print_class("snapshots", open->snapshot_bytes, capped->snapshot_bytes, after->snapshot_bytes);
     for (enum tier tier = NEAR; tier < TIERS; tier++) {
         printf("  %s:\n", tier_names[tier]);
@@ -371,6 +384,14 @@ static void check_order(const struct whole *whole, const struct figures *open,
                 capped->snapshots * 100u >= (uint64_t)CLIENTS * CAPPED_S * SNAPSHOT_HZ * 95u);
 }
 
+/* Each client's view, or a class of it, once a second. */
+static void check_compared(const struct whole *whole, const struct figures *figures,
+                           uint32_t seconds)
+{
+    for (uint32_t i = 0; i < CLIENTS; i++)
+        WHOLE_CHECK(whole, figures->views[i] >= seconds);
+}
+
 static void check_prompt(const struct whole *whole, const struct figures *capped)
 {
     WHOLE_CHECK(whole, capped->inputs * 100u > (uint64_t)CLIENTS * CAPPED_S * TICK_HZ * 95u);
@@ -388,7 +409,7 @@ static void check_recovered(const struct whole *whole, const struct figures *ope
     /* Of a crowd less fits: large packets were lost in the full queue, so for a minute none is
      * above 1,200 bytes. */
     WHOLE_CHECK(whole, after->snapshot_bytes * 100u > open->snapshot_bytes * 80u);
-    WHOLE_CHECK(whole, after->hashes >= CLIENTS);
+    check_compared(whole, after, 1);
     WHOLE_CHECK(whole, after->hearing[TW_CHANNEL_ORDERED].late == 0);
     for (enum tier tier = NEAR; tier < TIERS; tier++)
         WHOLE_CHECK(whole, after->age_us[tier] * 2u < open->age_us[tier] * 3u);
@@ -427,6 +448,7 @@ static void run(struct crowd *crowd)
                 crowd->shed_us[FAR] > cut_us && crowd->shed_us[MIDDLE] >= crowd->shed_us[FAR]);
     struct figures capped = measure(crowd, CAPPED_S);
     check_prompt(whole, &capped);
+    check_compared(whole, &capped, CAPPED_S);
     check_order(whole, &open, &capped);
     net_set_profile(whole->net, &open_path);
     play(crowd, (RECOVER_S - 1u) * WHOLE_SECOND);
