@@ -9,6 +9,9 @@
 /* Of a message that is cut, so much a packet while the link fails or is slow: what one loss costs,
  * and how long the link is taken. */
 #define PART_SMALL (4u * TW_GRANULE_BYTES)
+/* Of bulk where the window is less than two packets half of that, and as often again when it
+ * trickles: beside a snapshot and a command more would be a queue. */
+#define SLOW_PARTS 2u
 
 struct tw_packing tw_packing_look(struct tw_channels *channels,
                                   const struct tw_congestion *congestion,
@@ -49,6 +52,26 @@ static uint32_t share_of(const struct tw_packing *packing, uint32_t channel)
     return share;
 }
 
+static bool is_bulk_of_slow_path(const struct tw_packing *packing, uint32_t channel)
+{
+    return channel == TW_CHANNEL_BULK && packing->congestion->window_bytes < TW_WINDOW_COLLAPSED;
+}
+
+static uint64_t trickle_us(const struct tw_packing *packing, uint32_t channel)
+{
+    return is_bulk_of_slow_path(packing, channel) ? TRICKLE_US / SLOW_PARTS : TRICKLE_US;
+}
+
+static uint32_t part_max(const struct tw_packing *packing, uint32_t channel)
+{
+    const struct tw_congestion *congestion = packing->congestion;
+    bool small =
+        congestion->state == TW_LINK_EMERGENCY || congestion->window_bytes < TW_WINDOW_SMALL;
+    if (is_bulk_of_slow_path(packing, channel))
+        return PART_SMALL / SLOW_PARTS;
+    return small ? PART_SMALL : TW_MESSAGE_MAX;
+}
+
 static bool window_open(const struct tw_packing *packing, uint32_t channel)
 {
     const struct tw_channels *channels = packing->channels;
@@ -59,7 +82,7 @@ static bool window_open(const struct tw_packing *packing, uint32_t channel)
         bytes = packing->open_bytes;
     }
     return probing || (bytes < share_of(packing, channel) && packing->place) ||
-           packing->now_us >= channels->channel_at_us[channel] + TRICKLE_US;
+           packing->now_us >= channels->channel_at_us[channel] + trickle_us(packing, channel);
 }
 
 static bool asked_just_now(const struct tw_packing *packing, uint32_t channel)
@@ -101,7 +124,8 @@ uint64_t tw_packing_due_us(const struct tw_packing *packing)
         due_us = tw_congestion_pass_us(packing->congestion, packing->now_us);
     for (uint32_t channel = TW_CHANNEL_ORDERED; channel < TW_CHANNEL_COUNT; channel++) {
         bool asks = asked_just_now(packing, channel) && window_open(packing, channel);
-        uint64_t at_us = packing->channels->channel_at_us[channel] + (asks ? ASK_US : TRICKLE_US);
+        uint64_t at_us = packing->channels->channel_at_us[channel] +
+                         (asks ? ASK_US : trickle_us(packing, channel));
         if (tw_sender_has(sender, channel, false) && at_us < due_us)
             due_us = at_us;
     }
@@ -121,6 +145,7 @@ static uint32_t write_channel(struct tw_packing *packing, uint32_t channel,
         return 0;
     if (left < room)
         room = left;
+    channels->sender.part_max = part_max(packing, channel);
     struct tw_sender_part part = {.channel = channel,
                                   .whole = whole,
                                   .runs = channels->runs + channels->run_count,
@@ -138,11 +163,7 @@ static uint32_t write_channel(struct tw_packing *packing, uint32_t channel,
 uint32_t tw_packing_write(struct tw_packing *packing, struct tw_writer *writer)
 {
     struct tw_channels *channels = packing->channels;
-    const struct tw_congestion *congestion = packing->congestion;
     uint32_t bytes[TW_CHANNEL_COUNT] = {0};
-    bool small =
-        congestion->state == TW_LINK_EMERGENCY || congestion->window_bytes < TW_WINDOW_SMALL;
-    channels->sender.part_max = small ? PART_SMALL : TW_MESSAGE_MAX;
     /* While nothing is answered, all of it may have arrived: then the other end waits for the rest,
      * and not for what it had (after RFC 8985, section 7.3). */
     channels->sender.new_first = tw_channels_unanswered(channels);
