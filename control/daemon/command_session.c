@@ -125,13 +125,6 @@ static void show_ended(struct tw_call *call, uint32_t connection_id)
 
 static const char *const link_names[] = {"normal", "conservative", "emergency"};
 
-/* What its path does shows as well, where it was asked for. */
-static enum tw_life_state life_of(const struct tw_agent_session *session)
-{
-    bool suffers = session->life == TW_LIFE_CONNECTED && session->link != TW_LINK_NORMAL;
-    return suffers ? TW_LIFE_DEGRADED : (enum tw_life_state)session->life;
-}
-
 void tw_command_session_answer(struct tw_call *call, uint32_t connection_id,
                                const struct tw_agent_session *session)
 {
@@ -149,9 +142,9 @@ void tw_command_session_answer(struct tw_call *call, uint32_t connection_id,
             json_pack("{s:I, s:o, s:I, s:I, s:s, s:s, s:I, s:s, s:I}", "age_s",
                       (json_int_t)session->age_s, "address", tw_call_address(&session->address),
                       "received_packets", (json_int_t)session->received_packets, "sent_packets",
-                      (json_int_t)session->sent_packets, "life",
-                      tw_life_state_names[life_of(session)], "link", link_names[session->link],
-                      "silent_ms", (json_int_t)session->silent_ms, "conduct",
+                      (json_int_t)session->sent_packets, "life", tw_life_state_names[session->life],
+                      "link", link_names[session->link], "silent_ms",
+                      (json_int_t)session->silent_ms, "conduct",
                       conduct_name(session->conduct_stage), "conduct_score",
                       (json_int_t)session->conduct_score));
     }

@@ -140,9 +140,13 @@ void tw_life_heard(struct tw_worker *worker, uint32_t slot)
 void tw_life_path(struct tw_worker *worker, uint32_t slot, uint8_t link_state)
 {
     struct tw_life_session *life = &worker->lives.sessions[slot];
+    uint8_t before = life->state;
     life->path_suffers = link_state != TW_LINK_NORMAL;
-    if (life->begun)
-        show(worker, life);
+    if (!life->begun)
+        return;
+    show(worker, life);
+    if (life->state != before)
+        tell_main(worker, slot);
 }
 
 bool tw_life_is_paused(const struct tw_worker *worker, uint32_t slot)

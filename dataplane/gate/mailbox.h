@@ -30,7 +30,7 @@ enum tw_event_type {
     TW_EVENT_NEIGHBOUR_WANTED = 7, /* next hop unknown: main asks for it, rate-limited */
     TW_EVENT_LAB = 8,              /* answer to LAB_REPORT */
     TW_EVENT_MOVED = 9,            /* a session is this worker's now, under another connection id */
-    TW_EVENT_LIFE = 10,            /* a live session fell silent, or is heard again */
+    TW_EVENT_LIFE = 10,            /* a live session, or its path, does worse or better */
 };
 
 struct tw_mailbox_neighbour {

@@ -85,7 +85,7 @@ struct tw_agent_session {
     uint64_t sent_packets;
     uint32_t first_id; /* connection id that used the token: a session keeps it for life */
     uint32_t moves;    /* times that the connection id changed: the larger, the newer the message */
-    uint32_t life;     /* by silence alone: connected 0, degraded 1, reconnecting 2 */
+    uint32_t life;     /* connected 0, degraded 1 (silent, or a bad path), reconnecting 2 */
     uint32_t silent_ms;     /* nothing was heard of it for so long then */
     uint32_t link;          /* its path: normal 0, conservative 1, emergency 2 */
     uint32_t conduct_stage; /* enum tw_conduct_stage */

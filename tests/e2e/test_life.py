@@ -20,6 +20,12 @@ def _life_of(host, account):
     return [one["life"] for one in sessions if one["account"] == account]
 
 
+def _is_heard(host, account):
+    """One session, and it is heard: degraded is what its path may be on a busy machine."""
+    lives = _life_of(host, account)
+    return len(lives) == 1 and lives[0] in ("connected", "degraded")
+
+
 def _others(player):
     """Handles of the players that this one sees."""
     view = player.session.view
@@ -61,7 +67,7 @@ def test_a_killed_client_resumes_in_a_new_process(options):
                  if channel == messages.ORDERED]
         scene.expect_equal("messages", ready, said)
         scene.expect_equal("hashes wrong", back.session.view.hashes_wrong, 0)
-        _run_until(back, lambda: _life_of(host, "victim") == ["connected"])
+        _run_until(back, lambda: _is_heard(host, "victim"))
         # Once is all that it is good for; the new session has one of its own.
         scene.expect_equal("the same again", scene.join_fails(host, kept.read_text()),
                            "refused: 2")
@@ -97,7 +103,7 @@ def test_back_with_its_keys_while_the_control_plane_is_dead(options):
         scene.expect(view.last_input > applied + 60, "inputs were not applied")
         scene.expect_equal("hashes wrong", view.hashes_wrong, bytes_before)
         host.start_control()
-        _run_until(player, lambda: _life_of(host, "rover") == ["connected"])
+        _run_until(player, lambda: _is_heard(host, "rover"))
         stats = host.settled_stats()
         scene.expect_equal("parked and back", stats["life"]["unparked"], 1)
         scene.expect_equal("proven address", stats["roaming"]["validated"], 1)
@@ -186,7 +192,7 @@ def test_a_login_takes_the_place_of_an_older_session(options):
         other.session.run(0.3)
         scene.expect_equal("seen by others", _others(other), {handle})
         # It stood still meanwhile, and plays on.
-        _run_until(second, lambda: _life_of(host, "victim") == ["connected"])
+        _run_until(second, lambda: _is_heard(host, "victim"))
         # It falls silent, and leaves the world.
         _run_until(other, lambda: host.stats()["players_parked"] == 1)
         third = host.bots([host.token("victim")], 6, "--behaviour", "stand")

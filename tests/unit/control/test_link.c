@@ -170,6 +170,44 @@ static void test_resync_rebuilds_the_list(void **state)
     assert_int_equal(live_count(fixture), 0);
 }
 
+static void expect_listed(struct fixture *fixture, const char *connection, const char *life)
+{
+    json_t *result = fixture_result(fixture, "session.list", json_object());
+    const json_t *sessions = json_object_get(result, "sessions");
+    bool listed = false;
+    for (size_t i = 0; i < json_array_size(sessions); i++) {
+        const json_t *one = json_array_get(sessions, i);
+        if (strcmp(text_of(one, "connection"), connection) != 0)
+            continue;
+        listed = true;
+        assert_string_equal(text_of(one, "life"), life);
+    }
+    assert_true(listed);
+    json_decref(result);
+}
+
+/* As the engine told it, whatever made it so. */
+static void test_the_list_shows_how_a_session_does(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char *const names[] = {"connected", "degraded", "reconnecting"};
+    static const uint32_t lives[] = {1, 2, 0};
+    struct tw_agent_session session = make_session(ID_1, 1, 0), other = make_session(ID_2, 2, 1);
+    fixture_link(fixture, &session, 1);
+    fixture_event(fixture, TW_AGENT_SESSION_CONFIRMED, &other);
+    expect_listed(fixture, "00100001", "connected");
+    for (size_t i = 0; i < sizeof(lives) / sizeof(lives[0]); i++) {
+        union tw_agent_message message = {.session = session};
+        message.session.life = lives[i];
+        fixture_send(fixture->engine, &message, TW_AGENT_SESSION_LIFE, sizeof(message.session));
+        /* An event that is acknowledged: what was sent before it was read. */
+        other.event++;
+        fixture_event(fixture, TW_AGENT_SESSION_CONFIRMED, &other);
+        expect_listed(fixture, "00100001", names[lives[i]]);
+        expect_listed(fixture, "00100002", "connected");
+    }
+}
+
 /* The same session under another connection id; it used its token under the first one. */
 static struct tw_agent_session renamed(const struct tw_agent_session *session, uint32_t id,
                                        uint64_t event)
@@ -466,6 +504,7 @@ int main(void)
         TEST(test_bad_messages_close_the_link),
         TEST(test_no_handshake_before_the_resync_ends),
         TEST(test_resync_rebuilds_the_list),
+        TEST(test_the_list_shows_how_a_session_does),
         TEST(test_a_moved_session_stays_one),
         TEST(test_a_session_moves_while_nobody_listens),
         TEST(test_kick_and_ban_reach_the_engine),

@@ -475,6 +475,33 @@ static void any_interleaving_without_pauses(void **state)
     interleave(false);
 }
 
+/* How often it was told since, each time with what the session is now. */
+static void expect_lives_told(uint32_t events, enum tw_life_state state)
+{
+    struct tw_worker_event event = {0};
+    assert_int_equal(rig_events(&rig, TW_EVENT_LIFE, &event), events);
+    if (events > 0) {
+        assert_int_equal(event.session.connection_id, client.id);
+        assert_int_equal(event.session.life, state);
+    }
+    rig.event_count = 0;
+}
+
+/* While packets arrive: no silence has a part in it. */
+static void a_bad_path_is_told_and_that_it_is_none_any_more(void **state)
+{
+    (void)state;
+    start();
+    exchange_far(40, 20);
+    expect_lives_told(0, TW_LIFE_CONNECTED);
+    exchange_far(40, 100);
+    expect_lives_told(1, TW_LIFE_DEGRADED);
+    exchange_far(200, 20);
+    expect_lives_told(1, TW_LIFE_CONNECTED);
+    assert_int_equal(tw_counter_get(&rig.counters[0]->life[TW_LIFE_EVENT_SILENT]), 0);
+    stop();
+}
+
 /* The same link twice: 40 ms above its baseline, then 80. */
 static void links_are_judged_as_configured(void **state)
 {
@@ -523,6 +550,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(messages_that_find_no_room_end_their_session),
         cmocka_unit_test(any_interleaving),
         cmocka_unit_test(any_interleaving_without_pauses),
+        cmocka_unit_test(a_bad_path_is_told_and_that_it_is_none_any_more),
         cmocka_unit_test(links_are_judged_as_configured),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
