@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Command line of the simulations: scenarios by name, seeds, and how to see a failure again.
+ * Command line of the simulations: scenarios by name, seeds. However a run ends before its time, by
+ * a check, an assert or a signal, how to see it again is the last line of its errors.
  *
  * usage: PROGRAM [--long] [--seeds N] [--seed N] [--only NAME]
  */

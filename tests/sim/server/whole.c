@@ -30,8 +30,7 @@ void whole_fail(const struct whole *whole, const char *file, int line, const cha
     sim_players_print(&whole->players);
     if (whole->players.faults > 0)
         fprintf(stderr, "%s\n", whole->players.fault);
-    fprintf(stderr, "again: --only %s --seed %llu\n", whole->name, (unsigned long long)whole->seed);
-    abort();
+    abort(); /* scenario.c tells how to see it again */
 }
 
 /* ---- packets --------------------------------------------------------------------------------- */

@@ -76,7 +76,7 @@ void whole_freeze(struct whole *whole, bool frozen);
         if (!(condition))                                                                          \
             whole_fail(whole, __FILE__, __LINE__, #condition);                                     \
     } while (0)
-/* Prints seed, time and how to see it again; aborts. */
+/* Prints seed and time; aborts, upon which scenario.h has how to see it again printed. */
 void whole_fail(const struct whole *whole, const char *file, int line, const char *what)
     __attribute__((noreturn));
 
