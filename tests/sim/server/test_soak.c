@@ -291,6 +291,7 @@ static void take_what_is_kept(const char *name, uint64_t seed)
         .clients = 2, .workers = 2, .profile = impair_profile_find("lan")};
     struct whole *whole = whole_create(name, &options, seed);
     whole_join(whole);
+    whole_run(whole, 2 * WHOLE_SECOND);
     whole_destroy(whole);
 }
 

@@ -9,8 +9,13 @@
 #define SESSIONS_SPARE 8u
 #define JOIN_US        (20u * WHOLE_SECOND)
 #define LEAVE_US       (8u * WHOLE_SECOND)
-/* Where only the low 32 bits of a time are kept, they wrap while everybody plays. */
-#define START_US (4287u * WHOLE_SECOND)
+#define EPOCH_AGE_US   WHOLE_SECOND /* since tick 0, without those before the start */
+/* Where only the low 32 bits of a time are kept, they wrap while everybody plays: 1 to 2 s after
+ * the start, in the middle of the shortest play, 4 s after a join of a tenth of one. A join takes
+ * as many ways as that, one after the other, on the longest paths. */
+#define WRAP_US      (UINT64_C(1) << 32)
+#define WRAP_AFTER   WHOLE_SECOND
+#define WAYS_OF_JOIN 6u
 
 const struct sim_speech whole_speech = {
     .every_ms = {[TW_CHANNEL_STATE] = 200,
@@ -93,6 +98,16 @@ void whole_inject(struct whole *whole, uint32_t address, uint16_t port, const ui
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
+/* `age_us` after the epoch, shortly before the next wrap. */
+static void start_clock(struct whole *whole, uint64_t age_us, const struct impair_profile *profile)
+{
+    uint64_t ahead_us = WRAP_AFTER + (uint64_t)WAYS_OF_JOIN * profile->latency_us;
+    whole->wrap_us = (age_us + ahead_us + WHOLE_SECOND + WRAP_US) / WRAP_US * WRAP_US;
+    whole->now_us = (whole->wrap_us - ahead_us) / WHOLE_SECOND * WHOLE_SECOND;
+    whole->server.epoch_us = whole->now_us - age_us;
+    whole->loses = profile->loss_ppm > 0 || profile->burst_ppm > 0 || profile->corrupt_ppm > 0;
+}
+
 struct whole *whole_create(const char *name, const struct whole_options *options, uint64_t seed)
 {
     struct whole *whole = calloc(1, sizeof(*whole));
@@ -107,9 +122,8 @@ struct whole *whole_create(const char *name, const struct whole_options *options
     sim_server_defaults(&whole->server, options->workers ? options->workers : 1u, sessions);
     if (options->configure)
         options->configure(&whole->server.config);
-    whole->server.epoch_us = START_US - WHOLE_SECOND;
     uint64_t before_us = options->tick_base * WHOLE_SECOND / whole->server.config.world.tick_hz;
-    whole->now_us = START_US + before_us;
+    start_clock(whole, before_us + EPOCH_AGE_US, options->profile);
     sim_server_start(&whole->server, whole->now_us);
     sim_players_init(&whole->players, options->clients, options->speakers, seed ^ 0x5eed,
                      options->patience_ms);
@@ -164,6 +178,9 @@ void whole_join(struct whole *whole)
     for (uint64_t end_us = whole->now_us + JOIN_US; whole->now_us < end_us && !all_in(whole);)
         step(whole);
     WHOLE_CHECK(whole, all_in(whole));
+    /* What is lost is sent again, which may take longer: those few join across the wrap. */
+    WHOLE_CHECK(whole, whole->now_us < whole->wrap_us || whole->loses);
+    whole->joined = true;
     whole->players.speech = speech;
 }
 
@@ -189,6 +206,7 @@ void whole_freeze(struct whole *whole, bool frozen)
 void whole_destroy(struct whole *whole)
 {
     static const struct impair_profile good = {.latency_us = 1000};
+    WHOLE_CHECK(whole, whole->now_us > whole->wrap_us || !whole->joined);
     be_silent(whole);
     net_set_profile(whole->net, &good);
     net_outage(whole->net, 0);

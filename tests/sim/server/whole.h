@@ -43,12 +43,15 @@ struct whole {
     struct net *net;
     uint64_t seed;
     uint64_t now_us;
+    uint64_t wrap_us; /* then the low 32 bits of the time are 0: after joining, before leaving */
     uint64_t step_us;
     uint64_t hash; /* of everything delivered */
     whole_tap *tap;
     void *tap_context;
     uint64_t nobody, nobody_bytes; /* from the server to where no client is */
     bool may_overflow;             /* whoever stands still loses what the port has no room for */
+    bool loses;                    /* the network did, when it began */
+    bool joined;                   /* by whole_join */
     const char *name;
 };
 
