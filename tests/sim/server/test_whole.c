@@ -16,94 +16,101 @@
 
 /* ---- what a scenario came to ----------------------------------------------------------------- */
 
+static uint64_t inputs_skipped(const struct whole *whole)
+{
+    return tw_counter_get(&whole->server.shard_counters->inputs[TW_SHARD_INPUT_SKIPPED]);
+}
+
 struct tally {
-    uint64_t runs;
     uint64_t packets, packets_lost;
     uint64_t net_bytes, net_bytes_lost;
     uint64_t bytes, again; /* of messages, both ways */
     uint64_t heard, inputs, skipped, hashes;
 };
-static struct tally tally;
+static struct tally total; /* of all seeds */
 
-static void add_tally(struct whole *whole)
+static struct tally tally_of(const struct whole *whole)
 {
     struct impair_statistics net = net_statistics(whole->net);
-    tally.runs++;
+    struct sim_server_bytes server = sim_server_message_bytes(&whole->server);
     /* What goes to where a client was is lost as well. */
-    tally.packets += net.sent + whole->nobody;
-    tally.packets_lost += impair_lost(&net) + whole->nobody;
-    tally.net_bytes += net.bytes_sent + whole->nobody_bytes;
-    tally.net_bytes_lost += net.bytes_lost + whole->nobody_bytes;
+    struct tally run = {.packets = net.sent + whole->nobody,
+                        .packets_lost = impair_lost(&net) + whole->nobody,
+                        .net_bytes = net.bytes_sent + whole->nobody_bytes,
+                        .net_bytes_lost = net.bytes_lost + whole->nobody_bytes,
+                        .bytes = server.sent,
+                        .again = server.again,
+                        .inputs = sim_players_inputs(&whole->players),
+                        .skipped = inputs_skipped(whole)};
     for (uint32_t i = 0; i < whole->players.count; i++) {
         struct tw_client_statistics one = sim_player_statistics(&whole->players.players[i]);
-        tally.bytes += one.message_bytes_sent;
-        tally.again += one.message_bytes_again;
-        tally.hashes += one.hashes_checked;
+        run.bytes += one.message_bytes_sent;
+        run.again += one.message_bytes_again;
+        run.hashes += one.hashes_checked;
         WHOLE_CHECK(whole, one.hashes_wrong == 0 && whole->players.players[i].desyncs == 0);
     }
-    struct sim_server_bytes server = sim_server_message_bytes(&whole->server);
-    tally.bytes += server.sent;
-    tally.again += server.again;
     for (uint32_t i = 0; i < TW_CHANNEL_COUNT; i++)
-        tally.heard += whole->players.heard[i];
-    tally.inputs += sim_players_inputs(&whole->players);
-    tally.skipped += tw_counter_get(&whole->server.shard_counters->inputs[TW_SHARD_INPUT_SKIPPED]);
+        run.heard += whole->players.heard[i];
+    return run;
 }
 
 /* Bytes of messages that were lost, as many of a hundred as of all bytes that were sent. */
-static uint64_t message_bytes_lost(void)
+static uint64_t message_bytes_lost(const struct tally *tally)
 {
-    return tally.bytes * tally.net_bytes_lost / tally.net_bytes;
+    return tally->bytes * tally->net_bytes_lost / tally->net_bytes;
 }
 
-static void report(const char *name)
-{
-    uint64_t lost = message_bytes_lost();
-    printf("%s: %llu of %llu packets lost; %llu messages heard, %llu KB of them sent, %llu KB "
-           "again",
-           name, (unsigned long long)tally.packets_lost, (unsigned long long)tally.packets,
-           (unsigned long long)tally.heard, (unsigned long long)tally.bytes / 1000u,
-           (unsigned long long)tally.again / 1000u);
-    if (lost > 0)
-        printf(" (%llu.%02llu per lost byte)", (unsigned long long)(tally.again / lost),
-               (unsigned long long)(tally.again * 100u / lost % 100u));
-    printf("; %llu inputs, %llu too late to be applied; %llu views compared\n",
-           (unsigned long long)tally.inputs, (unsigned long long)tally.skipped,
-           (unsigned long long)tally.hashes);
-    tally = (struct tally){0};
-}
-
-/* So many times what was lost may be sent again, in percent, where loss is all that there is. What
- * a burst swallows is sent into it again, before anybody can know. */
+/* So many times what was lost may be sent again, in percent. What a burst swallows is sent into it
+ * again, before anybody can know. */
 #define AGAIN_PERCENT 170u
 /* Where clients change their address: a server goes on sending to the old one until the new one is
  * proven, which the figures count as lost, for nobody is there any more. With its messages go its
  * acknowledgements: what they were for has arrived and is sent again all the same. Nothing is sent
  * again for going to another worker: what is under way is judged there as it would have been. */
 #define AGAIN_PERCENT_MOVED 200u
+/* Where other things than losses make a message go again: delays that grow, flipped bits, packets
+ * that are too large. */
+#define AGAIN_UNBOUNDED UINT32_MAX
 /* Of each run, until a path's delays are known: some packets that were only late. */
 #define AGAIN_LEARNING 5000u
 
-static void expect_again(const char *name, uint32_t percent)
+/* Each run by itself, so that the one that sends too much is the one that fails. */
+static void add_tally(struct whole *whole, uint32_t again_percent)
 {
-    uint64_t most = message_bytes_lost() * percent / 100u + tally.runs * AGAIN_LEARNING;
-    uint64_t again = tally.again;
-    report(name);
-    if (again > most) {
-        fprintf(stderr, "%s: more than %llu bytes were sent again: %llu\n", name,
-                (unsigned long long)most, (unsigned long long)again);
-        abort();
+    struct tally run = tally_of(whole);
+    uint64_t most = message_bytes_lost(&run) * again_percent / 100u + AGAIN_LEARNING;
+    if (again_percent != AGAIN_UNBOUNDED && run.again > most) {
+        fprintf(stderr, "%s: more than %llu bytes were sent again: %llu\n", whole->name,
+                (unsigned long long)most, (unsigned long long)run.again);
+        WHOLE_CHECK(whole, run.again <= most);
     }
+    total.packets += run.packets;
+    total.packets_lost += run.packets_lost;
+    total.net_bytes += run.net_bytes;
+    total.net_bytes_lost += run.net_bytes_lost;
+    total.bytes += run.bytes;
+    total.again += run.again;
+    total.heard += run.heard;
+    total.inputs += run.inputs;
+    total.skipped += run.skipped;
+    total.hashes += run.hashes;
 }
 
-static void report_losses(const char *name)
+static void report(const char *name)
 {
-    expect_again(name, AGAIN_PERCENT);
-}
-
-static void report_moves(const char *name)
-{
-    expect_again(name, AGAIN_PERCENT_MOVED);
+    uint64_t lost = message_bytes_lost(&total);
+    printf("%s: %llu of %llu packets lost; %llu messages heard, %llu KB of them sent, %llu KB "
+           "again",
+           name, (unsigned long long)total.packets_lost, (unsigned long long)total.packets,
+           (unsigned long long)total.heard, (unsigned long long)total.bytes / 1000u,
+           (unsigned long long)total.again / 1000u);
+    if (lost > 0)
+        printf(" (%llu.%02llu per lost byte)", (unsigned long long)(total.again / lost),
+               (unsigned long long)(total.again * 100u / lost % 100u));
+    printf("; %llu inputs, %llu too late to be applied; %llu views compared\n",
+           (unsigned long long)total.inputs, (unsigned long long)total.skipped,
+           (unsigned long long)total.hashes);
+    total = (struct tally){0};
 }
 
 /* ---- how they go ----------------------------------------------------------------------------- */
@@ -125,7 +132,7 @@ static struct whole *begin(const char *name, const struct impair_profile *profil
     return whole;
 }
 
-static void end(struct whole *whole, uint64_t settle_us)
+static void end_within(struct whole *whole, uint64_t settle_us, uint32_t again_percent)
 {
     WHOLE_CHECK(whole, whole_settle(whole, settle_us));
     whole_run(whole, 2 * WHOLE_SECOND);
@@ -136,8 +143,13 @@ static void end(struct whole *whole, uint64_t settle_us)
         WHOLE_CHECK(whole, player->connects == 1 && player->closes == 0);
         WHOLE_CHECK(whole, player->spoken[TW_CHANNEL_ORDERED] > 0);
     }
-    add_tally(whole);
+    add_tally(whole, again_percent);
     whole_destroy(whole);
+}
+
+static void end(struct whole *whole, uint64_t settle_us)
+{
+    end_within(whole, settle_us, AGAIN_PERCENT);
 }
 
 static void run_profile(const char *name, const struct impair_profile *profile, uint64_t seed)
@@ -214,7 +226,7 @@ static void corruption(const char *name, uint64_t seed)
     struct whole *whole = begin(name, &profile, seed);
     whole_run(whole, 4 * WHOLE_SECOND);
     WHOLE_CHECK(whole, sim_server_outcome(&whole->server, TW_OUTCOME_TAG_WRONG) > 0);
-    end(whole, 60 * WHOLE_SECOND);
+    end_within(whole, 60 * WHOLE_SECOND, AGAIN_UNBOUNDED);
 }
 
 /* What is sent is lost one in ten times and slow; what is received is neither. */
@@ -237,7 +249,9 @@ static void narrow_link(const char *name, uint64_t seed)
 {
     struct impair_profile profile = {
         .latency_us = 20000, .bits_per_s = 256000, .queue_bytes = 8000};
-    run_profile(name, &profile, seed);
+    struct whole *whole = begin(name, &profile, seed);
+    whole_run(whole, 4 * WHOLE_SECOND);
+    end_within(whole, 60 * WHOLE_SECOND, AGAIN_UNBOUNDED);
 }
 
 /* ---- trouble for a while --------------------------------------------------------------------- */
@@ -274,7 +288,7 @@ static void latency_swings(const char *name, uint64_t seed)
         net_set_profile(whole->net, swing % 2u ? &near : &far);
         whole_run(whole, WHOLE_SECOND);
     }
-    end(whole, 30 * WHOLE_SECOND);
+    end_within(whole, 30 * WHOLE_SECOND, AGAIN_UNBOUNDED);
 }
 
 static uint64_t inputs_lost(const struct whole *whole)
@@ -282,39 +296,55 @@ static uint64_t inputs_lost(const struct whole *whole)
     return sim_players_inputs(&whole->players) - sim_server_input(&whole->server, TW_INPUT_ROUTED);
 }
 
-static uint64_t inputs_skipped(const struct whole *whole)
-{
-    return tw_counter_get(&whole->server.shard_counters->inputs[TW_SHARD_INPUT_SKIPPED]);
-}
+/* Of some 2,190 that three clients make in 12 s. One gap in the packets of one makes one or two: of
+ * 1,000 seeds 842 had none, two had three. Of all together it is one in 5,000 at most. */
+#define TOO_LATE_MOST 3u
+#define TOO_LATE_RUNS 10u /* as many tell of all together */
+static uint64_t runs_at_loss, made_at_loss, too_late_at_loss;
 
-/* Over all seeds. */
-static uint64_t made_at_loss, skipped_at_loss;
-
-/* Each input is repeated until the server says that it has it: all reach the shard, and their tick
- * but for two in 10,000, whose every copy was late. A client that does not know the server's time
- * yet may have made one for a tick long gone: those do not count. */
+/* Each input is repeated until the server says that it has it: all reach the shard. One is too late
+ * when a tick has gone by without it, and it comes with others of which the same is true: the
+ * newest of them says how a player walks from then on, as it would have anyway, and what was
+ * pressed in any of them counts. A client that does not know the server's time yet may have made
+ * one for a tick long gone: those are not counted. Nobody talks while clients are frozen, for they
+ * acknowledge nothing. */
 static void inputs_at_loss_5(const char *name, uint64_t seed)
 {
     struct impair_profile profile = profile_with_loss(50), good = profile_with_loss(0);
     struct whole *whole = begin(name, &good, seed);
+    whole->players.speech = (struct sim_speech){0};
     whole_run(whole, WHOLE_SECOND);
     whole_freeze(whole, true);
     uint64_t before = inputs_lost(whole), made = sim_players_inputs(&whole->players);
     whole_freeze(whole, false);
     whole_run(whole, WHOLE_SECOND); /* they make eight at once, and no packet has room for more */
     uint64_t skipped = inputs_skipped(whole);
+    whole->players.speech = whole_speech;
     net_set_profile(whole->net, &profile);
     whole_run(whole, 10 * WHOLE_SECOND);
     net_set_profile(whole->net, &good);
+    WHOLE_CHECK(whole, whole_settle(whole, 10 * WHOLE_SECOND));
     whole_run(whole, WHOLE_SECOND);
     whole_freeze(whole, true);
     WHOLE_CHECK(whole, sim_players_inputs(&whole->players) > made + CLIENTS * 600u);
     WHOLE_CHECK(whole, inputs_lost(whole) == before);
+    uint64_t too_late = inputs_skipped(whole) - skipped;
+    WHOLE_CHECK(whole, too_late <= TOO_LATE_MOST);
     made_at_loss += sim_players_inputs(&whole->players) - made;
-    skipped_at_loss += inputs_skipped(whole) - skipped;
-    WHOLE_CHECK(whole, skipped_at_loss <= 2u + made_at_loss / 5000u);
+    too_late_at_loss += too_late;
+    runs_at_loss++;
     whole_freeze(whole, false);
     end(whole, 10 * WHOLE_SECOND);
+}
+
+static void report_inputs(const char *name)
+{
+    report(name);
+    if (runs_at_loss >= TOO_LATE_RUNS && too_late_at_loss > 2u + made_at_loss / 5000u) {
+        fprintf(stderr, "%s: %llu inputs of %llu were too late\n", name,
+                (unsigned long long)too_late_at_loss, (unsigned long long)made_at_loss);
+        abort();
+    }
 }
 
 /* ---- sizes of paths ----------------------------------------------------------------------------
@@ -376,7 +406,7 @@ static void a_path_shrinks(const char *name, uint64_t seed)
     WHOLE_CHECK(whole, whole_settle(whole, 10 * WHOLE_SECOND));
     whole_run(whole, 75 * WHOLE_SECOND);
     WHOLE_CHECK(whole, all_have_size(whole, 1280));
-    end(whole, 60 * WHOLE_SECOND);
+    end_within(whole, 60 * WHOLE_SECOND, AGAIN_UNBOUNDED);
 }
 
 /* ---- other trouble --------------------------------------------------------------------------- */
@@ -404,7 +434,7 @@ static void roaming(const char *name, uint64_t seed)
     WHOLE_CHECK(whole, sim_server_roaming(&whole->server, TW_ROAMING_VALIDATED) >= 3u * CLIENTS);
     WHOLE_CHECK(whole, sim_server_roaming(&whole->server, TW_ROAMING_TAKEN) > 0);
     sim_house_link(&whole->server.house, true);
-    end(whole, 60 * WHOLE_SECOND);
+    end_within(whole, 60 * WHOLE_SECOND, AGAIN_PERCENT_MOVED);
 }
 
 /* From a near network to a far one and back: each path is judged by itself, at both ends. What is
@@ -436,7 +466,7 @@ static void paths_of_other_lengths(const char *name, uint64_t seed)
     whole_run(whole, 3 * WHOLE_SECOND);
     change_path(whole, 150000);
     change_path(whole, 2000);
-    end(whole, 30 * WHOLE_SECOND);
+    end_within(whole, 30 * WHOLE_SECOND, AGAIN_PERCENT_MOVED);
 }
 
 /* Everybody goes from worker to worker as often as it can. */
@@ -469,7 +499,7 @@ static void hand_overs(const char *name, uint64_t seed)
         .workers = 2,
         .speech = {.every_ms = {100, 60, 150, 2000}, .size_max = {200, 400, 900, 8000}},
         .profile = &profile};
-    end(go_to_and_fro(name, seed, &two), 60 * WHOLE_SECOND);
+    end_within(go_to_and_fro(name, seed, &two), 60 * WHOLE_SECOND, AGAIN_PERCENT_MOVED);
 }
 
 /* Round trips are longer than any pause. */
@@ -484,7 +514,7 @@ static void hand_overs_without_a_pause(const char *name, uint64_t seed)
         .profile = &profile};
     struct whole *whole = go_to_and_fro(name, seed, &two);
     WHOLE_CHECK(whole, sim_server_roaming(&whole->server, TW_ROAMING_GIVEN_TALKING) > 5u);
-    end(whole, 60 * WHOLE_SECOND);
+    end_within(whole, 60 * WHOLE_SECOND, AGAIN_PERCENT_MOVED);
 }
 
 /* Keys change every second or so, and one packet in five is lost. */
@@ -562,7 +592,7 @@ static void starved(const char *name, uint64_t seed)
         WHOLE_CHECK(whole, tw_client_get_state(players[i].client) == TW_CLIENT_CONNECTED);
         WHOLE_CHECK(whole, players[i].closes == 0);
     }
-    add_tally(whole);
+    add_tally(whole, AGAIN_UNBOUNDED);
     whole_destroy(whole);
 }
 
@@ -651,7 +681,7 @@ static void thresholds(const char *name, uint64_t seed)
             net_path(whole->net, 2u * k + 1u)->profile = *cases[i].down;
         WHOLE_CHECK(whole, worst_state(whole) == cases[i].worst);
         net_set_profile(whole->net, &good);
-        end(whole, 60 * WHOLE_SECOND);
+        end_within(whole, 60 * WHOLE_SECOND, AGAIN_UNBOUNDED);
     }
 }
 
@@ -661,7 +691,7 @@ static uint64_t hash_of(const char *name, uint64_t seed)
     struct whole *whole = begin(name, impair_profile_find("mobile_4g"), seed);
     whole_run(whole, 3 * WHOLE_SECOND);
     uint64_t hash = whole->hash;
-    add_tally(whole);
+    add_tally(whole, AGAIN_PERCENT);
     whole_destroy(whole);
     return hash;
 }
@@ -696,29 +726,29 @@ int main(int argc, char **argv)
         /* Three runs a seed, 0.1 s. They tell of the simulator, not of what it simulates. */
         {"same_seed_same_run", same_seed_same_run, report, 1, 100},
         {"lan", named_profile, report, 20, 1000},
-        {"fiber", named_profile, report_losses, 20, 1000},
-        {"dsl", named_profile, report_losses, 20, 1000},
-        {"mobile_4g", named_profile, report_losses, 20, 1000},
-        {"satellite", named_profile, report_losses, 20, 1000},
-        {"congested_wifi", named_profile, report_losses, 20, 1000},
-        {"inputs_at_loss_5", inputs_at_loss_5, report, 20, 1000},
-        {"loss_20", loss_20, report_losses, 20, 1000},
-        {"bursts", bursts, report_losses, 20, 1000},
-        {"gilbert_elliott", gilbert_elliott, report_losses, 20, 1000},
+        {"fiber", named_profile, report, 20, 1000},
+        {"dsl", named_profile, report, 20, 1000},
+        {"mobile_4g", named_profile, report, 20, 1000},
+        {"satellite", named_profile, report, 20, 1000},
+        {"congested_wifi", named_profile, report, 20, 1000},
+        {"inputs_at_loss_5", inputs_at_loss_5, report_inputs, 20, 1000},
+        {"loss_20", loss_20, report, 20, 1000},
+        {"bursts", bursts, report, 20, 1000},
+        {"gilbert_elliott", gilbert_elliott, report, 20, 1000},
         {"reordering_and_duplication", reordering_and_duplication, report, 20, 1000},
         {"corruption", corruption, report, 20, 1000},
-        {"one_direction", one_direction, report_losses, 20, 1000},
+        {"one_direction", one_direction, report, 20, 1000},
         {"narrow_link", narrow_link, report, 20, 1000},
-        {"loss_30_for_10_s", loss_30_for_10_s, report_losses, 20, 1000},
-        {"outage_of_3_s", outage_of_3_s, report_losses, 20, 1000},
+        {"loss_30_for_10_s", loss_30_for_10_s, report, 20, 1000},
+        {"outage_of_3_s", outage_of_3_s, report, 20, 1000},
         {"latency_swings", latency_swings, report, 20, 1000},
         {"path_sizes", path_sizes, report, 20, 1000},
         {"a_path_shrinks", a_path_shrinks, report, 20, 1000},
-        {"roaming", roaming, report_moves, 20, 1000},
-        {"paths_of_other_lengths", paths_of_other_lengths, report_moves, 20, 1000},
-        {"hand_overs", hand_overs, report_moves, 20, 1000},
-        {"hand_overs_without_a_pause", hand_overs_without_a_pause, report_moves, 20, 1000},
-        {"new_keys_at_loss_20", new_keys_at_loss_20, report_losses, 20, 1000},
+        {"roaming", roaming, report, 20, 1000},
+        {"paths_of_other_lengths", paths_of_other_lengths, report, 20, 1000},
+        {"hand_overs", hand_overs, report, 20, 1000},
+        {"hand_overs_without_a_pause", hand_overs_without_a_pause, report, 20, 1000},
+        {"new_keys_at_loss_20", new_keys_at_loss_20, report, 20, 1000},
         {"starved", starved, report, 20, 1000},
         {"thresholds", thresholds, report, 3, 200}, /* 0.3 s a seed, of six runs */
     };
