@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Many players for a long time, with trouble every minute: 20 for two minutes, with --long 500 for
- * an hour. Nothing leaks, nobody is closed for being behind, no message of one who stays is
+ * an hour. In every minute some are killed, thrown out, leave or come from elsewhere, and all
+ * change keys. Nothing leaks, nobody is closed for being behind, no message of one who stays is
  * dropped, no view is wrong, whoever is thrown out comes back, and the calm at the end of each
  * minute finds everybody playing.
  */
@@ -18,7 +19,6 @@
 #define MINUTES      2u
 #define CLIENTS_LONG 500u
 #define MINUTES_LONG 60u
-#define MINUTE       (60u * WHOLE_SECOND)
 /* Trouble has this long; then it is quiet until the minute is over. */
 #define TROUBLE  (30u * WHOLE_SECOND)
 #define LATENESS (30u * WHOLE_SECOND) /* of a client that is told to come again */
@@ -222,6 +222,49 @@ static void killed(void)
     }
 }
 
+/* Of each kind so many in every minute, whatever chance has in store for it. */
+enum blow {
+    BLOW_KILL,
+    BLOW_KICK,
+    BLOW_DEPARTURE,
+    BLOW_ROAM,
+    BLOWS,
+};
+
+static uint32_t blows_of_each(void)
+{
+    return soak.clients / 20u;
+}
+
+/* Different ones, all of whom are in. */
+static void blows(void)
+{
+    static uint8_t kept[CLIENTS_LONG][TW_CONNECT_SIZE];
+    uint32_t first = below(soak.clients), hit = BLOWS * blows_of_each();
+    for (uint32_t i = 0; i < hit; i++) {
+        uint32_t at = (first + i) % soak.clients;
+        struct sim_player *player = player_at(at);
+        WHOLE_CHECK(soak.whole, tw_client_get_state(player->client) == TW_CLIENT_CONNECTED);
+        if (i % BLOWS == BLOW_KILL) {
+            WHOLE_CHECK(soak.whole, sim_player_die(player, kept[at]));
+            soak.killed++;
+        } else if (i % BLOWS == BLOW_KICK) {
+            sim_house_kick(&soak.whole->server.house, tw_client_get_connection_id(player->client),
+                           TW_CLOSE_KICKED);
+        } else if (i % BLOWS == BLOW_DEPARTURE) {
+            tw_client_close(player->client, soak.whole->now_us);
+        } else {
+            player->port++;
+            (void)tw_client_rebind(player->client, soak.whole->now_us);
+            soak.roams++;
+        }
+    }
+    run(WHOLE_SECOND);
+    for (uint32_t i = BLOW_KILL; i < hit; i += BLOWS)
+        come_again((first + i) % soak.clients, kept[(first + i) % soak.clients], true);
+    run(WHOLE_SECOND);
+}
+
 /* The server's host stands still. */
 static void stall(void)
 {
@@ -388,6 +431,24 @@ static void expect_nobody_behind(const char *name)
     WHOLE_CHECK(soak.whole, SIM_SERVER_COUNTER(server, messages_stalled) == 0);
 }
 
+/* What each minute is said to bring did come, from what both ends count. */
+static void expect_it_happened(uint32_t minutes)
+{
+    const struct whole *whole = soak.whole;
+    const struct sim_server *server = &whole->server;
+    uint64_t each = (uint64_t)minutes * blows_of_each();
+    WHOLE_CHECK(whole, soak.killed >= each && soak.resumes >= each && soak.left >= each);
+    /* Who cannot be told, for the network is a bad one, is out of patience later. */
+    WHOLE_CHECK(whole, soak.kicked * 10u >= each * 9u);
+    WHOLE_CHECK(whole, soak.connects >= soak.timeouts + soak.kicked + soak.left);
+    WHOLE_CHECK(whole, sim_server_roaming(server, TW_ROAMING_VALIDATED) * 10u >= each * 9u);
+    /* Every 15 s, but for whoever is out or has just come: 2.6 to 4 a minute. */
+    WHOLE_CHECK(whole, sim_server_rekey(server, TW_REKEY_STARTED) >=
+                           2u * (uint64_t)soak.clients * minutes);
+    /* All but those whose session had ended or was on its way to another worker. */
+    WHOLE_CHECK(whole, resumed() * 10u >= soak.resumes * 8u);
+}
+
 static void soak_run(const char *name, uint64_t seed)
 {
     bool is_long = scenario_is_long();
@@ -411,8 +472,10 @@ static void soak_run(const char *name, uint64_t seed)
     struct memory early = {0};
     uint64_t from_us = soak.whole->now_us, resident_early_kb = 0;
     whole_join(soak.whole);
+    run(2 * WHOLE_SECOND); /* all are given a token to resume by */
     for (uint32_t minute = 0; minute < minutes; minute++) {
         uint64_t end_us = soak.whole->now_us + TROUBLE;
+        blows();
         /* All of them in turn, and by chance. */
         troubles[minute % 2u == 0 ? minute / 2u % TROUBLES : below(TROUBLES)]();
         while (soak.whole->now_us + 10 * WHOLE_SECOND < end_us)
@@ -425,8 +488,7 @@ static void soak_run(const char *name, uint64_t seed)
     }
     print_figures(name, soak.whole->now_us - from_us, (double)(clock() - begun) / CLOCKS_PER_SEC);
     expect_nobody_behind(name);
-    /* All but those whose session had ended or was on its way to another worker. */
-    WHOLE_CHECK(soak.whole, resumed() * 10u >= soak.resumes * 8u);
+    expect_it_happened(minutes);
     if (resident_early_kb != 0)
         expect_no_growth(name, resident_early_kb, early);
     whole_destroy(soak.whole);
