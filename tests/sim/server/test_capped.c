@@ -2,7 +2,7 @@
 /*
  * A crowd whose paths are cut to 1 % of what they carried. What goes first is decided by the code
  * that ships: workers, shard, client libraries. Inputs and commands stay quick, what is far slows
- * down before what is near, and five seconds after the cut is over everything is as it was.
+ * down more than what is near, and five seconds after the cut is over everything is as it was.
  */
 #include "dataplane/gate/worker_state.h"
 #include "tests/sim/server/scenario.h"
@@ -335,6 +335,21 @@ static uint64_t rate_of_views(const struct figures *figures, uint32_t seconds)
     return views / CLIENTS / seconds;
 }
 
+/* Of single seeds some take longer: of 100 the least had 51 % and seven less than three quarters.
+ */
+#define BULK_BACK_PERCENT       40u
+#define BULK_BACK_PERCENT_MEAN  90u
+#define BULK_BACK_RUNS_FOR_MEAN 10u
+
+static void expect_bulk_back(const char *name)
+{
+    uint64_t open = total.open.heard[TW_CHANNEL_BULK], after = total.after.heard[TW_CHANNEL_BULK];
+    if (total.runs < BULK_BACK_RUNS_FOR_MEAN || after * 100u >= open * BULK_BACK_PERCENT_MEAN)
+        return;
+    fprintf(stderr, "%s: bulk came back to %llu of %llu\n", name, mean(after), mean(open));
+    abort();
+}
+
 static void report(const char *name)
 {
     const struct figures *open = &total.open, *capped = &total.capped, *after = &total.after;
@@ -367,11 +382,12 @@ static void report(const char *name)
         (unsigned long long)total.settling.inputs_late, (unsigned long long)total.settling.inputs,
         (unsigned long long)total.settling.hearing[TW_CHANNEL_ORDERED].late,
         (unsigned long long)total.settling.hearing[TW_CHANNEL_ORDERED].messages);
+    expect_bulk_back(name);
     total = (struct report){0};
 }
 
-/* Bulk first, then what is far, then the middle; nothing near, no snapshot, no command, no input.
- */
+/* Bulk loses most, what is far more than the middle; nothing near, no snapshot, no command and no
+ * input is lost. */
 static void check_order(const struct whole *whole, const struct figures *open,
                         const struct figures *capped)
 {
@@ -409,6 +425,8 @@ static void check_recovered(const struct whole *whole, const struct figures *ope
     /* Of a crowd less fits: large packets were lost in the full queue, so for a minute none is
      * above 1,200 bytes. */
     WHOLE_CHECK(whole, after->snapshot_bytes * 100u > open->snapshot_bytes * 80u);
+    WHOLE_CHECK(whole, after->heard[TW_CHANNEL_BULK] * 100u >
+                           open->heard[TW_CHANNEL_BULK] * BULK_BACK_PERCENT);
     check_compared(whole, after, 1);
     WHOLE_CHECK(whole, after->hearing[TW_CHANNEL_ORDERED].late == 0);
     for (enum tier tier = NEAR; tier < TIERS; tier++)
@@ -444,8 +462,10 @@ static void run(struct crowd *crowd)
     uint64_t cut_us = whole->now_us;
     cut(crowd, open.down * 8u / 100u);
     struct figures settling = measure(crowd, SETTLE_S);
-    WHOLE_CHECK(whole,
-                crowd->shed_us[FAR] > cut_us && crowd->shed_us[MIDDLE] >= crowd->shed_us[FAR]);
+    /* Both lose from the same snapshots on, with 99 of 100 seeds: the state of a link decides about
+     * both. The middle never does so alone. */
+    WHOLE_CHECK(whole, crowd->shed_us[FAR] > cut_us);
+    WHOLE_CHECK(whole, crowd->shed_us[MIDDLE] >= crowd->shed_us[FAR]);
     struct figures capped = measure(crowd, CAPPED_S);
     check_prompt(whole, &capped);
     check_compared(whole, &capped, CAPPED_S);
