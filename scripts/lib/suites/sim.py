@@ -1,24 +1,26 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The whole server in one process, without ports or hugepages, under a seeded bad network: all
-seeds as clang compiles it, the first few again with sanitizers, which take five times as long."""
+"""The whole server in one process, without ports or hugepages, under a seeded bad network: some
+seeds as clang compiles it, with --long as many as anybody has time for; the first few again with
+sanitizers, which take five times as long."""
+import re
+
 from tools import meson, shell
 
 from suites import unit
 
 SEEDS_SANITIZED = "4"
 TIMEOUT_S = 900
-# Programs that know --long, and how long that may take.
-LONG = {"transport": 3600, "path_size": 600, "phases": 1800, "conduct": 1800, "integrity": 3600,
-        "starvation": 3600, "timing": 3600, "whole": 7200, "silences": 7200, "capped": 7200,
-        "attacks": 3600, "wraps": 3600, "crowd": 7200, "soak": 7200}
+# Who calls one of these reads --long.
+READS_LONG = re.compile(r"\b(sim_seeds_parse|scenario_main)\(")
+LONG_TIMEOUT_S = 7200  # each; most take minutes
 
 
 def run(report, long_run):
     directory = unit.build_clang(report)
     if directory:
         meson.test(report, "sim", directory, ["sim"], timeout_s=TIMEOUT_S)
-        for name, timeout_s in LONG.items() if long_run else ():
-            _run_long(report, directory, name, timeout_s)
+        for name in _programs_with_long() if long_run else ():
+            _run_long(report, directory, name)
     directory = unit.build_sanitized(report)
     if directory:
         meson.test(report, "sim, sanitized", directory, ["sim"],
@@ -26,12 +28,18 @@ def run(report, long_run):
                    timeout_s=TIMEOUT_S)
 
 
-def _run_long(report, directory, name, timeout_s):
-    """1,000 seeds a scenario; where one seed is long, as many as stand beside it in its program; of
-    the soak an hour of 500 players."""
+def _programs_with_long():
+    sources = sorted((shell.ROOT / "tests" / "sim").rglob("test_*.c"))
+    return [source.stem.removeprefix("test_") for source in sources
+            if READS_LONG.search(source.read_text())]
+
+
+def _run_long(report, directory, name):
+    """1,000 seeds of most scenarios; fewer of those that say in their program what one takes; of
+    the soak an hour of 500 players; of thousand_clients the only ones there are."""
     watch = shell.Stopwatch()
     status, output = shell.run([directory / f"tests/sim/test_sim_{name}", "--long"],
-                               timeout_s=timeout_s)
+                               timeout_s=LONG_TIMEOUT_S)
     if status != 0:
         report.add_failure(f"sim: {name} --long", output)
     else:
