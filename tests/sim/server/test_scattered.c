@@ -366,7 +366,7 @@ int main(int argc, char **argv)
 {
     static const struct scenario scenarios[] = {
         {"sixty_clients", sixty_clients, report, 20, 1000},
-        /* 28 s a seed, of which none is spent by default: the sixty do the same. */
+        /* 28 to 35 s a seed, of which none is spent by default: the sixty do the same. */
         {"thousand_clients", thousand_clients, report, 0, 20},
         {"no_edges", no_edges, report_seam, 20, 1000},
     };
