@@ -186,9 +186,10 @@ const struct tw_schema_key tw_schema_keys[] = {
     NUMBER(limits, messages_per_s, 1, 10000, "60", "messages/s",
            "taken from one session; what comes faster waits at the client. While what waits for "
            "somebody is half of the next row, down to a twelfth, and each KB counts"),
-    NUMBER(limits, message_backlog_kb, 64, 8192, "192", "KB",
-           "messages that wait for one session; with more it is behind, and closed when it has "
-           "been so for 5 s in all (reason 10)"),
+    /* One of the largest fits into what bulk may have of it: seven eighths. */
+    NUMBER(limits, message_backlog_kb, 80, 8192, "192", "KB",
+           "messages that wait for one session, an eighth of it for what is no bulk; with more it "
+           "is behind, and closed when it has been so for 5 s in all (reason 10)"),
     /* A client that hears nothing at all stops playing after 5 s, and is silent then. */
     NUMBER(limits, starved_s, 10, 3600, "15", "s",
            "a session that sends inputs and acknowledges no snapshot for so long is closed (reason "

@@ -32,9 +32,8 @@
 #define TW_CLIENT_CHECK_REPEATS     3u
 /* While nothing gets through: often enough to be back at once, for a tenth of the packets. */
 #define TW_CLIENT_RETRY_US 200000u
-/* Blocks that messages to send may hold: four of the largest with their notes, or 1,500 of 100
- * bytes.
- */
+/* Blocks that messages to send may hold: three of the largest with their notes beside 32 KB that
+ * bulk leaves to others, or 1,500 of 100 bytes. */
 #define TW_CLIENT_SEND_BLOCKS 260u
 
 struct tw_client_session {

@@ -66,7 +66,8 @@ static bool fits_open(const struct tw_parcels *parcels, const struct layout *lay
            head_of(parcels, parcels->open)->end + layout->bytes <= TW_BLOCK_BYTES;
 }
 
-enum tw_parcels_room tw_parcels_room(const struct tw_parcels *parcels, uint32_t size)
+enum tw_parcels_room tw_parcels_room(const struct tw_parcels *parcels, uint32_t size,
+                                     uint32_t leaves)
 {
     const struct tw_block_pool *pool = parcels->pool;
     struct layout layout = layout_of(size);
@@ -74,9 +75,9 @@ enum tw_parcels_room tw_parcels_room(const struct tw_parcels *parcels, uint32_t 
     uint32_t promised = pool->share > parcels->blocks ? pool->share - parcels->blocks : 0;
     if (needed == 0)
         return TW_PARCELS_ROOM;
-    uint32_t most = parcels->blocks_max;
+    uint32_t most = parcels->blocks_max - parcels->blocks_max * leaves / TW_PARCELS_PARTS;
     if (tw_block_pool_common(pool) > pool->ample)
-        most *= TW_PARCELS_AMPLE;
+        most += parcels->blocks_max * TW_PARCELS_AMPLE / TW_PARCELS_PARTS;
     if (parcels->blocks > 0 && parcels->blocks + needed > most)
         return TW_PARCELS_FULL;
     if (needed > promised && needed - promised > tw_block_pool_common(pool))

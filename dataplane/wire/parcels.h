@@ -45,13 +45,18 @@ void tw_parcels_init(struct tw_parcels *parcels, struct tw_block_pool *pool, uin
 
 enum tw_parcels_room {
     TW_PARCELS_ROOM,
-    TW_PARCELS_FULL,    /* this session may not hold more */
+    TW_PARCELS_FULL,    /* this session may not hold more of what leaves as much */
     TW_PARCELS_NO_POOL, /* the pool has none left beyond what is promised to others */
 };
-/* While others have no need of the memory, a session may hold so many times what it may. */
-#define TW_PARCELS_AMPLE 2u
-/* For a message of so many bytes, 1..TW_MESSAGE_MAX. Whoever holds nothing has room for any. */
-enum tw_parcels_room tw_parcels_room(const struct tw_parcels *parcels, uint32_t size);
+/* What a session may hold has so many parts; a message leaves some to those that matter more. */
+#define TW_PARCELS_PARTS 16u
+/* While others have no need of the memory, it may hold so many parts more: whatever leaves an
+ * eighth may fill twice what it may hold then. */
+#define TW_PARCELS_AMPLE 18u
+/* For a message of so many bytes, 1..TW_MESSAGE_MAX, that leaves `leaves` parts, below
+ * TW_PARCELS_PARTS. Whoever holds nothing has room for any. */
+enum tw_parcels_room tw_parcels_room(const struct tw_parcels *parcels, uint32_t size,
+                                     uint32_t leaves);
 /* Copies bytes[size]; everything else of the notes is 0. There is room. */
 struct tw_parcel *tw_parcel_make(struct tw_parcels *parcels, const uint8_t *bytes, uint32_t size);
 void tw_parcel_free(struct tw_parcels *parcels, struct tw_parcel *parcel);

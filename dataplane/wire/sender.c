@@ -7,6 +7,10 @@
 #define KEEP_WHOLE         TW_UNRELIABLE_MAX
 #define GRANULES_PER_BLOCK (TW_BLOCK_BYTES / TW_GRANULE_BYTES)
 
+/* Parts of what the session may hold that a channel leaves to those before it: an eighth for what
+ * is no bulk, half of it for what is ordered, or the latest. */
+static const uint8_t leaves[TW_CHANNEL_COUNT] = {[TW_CHANNEL_UNORDERED] = 1, [TW_CHANNEL_BULK] = 2};
+
 void tw_sender_init(struct tw_sender *sender, struct tw_block_pool *pool, uint32_t blocks_max)
 {
     /* Windows are written before they are read. */
@@ -244,7 +248,7 @@ enum tw_sender_result tw_sender_room(const struct tw_sender *sender, uint32_t ch
     uint32_t limit = channel == TW_CHANNEL_STATE ? TW_UNRELIABLE_MAX : TW_MESSAGE_MAX;
     if (size == 0 || size > limit)
         return TW_SENDER_SIZE;
-    switch (tw_parcels_room(&sender->parcels, size)) {
+    switch (tw_parcels_room(&sender->parcels, size, leaves[channel])) {
     case TW_PARCELS_FULL:
         return TW_SENDER_FULL;
     case TW_PARCELS_NO_POOL:

@@ -4,8 +4,10 @@
  *
  * A channel numbers at most TW_MESSAGE_WINDOW messages from its oldest unacknowledged one on, and
  * all but that one hold TW_MESSAGE_SPARE blocks at most: what the receiver is sure to have room
- * for. The rest waits in line. What left in a packet is described by runs, which the caller gives
- * back as acknowledged or lost. Pure, one owner; time in µs.
+ * for. The rest waits in line. All share one bound, of which bulk leaves an eighth to the others,
+ * and what is unordered half of that to what is ordered: however much waits of one, there is room
+ * for what matters more. What left in a packet is described by runs, which the caller gives back as
+ * acknowledged or lost. Pure, one owner; time in µs.
  */
 #ifndef TICKWIRE_DATAPLANE_WIRE_SENDER_H
 #define TICKWIRE_DATAPLANE_WIRE_SENDER_H
@@ -65,7 +67,7 @@ struct tw_sender_numbers {
 enum tw_sender_result {
     TW_SENDER_QUEUED,
     TW_SENDER_SIZE,    /* 0, or above the channel's limit */
-    TW_SENDER_FULL,    /* as many blocks as this session may hold */
+    TW_SENDER_FULL,    /* as many blocks as messages of this channel may fill up to */
     TW_SENDER_NO_POOL, /* the pool has no block left for it */
 };
 

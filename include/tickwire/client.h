@@ -58,7 +58,7 @@ enum tw_client_result {
     TW_CLIENT_ERROR_STATE = -2,    /* not allowed in this state */
     TW_CLIENT_ERROR_TOKEN = -3,    /* connect token does not parse, or offers no common suite */
     TW_CLIENT_ERROR_SOCKET = -4,   /* socket could not be opened; errno tells */
-    TW_CLIENT_ERROR_FULL = -5, /* as many messages wait as may; the server takes them too slowly */
+    TW_CLIENT_ERROR_FULL = -5,     /* of this channel as much waits as may; see tw_client_send */
 };
 
 /* Why a connection ended; carried by TW_CLIENT_EVENT_CLOSED. */
@@ -286,8 +286,11 @@ TW_CLIENT_API int tw_client_set_input(struct tw_client *client,
                                       const struct tw_client_input *input);
 
 /* Queues a message of 1 to TW_CLIENT_SEND_MAX bytes, copied; it leaves with the next updates. After
- * `deadline_ms` it is not sent any more, if it has not arrived (0: never give up). ERROR_FULL: try
- * again later. ERROR_STATE: not connected; what was under way when a connection ends is gone. */
+ * `deadline_ms` it is not sent any more, if it has not arrived (0: never give up). ERROR_FULL: as
+ * much waits as may, since the server takes it too slowly: try again later. All channels share 260
+ * KB, of which bulk leaves 32 KB to the others, and UNORDERED 16 KB of these to ORDERED and LATEST:
+ * when bulk is told so, a command still has room. ERROR_STATE: not connected; what was under way
+ * when a connection ends is gone. */
 TW_CLIENT_API int tw_client_send(struct tw_client *client, enum tw_client_channel channel,
                                  const uint8_t *bytes, size_t size, uint32_t deadline_ms);
 /* Takes the next message that has arrived into bytes[capacity]: 1. 0: there is none.

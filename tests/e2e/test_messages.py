@@ -123,7 +123,7 @@ def _run_until_closed(players, timeout_s):
 def test_who_does_not_keep_up_with_messages_is_closed(options):
     """One acknowledges nothing and plays on; one begins a message and leaves it. Both are told why,
     operators as well; whoever talks to them does not suffer."""
-    with scene.start(options, settings=NEAR | {"limits.message_backlog_kb": 64}) as host:
+    with scene.start(options, settings=NEAR | {"limits.message_backlog_kb": 80}) as host:
         players = {name: scene.Player(host, host.token(name)).join(0.3)
                    for name in ("speaker", "deaf", "slow")}
         speaker, deaf, slow = players.values()

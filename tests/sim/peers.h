@@ -23,7 +23,9 @@
 #define PEERS_STEP_US  1000u
 #define PEERS_PACKETS  4096u
 /* Of messages that wait to be sent. */
-#define PEERS_SEND_BLOCKS 256u
+#define PEERS_SEND_BLOCKS 292u
+/* Of these, what bulk may fill. */
+#define PEERS_BULK_BLOCKS (PEERS_SEND_BLOCKS - PEERS_SEND_BLOCKS / 8u)
 
 struct peers_channel {
     uint32_t sent; /* messages ever */

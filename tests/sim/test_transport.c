@@ -395,7 +395,7 @@ static uint64_t bulk_rate(struct peers *peers, uint64_t us)
 {
     uint64_t before = net_statistics(peers->net).bytes_delivered;
     for (uint64_t end_us = peers->now_us + us; peers->now_us < end_us;) {
-        while (sender_of(peers, PEERS_SERVER)->parcels.blocks + 66u <= PEERS_SEND_BLOCKS)
+        while (sender_of(peers, PEERS_SERVER)->parcels.blocks + 66u <= PEERS_BULK_BLOCKS)
             peers_send(peers, PEERS_SERVER, TW_CHANNEL_BULK, TW_MESSAGE_MAX, 0);
         peers_run(peers, PEERS_STEP_US);
     }
@@ -460,7 +460,7 @@ static struct shares press(struct peers *peers, uint64_t us)
         peers_send(peers, PEERS_SERVER, TW_CHANNEL_ORDERED, 60, 0);
         if (tw_rng_below(&peers->rng, 4) == 0)
             peers_send(peers, PEERS_SERVER, TW_CHANNEL_UNORDERED, 200, 0);
-        if (sender_of(peers, PEERS_SERVER)->parcels.blocks + 80u <= PEERS_SEND_BLOCKS)
+        if (sender_of(peers, PEERS_SERVER)->parcels.blocks + 80u <= PEERS_BULK_BLOCKS)
             peers_send(peers, PEERS_SERVER, TW_CHANNEL_BULK, 40000, 0);
         peers_run(peers, 50 * PEERS_STEP_US);
     }

@@ -40,7 +40,7 @@ static uint32_t fill(struct tw_parcels *parcels, struct tw_parcel_list *list, ui
                      enum tw_parcels_room *why)
 {
     uint32_t count = 0;
-    while ((*why = tw_parcels_room(parcels, size)) == TW_PARCELS_ROOM) {
+    while ((*why = tw_parcels_room(parcels, size, 0)) == TW_PARCELS_ROOM) {
         tw_parcel_list_append(list, parcels, tw_parcel_make(parcels, bytes, size));
         count++;
     }
@@ -78,10 +78,10 @@ static void whoever_holds_nothing_has_room_for_the_largest(void **state)
     (void)state;
     struct tw_parcels parcels;
     tw_parcels_init(&parcels, &pool, 64);
-    assert_int_equal(tw_parcels_room(&parcels, TW_MESSAGE_MAX), TW_PARCELS_ROOM);
+    assert_int_equal(tw_parcels_room(&parcels, TW_MESSAGE_MAX, 0), TW_PARCELS_ROOM);
     struct tw_parcel *parcel = tw_parcel_make(&parcels, bytes, TW_MESSAGE_MAX);
     assert_int_equal(parcels.blocks, 65); /* one for its notes */
-    assert_int_equal(tw_parcels_room(&parcels, TW_MESSAGE_MAX), TW_PARCELS_FULL);
+    assert_int_equal(tw_parcels_room(&parcels, TW_MESSAGE_MAX, 0), TW_PARCELS_FULL);
     tw_parcel_copy(&parcels, parcel, 0, copied, TW_MESSAGE_MAX);
     assert_memory_equal(copied, bytes, TW_MESSAGE_MAX);
     tw_parcel_copy(&parcels, parcel, 1000, copied, 3000);
@@ -144,7 +144,7 @@ static void any_order(void **state)
             assert_memory_equal(copied, bytes + (*place)->number, (*place)->size);
             tw_parcel_free(&parcels, *place);
             *place = NULL;
-        } else if (tw_parcels_room(&parcels, size) == TW_PARCELS_ROOM) {
+        } else if (tw_parcels_room(&parcels, size, 0) == TW_PARCELS_ROOM) {
             uint16_t from = (uint16_t)(random >> 16);
             from = (uint16_t)(from % (TW_MESSAGE_MAX - size));
             *place = tw_parcel_make(&parcels, bytes + from, size);
@@ -156,6 +156,68 @@ static void any_order(void **state)
         if (held[i])
             tw_parcel_free(&parcels, held[i]);
     }
+}
+
+/* Messages of a block each until there is no room; what the session holds then. */
+static uint32_t fill_channel(struct tw_sender *sender, uint8_t channel)
+{
+    struct tw_outgoing message = {.channel = channel, .bytes = bytes, .size = 900};
+    enum tw_sender_result room;
+    while ((room = tw_sender_room(sender, channel, message.size)) == TW_SENDER_QUEUED)
+        assert_int_equal(tw_sender_queue(sender, &message, 1000000), TW_SENDER_QUEUED);
+    assert_int_equal(room, TW_SENDER_FULL);
+    assert_int_equal(tw_sender_queue(sender, &message, 1000000), TW_SENDER_FULL);
+    return sender->parcels.blocks;
+}
+
+/* Whatever waits of one channel, there is room for those that matter more. */
+static void each_leaves_room_for_what_matters_more(void **state)
+{
+    (void)state;
+    struct tw_sender sender;
+    struct tw_outgoing latest = {.channel = TW_CHANNEL_STATE, .bytes = bytes, .size = 900};
+    tw_sender_init(&sender, &pool, 192);
+    assert_int_equal(fill_channel(&sender, TW_CHANNEL_BULK), 192 - 24);
+    assert_int_equal(fill_channel(&sender, TW_CHANNEL_UNORDERED), 192 - 12);
+    assert_int_equal(tw_sender_queue(&sender, &latest, 1000000), TW_SENDER_QUEUED);
+    assert_int_equal(fill_channel(&sender, TW_CHANNEL_ORDERED), 192);
+    assert_int_equal(tw_sender_room(&sender, TW_CHANNEL_BULK, 1), TW_SENDER_FULL);
+    /* Whatever becomes free, bulk has none of it before it is below what it may have. */
+    for (uint16_t number = 0; number < 24; number++) {
+        assert_int_equal(tw_sender_room(&sender, TW_CHANNEL_BULK, 900), TW_SENDER_FULL);
+        tw_sender_acked(&sender,
+                        &(struct tw_run){.channel = TW_CHANNEL_BULK, .number = number, .count = 8},
+                        1000000);
+    }
+    assert_int_equal(fill_channel(&sender, TW_CHANNEL_BULK), 192 - 24);
+    assert_int_equal(fill_channel(&sender, TW_CHANNEL_ORDERED), 192);
+    tw_sender_fini(&sender);
+    /* What comes in the other order is not held back by it. */
+    tw_sender_init(&sender, &pool, 192);
+    assert_int_equal(fill_channel(&sender, TW_CHANNEL_ORDERED), 192);
+    tw_sender_fini(&sender);
+}
+
+/* Nor does one of the largest take it, at the least that may be configured. While memory is ample
+ * bulk may fill twice the bound, and the others have as much room beyond that. */
+static void it_leaves_as_much_of_other_bounds(void **state)
+{
+    (void)state;
+    struct tw_sender sender;
+    struct tw_outgoing largest = {
+        .channel = TW_CHANNEL_BULK, .bytes = bytes, .size = TW_MESSAGE_MAX};
+    tw_sender_init(&sender, &pool, 80);
+    assert_int_equal(tw_sender_queue(&sender, &largest, 1000000), TW_SENDER_QUEUED);
+    assert_int_equal(fill_channel(&sender, TW_CHANNEL_BULK), 70);
+    assert_int_equal(fill_channel(&sender, TW_CHANNEL_UNORDERED), 75);
+    assert_int_equal(fill_channel(&sender, TW_CHANNEL_ORDERED), 80);
+    tw_sender_fini(&sender);
+    pool.ample = BLOCKS / 8u;
+    tw_sender_init(&sender, &pool, 96);
+    assert_int_equal(fill_channel(&sender, TW_CHANNEL_BULK), 2 * 96);
+    assert_int_equal(fill_channel(&sender, TW_CHANNEL_UNORDERED), 2 * 96 + 6);
+    assert_int_equal(fill_channel(&sender, TW_CHANNEL_ORDERED), 2 * 96 + 12);
+    tw_sender_fini(&sender);
 }
 
 static void the_oldest_tells_how_long_it_waits(void **state)
@@ -242,6 +304,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(a_share_is_there_whatever_others_do, setup, teardown),
         cmocka_unit_test_setup_teardown(any_order, setup, teardown),
+        cmocka_unit_test_setup_teardown(each_leaves_room_for_what_matters_more, setup, teardown),
+        cmocka_unit_test_setup_teardown(it_leaves_as_much_of_other_bounds, setup, teardown),
         cmocka_unit_test_setup_teardown(who_takes_next_to_nothing_is_idle, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_given_up_is_not_left, setup, teardown),
         cmocka_unit_test_setup_teardown(the_oldest_tells_how_long_it_waits, setup, teardown),

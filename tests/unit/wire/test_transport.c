@@ -238,7 +238,7 @@ static void case_8_never_acknowledged(void **state)
         fixture.now_us += 10000;
         tw_transport_update(&fixture.transport, fixture.now_us);
     }
-    assert_int_equal(queued, 120); /* of a block each; their notes take eight more */
+    assert_int_equal(queued, 150); /* of a block each; their notes take ten more */
     assert_true(fixture.transport.channels->flight.bytes <= TW_WINDOW_MAX_BYTES);
     rig_teardown(&fixture);
 }

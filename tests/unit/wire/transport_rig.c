@@ -11,7 +11,7 @@ void rig_setup(struct fixture *fixture, uint32_t blocks)
     tw_block_pool_init(&fixture->pool, fixture->memory, blocks);
     fixture->now_us = 10 * SECOND;
     struct tw_channels_config channels = {
-        .blocks = &fixture->pool, .send_blocks_max = 128, .kept = true};
+        .blocks = &fixture->pool, .send_blocks_max = 160, .kept = true};
     fixture->channels_memory = aligned_alloc(64, tw_channels_pool_footprint(1));
     assert_non_null(fixture->channels_memory);
     /* They are told from nothing that was there before. */
