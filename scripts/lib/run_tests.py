@@ -17,7 +17,7 @@ from tools import shell
 SUITES = {
     "style": (style.run, "format, licence line, file and function sizes, words, shell, Lua"),
     "layers": (layers.run, "who may include whom; every header compiles alone"),
-    "unit": (unit.run, "unit tests: gcc with ASan and UBSan, then clang"),
+    "unit": (unit.run, "unit tests: gcc with ASan and UBSan, clang; ciphers as released"),
     "sim": (sim.run, "whole server in one process under a seeded bad network"),
     "determinism": (determinism.run, "one state hash for gcc, clang, -O0, -O3, aarch64"),
     "tsan": (tsan.run, "rings and agent link under ThreadSanitizer"),

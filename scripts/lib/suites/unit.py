@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Unit tests with gcc under AddressSanitizer and UBSan, and with clang as it comes."""
+"""Unit tests with gcc under AddressSanitizer and UBSan, and with clang as it comes; those of the
+ciphers as they are shipped, too."""
 from tools import checks, meson, shell
 
 SANITIZED = ("-Dbuildtype=debug", "-Doptimization=1", "-Db_sanitize=address,undefined")
@@ -9,6 +10,8 @@ SANITIZER_ENVIRONMENT = {
     "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
     "LSAN_OPTIONS": f"suppressions={shell.ROOT}/tests/sanitizers/lsan.txt:print_suppressions=0",
 }
+# Random packets a cipher and test: what 6 s each are enough for.
+SHIPPED_CASES = {"TICKWIRE_CASES": "1000000"}
 
 
 def build_sanitized(report):
@@ -17,6 +20,11 @@ def build_sanitized(report):
 
 def build_clang(report):
     return meson.build(report, "clang", "clang", ("-Dbuildtype=debugoptimized",), {"CC": "clang"})
+
+
+def build_shipped(report):
+    return meson.build(report, "gcc release", "shipped", ("-Dbuildtype=release",), {"CC": "gcc"},
+                       suites=["shipped"])
 
 
 def run(report, long_run):
@@ -32,3 +40,7 @@ def run(report, long_run):
         meson.test(report, "clang", directory, ["unit", "space"], more, timeout_s=timeout_s)
         checks.run(report, "documents", "tests/style/documents.py",
                    [directory / "control" / "tickwire"])
+    directory = build_shipped(report)
+    if directory:
+        meson.test(report, "gcc release", directory, ["shipped"], more or SHIPPED_CASES,
+                   timeout_s=timeout_s)

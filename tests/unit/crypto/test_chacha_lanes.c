@@ -2,7 +2,8 @@
 /*
  * ChaCha20-Poly1305 across packets against libsodium. Each test runs once for each path; one that
  * this CPU lacks shows as skipped. Random packets a path: 100,000, or 10,000,000 with TICKWIRE_LONG
- * in the environment (a tenth of these under a sanitizer); TICKWIRE_SEED repeats a run.
+ * in the environment (a tenth of these under a sanitizer), or TICKWIRE_CASES of them; TICKWIRE_SEED
+ * repeats a run.
  */
 #include "dataplane/crypto/chacha_lanes.h"
 

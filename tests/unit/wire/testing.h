@@ -45,9 +45,16 @@ static inline uint64_t testing_random(uint64_t *seed)
 }
 
 /* How many random cases a test takes: `usual`; with TICKWIRE_LONG in the environment `many`, or a
- * tenth of them under a sanitizer, which makes everything several times slower. */
+ * tenth of them under a sanitizer, which makes everything several times slower. TICKWIRE_CASES
+ * in the environment is another number. */
 static inline uint64_t testing_cases(uint64_t usual, uint64_t many)
 {
+    const char *text = getenv("TICKWIRE_CASES");
+    if (text != NULL) {
+        uint64_t cases = strtoull(text, NULL, 10);
+        assert_true(cases > 0); /* none would prove nothing */
+        return cases;
+    }
     if (getenv("TICKWIRE_LONG") == NULL)
         return usual;
     return TESTING_SANITIZED ? many / 10 : many;
