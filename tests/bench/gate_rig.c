@@ -2,6 +2,7 @@
 #include "tests/bench/gate_rig.h"
 
 #include "dataplane/gate/mailbox.h"
+#include "dataplane/gate/path.h"
 #include "dataplane/gate/worker_state.h"
 #include "dataplane/wire/header.h"
 #include "dataplane/wire/keys.h"
@@ -321,8 +322,21 @@ static enum tw_outcome outcome_of(enum gate_traffic traffic)
     return TW_OUTCOME_ACCEPTED;
 }
 
-/* Packets that ended as they must. A few from another address are opened: a client may have moved.
- */
+/* A few packets from another address are opened, for a client may have moved, and no more than the
+ * worker's budget for it gives, from the first on. */
+static void check_opened(struct gate_rig *rig, uint64_t opened, uint64_t begun_ns)
+{
+    if (rig->elsewhere_ns == 0)
+        rig->elsewhere_ns = begun_ns;
+    rig->elsewhere_opened += opened;
+    uint64_t most = TW_PATH_TRIES_BURST +
+                    (rig->now_ns - rig->elsewhere_ns) * TW_PATH_TRIES_PER_S / UINT64_C(1000000000);
+    GATE_CHECK(rig->elsewhere_opened <= most,
+               "%llu packets from elsewhere were opened, %llu are the most",
+               (unsigned long long)rig->elsewhere_opened, (unsigned long long)most);
+}
+
+/* Packets that ended as they must, or were opened for nothing. */
 static uint64_t ended_right(const struct gate_rig *rig, enum tw_outcome outcome)
 {
     return gate_rig_outcome(rig, outcome) +
@@ -428,10 +442,13 @@ static uint64_t take_talk(struct gate_rig *rig)
 uint64_t gate_rig_receive(struct gate_rig *rig)
 {
     enum tw_outcome outcome = outcome_of(rig->traffic);
-    uint64_t before = ended_right(rig, outcome);
+    uint64_t before = ended_right(rig, outcome), begun_ns = rig->now_ns;
+    uint64_t opened = gate_rig_outcome(rig, TW_OUTCOME_TAG_WRONG);
     bool talking = rig->crowd.plaintext_size > GATE_INPUT_PLAINTEXT;
     uint64_t spent_ns = talking ? take_talk(rig) : take_all(rig);
     check_outcome(rig, outcome, before, GATE_ROUND);
+    if (outcome == TW_OUTCOME_PATH_UNKNOWN)
+        check_opened(rig, gate_rig_outcome(rig, TW_OUTCOME_TAG_WRONG) - opened, begun_ns);
     if (rig->traffic == GATE_TRAFFIC_HELLO)
         GATE_CHECK(rte_ring_count(rig->port->from_worker) == GATE_ROUND, "a cookie was not sent");
     discard_sent(rig);

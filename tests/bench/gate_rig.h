@@ -50,6 +50,8 @@ struct gate_rig {
     uint64_t now_ns;           /* the worker's clock */
     uint64_t tick_phase;       /* packets since the clock last stood on a tick */
     uint64_t cycles;           /* of all turns so far, by the clock of the CPU */
+    uint64_t elsewhere_ns;     /* when packets from elsewhere first came; 0: none did */
+    uint64_t elsewhere_opened; /* of them */
     enum gate_traffic traffic; /* of the frames made ahead */
     uint32_t ahead_first, ahead_count;
 };
