@@ -21,6 +21,12 @@ FLOOD_FROM_MS = 300
 COUNT, LONG_COUNT = 1000000, 20000000
 HITS_MAX = 4  # about 100 sessions move, of 2^29 ids of two workers: 0.2 hits in a million
 OVERFLOW_PPS = 20000000  # more than one core takes of any kind
+# Of players' packets on the way to another worker, beside those of garbage; and what they may lose
+# where even that comes through.
+LOST_BESIDE, LOST_ANYWAY = 1 / 20, 1 / 100
+# They are known by then to the worker where their packets arrive, and have not moved there yet.
+KNOWN_MS = 100
+ATTEMPTS = 3
 DRAIN_S = 0.3
 STRANGER_PPS = 20000  # limits.stranger_pps as it comes
 COOKIE_FRAME = 62 + 66  # the larger headers of the two families
@@ -221,30 +227,33 @@ def test_a_port_that_overflows_refuses_no_player(options):
             scene.expect(flood["lost"] > 0, f"{kind}: nothing was lost: {report}")
             scene.expect_equal(f"{kind}: honest packets refused",
                                sent["packets"] - moved["accepted"], 0)
-            _check_players(kind, report, before, after)
-            offered = flood["packets"] + flood["lost"]
+            flood_lost = flood["lost"] / (flood["packets"] + flood["lost"])
             honest = sent["packets"] + sent["lost"]
+            honest_lost = sent["lost"] / honest
             print(f"  {kind}: offered {flood['offered_per_s']:.0f}/s, lost of it "
-                  f"{100 * flood['lost'] / offered:.1f} %, of players' packets "
-                  f"{100 * sent['lost'] / honest:.1f} % of {honest}, shed "
+                  f"{100 * flood_lost:.1f} %, of players' packets "
+                  f"{100 * honest_lost:.1f} % of {honest}, shed "
                   f"{moved.get('overload_shed', 0)}", flush=True)
+            # One queue, offered to by turns: whoever finds room for a packet of a burst of 32 would
+            # have found room for one alone.
+            scene.expect(honest_lost <= flood_lost, f"{kind}: the port lost more of the players' "
+                         f"packets than of the flood's: {report}")
+            _check_players(kind, report, before, after)
             before = after
 
 
-def test_players_of_another_worker_beside_a_flood(options):
+def _of_another_worker(options):
     """All comes by the first worker's queue; half of the players are the second's, and half of the
-    flood names that one. Players go to where their packets arrive, and none is lost on the way. How
-    many of their packets are is the machine's matter: a worker that is not run passes on less."""
+    flood names that one. Shares that get lost on the way there: of those players' packets, of what
+    names nobody."""
     with _start(options, {"engine.workers": 2, "engine.memory_mb": 512, **SPREAD}) as host:
         files = _capture(host, ("--workers", 2))
         before = host.settled_stats()
         report = _replay(host, files, 0, 1, "--queues", 2, "--flood", "unknown", "--flood-count",
-                         COUNT, "--flood-from", FLOOD_FROM_MS, "--flood-seed", 1)
+                         COUNT, "--flood-from", KNOWN_MS, "--flood-seed", 1)
         after = _settle(host, "unknown", before, report)
         moved = scene.outcome_delta(before, after)
-        sent = report["sent"]["packets"]
-        print(f"  {report['flood']['packets']} of a flood, {moved.get('worker_budget', 0)} of them "
-              f"not passed on; of {sent} {sent - moved['accepted']} lost", flush=True)
+        sent, flood = report["sent"]["packets"], report["flood"]["packets"]
         odd = set(moved) - {"accepted", "arp_handled", "arp_budget", "overload_shed",
                             "connection_unknown", "generation_stale", "worker_foreign",
                             "worker_budget"}
@@ -252,10 +261,27 @@ def test_players_of_another_worker_beside_a_flood(options):
         hit = moved.get("tag_wrong", 0) + moved.get("path_unknown", 0)
         scene.expect(hit <= HITS_MAX, f"{hit} packets of the flood named a session: {moved}")
         scene.expect_equal("other outcomes", odd - {"tag_wrong", "path_unknown"}, set())
-        scene.expect(moved["accepted"] > sent * 3 / 4, f"players lost too much: {moved}")
         scene.expect(after["roaming"]["given"] > 0, f"nobody moved: {after['roaming']}")
         scene.expect_equal("taken", after["roaming"]["taken"], after["roaming"]["given"])
         scene.expect_equal("sessions live", after["sessions_live"], CLIENTS)
+        lost = sent - moved["accepted"]
+        refused = moved.get("worker_budget", 0) + moved.get("worker_foreign", 0) - lost
+        print(f"  of {flood} of a flood {refused} not passed on; of {sent} of players {lost}",
+              flush=True)
+        return lost / (sent / 2), refused / (flood / 2)
+
+
+def test_players_of_another_worker_beside_a_flood(options):
+    """Players go to where their packets arrive, and what comes from them until then has a share of
+    its own of the way to their worker: hardly any of it is lost, however much is of what names
+    nobody. Without that share it is one in eight and more. But a worker that does not run takes
+    nothing of anybody once its ring is full; then it is tried again."""
+    for _ in range(ATTEMPTS):
+        players, flood = _of_another_worker(options)
+        if players <= LOST_BESIDE * flood + LOST_ANYWAY:
+            return
+    scene.expect(False, f"{ATTEMPTS} times too many of the players' packets got lost: at last "
+                 f"{100 * players:.1f} %, and {100 * flood:.1f} % of what names nobody")
 
 
 def test_flood_options_are_checked(options):

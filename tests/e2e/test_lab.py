@@ -6,6 +6,7 @@ import hashlib
 import json
 import pathlib
 import struct
+import time
 
 import scene
 from tools import shell
@@ -19,6 +20,11 @@ SPEED = 2  # of the replay into a file
 PCAP_FORMATS = {b"\xd4\xc3\xb2\xa1": ("<", 1e6), b"\x4d\x3c\xb2\xa1": ("<", 1e9),
                 b"\xa1\xb2\xc3\xd4": (">", 1e6), b"\xa1\xb2\x3c\x4d": (">", 1e9)}
 CLOCKS_DIFFER_S = 0.002  # the driver's and the replay's, within a second
+WITHIN = 1.04  # of what it is: percentiles as they are told, and what rounding adds
+RANKS_DIFFER = 0.005  # a pause between the two clocks moves one gap of a thousand, or two
+BURST_NS = 20000  # the replay's clock is read when all of a burst have gone
+# Less than this does no packet take to another process and back, opened and sealed there.
+PONG_LEAST_NS = 200
 # Whatever a capture's speed and a machine's load: no client is cut off.
 PATIENT = {"limits.session_pps": 100000, "conduct.warn_score": 999998,
            "conduct.throttle_score": 999999, "conduct.disconnect_score": 1000000, **scene.PATIENT}
@@ -82,6 +88,23 @@ def test_one_seed_makes_one_capture(options):
         scene.expect(other[0] != first[0] and other[1] != first[1], "another seed, the same bytes")
 
 
+def _check_percentiles(name, told, most_ns):
+    """They are there, in their order, and above 0; the largest is what it may be."""
+    in_order = [told[part] for part in ("p50", "p99", "p99_9")]
+    scene.expect(0 < in_order[0] and in_order == sorted(in_order)
+                 and in_order[-1] <= WITHIN * told.get("max", most_ns), f"{name}: {told}")
+    scene.expect(told.get("max", 0) <= most_ns, f"{name}: {told}, {most_ns} ns at most")
+
+
+def _check_times(report, seconds):
+    """What a replay that was over within `seconds` tells of its times."""
+    _check_percentiles("late_ns", report["late_ns"], 1e9 * report["sent"]["seconds"])
+    # None was early: two packets that follow each other differ by no more than the latest was late.
+    _check_percentiles("gap_error_ns", report["gap_error_ns"], report["late_ns"]["max"])
+    _check_percentiles("pong_ns", report["pong_ns"], 1e9 * seconds)
+    scene.expect(report["pong_ns"]["p50"] >= PONG_LEAST_NS, f"too fast: {report['pong_ns']}")
+
+
 def _replay_balances(options, settings, words, neighbours):
     """Three loops, each sealed afresh: no packet number twice, none lost, none refused."""
     loops = 3
@@ -89,7 +112,9 @@ def _replay_balances(options, settings, words, neighbours):
         capture, sessions, frames = capture_of(host, "timed", *words)
         import_sessions(host, sessions)
         before = host.settled_stats()
+        begun_s = time.monotonic()
         report = replay(host, capture, "--sessions", sessions, "--loops", loops)
+        _check_times(report, time.monotonic() - begun_s)
         moved, received = _outcomes(host, before)
         scene.expect_equal("packets sent", report["sent"]["packets"], frames * loops)
         scene.expect_equal("frames received", received,
@@ -206,11 +231,25 @@ def test_replay_into_a_file_writes_what_it_read_when_it_was_due(options):
         scene.expect(recorded[-1][0] - recorded[0][0] > 0.9 * SECONDS, "the capture is too short")
         report = json.loads(output.strip().splitlines()[-1])
         scene.expect_equal("packets before their time", report["early"], 0)
+        _check_gaps(report["gap_error_ns"], [time_s for time_s, _ in recorded],
+                    [time_s for time_s, _ in played])
         most_s = report["late_ns"]["max"] / 1e9 + CLOCKS_DIFFER_S
         for number, ((due, _), (sent, _)) in enumerate(zip(recorded, played)):
             early_s = (due - recorded[0][0]) / SPEED - (sent - played[0][0])
             scene.expect(early_s <= most_s, f"packet {number} left {early_s:.6f} s before its time,"
                          f" counted from the first, which was {most_s:.6f} s late at most")
+
+
+def _check_gaps(told, recorded, played):
+    """By how much gaps differed: what the replay tells is what the driver's times tell."""
+    errors_ns = sorted(1e9 * abs((played[i] - played[i - 1])
+                                 - (recorded[i] - recorded[i - 1]) / SPEED)
+                       for i in range(1, len(played)))
+    for name, rank in (("p50", 0.5), ("p99", 0.99)):
+        least, most = (errors_ns[round((rank + way * RANKS_DIFFER) * (len(errors_ns) - 1))]
+                       for way in (-1, 1))
+        scene.expect(least / WITHIN - BURST_NS <= told[name] <= most * WITHIN + BURST_NS,
+                     f"{name} of gap_error_ns: {told}; by the driver {least:.0f} to {most:.0f}")
 
 
 def packets_of(path):
