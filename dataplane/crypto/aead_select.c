@@ -10,11 +10,12 @@
 
 #define LIBSODIUM "libsodium"
 
-/* Fastest first, each for the suites it has (docs/performance.md says how fast). */
+/* Fastest first, each for the suites it has (docs/performance.md says how fast). Lanes are there
+ * for packets side by side; of one alone the whole width is run for a part of it. */
 static const struct tw_aead_candidate known[] = {
-    {"chacha-lanes", tw_aead_chacha_lanes},
-    {"ipsec-mb", tw_aead_ipsec_mb},
-    {LIBSODIUM, tw_aead_sodium},
+    {"chacha-lanes", tw_aead_chacha_lanes, .lone_to_next = true},
+    {"ipsec-mb", tw_aead_ipsec_mb, .lone_to_next = false},
+    {LIBSODIUM, tw_aead_sodium, .lone_to_next = false},
 };
 
 /* ---- a back end made of two ---------------------------------------------------------------- */
@@ -24,6 +25,8 @@ static const struct tw_aead_candidate known[] = {
 
 static struct {
     const struct tw_aead_backend *aes, *chacha;
+    const struct tw_aead_backend
+        *lone; /* a ChaCha20 packet alone; the same as chacha, or another */
     struct tw_aead_backend both;
 } chosen;
 
@@ -77,14 +80,25 @@ static void both_run(struct tw_aead_job *jobs, size_t count, run_function aes, r
     }
 }
 
+/* Keys of ChaCha20-Poly1305 are the same for both. */
+static void chacha_open(struct tw_aead_job *jobs, size_t count)
+{
+    (count == 1 ? chosen.lone : chosen.chacha)->open(jobs, count);
+}
+
+static void chacha_seal(struct tw_aead_job *jobs, size_t count)
+{
+    (count == 1 ? chosen.lone : chosen.chacha)->seal(jobs, count);
+}
+
 static void both_open(struct tw_aead_job *jobs, size_t count)
 {
-    both_run(jobs, count, chosen.aes->open, chosen.chacha->open);
+    both_run(jobs, count, chosen.aes->open, chacha_open);
 }
 
 static void both_seal(struct tw_aead_job *jobs, size_t count)
 {
-    both_run(jobs, count, chosen.aes->seal, chosen.chacha->seal);
+    both_run(jobs, count, chosen.aes->seal, chacha_seal);
 }
 
 static void both_prefetch(const struct tw_aead_key *key, uint32_t length)
@@ -94,28 +108,34 @@ static void both_prefetch(const struct tw_aead_key *key, uint32_t length)
 
 static bool both_thread_start(void)
 {
-    if (!tw_aead_thread_start(chosen.aes))
+    const struct tw_aead_backend *parts[] = {chosen.aes, chosen.chacha, chosen.lone};
+    for (uint32_t i = 0; i < 3; i++) {
+        if (tw_aead_thread_start(parts[i]))
+            continue;
+        while (i > 0)
+            tw_aead_thread_end(parts[--i]);
         return false;
-    if (tw_aead_thread_start(chosen.chacha))
-        return true;
-    tw_aead_thread_end(chosen.aes);
-    return false;
+    }
+    return true;
 }
 
 static void both_thread_end(void)
 {
+    tw_aead_thread_end(chosen.lone);
     tw_aead_thread_end(chosen.chacha);
     tw_aead_thread_end(chosen.aes);
 }
 
 /* libsodium always has ChaCha20-Poly1305, so one part is there. */
 static const struct tw_aead_backend *join(const struct tw_aead_backend *aes,
-                                          const struct tw_aead_backend *chacha)
+                                          const struct tw_aead_backend *chacha,
+                                          const struct tw_aead_backend *lone)
 {
-    if (aes == NULL || aes == chacha)
+    if (aes == NULL || (aes == chacha && lone == chacha))
         return chacha;
     chosen.aes = aes;
     chosen.chacha = chacha;
+    chosen.lone = lone;
     chosen.both = (struct tw_aead_backend){
         .name = "both",
         .suites = TW_SUITE_AES256_GCM | TW_SUITE_CHACHA20_POLY1305,
@@ -188,8 +208,8 @@ const struct tw_aead_backend *tw_aead_select_from(const struct tw_aead_candidate
     if (!is_known(candidates, count, wanted))
         return NULL;
     bool any = strcmp(wanted, TW_AEAD_AUTO) == 0;
-    const struct tw_aead_backend *aes = NULL, *chacha = NULL;
-    for (size_t i = 0; i < count && (aes == NULL || chacha == NULL); i++) {
+    const struct tw_aead_backend *aes = NULL, *chacha = NULL, *lone = NULL;
+    for (size_t i = 0; i < count && (aes == NULL || lone == NULL); i++) {
         const struct tw_aead_candidate *candidate = &candidates[i];
         if (!any && strcmp(candidate->name, wanted) != 0 && i + 1 < count)
             continue;
@@ -201,12 +221,17 @@ const struct tw_aead_backend *tw_aead_select_from(const struct tw_aead_candidate
         uint8_t suites = examine(candidate, backend, report);
         if (aes == NULL && suites & TW_SUITE_AES256_GCM)
             aes = backend;
-        if (chacha == NULL && suites & TW_SUITE_CHACHA20_POLY1305)
+        if (!(suites & TW_SUITE_CHACHA20_POLY1305))
+            continue;
+        bool leaves_lone = chacha == NULL && candidate->lone_to_next;
+        if (chacha == NULL)
             chacha = backend;
+        if (lone == NULL && !leaves_lone)
+            lone = backend == tw_aead_sodium() ? chacha : backend;
     }
     report->aes256_gcm = aes != NULL ? aes->name : NULL;
     report->chacha20_poly1305 = chacha->name;
-    return join(aes, chacha);
+    return join(aes, chacha, lone);
 }
 
 const struct tw_aead_backend *tw_aead_select(const char *wanted, struct tw_aead_report *report)

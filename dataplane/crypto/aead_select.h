@@ -5,7 +5,9 @@
  * Candidates stand in one table, fastest first. A candidate counts if the CPU can run it and its
  * self-test finds it equal to libsodium; libsodium is the last candidate and needs neither. When
  * two back ends serve one suite each, a back end made of both groups the jobs of a burst by suite
- * and leaves results where the jobs stood.
+ * and leaves results where the jobs stood. It also gives a ChaCha20-Poly1305 packet that comes
+ * alone to the next candidate, where the first one is faster from two on only; all candidates' keys
+ * of that suite are the raw ones.
  *
  * Main thread, before the threads that use the choice: it stays the process's until the next call.
  * sodium_init() must have succeeded.
@@ -23,6 +25,9 @@
 struct tw_aead_candidate {
     const char *name;
     const struct tw_aead_backend *(*get)(void);
+    /* A ChaCha20-Poly1305 packet alone is faster in the next candidate that has the suite, unless
+     * that is libsodium. */
+    bool lone_to_next;
 };
 
 struct tw_aead_refusal {

@@ -3,7 +3,7 @@
  * Every AEAD back end against libsodium: edge cases, whole bursts, random cases. All tests run once
  * for each back end; one that this machine lacks shows as skipped. Random packets a back end:
  * 100,000, or 10,000,000 with TICKWIRE_LONG in the environment (a tenth of these under a
- * sanitizer); TICKWIRE_SEED repeats a run.
+ * sanitizer), or TICKWIRE_CASES of them; TICKWIRE_SEED repeats a run.
  */
 #include "dataplane/crypto/aead_ipsec_mb.h"
 #include "dataplane/crypto/aead_select.h"
@@ -32,10 +32,16 @@ static const struct tw_aead_backend *aes_of_ipsec_mb(void)
 
 static const struct tw_aead_backend *made_of_two(void)
 {
-    static const struct tw_aead_candidate table[] = {{"half", aes_of_ipsec_mb},
-                                                     {"libsodium", tw_aead_sodium}};
+    static const struct tw_aead_candidate table[] = {{"half", aes_of_ipsec_mb, false},
+                                                     {"libsodium", tw_aead_sodium, false}};
     struct tw_aead_report report;
     return tw_aead_select_from(table, 2, TW_AEAD_AUTO, &report);
+}
+
+static const struct tw_aead_backend *as_auto_chooses(void)
+{
+    struct tw_aead_report report;
+    return tw_aead_select(TW_AEAD_AUTO, &report);
 }
 
 /* The back end of this run; ends the test as skipped where the machine lacks it. */
@@ -434,6 +440,7 @@ static const struct run {
     {made_of_two, "AES by ipsec-mb, ChaCha20 by libsodium"},
     {tw_aead_chacha_lanes_avx512, "chacha-lanes-avx512"},
     {tw_aead_chacha_lanes_avx2, "chacha-lanes-avx2"},
+    {as_auto_chooses, "as auto chooses"},
 };
 
 static const struct run *next_run = runs;

@@ -109,10 +109,10 @@ static void self_test_finds_what_is_wrong(void **state)
 static void a_wrong_candidate_is_not_used(void **state)
 {
     (void)state;
-    static const struct tw_aead_candidate table[] = {{"nothing", get_nothing},
-                                                     {"liar", get_liar},
-                                                     {"starved", get_starved},
-                                                     {"libsodium", tw_aead_sodium}};
+    static const struct tw_aead_candidate table[] = {{"nothing", get_nothing, false},
+                                                     {"liar", get_liar, false},
+                                                     {"starved", get_starved, false},
+                                                     {"libsodium", tw_aead_sodium, false}};
     struct tw_aead_report report;
     const struct tw_aead_backend *chosen = tw_aead_select_from(table, 4, TW_AEAD_AUTO, &report);
     assert_ptr_equal(chosen, tw_aead_sodium());
@@ -134,8 +134,8 @@ static void a_good_suite_of_a_wrong_candidate_is_used(void **state)
     (void)state;
     if (!(tw_aead_sodium()->suites & TW_SUITE_AES256_GCM))
         skip();
-    static const struct tw_aead_candidate table[] = {{"aes-breaker", get_aes_breaker},
-                                                     {"libsodium", tw_aead_sodium}};
+    static const struct tw_aead_candidate table[] = {{"aes-breaker", get_aes_breaker, false},
+                                                     {"libsodium", tw_aead_sodium, false}};
     struct tw_aead_report report;
     const struct tw_aead_backend *chosen = tw_aead_select_from(table, 2, TW_AEAD_AUTO, &report);
     assert_ptr_not_equal(chosen, tw_aead_sodium());
@@ -155,8 +155,9 @@ static void the_wanted_one_is_used(void **state)
     assert_string_equal(report.chacha20_poly1305, "libsodium");
     assert_int_equal(report.refused_count, 0);
 
-    static const struct tw_aead_candidate table[] = {
-        {"aes-breaker", get_aes_breaker}, {"liar", get_liar}, {"libsodium", tw_aead_sodium}};
+    static const struct tw_aead_candidate table[] = {{"aes-breaker", get_aes_breaker, false},
+                                                     {"liar", get_liar, false},
+                                                     {"libsodium", tw_aead_sodium, false}};
     const struct tw_aead_backend *chosen = tw_aead_select_from(table, 3, "liar", &report);
     assert_ptr_equal(chosen, tw_aead_sodium());
     for (uint32_t i = 0; i < report.refused_count; i++)
@@ -182,6 +183,120 @@ static void what_runs_here_is_equal_to_libsodium(void **state)
     tw_aead_thread_end(chosen);
 }
 
+/* ---- a packet that comes alone ---- */
+
+static struct tw_aead_backend wide, narrow;
+static size_t wide_jobs, narrow_jobs;
+
+static void wide_open(struct tw_aead_job *jobs, size_t count)
+{
+    wide_jobs += count;
+    tw_aead_sodium()->open(jobs, count);
+}
+
+static void wide_seal(struct tw_aead_job *jobs, size_t count)
+{
+    wide_jobs += count;
+    tw_aead_sodium()->seal(jobs, count);
+}
+
+static void narrow_open(struct tw_aead_job *jobs, size_t count)
+{
+    narrow_jobs += count;
+    tw_aead_sodium()->open(jobs, count);
+}
+
+static void narrow_seal(struct tw_aead_job *jobs, size_t count)
+{
+    narrow_jobs += count;
+    tw_aead_sodium()->seal(jobs, count);
+}
+
+static const struct tw_aead_backend *get_wide(void)
+{
+    wide = *tw_aead_sodium();
+    wide.name = "wide";
+    wide.suites = TW_SUITE_CHACHA20_POLY1305;
+    wide.open = wide_open;
+    wide.seal = wide_seal;
+    return &wide;
+}
+
+static const struct tw_aead_backend *get_narrow(void)
+{
+    narrow = *tw_aead_sodium();
+    narrow.name = "narrow";
+    narrow.open = narrow_open;
+    narrow.seal = narrow_seal;
+    return &narrow;
+}
+
+/* Seals and opens so many packets; how many of these jobs either had is counted from 0. */
+static void run_jobs(const struct tw_aead_backend *backend, uint32_t aes, uint32_t chacha)
+{
+    static uint8_t packets[80][TW_PACKET_MIN + 20];
+    static struct tw_aead_key keys[80];
+    static uint64_t sequence;
+    struct tw_aead_job jobs[80];
+    const uint8_t raw[TW_KEY_SIZE] = {3}, iv[TW_IV_SIZE] = {5};
+    assert_true(tw_aead_thread_start(backend));
+    for (uint32_t i = 0; i < aes + chacha; i++) {
+        backend->expand(&keys[i], i < aes ? TW_SUITE_AES256_GCM : TW_SUITE_CHACHA20_POLY1305, raw,
+                        iv);
+        tw_store_u64(packets[i] + TW_HEADER_SEQUENCE, ++sequence);
+        jobs[i] = (struct tw_aead_job){
+            .key = &keys[i], .packet = packets[i], .length = TW_HEADER_SIZE + 20};
+    }
+    wide_jobs = narrow_jobs = 0;
+    backend->seal(jobs, aes + chacha);
+    backend->open(jobs, aes + chacha);
+    for (uint32_t i = 0; i < aes + chacha; i++)
+        assert_true(jobs[i].ok);
+    tw_aead_thread_end(backend);
+}
+
+static void a_packet_alone_goes_to_the_next(void **state)
+{
+    (void)state;
+    if (!(tw_aead_sodium()->suites & TW_SUITE_AES256_GCM))
+        skip();
+    static const struct tw_aead_candidate table[] = {{"wide", get_wide, true},
+                                                     {"narrow", get_narrow, false},
+                                                     {"libsodium", tw_aead_sodium, false}};
+    struct tw_aead_report report;
+    const struct tw_aead_backend *chosen = tw_aead_select_from(table, 3, TW_AEAD_AUTO, &report);
+    assert_string_equal(report.chacha20_poly1305, "wide");
+    assert_string_equal(report.aes256_gcm, "narrow");
+    run_jobs(chosen, 0, 1);
+    assert_int_equal(wide_jobs, 0);
+    assert_int_equal(narrow_jobs, 2);
+    run_jobs(chosen, 0, 2);
+    assert_int_equal(wide_jobs, 4);
+    assert_int_equal(narrow_jobs, 0);
+    run_jobs(chosen, 5, 1); /* alone beside others of the other suite */
+    assert_int_equal(wide_jobs, 0);
+    assert_int_equal(narrow_jobs, 12);
+    run_jobs(chosen, 0, 65); /* the last of a long burst */
+    assert_int_equal(wide_jobs, 128);
+    assert_int_equal(narrow_jobs, 2);
+    /* Whoever names one means it. */
+    run_jobs(tw_aead_select_from(table, 3, "wide", &report), 0, 1);
+    assert_int_equal(wide_jobs, 2);
+    assert_int_equal(narrow_jobs, 0);
+}
+
+/* Neither one whose self-test failed nor libsodium. */
+static void a_packet_alone_goes_to_none_that_is_slower_or_wrong(void **state)
+{
+    (void)state;
+    static const struct tw_aead_candidate table[] = {
+        {"wide", get_wide, true}, {"liar", get_liar, false}, {"libsodium", tw_aead_sodium, false}};
+    struct tw_aead_report report;
+    run_jobs(tw_aead_select_from(table, 3, TW_AEAD_AUTO, &report), 0, 1);
+    assert_int_equal(wide_jobs, 2);
+    assert_true(report.refused_count > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -190,6 +305,8 @@ int main(void)
         cmocka_unit_test(a_good_suite_of_a_wrong_candidate_is_used),
         cmocka_unit_test(the_wanted_one_is_used),
         cmocka_unit_test(what_runs_here_is_equal_to_libsodium),
+        cmocka_unit_test(a_packet_alone_goes_to_the_next),
+        cmocka_unit_test(a_packet_alone_goes_to_none_that_is_slower_or_wrong),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }
