@@ -55,3 +55,43 @@ enum tw_transport_result rig_acknowledge(struct fixture *fixture, uint64_t large
     struct tw_transport_packet packet = {.sequence = ++fixture->sequence, .ack = &ack};
     return tw_transport_receive(&fixture->transport, &packet, fixture->now_us);
 }
+
+struct tw_entry rig_whole(uint8_t channel, uint16_t number, uint32_t size)
+{
+    return (struct tw_entry){
+        .channel = channel, .kind = TW_ENTRY_WHOLE, .number = number, .size = size, .length = size};
+}
+
+struct tw_entry rig_part(uint8_t channel, uint16_t number, uint16_t first, uint32_t length)
+{
+    return (struct tw_entry){.channel = channel,
+                             .kind = TW_ENTRY_PART,
+                             .number = number,
+                             .first = first,
+                             .size = TW_MESSAGE_MAX,
+                             .length = length};
+}
+
+void rig_write_part(struct tw_writer *writer, const struct tw_entry *entry)
+{
+    uint8_t *bytes = tw_entry_write(writer, entry);
+    assert_non_null(bytes);
+    memset(bytes, 0x5a, entry->length);
+}
+
+enum tw_transport_result rig_receive(struct fixture *fixture, const struct tw_writer *writer,
+                                     const uint8_t *body)
+{
+    struct tw_transport_packet packet = {.sequence = ++fixture->sequence,
+                                         .messages = body,
+                                         .messages_size = (size_t)(writer->next - body)};
+    return tw_transport_receive(&fixture->transport, &packet, fixture->now_us);
+}
+
+enum tw_transport_result rig_receive_entry(struct fixture *fixture, const struct tw_entry *entry)
+{
+    uint8_t body[TW_DATAGRAM_MAX];
+    struct tw_writer writer = tw_writer_make(body, sizeof(body));
+    rig_write_part(&writer, entry);
+    return rig_receive(fixture, &writer, body);
+}

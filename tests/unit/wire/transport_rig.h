@@ -33,4 +33,14 @@ uint32_t rig_send(struct fixture *fixture);
 enum tw_transport_result rig_acknowledge(struct fixture *fixture, uint64_t largest,
                                          uint64_t bitmap);
 
+/* Entries of the peer's: a whole message, and a part of one of TW_MESSAGE_MAX bytes. */
+struct tw_entry rig_whole(uint8_t channel, uint16_t number, uint32_t size);
+struct tw_entry rig_part(uint8_t channel, uint16_t number, uint16_t first, uint32_t length);
+/* Appends one to a body, filled with a pattern. */
+void rig_write_part(struct tw_writer *writer, const struct tw_entry *entry);
+/* The peer's next packet: what was written to `body`; or one entry. */
+enum tw_transport_result rig_receive(struct fixture *fixture, const struct tw_writer *writer,
+                                     const uint8_t *body);
+enum tw_transport_result rig_receive_entry(struct fixture *fixture, const struct tw_entry *entry);
+
 #endif
