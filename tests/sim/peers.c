@@ -38,7 +38,7 @@ struct peers *peers_create(const struct impair_profile *profile, uint64_t seed,
         struct peers_end *end = &peers->ends[i];
         end->pool_memory = sim_take(tw_block_pool_footprint(blocks));
         tw_block_pool_init(&end->pool, end->pool_memory, blocks);
-        end->sequence = options->first_sequence ? options->first_sequence : TW_SEQUENCE_FIRST;
+        end->sequence = options->first_sequence[i] ? options->first_sequence[i] : TW_SEQUENCE_FIRST;
         end->tick_us = i == PEERS_CLIENT ? 16667u : 50000u;
         end->tick_bytes = i == PEERS_CLIENT ? 48u : 300u;
         end->next_tick_us = peers->now_us + tw_rng_below(&peers->rng, end->tick_us);
@@ -115,21 +115,22 @@ bool peers_send(struct peers *peers, uint32_t from, uint32_t channel, uint32_t s
         end->refused++;
         return false;
     }
+    sent->deadline_us[sent->sent] = deadline_us;
     sent->sent_at_us[sent->sent++] = peers->now_us;
     return true;
 }
 
-/* A message that one packet holds takes as long as the path does, and as its losses take to be
- * found; what is ordered may have waited for one before it. */
-static void check_delay(struct peers *peers, struct peers_channel *sent, uint32_t number,
-                        bool ordered)
+/* What left in time has arrived a way later. An ordered one may have waited for the news that one
+ * before it does not come. */
+static void check_deadline(struct peers *peers, struct peers_channel *sent, uint32_t number,
+                           bool ordered)
 {
-    uint64_t due_us =
-        sent->sent_at_us[number] + peers->arrive_us + sent->times_lost[number] * peers->detect_us;
-    if (ordered && due_us < sent->due_us)
-        due_us = sent->due_us;
-    sent->due_us = due_us;
-    PEERS_CHECK(peers, peers->arrive_us == 0 || peers->now_us <= due_us);
+    uint64_t deadline_us = sent->deadline_us[number];
+    if (deadline_us == 0)
+        return;
+    sent->overdue += peers->now_us + peers->back_us >= deadline_us;
+    PEERS_CHECK(peers,
+                ordered || peers->way_us == 0 || peers->now_us <= deadline_us + peers->way_us);
 }
 
 static void check_message(struct peers *peers, uint32_t from, const uint8_t *bytes, uint32_t size,
@@ -149,8 +150,7 @@ static void check_message(struct peers *peers, uint32_t from, const uint8_t *byt
         PEERS_CHECK(peers, gap ? number >= sent->in_order : number == sent->in_order);
         sent->in_order = number + 1u;
     }
-    if (sent->left_whole[number])
-        check_delay(peers, sent, number, channel == TW_CHANNEL_ORDERED);
+    check_deadline(peers, sent, number, channel == TW_CHANNEL_ORDERED);
     uint64_t took_us = peers->now_us - sent->sent_at_us[number];
     sent->prompt += took_us <= peers->prompt_us;
     if (took_us > sent->slowest_us)
@@ -176,23 +176,45 @@ static void take_messages(struct peers *peers, uint32_t to)
 
 /* ---- packets -------------------------------------------------------------------------------- */
 
-/* Notes what became of the messages that this packet holds from their beginning on. */
-static void note_fates(struct peers *peers, uint32_t from, const uint8_t *frames, size_t size,
-                       bool arrives)
+/* Nothing of a message leaves once its deadline has passed, nor is it given up before. */
+static void check_leaves(const struct peers *peers, const struct peers_channel *channel,
+                         const struct tw_entry *entry)
+{
+    uint32_t at = entry->number % TW_MESSAGE_WINDOW;
+    if (!channel->has_standing[at] || channel->standing_number[at] != entry->number)
+        return; /* given up before anything of it left */
+    uint64_t deadline_us = channel->deadline_us[channel->standing[at]];
+    if (entry->kind == TW_ENTRY_ABANDONED)
+        PEERS_CHECK(peers, deadline_us != 0 && peers->now_us >= deadline_us);
+    else
+        PEERS_CHECK(peers, deadline_us == 0 || peers->now_us < deadline_us);
+}
+
+static void note_leaves(const struct peers *peers, struct peers_channel *channel,
+                        const struct tw_entry *entry)
+{
+    uint32_t at = entry->number % TW_MESSAGE_WINDOW;
+    bool begins =
+        entry->kind == TW_ENTRY_WHOLE || (entry->kind == TW_ENTRY_PART && entry->first == 0);
+    /* Its beginning says which one it is, unless it is compressed. */
+    if (begins && (entry->flags & TW_ENTRY_COMPRESSED) == 0) {
+        channel->standing[at] = tw_load_u32(entry->bytes);
+        channel->standing_number[at] = entry->number;
+        channel->has_standing[at] = true;
+    }
+    check_leaves(peers, channel, entry);
+}
+
+/* Looks at all messages that this packet holds. */
+static void note_messages(struct peers *peers, uint32_t from, const uint8_t *frames, size_t size)
 {
     struct tw_server_frames decoded;
     if (tw_server_frames_decode(&decoded, frames, size) != TW_FRAMES_OK || !decoded.has_messages)
         return;
     struct tw_reader reader = tw_reader_make(decoded.messages, decoded.messages_size);
     struct tw_entry entry;
-    while (tw_reader_left(&reader) > 0 && tw_entry_read(&reader, &entry) == TW_FRAMES_OK) {
-        if (entry.kind != TW_ENTRY_WHOLE)
-            continue;
-        struct peers_channel *channel = &peers->ends[from].channels[entry.channel];
-        uint32_t number = tw_load_u32(entry.bytes);
-        channel->left_whole[number] = true;
-        channel->times_lost[number] = (uint8_t)(channel->times_lost[number] + !arrives);
-    }
+    while (tw_reader_left(&reader) > 0 && tw_entry_read(&reader, &entry) == TW_FRAMES_OK)
+        note_leaves(peers, &peers->ends[from].channels[entry.channel], &entry);
 }
 
 static bool send_packet(struct peers *peers, uint32_t from, uint32_t own_bytes)
@@ -213,7 +235,7 @@ static bool send_packet(struct peers *peers, uint32_t from, uint32_t own_bytes)
     end->tick_at_us[end->sequence % PEERS_PACKETS] = own_bytes > 0 ? peers->now_us : 0;
     tw_store_u64(packet + TW_HEADER_SEQUENCE, end->sequence++);
     bool arrives = net_send(peers->net, from, packet, size, peers->now_us);
-    note_fates(peers, from, packet + ENVELOPE, size - ENVELOPE, arrives);
+    note_messages(peers, from, packet + ENVELOPE, size - ENVELOPE);
     end->swallowed += !arrives && peers->hole_bytes > 0 && size > peers->hole_bytes;
     tw_transport_sent(&end->transport, (uint32_t)size, peers->now_us);
     return true;
@@ -265,6 +287,8 @@ static void step_end(struct peers *peers, uint32_t which)
     if (peers->now_us >= tw_transport_due_us(&end->transport, peers->now_us))
         tw_transport_update(&end->transport, peers->now_us);
     PEERS_CHECK(peers, !tw_transport_stalled(&end->transport, peers->now_us));
+    if (end->sequence > TW_SEALED_MAX)
+        return;
     if (peers->now_us >= end->next_tick_us) {
         /* A shard says less when the path is strained; inputs are never less. */
         static const uint32_t quarters[] = {4, 3, 2};
@@ -276,8 +300,9 @@ static void step_end(struct peers *peers, uint32_t which)
     }
     /* As the worker does; a kept one stays. */
     tw_transport_rest(&end->transport);
-    send_probe(peers, which);
-    for (uint32_t i = 0; i < PACKETS_STEP; i++) {
+    if (end->sequence <= TW_SEALED_MAX)
+        send_probe(peers, which);
+    for (uint32_t i = 0; i < PACKETS_STEP && end->sequence <= TW_SEALED_MAX; i++) {
         if (!tw_transport_wants_packet(&end->transport, peers->now_us))
             break;
         /* Whoever says it wants a packet must have something for it. */

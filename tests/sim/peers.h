@@ -3,7 +3,8 @@
  * Two transports and the bad network between them: a session without keys.
  *
  * End 0 is a client: an input packet 60 times a second, on the average. End 1 is a server: a
- * snapshot 20 times. Both are the shipped code, called as client library and worker call it.
+ * snapshot 20 times. Both are the shipped code, called as client library and worker call it; an end
+ * that has used up its packet numbers says nothing more, as a session does that ends there.
  * Messages carry their number and a pattern, so that what arrives is checked byte by byte.
  */
 #ifndef TICKWIRE_TESTS_SIM_PEERS_H
@@ -35,10 +36,12 @@ struct peers_channel {
     uint64_t slowest_us; /* the longest that one took */
     uint8_t seen[PEERS_EVER_MAX / 8u];
     uint64_t sent_at_us[PEERS_EVER_MAX];
-    /* Of messages that one packet held: */
-    bool left_whole[PEERS_EVER_MAX];
-    uint8_t times_lost[PEERS_EVER_MAX]; /* packets with it that the network lost */
-    uint64_t due_us;                    /* the latest that the newest one received was due */
+    uint64_t deadline_us[PEERS_EVER_MAX]; /* 0: none */
+    /* Message by number on the wire, of those that left with their beginning. */
+    uint32_t standing[TW_MESSAGE_WINDOW];
+    uint16_t standing_number[TW_MESSAGE_WINDOW];
+    bool has_standing[TW_MESSAGE_WINDOW];
+    uint32_t overdue; /* messages received from peers->back_us before their deadline on */
 };
 
 struct peers_end {
@@ -68,9 +71,9 @@ struct peers {
     uint64_t seed;
     uint64_t now_us;
     uint64_t prompt_us; /* for counting what was on time */
-    /* A message of one packet arrives within arrive_us, and detect_us more for each time that the
-     * network lost it; 0: not checked. */
-    uint64_t arrive_us, detect_us;
+    /* An acknowledgement is back so long after what it is of has arrived, at the latest; and what
+     * leaves arrives so long after that, at the latest (0: not checked). */
+    uint64_t back_us, way_us;
     uint64_t take_every_us; /* 0: messages are taken as soon as they are there */
     bool gaps_allowed;      /* messages with deadlines may be missing */
     bool compresses;        /* large ones, as worker and client library do */
@@ -81,7 +84,7 @@ struct peers {
 };
 
 struct peers_options {
-    uint64_t first_sequence; /* 0: 1 */
+    uint64_t first_sequence[2]; /* of each end; 0: 1 */
     uint16_t first_number;
     bool keeps_channels;   /* and so counts; else they rest whenever nothing is under way */
     uint32_t blocks;       /* 0: 1,024 each */

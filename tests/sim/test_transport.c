@@ -116,8 +116,9 @@ static void run_profile(const struct impair_profile *profile, uint64_t talk_us, 
 {
     struct tally tally = {0};
     for (uint32_t i = 0; i < seeds; i++) {
-        const struct peers_options *options = i % 2u == 0 ? &kept : NULL;
-        struct peers *peers = peers_create(profile, first_seed + i * SEED_DISTANCE, options);
+        uint64_t seed = first_seed + i * SEED_DISTANCE;
+        const struct peers_options *options = seed % 2u == 1 ? &kept : NULL;
+        struct peers *peers = peers_create(profile, seed, options);
         talk(peers, talk_us);
         PEERS_CHECK(peers, peers_settle(peers, settle_us));
         peers_run(peers, 2 * SECOND);
@@ -128,7 +129,8 @@ static void run_profile(const struct impair_profile *profile, uint64_t talk_us, 
             check_all_rest(peers);
         peers_destroy(peers);
     }
-    check_tally(profile->name, &tally);
+    if (tally.runs > 0)
+        check_tally(profile->name, &tally);
 }
 
 static void test_every_profile_delivers_exactly_once(void **state)
@@ -261,171 +263,55 @@ static void test_latency_swings(void **state)
     }
 }
 
-/* Numbers of packets end at 2^28, those of messages go on at 0. */
-static void test_numbers_at_their_end(void **state)
-{
-    (void)state;
-    struct impair_profile profile = profile_with_loss(100);
-    struct peers_options options = {.first_sequence = TW_SEALED_MAX - 4000u,
-                                    .first_number = UINT16_MAX - 100u,
-                                    .keeps_channels = true};
-    for (uint32_t i = 0; i < seeds; i++) {
-        struct peers *peers = peers_create(&profile, first_seed + i * SEED_DISTANCE, &options);
-        for (uint32_t k = 0; k < 200; k++) {
-            for (uint32_t channel = 0; channel < TW_CHANNEL_COUNT; channel++)
-                peers_send(peers, PEERS_CLIENT, channel, 20, 0);
-            peers_run(peers, 20 * PEERS_STEP_US);
-        }
-        PEERS_CHECK(peers, peers_settle(peers, 10 * SECOND));
-        for (uint32_t channel = 1; channel < TW_CHANNEL_COUNT; channel++) {
-            const struct tw_transport *server = &peers->ends[PEERS_SERVER].transport;
-            PEERS_CHECK(peers, server->channels->receiver.channels[channel].base == 99);
-            PEERS_CHECK(peers, peers->ends[PEERS_CLIENT].channels[channel].received == 200);
-        }
-        PEERS_CHECK(peers, peers->ends[PEERS_CLIENT].sequence > TW_SEALED_MAX - 4000u);
-        peers_destroy(peers);
-    }
-}
-
-/* The very last packet numbers: acks and losses at 2^28. */
-static void test_last_packet_number(void **state)
-{
-    (void)state;
-    struct impair_profile profile = profile_with_loss(100);
-    struct peers_options options = {.first_sequence = TW_SEALED_MAX - 100u};
-    for (uint32_t i = 0; i < seeds; i++) {
-        struct peers *peers = peers_create(&profile, first_seed + i * SEED_DISTANCE, &options);
-        peers_send(peers, PEERS_CLIENT, TW_CHANNEL_BULK, 20000, 0);
-        while (peers->ends[PEERS_CLIENT].sequence < TW_SEALED_MAX)
-            peers_run(peers, PEERS_STEP_US);
-        PEERS_CHECK(peers, peers->ends[PEERS_CLIENT].channels[TW_CHANNEL_BULK].received == 1);
-        peers_destroy(peers);
-    }
-}
-
-/* What a message of one channel waits for is never another channel. */
-static bool drop_ordered_parts(void *context, uint32_t path, const uint8_t *bytes, size_t size)
-{
-    (void)context;
-    struct tw_server_frames frames;
-    if (path != PEERS_CLIENT || tw_server_frames_decode(&frames, bytes + TW_PACKET_MIN,
-                                                        size - TW_PACKET_MIN) != TW_FRAMES_OK)
-        return false;
-    return frames.has_messages && (frames.messages[0] & TW_ENTRY_CHANNEL) == TW_CHANNEL_ORDERED;
-}
-
-/* What has not come by now was lost so often that it could not. */
-static void check_lost_or_received(const struct peers *peers, const struct peers_channel *channel,
-                                   uint32_t number)
-{
-    bool seen = ((uint32_t)channel->seen[number / 8u] >> (number % 8u) & 1u) != 0;
-    uint64_t losses_us = channel->times_lost[number] * peers->detect_us;
-    PEERS_CHECK(peers, seen || channel->sent_at_us[number] + peers->arrive_us + losses_us >=
-                                   peers->now_us);
-}
-
-/* The filter knows what is in a packet, which no network does: what once shared one with the
- * ordered message is sent again beside it and lost again, until it leaves alone. Whatever was not
- * lost is there when the path allows, and each loss costs no more than finding it. */
-static void test_channels_do_not_block_each_other(void **state)
-{
-    (void)state;
-    uint32_t received = 0;
-    struct impair_profile clean = profile_with_loss(0);
-    uint64_t way_us = clean.latency_us + IMPAIR_JITTER_MOST * clean.jitter_us;
-    for (uint32_t i = 0; i < seeds; i++) {
-        struct peers *peers = peers_create(&clean, first_seed + i * SEED_DISTANCE, NULL);
-        const struct peers_end *client = &peers->ends[PEERS_CLIENT];
-        peers_run(peers, SECOND);
-        peers->arrive_us = way_us + 2u * PEERS_STEP_US;
-        /* Found by an input that left later, and told by the next snapshot. */
-        peers->detect_us =
-            client->tick_us + peers->ends[PEERS_SERVER].tick_us + 2u * way_us + 4u * PEERS_STEP_US;
-        net_set_pattern(peers->net, drop_ordered_parts, NULL);
-        peers_send(peers, PEERS_CLIENT, TW_CHANNEL_ORDERED, 100, 0);
-        peers_run(peers, 100 * PEERS_STEP_US);
-        for (uint32_t k = 0; k < 20; k++) {
-            peers_send(peers, PEERS_CLIENT, TW_CHANNEL_UNORDERED, 100, 0);
-            peers_run(peers, 50 * PEERS_STEP_US);
-        }
-        peers_run(peers, SECOND);
-        const struct peers_channel *unordered = &client->channels[TW_CHANNEL_UNORDERED];
-        PEERS_CHECK(peers, client->channels[TW_CHANNEL_ORDERED].received == 0);
-        for (uint32_t k = 0; k < unordered->sent; k++)
-            check_lost_or_received(peers, unordered, k);
-        received += unordered->received;
-        net_set_pattern(peers->net, NULL, NULL);
-        PEERS_CHECK(peers, peers_settle(peers, 10 * SECOND));
-        PEERS_CHECK(peers, client->channels[TW_CHANNEL_ORDERED].received == 1);
-        PEERS_CHECK(peers, unordered->received == unordered->sent);
-        peers_destroy(peers);
-    }
-    printf(
-        "unordered messages while an ordered one is missing: %u of %u, the others lost with it\n",
-        received, 20u * seeds);
-}
-
-/* Deadlines: what is late is given up, and what is behind it goes on. */
-static void test_deadlines(void **state)
-{
-    (void)state;
-    uint64_t expired = 0;
-    struct impair_profile profile = profile_with_loss(300);
-    for (uint32_t i = 0; i < seeds; i++) {
-        struct peers *peers = peers_create(&profile, first_seed + i * SEED_DISTANCE, &kept);
-        peers->gaps_allowed = true;
-        for (uint32_t k = 0; k < 200; k++) {
-            peers_send(peers, PEERS_SERVER, TW_CHANNEL_ORDERED, 3000,
-                       peers->now_us + 100 * PEERS_STEP_US);
-            peers_run(peers, 20 * PEERS_STEP_US);
-        }
-        PEERS_CHECK(peers, peers_settle(peers, 10 * SECOND));
-        const struct peers_channel *channel = &peers->ends[PEERS_SERVER].channels[1];
-        uint64_t gone = sender_of(peers, PEERS_SERVER)->expired;
-        /* One that arrived but whose ack was lost counts as both. */
-        PEERS_CHECK(peers, channel->received + gone >= channel->sent);
-        PEERS_CHECK(peers, channel->received > 0);
-        expired += gone;
-        peers_destroy(peers);
-    }
-    assert_true(expired > 0);
-}
-
+/* Bytes a second that arrive over the path that bulk takes, with all that goes beside it: packet
+ * headers, snapshots and acknowledgements. */
 static uint64_t bulk_rate(struct peers *peers, uint64_t us)
 {
-    uint64_t before = net_statistics(peers->net).bytes_delivered;
+    const struct impair_statistics *path = &net_path(peers->net, PEERS_SERVER)->statistics;
+    uint64_t before = path->bytes_delivered;
     for (uint64_t end_us = peers->now_us + us; peers->now_us < end_us;) {
         while (sender_of(peers, PEERS_SERVER)->parcels.blocks + 66u <= PEERS_BULK_BLOCKS)
             peers_send(peers, PEERS_SERVER, TW_CHANNEL_BULK, TW_MESSAGE_MAX, 0);
         peers_run(peers, PEERS_STEP_US);
     }
-    return (net_statistics(peers->net).bytes_delivered - before) * SECOND / us;
+    return (path->bytes_delivered - before) * SECOND / us;
 }
 
+/* What the link carries is what counts: of it more than nine tenths are messages of bulk that have
+ * arrived, and everything together is no more than it can carry. */
 static void test_bulk_fills_a_link_of_20_mbit(void **state)
 {
     (void)state;
     struct impair_profile profile = {
         .latency_us = 10000, .bits_per_s = 20000000, .queue_bytes = 100000};
-    uint64_t least = UINT64_MAX;
+    const uint64_t link = profile.bits_per_s / 8u;
+    uint64_t least = UINT64_MAX, least_bulk = UINT64_MAX;
     uint32_t burst_max = 0;
     for (uint32_t i = 0; i < seeds; i++) {
         struct peers *peers = peers_create(&profile, first_seed + i * SEED_DISTANCE, NULL);
+        struct peers_end *server = &peers->ends[PEERS_SERVER];
+        const struct peers_channel *channel = &server->channels[TW_CHANNEL_BULK];
         bulk_rate(peers, 2 * SECOND);
-        peers->ends[PEERS_SERVER].burst_max = 0;
+        server->burst_max = 0;
+        uint32_t received = channel->received;
         uint64_t rate = bulk_rate(peers, 5 * SECOND);
+        uint64_t bulk = (channel->received - received) * (uint64_t)TW_MESSAGE_MAX / 5u;
         /* Paced: 2 packets a millisecond on the average, 8 at once and what goes over; never a
          * window of 128. */
-        uint32_t burst = peers->ends[PEERS_SERVER].burst_max;
-        burst_max = burst > burst_max ? burst : burst_max;
-        PEERS_CHECK(peers, burst <= 10u);
-        uint32_t added_us = peers->ends[PEERS_SERVER].transport.congestion.rtt.smoothed_us - 20000u;
-        PEERS_CHECK(peers, rate > 2500000u * 90u / 100u);
+        burst_max = server->burst_max > burst_max ? server->burst_max : burst_max;
+        PEERS_CHECK(peers, server->burst_max <= 10u);
+        uint32_t added_us = server->transport.congestion.rtt.smoothed_us - 20000u;
+        PEERS_CHECK(peers, bulk > link * 90u / 100u);
+        PEERS_CHECK(peers, rate >= bulk && rate <= link);
         PEERS_CHECK(peers, added_us < 40000u);
         least = rate < least ? rate : least;
+        least_bulk = bulk < least_bulk ? bulk : least_bulk;
         peers_destroy(peers);
     }
-    printf("bulk through 20 Mbit/s: %llu.%llu Mbit/s at least, %u packets at once at most\n",
+    printf("bulk through 20 Mbit/s: %llu.%llu Mbit/s of messages at least, %llu.%llu with all that "
+           "goes beside them, %u packets at once at most\n",
+           (unsigned long long)(least_bulk * 8u / SECOND),
+           (unsigned long long)(least_bulk * 80u / SECOND % 10u),
            (unsigned long long)(least * 8u / SECOND),
            (unsigned long long)(least * 80u / SECOND % 10u), burst_max);
 }
@@ -711,10 +597,6 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_outage_of_3_seconds),
         cmocka_unit_test(test_no_way_back),
         cmocka_unit_test(test_latency_swings),
-        cmocka_unit_test(test_numbers_at_their_end),
-        cmocka_unit_test(test_last_packet_number),
-        cmocka_unit_test(test_channels_do_not_block_each_other),
-        cmocka_unit_test(test_deadlines),
         cmocka_unit_test(test_bulk_fills_a_link_of_20_mbit),
         cmocka_unit_test(test_10_kilobytes_round_trip_at_5_percent),
         cmocka_unit_test(test_one_percent_of_the_bandwidth),
