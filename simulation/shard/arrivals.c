@@ -34,9 +34,10 @@ uint32_t tw_arrivals_write(struct tw_arrivals *arrivals, uint64_t tick, uint32_t
     uint32_t size = tw_arrivals_room(arrivals, tick);
     if (size == 0 || capacity < size)
         return 0;
-    /* Rounded once, to the nearest: a mean of what was rounded before is off by more. */
-    int64_t mean = tw_fixed_round_div(arrivals->sum_ns, arrivals->count * UNIT_NS);
-    int64_t lowest = tw_fixed_round_div(arrivals->lowest_ns, UNIT_NS);
+    /* Rounded once, and down: a client steers by it, and must not take an input for earlier than
+     * it is. */
+    int64_t mean = tw_fixed_floor_div(arrivals->sum_ns, arrivals->count * UNIT_NS);
+    int64_t lowest = tw_fixed_floor_div(arrivals->lowest_ns, UNIT_NS);
     uint8_t *body = bytes + TW_FRAME_HEADER_SIZE;
     bytes[0] = TW_FRAME_ARRIVALS;
     tw_store_u16(bytes + 1, TW_ARRIVALS_SIZE);

@@ -51,17 +51,17 @@ static void test_report(void **state)
 }
 
 /* Margins in µs; what is told is in units of 100 µs. */
-static void test_rounds_to_the_nearest(void **state)
+static void test_rounds_down_once(void **state)
 {
     (void)state;
     static const struct {
         int32_t margins[3];
         int16_t mean, lowest;
     } rows[] = {
-        {{149, 149, 149}, 1, 1},      {{150, 150, 150}, 2, 2},      {{199, 199, 199}, 2, 2},
-        {{-149, -149, -149}, -1, -1}, {{-151, -151, -151}, -2, -2}, {{-199, -99, 48}, -1, -2},
-        {{140, 140, 180}, 2, 1}, /* 153: each by itself would be 1, 1, 2, and 1 together */
-        {{-60, -60, -20}, 0, -1},     {{-40, 0, 40}, 0, 0},         {{-150, -150, -150}, -1, -1},
+        {{199, 199, 199}, 1, 1},      {{200, 200, 200}, 2, 2},      {{1, 1, 1}, 0, 0},
+        {{-100, -100, -100}, -1, -1}, {{-101, -101, -101}, -2, -2}, {{-199, -99, 48}, -1, -2},
+        {{190, 190, 220}, 2, 1}, /* 200: each by itself would be 1, 1, 2, and 1 together */
+        {{-60, -60, -20}, -1, -1},    {{-40, 0, 40}, 0, -1},        {{-1, -1, -1}, -1, -1},
     };
     for (uint32_t row = 0; row < sizeof(rows) / sizeof(rows[0]); row++) {
         struct tw_arrivals arrivals = {0};
@@ -101,7 +101,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_report),
-        cmocka_unit_test(test_rounds_to_the_nearest),
+        cmocka_unit_test(test_rounds_down_once),
         cmocka_unit_test(test_bounds),
         cmocka_unit_test(test_depth),
     };
