@@ -37,7 +37,7 @@ static void test_report(void **state)
     assert_int_equal(frame[0], TW_FRAME_ARRIVALS);
     assert_int_equal(tw_load_u16(frame + 1), TW_ARRIVALS_SIZE);
     assert_int_equal(tw_load_u32(frame + 3), 103);
-    assert_int_equal(signed_at(frame, TW_ARRIVALS_MEAN), -3); /* -1 ms / 3 */
+    assert_int_equal(signed_at(frame, TW_ARRIVALS_MEAN), -4); /* -1 ms / 3, down */
     assert_int_equal(signed_at(frame, TW_ARRIVALS_LOWEST), -160);
     assert_int_equal(frame[3 + TW_ARRIVALS_COUNT], 3);
     assert_int_equal(frame[3 + TW_ARRIVALS_LATE], 2);
