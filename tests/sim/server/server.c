@@ -177,6 +177,8 @@ static void connect_workers(const struct sim_server *server, struct tw_worker_co
 static void start_worker(struct sim_server *server, uint32_t index)
 {
     struct tw_aead_report report;
+    server->aead = tw_aead_select(TW_AEAD_AUTO, &report);
+    TW_ASSERT(server->aead != NULL && tw_aead_thread_start(server->aead));
     uint32_t thread = tw_topology_worker(&server->topology, index);
     server->counters[index] = rte_zmalloc("counters", sizeof(*server->counters[index]), 64);
     struct tw_worker_config config = {
@@ -184,7 +186,7 @@ static void start_worker(struct sim_server *server, uint32_t index)
         .workers = server->config.engine.workers,
         .shards = 1,
         .config = &server->config,
-        .aead = tw_aead_select(TW_AEAD_AUTO, &report),
+        .aead = server->aead,
         .tx_pool = server->tx_pool,
         .events = between(server, TW_RING_EVENTS, thread, 0),
         .commands = between(server, TW_RING_COMMANDS, 0, thread),
@@ -192,7 +194,7 @@ static void start_worker(struct sim_server *server, uint32_t index)
         .counters = server->counters[index],
         .epoch_ns = server->epoch_us * 1000u,
     };
-    TW_ASSERT(config.counters != NULL && config.aead != NULL);
+    TW_ASSERT(config.counters != NULL);
     config.ports[0].id = server->port;
     config.ports[0].mtu = PORT_MTU;
     memcpy(config.ports[0].mac, server_mac, sizeof(server_mac));
@@ -283,6 +285,7 @@ void sim_server_stop(struct sim_server *server, uint64_t now_us)
     for (uint32_t i = 0; i < server->config.engine.workers; i++) {
         struct tw_worker_shard_rings rings = shard_rings(server, i);
         tw_worker_destroy(server->workers[i]);
+        tw_aead_thread_end(server->aead);
         rig_drain_mbufs(server->tx[i]);
         rig_drain_buffers(rings.empty);
         rig_drain_buffers(rings.message_buffers);

@@ -27,6 +27,7 @@
 struct rte_mempool;
 
 struct sim_server {
+    const struct tw_aead_backend *aead;
     struct tw_config config; /* between sim_server_defaults and sim_server_start */
     uint64_t epoch_us;       /* tick 0; changed before the start only */
     struct tw_topology topology;
