@@ -3,6 +3,7 @@
 
 #include "dataplane/gate/arp.h"
 #include "dataplane/gate/icmp.h"
+#include "dataplane/gate/ring.h"
 #include "dataplane/gate/whose.h"
 #include "tickwire/assert.h"
 #include "tickwire/prefetch.h"
@@ -143,7 +144,7 @@ bool tw_inward_may_pass(struct tw_worker *worker, struct tw_packet *packet)
  * for a session's may all be garbage: half of the places are for what is. */
 static bool has_place(const struct rte_ring *ring, enum tw_passing passing)
 {
-    return passing == TW_PASSING_OWN || rte_ring_count(ring) < rte_ring_get_capacity(ring) / 2u;
+    return passing == TW_PASSING_OWN || tw_ring_used(ring) < rte_ring_get_capacity(ring) / 2u;
 }
 
 /* True if the packet left for `owner`; it ends in an outcome there. */
