@@ -44,7 +44,7 @@ def _lines(host, word):
 
 def _link_goes_and_comes(options, kind):
     with scene.start(options, port=kind, huge=False) as host:
-        bots = _start_bots(host, 5)
+        bots = _start_bots(host, 8)  # on a busy machine the link is away for seconds
         host.port.bots.run("ip", "link", "set", BOTS_INTERFACE, "down")
         _wait_for_port(host, "a port without a link", lambda port: port["state"] == "no_link")
         with Telemetry(host.engine.pid) as telemetry:
