@@ -25,8 +25,7 @@ static const struct tw_aead_candidate known[] = {
 
 static struct {
     const struct tw_aead_backend *aes, *chacha;
-    const struct tw_aead_backend
-        *lone; /* a ChaCha20 packet alone; the same as chacha, or another */
+    const struct tw_aead_backend *lone; /* a ChaCha20 packet alone; may be chacha */
     struct tw_aead_backend both;
 } chosen;
 

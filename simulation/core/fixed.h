@@ -25,12 +25,6 @@ static inline int64_t tw_fixed_floor_div(int64_t value, int64_t divisor)
     return quotient - (value % divisor < 0);
 }
 
-/* Quotient rounded to the nearest, halves up; divisor > 0, and twice the value is in range. */
-static inline int64_t tw_fixed_round_div(int64_t value, int64_t divisor)
-{
-    return tw_fixed_floor_div(2 * value + divisor, 2 * divisor);
-}
-
 /* The nearest of 256 directions, halves up: beyond the last one comes the first. */
 static inline uint8_t tw_fixed_direction(uint16_t angle)
 {

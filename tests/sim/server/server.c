@@ -174,11 +174,17 @@ static void connect_workers(const struct sim_server *server, struct tw_worker_co
     }
 }
 
-static void start_worker(struct sim_server *server, uint32_t index)
+static void start_ciphers(struct sim_server *server)
 {
     struct tw_aead_report report;
     server->aead = tw_aead_select(TW_AEAD_AUTO, &report);
-    TW_ASSERT(server->aead != NULL && tw_aead_thread_start(server->aead));
+    TW_ASSERT(server->aead != NULL);
+    bool begun = tw_aead_thread_start(server->aead);
+    TW_ASSERT(begun);
+}
+
+static void start_worker(struct sim_server *server, uint32_t index)
+{
     uint32_t thread = tw_topology_worker(&server->topology, index);
     server->counters[index] = rte_zmalloc("counters", sizeof(*server->counters[index]), 64);
     struct tw_worker_config config = {
@@ -247,6 +253,7 @@ void sim_server_start(struct sim_server *server, uint64_t now_us)
     server->rx_pool = make_pool(server, "rx", RX_BUFFERS, 2176);
     server->tx_pool = make_pool(server, "tx", tx_buffers, 1664);
     start_port(server);
+    start_ciphers(server);
     sim_house_open(&server->house, &server->config);
     server->house.workers = workers;
     for (uint32_t i = 0; i < workers; i++) {
@@ -285,13 +292,13 @@ void sim_server_stop(struct sim_server *server, uint64_t now_us)
     for (uint32_t i = 0; i < server->config.engine.workers; i++) {
         struct tw_worker_shard_rings rings = shard_rings(server, i);
         tw_worker_destroy(server->workers[i]);
-        tw_aead_thread_end(server->aead);
         rig_drain_mbufs(server->tx[i]);
         rig_drain_buffers(rings.empty);
         rig_drain_buffers(rings.message_buffers);
         rig_drain_buffers(rings.full);
         rte_free(server->counters[i]);
     }
+    tw_aead_thread_end(server->aead);
     check_pools(server, tw_shard_loop_buffers(server->shard));
     rte_free(server->shard);
     rte_free(server->shard_counters);

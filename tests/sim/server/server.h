@@ -27,13 +27,13 @@
 struct rte_mempool;
 
 struct sim_server {
-    const struct tw_aead_backend *aead;
     struct tw_config config; /* between sim_server_defaults and sim_server_start */
     uint64_t epoch_us;       /* tick 0; changed before the start only */
     struct tw_topology topology;
     struct rte_ring *rings[TW_TOPOLOGY_RINGS_MAX];
     struct rte_ring *rx[TW_WORKERS_MAX], *tx[TW_WORKERS_MAX];
     struct rte_mempool *rx_pool, *tx_pool;
+    const struct tw_aead_backend *aead; /* of all workers: they share a thread */
     struct tw_worker *workers[TW_WORKERS_MAX];
     struct tw_worker_counters *counters[TW_WORKERS_MAX];
     _Atomic uint64_t strained_us[TW_WORKERS_MAX];

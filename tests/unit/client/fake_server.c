@@ -274,6 +274,21 @@ static struct tw_writer packet_writer(uint8_t packet[TW_DATAGRAM_MAX])
     return tw_writer_make(packet + TW_HEADER_SIZE, TW_PLAINTEXT_MAX);
 }
 
+struct tw_client *fake_server_join(struct fake_server *server)
+{
+    fake_server_init(server);
+    uint8_t token[TW_CONNECT_SIZE];
+    fake_server_token(server, 60, token);
+    struct tw_client_config config = fake_server_client_config(server);
+    struct tw_client *client = tw_client_create(&config);
+    TW_ASSERT(client != NULL);
+    int result = tw_client_connect(client, token, sizeof(token), server->now_us);
+    TW_ASSERT(result == TW_CLIENT_OK);
+    fake_server_run(server, client, 1000000);
+    TW_ASSERT(tw_client_get_state(client) == TW_CLIENT_CONNECTED);
+    return client;
+}
+
 void fake_server_close(struct fake_server *server, enum tw_close_reason reason)
 {
     for (int i = 0; i < 3; i++) {

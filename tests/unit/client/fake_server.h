@@ -90,6 +90,8 @@ void fake_server_init(struct fake_server *server);
 /* valid_s: how long the token is valid by the wall clock; negative: expired. */
 void fake_server_token(struct fake_server *server, int64_t valid_s, uint8_t out[TW_CONNECT_SIZE]);
 struct tw_client_config fake_server_client_config(struct fake_server *server);
+/* A server, and a client of that configuration that has been connected to it for a while. */
+struct tw_client *fake_server_join(struct fake_server *server);
 
 /* Lets time pass in steps of 1 ms: datagrams arrive, the client is updated. */
 void fake_server_run(struct fake_server *server, struct tw_client *client, uint64_t duration_us);

@@ -9,19 +9,6 @@
 static struct fake_server server;
 static struct tw_client *client;
 
-static void start(void)
-{
-    fake_server_init(&server);
-    uint8_t token[TW_CONNECT_SIZE];
-    fake_server_token(&server, 60, token);
-    struct tw_client_config config = fake_server_client_config(&server);
-    client = tw_client_create(&config);
-    assert_non_null(client);
-    assert_int_equal(tw_client_connect(client, token, sizeof(token), server.now_us), TW_CLIENT_OK);
-    fake_server_run(&server, client, SECOND_US);
-    assert_int_equal(tw_client_get_state(client), TW_CLIENT_CONNECTED);
-}
-
 static void say(enum tw_client_channel channel, uint8_t name, uint32_t deadline_ms)
 {
     const uint8_t bytes[40] = {name};
@@ -50,7 +37,7 @@ static void test_what_is_late_is_not_sent(void **state)
     (void)state;
     static const uint32_t deadlines_ms[] = {0, 1, 100, 250, 2000, 0, 299, 5000, 0};
     for (uint32_t channel = TW_CLIENT_ORDERED; channel <= TW_CLIENT_BULK; channel++) {
-        start();
+        client = fake_server_join(&server);
         uint32_t worth_it = 0;
         server.dead = true;
         for (uint8_t i = 0; i < sizeof(deadlines_ms) / sizeof(deadlines_ms[0]); i++) {
@@ -71,7 +58,7 @@ static void test_what_is_in_time_is_sent(void **state)
 {
     (void)state;
     for (uint32_t channel = TW_CLIENT_LATEST; channel <= TW_CLIENT_BULK; channel++) {
-        start();
+        client = fake_server_join(&server);
         say((enum tw_client_channel)channel, 3, 50);
         fake_server_run(&server, client, SECOND_US);
         assert_int_equal(take_names((enum tw_client_channel)channel), 1u << 3);
@@ -84,7 +71,7 @@ static void test_what_waits_too_long_never_leaves(void **state)
 {
     (void)state;
     for (uint32_t channel = TW_CLIENT_LATEST; channel <= TW_CLIENT_BULK; channel++) {
-        start();
+        client = fake_server_join(&server);
         say((enum tw_client_channel)channel, 1, 20);
         fake_server_pass(&server, client, 40 * MS_US);
         fake_server_run(&server, client, SECOND_US);

@@ -14,19 +14,6 @@
 static struct fake_server server;
 static struct tw_client *client;
 
-static void start(void)
-{
-    fake_server_init(&server);
-    uint8_t token[TW_CONNECT_SIZE];
-    fake_server_token(&server, 60, token);
-    struct tw_client_config config = fake_server_client_config(&server);
-    client = tw_client_create(&config);
-    assert_non_null(client);
-    assert_int_equal(tw_client_connect(client, token, sizeof(token), server.now_us), TW_CLIENT_OK);
-    fake_server_run(&server, client, SECOND_US);
-    assert_int_equal(tw_client_get_state(client), TW_CLIENT_CONNECTED);
-}
-
 static struct tw_client_statistics statistics(void)
 {
     struct tw_client_statistics out;
@@ -112,7 +99,7 @@ static void write_snapshot(struct packet *packet, uint8_t flags)
 static void test_a_snapshot_that_is_none(void **state)
 {
     (void)state;
-    start();
+    client = fake_server_join(&server);
     struct packet packet;
     struct tw_entry entry = command(0);
     packet_begin(&packet);
@@ -133,7 +120,7 @@ static void test_a_snapshot_that_is_none(void **state)
 static void test_acks_of_what_was_never_sent(void **state)
 {
     (void)state;
-    start();
+    client = fake_server_join(&server);
     static const struct tw_frame_ack acks[] = {
         {.largest = 0}, {.largest = 1000000}, {.largest = UINT64_MAX, .bitmap = UINT64_MAX}};
     for (uint32_t i = 0; i < sizeof(acks) / sizeof(acks[0]); i++) {
@@ -149,7 +136,7 @@ static void test_acks_of_what_was_never_sent(void **state)
 static void test_messages_that_contradict(void **state)
 {
     (void)state;
-    start();
+    client = fake_server_join(&server);
     struct packet packet;
     struct tw_entry entry = command(TW_MESSAGE_WINDOW);
     packet_begin(&packet);
@@ -177,7 +164,7 @@ static void test_messages_that_contradict(void **state)
 static void test_memory_is_bounded(void **state)
 {
     (void)state;
-    start();
+    client = fake_server_join(&server);
     struct packet packet;
     for (uint16_t number = 0; number < TW_MESSAGE_WINDOW; number++) {
         for (uint16_t block = 0; block < 64; block++) {
@@ -232,7 +219,7 @@ static void test_a_message_left_half_sent_is_told(void **state)
 {
     (void)state;
     uint32_t channel = 0;
-    start();
+    client = fake_server_join(&server);
     for (uint16_t round = 0; round < 2; round++) {
         send_part((uint16_t)(round * 8u));
         fake_server_run(&server, client, 4 * SECOND_US);

@@ -98,18 +98,6 @@ static void test_the_nearest_direction_of_every_angle(void **state)
     assert_int_equal(tw_fixed_direction(UINT16_MAX), 0);
 }
 
-/* What is left is at most half of the divisor, and a half is rounded up. */
-static void test_rounded_division(void **state)
-{
-    (void)state;
-    for (int64_t value = -200; value <= 200; value++) {
-        for (int64_t divisor = 1; divisor <= 20; divisor++) {
-            int64_t left = value - tw_fixed_round_div(value, divisor) * divisor;
-            assert_true(2 * left < divisor && 2 * left >= -divisor);
-        }
-    }
-}
-
 static void test_floor_division(void **state)
 {
     (void)state;
@@ -344,7 +332,6 @@ int main(void)
         cmocka_unit_test(test_square_root),
         cmocka_unit_test(test_sine_of_every_angle),
         cmocka_unit_test(test_floor_division),
-        cmocka_unit_test(test_rounded_division),
         cmocka_unit_test(test_the_nearest_direction_of_every_angle),
         cmocka_unit_test(test_plane_without_edges),
         cmocka_unit_test(test_plane_with_edges),
