@@ -19,7 +19,10 @@
 #define CLIENT_NETWORK UINT32_C(0x0a000000) /* 10.0.0.0/8: reached through the gateway */
 #define OTHER_NETWORK  UINT32_C(0x0b000000)
 #define INPUTS         4u
-#define RANDOM_SEED    UINT64_C(0x9e3779b97f4a7c15)
+#define OVERSIZED      (GATE_FRAME_MAX - GATE_FRAME_HEADERS)
+#define TINY           (60u - GATE_FRAME_HEADERS) /* Ethernet's shortest, without its checksum */
+static_assert(TINY < TW_PACKET_MIN && OVERSIZED > TW_DATAGRAM_MAX, "no packet is of these lengths");
+#define RANDOM_SEED UINT64_C(0x9e3779b97f4a7c15)
 
 uint64_t gate_crowd_random(struct gate_crowd *crowd)
 {
@@ -45,7 +48,8 @@ bool gate_crowd_init(struct gate_crowd *crowd, uint32_t count, const uint8_t ser
     crowd->talk_every = 1;
     crowd->clients = aligned_alloc(64, count * sizeof(*crowd->clients));
     crowd->order = malloc(count * sizeof(*crowd->order));
-    if (!crowd->clients || !crowd->order) {
+    crowd->kept = malloc(count * sizeof(*crowd->kept));
+    if (!crowd->clients || !crowd->order || !crowd->kept) {
         gate_crowd_fini(crowd);
         return false;
     }
@@ -69,6 +73,7 @@ void gate_crowd_fini(struct gate_crowd *crowd)
         sodium_memzero(crowd->clients, crowd->count * sizeof(*crowd->clients));
     free(crowd->clients);
     free(crowd->order);
+    free(crowd->kept);
     free(crowd->empty_slots);
     memset(crowd, 0, sizeof(*crowd));
 }
@@ -204,6 +209,17 @@ static uint32_t unknown_id(struct gate_crowd *crowd)
                             1 + (uint32_t)random % ((1u << TW_GENERATION_BITS) - 1u));
 }
 
+/* All that a player's packet has is there, under its own number: nothing but the length is wrong.
+ */
+static uint32_t write_of_length(const struct gate_client *client, uint8_t *packet, uint32_t length)
+{
+    memset(packet, 0x5a, length);
+    tw_header_write(packet, (struct tw_header){.connection_id = client->connection_id,
+                                               .channel = TW_CHANNEL_STATE,
+                                               .sequence = client->sequence});
+    return length;
+}
+
 static uint32_t write_hello(struct gate_crowd *crowd, uint8_t *packet)
 {
     memcpy(packet, crowd->hello, TW_HELLO_SIZE);
@@ -228,10 +244,28 @@ uint32_t gate_crowd_wrap(struct gate_crowd *crowd, const struct gate_client *cli
     return wrap(crowd, client->ip, client->port, frame, length);
 }
 
+uint32_t gate_crowd_write_kept(struct gate_crowd *crowd, uint8_t *frame)
+{
+    uint32_t number = gate_crowd_next(crowd);
+    struct gate_client *client = &crowd->clients[number];
+    uint32_t length = gate_crowd_wrap(
+        crowd, client, frame, gate_crowd_write_packet(crowd, client, frame + GATE_FRAME_HEADERS));
+    TW_ASSERT(length == GATE_INPUT_FRAME);
+    memcpy(crowd->kept[number], frame, length);
+    return length;
+}
+
+void gate_crowd_skip_numbers(struct gate_crowd *crowd, uint32_t numbers)
+{
+    for (uint32_t i = 0; i < crowd->count; i++)
+        crowd->clients[i].sequence += numbers;
+}
+
 uint32_t gate_crowd_write_frame(struct gate_crowd *crowd, enum gate_traffic traffic, uint8_t *frame)
 {
     uint8_t *packet = frame + GATE_FRAME_HEADERS;
-    struct gate_client *client = &crowd->clients[gate_crowd_next(crowd)];
+    uint32_t number = gate_crowd_next(crowd);
+    struct gate_client *client = &crowd->clients[number];
     uint32_t stranger = (uint32_t)gate_crowd_random(crowd) & 0xffffffu, length;
     switch (traffic) {
     case GATE_TRAFFIC_STALE:
@@ -243,6 +277,16 @@ uint32_t gate_crowd_write_frame(struct gate_crowd *crowd, enum gate_traffic traf
     case GATE_TRAFFIC_HELLO:
         return wrap(crowd, CLIENT_NETWORK + stranger, client->port, frame,
                     write_hello(crowd, packet));
+    case GATE_TRAFFIC_HELLO_SMALL:
+        return wrap(crowd, CLIENT_NETWORK + stranger, client->port, frame,
+                    write_hello(crowd, packet) - 1u);
+    case GATE_TRAFFIC_REPLAY:
+        memcpy(frame, crowd->kept[number], GATE_INPUT_FRAME);
+        return GATE_INPUT_FRAME;
+    case GATE_TRAFFIC_OVERSIZED:
+        return gate_crowd_wrap(crowd, client, frame, write_of_length(client, packet, OVERSIZED));
+    case GATE_TRAFFIC_TINY:
+        return gate_crowd_wrap(crowd, client, frame, write_of_length(client, packet, TINY));
     case GATE_TRAFFIC_INPUTS:
     case GATE_TRAFFIC_FORGED:
     case GATE_TRAFFIC_OFFPATH:

@@ -19,9 +19,11 @@
 /* Frames of an input packet: four inputs, a snapshot acknowledgement, an acknowledgement. */
 #define GATE_INPUT_PLAINTEXT 64u
 /* The least that a message takes: headers of the frame and of its entry, a byte. */
-#define GATE_MESSAGE_MIN     8u
-#define GATE_FRAME_HEADERS   42u /* Ethernet, IPv4, UDP */
-#define GATE_FRAME_MAX       (GATE_FRAME_HEADERS + TW_DATAGRAM_MAX)
+#define GATE_MESSAGE_MIN   8u
+#define GATE_FRAME_HEADERS 42u /* Ethernet, IPv4, UDP */
+/* Ethernet's longest, as of traffic that is too long. */
+#define GATE_FRAME_MAX       1514u
+#define GATE_INPUT_FRAME     (GATE_FRAME_HEADERS + TW_PACKET_MIN + GATE_INPUT_PLAINTEXT)
 #define GATE_SERVER_ADDRESS  UINT32_C(0xc6120001) /* 198.18.0.1 */
 #define GATE_SERVER_PORT     40000u
 #define GATE_GATEWAY_ADDRESS UINT32_C(0xc61200fe)
@@ -30,12 +32,16 @@
 #define GATE_SEQUENCE_MAX (TW_SEALED_MAX / 2u)
 
 enum gate_traffic {
-    GATE_TRAFFIC_INPUTS,  /* valid */
-    GATE_TRAFFIC_FORGED,  /* the same with one bit of the tag turned */
-    GATE_TRAFFIC_OFFPATH, /* forged, from another address */
-    GATE_TRAFFIC_STALE,   /* the slot of a session, another generation; random bytes behind */
-    GATE_TRAFFIC_UNKNOWN, /* a slot of the table that nobody has; random bytes behind */
-    GATE_TRAFFIC_HELLO,   /* first hellos from random addresses */
+    GATE_TRAFFIC_INPUTS,      /* valid */
+    GATE_TRAFFIC_FORGED,      /* the same with one bit of the tag turned */
+    GATE_TRAFFIC_OFFPATH,     /* forged, from another address */
+    GATE_TRAFFIC_REPLAY,      /* what gate_crowd_write_kept wrote, byte for byte */
+    GATE_TRAFFIC_STALE,       /* the slot of a session, another generation; random bytes behind */
+    GATE_TRAFFIC_UNKNOWN,     /* a slot of the table that nobody has; random bytes behind */
+    GATE_TRAFFIC_HELLO,       /* first hellos from random addresses */
+    GATE_TRAFFIC_HELLO_SMALL, /* the same less a byte: the longest that get no answer */
+    GATE_TRAFFIC_OVERSIZED,   /* behind a player's header as much as Ethernet carries */
+    GATE_TRAFFIC_TINY,        /* the shortest frames that Ethernet carries, with such a header */
 };
 
 struct gate_client {
@@ -51,6 +57,7 @@ struct gate_client {
 
 struct gate_crowd {
     struct gate_client *clients;
+    uint8_t (*kept)[GATE_INPUT_FRAME]; /* of each client, once there is one */
     uint32_t count;
     uint32_t *order;
     uint32_t next; /* in order[] */
@@ -92,6 +99,12 @@ uint32_t gate_crowd_write_packet(struct gate_crowd *crowd, struct gate_client *c
 /* The next frame into frame[GATE_FRAME_MAX]; its length. */
 uint32_t gate_crowd_write_frame(struct gate_crowd *crowd, enum gate_traffic traffic,
                                 uint8_t *frame);
+
+/* The next client's input frame, which is kept to be sent again; its length. */
+uint32_t gate_crowd_write_kept(struct gate_crowd *crowd, uint8_t *frame);
+
+/* Each client's next packet has a number so much further on. */
+void gate_crowd_skip_numbers(struct gate_crowd *crowd, uint32_t numbers);
 
 /* One frame around payload[length], which stands in place, from this client. */
 uint32_t gate_crowd_wrap(struct gate_crowd *crowd, const struct gate_client *client, uint8_t *frame,

@@ -52,6 +52,7 @@ struct gate_rig {
     uint64_t cycles;           /* of all turns so far, by the clock of the CPU */
     uint64_t elsewhere_ns;     /* when packets from elsewhere first came; 0: none did */
     uint64_t elsewhere_opened; /* of them */
+    bool has_kept;             /* the crowd has packets to repeat, of this pass */
     enum gate_traffic traffic; /* of the frames made ahead */
     uint32_t ahead_first, ahead_count;
 };

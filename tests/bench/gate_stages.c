@@ -21,7 +21,7 @@
 #define REST          TW_STAGE_COUNT /* timers, housekeeping: what no stage of its table covers */
 #define COLUMNS       (TW_STAGE_COUNT + 1u)
 #define ROUNDS_MAX    1024u
-#define TRAFFICS_MAX  11u
+#define TRAFFICS_MAX  15u
 
 struct options {
     uint32_t rounds, sessions;
@@ -177,6 +177,10 @@ static void run_suite(const struct gate_port *port, enum tw_suite suite,
         if (rig.crowd.empty_count > 0)
             measure(&rig, GATE_TRAFFIC_UNKNOWN, "unknown", rounds);
         measure(&rig, GATE_TRAFFIC_HELLO, "hello", rounds);
+        measure(&rig, GATE_TRAFFIC_HELLO_SMALL, "small hello", rounds);
+        measure(&rig, GATE_TRAFFIC_REPLAY, "replay", rounds);
+        measure(&rig, GATE_TRAFFIC_OVERSIZED, "oversized", rounds);
+        measure(&rig, GATE_TRAFFIC_TINY, "tiny", rounds);
     }
     measure_sent(&rig, aes ? "snapshots, AES" : "snapshots, ChaCha", rounds);
     gate_rig_stop(&rig);
