@@ -3,6 +3,7 @@
 
 #include "dataplane/gate/arp.h"
 #include "dataplane/gate/icmp.h"
+#include "dataplane/gate/received.h"
 #include "dataplane/gate/ring.h"
 #include "dataplane/gate/whose.h"
 #include "tickwire/assert.h"
@@ -256,8 +257,7 @@ static void parse_stage(struct tw_worker *worker)
     burst->to_answer = to_answer;
 }
 
-/* Counts outcomes and gives received buffers back. Of one that nobody else holds and that is a
- * packet by itself, the second line stays untouched: a buffer in its pool has no next one. */
+/* Counts outcomes and gives received buffers back. */
 static void finish_stage(struct tw_worker *worker)
 {
     const struct tw_burst *burst = &worker->burst;
@@ -272,9 +272,7 @@ static void finish_stage(struct tw_worker *worker)
             tw_counter_add(&outcomes[outcome], 1);
         if (!mbuf)
             continue;
-        bool alone = RTE_MBUF_DIRECT(mbuf) && rte_mbuf_refcnt_read(mbuf) == 1 &&
-                     mbuf->nb_segs == 1 && (pool == NULL || mbuf->pool == pool);
-        if (!alone) {
+        if (!tw_received_is_plain(mbuf, pool)) {
             rte_pktmbuf_free(mbuf);
             continue;
         }

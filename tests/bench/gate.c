@@ -112,6 +112,7 @@ static bool run_suite(const struct suite_run *run)
     describe(&pair, run->port, aes ? run->report->aes256_gcm : run->report->chacha20_poly1305);
     gate_rig_start(&shipped, run->port, SESSIONS, run->suite, run->ciphers);
     gate_rig_start(&reference, run->port, SESSIONS, run->suite, &libsodium);
+    gate_rows_measure_port(&pair);
     struct gate_cost received = gate_rows_received(&pair);
     gate_rows_forged(&pair);
     struct gate_cost sent = gate_rows_sent(&pair);

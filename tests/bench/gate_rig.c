@@ -3,6 +3,7 @@
 
 #include "dataplane/gate/mailbox.h"
 #include "dataplane/gate/path.h"
+#include "dataplane/gate/received.h"
 #include "dataplane/gate/worker_state.h"
 #include "dataplane/wire/header.h"
 #include "dataplane/wire/keys.h"
@@ -581,15 +582,26 @@ uint64_t gate_rig_receive_one(struct gate_rig *rig)
 /* ---- the port alone ----------------------------------------------------------------------------
  */
 
+/* As the worker's last stage does it: together, and with the same look at each. */
+static void free_received(struct rte_mbuf **mbufs, uint16_t count)
+{
+    struct rte_mempool *pool = NULL;
+    for (uint16_t i = 0; i < count; i++) {
+        GATE_CHECK(tw_received_is_plain(mbufs[i], pool), "a buffer is another's");
+        pool = mbufs[i]->pool;
+    }
+    if (count > 0)
+        rte_mempool_put_bulk(pool, (void **)mbufs, count);
+}
+
 uint64_t gate_rig_port_receive(struct gate_rig *rig)
 {
-    struct rte_mbuf *mbufs[BURST];
+    struct rte_mbuf *mbufs[TW_BURST_MAX];
     inject_some(rig, fill_round(rig), GATE_ROUND);
     uint64_t start_ns = measure_now_ns();
-    for (uint16_t count = BURST; count == BURST;) {
-        count = rte_eth_rx_burst(rig->port->id, 0, mbufs, BURST);
-        for (uint16_t i = 0; i < count; i++)
-            rte_pktmbuf_free(mbufs[i]);
+    for (uint16_t count = TW_BURST_MAX; count == TW_BURST_MAX;) {
+        count = rte_eth_rx_burst(rig->port->id, 0, mbufs, TW_BURST_MAX);
+        free_received(mbufs, count);
     }
     return measure_now_ns() - start_ns;
 }
@@ -604,8 +616,8 @@ uint64_t gate_rig_port_send(struct gate_rig *rig, uint16_t size)
         mbufs[i]->pkt_len = size;
     }
     uint64_t start_ns = measure_now_ns();
-    for (uint32_t i = 0; i < GATE_ROUND; i += BURST)
-        GATE_CHECK(rte_eth_tx_burst(rig->port->id, 0, mbufs + i, BURST) == BURST,
+    for (uint32_t i = 0; i < GATE_ROUND; i += TW_SEND_BATCH)
+        GATE_CHECK(rte_eth_tx_burst(rig->port->id, 0, mbufs + i, TW_SEND_BATCH) == TW_SEND_BATCH,
                    "the port's ring is full");
     uint64_t spent_ns = measure_now_ns() - start_ns;
     discard_sent(rig);

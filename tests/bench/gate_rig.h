@@ -81,7 +81,8 @@ uint64_t gate_rig_receive_one(struct gate_rig *rig);
 /* Cycles of a turn that finds nothing. */
 uint64_t gate_rig_idle_turn(struct gate_rig *rig);
 
-/* What the port alone costs: GATE_ROUND frames made ahead received and freed; sent. */
+/* What the port alone costs: GATE_ROUND frames made ahead received and freed; sent. In bursts as
+ * the worker's, and buffers are freed as it frees them. */
 uint64_t gate_rig_port_receive(struct gate_rig *rig);
 uint64_t gate_rig_port_send(struct gate_rig *rig, uint16_t size);
 
