@@ -6,6 +6,7 @@ import hashlib
 import json
 import pathlib
 import struct
+import tempfile
 import time
 
 import scene
@@ -15,7 +16,8 @@ from tools.host import dual_port
 ENGINE_MAC = "02:74:77:00:00:01"
 CLIENTS = 20
 SECONDS = 1
-SPEED = 2  # of the replay into a file
+SPEED = 2  # of the replays into a file and into a ring
+RING_FRAMES = 1024  # of net_ring, which holds one less
 # By a file's first four bytes: byte order, and what a second is counted in.
 PCAP_FORMATS = {b"\xd4\xc3\xb2\xa1": ("<", 1e6), b"\x4d\x3c\xb2\xa1": ("<", 1e9),
                 b"\xa1\xb2\xc3\xd4": (">", 1e6), b"\xa1\xb2\x3c\x4d": (">", 1e9)}
@@ -238,6 +240,47 @@ def test_replay_into_a_file_writes_what_it_read_when_it_was_due(options):
             early_s = (due - recorded[0][0]) / SPEED - (sent - played[0][0])
             scene.expect(early_s <= most_s, f"packet {number} left {early_s:.6f} s before its time,"
                          f" counted from the first, which was {most_s:.6f} s late at most")
+
+
+def _replay_into_itself(options, capture, *words):
+    """The report of a replay by net_ring: a port that receives what it sends, and no engine."""
+    status, output = shell.run(
+        [pathlib.Path(options.build) / "tests/load/tickwire-load", "replay", "--capture", capture,
+         "--device", "net_ring0", "--json", "--nap", *words], timeout_s=60)
+    scene.expect_equal(f"replay\n{output}\nstatus", status, 0)
+    report = json.loads(output.strip().splitlines()[-1])
+    scene.expect_equal("driver", report["driver"], "net_ring")
+    scene.expect_equal("frames that came back", report["received"]["frames"],
+                       report["sent"]["packets"] + report["sent"]["neighbour"])
+    return report
+
+
+def test_replay_over_a_ring_comes_back_whole(options):
+    """As it is, by its own times; flat out, more frames than the ring holds; and sealed afresh,
+    under keys by which only a server opens it."""
+    with tempfile.TemporaryDirectory() as directory:
+        capture, sessions = (pathlib.Path(directory) / f"ring.{name}" for name in (
+            "pcap", "sessions"))
+        status, output = shell.run(
+            [pathlib.Path(options.build) / "tests/load/tickwire-load", "capture", "--out", capture,
+             "--sessions", sessions, "--clients", CLIENTS, "--seconds", 2 * SECONDS], timeout_s=60)
+        scene.expect_equal(f"capture\n{output}\nstatus", status, 0)
+        frames = [frame for _, frame in packets_of(capture)]
+        scene.expect(len(frames) > RING_FRAMES, f"{len(frames)} frames fit into the ring")
+        timed = _replay_into_itself(options, capture, "--speed", SPEED)
+        flat = _replay_into_itself(options, capture, "--flat-out")
+        for report in (timed, flat):
+            scene.expect_equal("packets sent", report["sent"]["packets"], len(frames))
+            scene.expect_equal("their bytes, no session's",
+                               report["received"]["foreign_bytes"], sum(map(len, frames)))
+        scene.expect(timed["sent"]["seconds"] > 2 * SECONDS / SPEED * 0.95, f"too fast: {timed}")
+        scene.expect_equal("packets before their time", timed["early"], 0)
+        _check_percentiles("gap_error_ns", timed["gap_error_ns"], timed["late_ns"]["max"])
+        sealed = _replay_into_itself(options, capture, "--sessions", sessions, "--flat-out",
+                                     "--loops", 2)
+        scene.expect_equal("packets sent", sealed["sent"]["packets"], 2 * len(frames))
+        scene.expect_equal("that a client cannot open", sealed["received"]["forged"],
+                           2 * len(frames))
 
 
 def _check_gaps(told, recorded, played):
