@@ -23,6 +23,8 @@
 #define DRAIN_EVERY_MS 8000u
 #define DRAIN_ROUNDS   2u
 #define TICK_PARTS     8u
+/* Twice the least: what a path of 90 kbit/s needs 45 ms for, three times the target. */
+#define TICK_LARGE_BYTES (2u * TW_TICK_BYTES_MIN)
 /* What may leave at once: a timer of 1 ms is never late by more than a few. */
 #define BURST_US        4000u
 #define BURST_MIN_BYTES (2u * TW_DATAGRAM_BASE)
@@ -214,7 +216,7 @@ static uint32_t round_product(const struct tw_congestion *congestion, uint64_t n
 /* What ticks send is fresh or worthless, so no window holds it back. It becomes smaller instead: as
  * small as can be while a queue stands, so that it is gone soon, then a little more or less each
  * round trip. All at once would be the next queue; and the least of a few round trips tells late
- * that one begins, the newest at once. */
+ * that one begins, the newest at once: then nothing grows, and what is large shrinks. */
 static void fit_ticks(struct tw_congestion *congestion, bool round_ends)
 {
     uint32_t bytes = congestion->tick_bytes;
@@ -222,11 +224,12 @@ static void fit_ticks(struct tw_congestion *congestion, bool round_ends)
     uint32_t target = TW_QUEUE_TARGET_US + congestion->rtt.baseline_jitter_us;
     uint32_t queue = own_queue_us(congestion);
     bool begins = congestion->rtt.latest_us > path_us(congestion) + LONG_TARGETS * target;
+    uint32_t most = begins && bytes > TICK_LARGE_BYTES ? target : LONG_TARGETS * target;
     if (congestion->state == TW_LINK_NORMAL && bytes == TW_TICK_BYTES_MAX)
         return;
     if (queue > STANDING_TARGETS * target)
         bytes = TW_TICK_BYTES_MIN;
-    else if (round_ends && queue > LONG_TARGETS * target)
+    else if (round_ends && queue > most)
         bytes -= bytes / TICK_PARTS;
     else if (round_ends && queue < target && !begins)
         bytes += bytes / (congestion->state == TW_LINK_NORMAL ? TICK_PARTS : 2u * TICK_PARTS);

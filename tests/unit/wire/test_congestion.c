@@ -293,6 +293,29 @@ static void test_ticks_fit_the_path(void **state)
     assert_int_equal(congestion.tick_bytes, TW_TICK_BYTES_MAX);
 }
 
+/* The newest round trip says that a queue begins, the least of four not yet: what is more than
+ * twice the least becomes less, what is not stays. */
+static void test_large_ticks_shrink_early(void **state)
+{
+    (void)state;
+    uint64_t now_us = NOW_US;
+    uint32_t target_us = TW_QUEUE_TARGET_US + BASE_JITTER;
+    struct tw_congestion congestion = path(TW_LINK_CONSERVATIVE);
+    congestion.tick_bytes = 4 * TW_TICK_BYTES_MIN;
+    queue_up(&congestion, 2 * target_us);
+    congestion.rtt.latest_us = BASELINE_US + 2 * target_us;
+    assert_int_equal(next_round(&congestion, &now_us), 4 * TW_TICK_BYTES_MIN);
+    congestion.rtt.latest_us++;
+    assert_int_equal(next_round(&congestion, &now_us), 4 * TW_TICK_BYTES_MIN * 7 / 8);
+    queue_up(&congestion, target_us);
+    assert_int_equal(next_round(&congestion, &now_us), 4 * TW_TICK_BYTES_MIN * 7 / 8);
+    queue_up(&congestion, target_us + 1);
+    congestion.tick_bytes = 2 * TW_TICK_BYTES_MIN;
+    assert_int_equal(next_round(&congestion, &now_us), 2 * TW_TICK_BYTES_MIN);
+    congestion.tick_bytes++;
+    assert_int_equal(next_round(&congestion, &now_us), 2 * TW_TICK_BYTES_MIN * 7 / 8 + 1);
+}
+
 /* docs/decisions/0015-transport.md: quarters of the window: by state, then channel. */
 static void test_shares(void **state)
 {
@@ -484,6 +507,7 @@ int main(void)
         cmocka_unit_test(test_late_is_not_lost),
         cmocka_unit_test(test_collapse),
         cmocka_unit_test(test_ticks_fit_the_path),
+        cmocka_unit_test(test_large_ticks_shrink_early),
         cmocka_unit_test(test_shares),
         cmocka_unit_test(test_drains),
         cmocka_unit_test(test_losses_are_forgotten),
