@@ -416,6 +416,17 @@ static void check_prompt(const struct whole *whole, const struct figures *capped
     WHOLE_CHECK(whole, capped->hearing[TW_CHANNEL_ORDERED].late == 0);
 }
 
+/* What was under way at the cut fills the path's queue, and what comes then is lost in front of it,
+ * until the first round trips tell. Of 80 runs the worst had 56 % of its commands and 20 % of its
+ * inputs late; the longest command took 1.8 s. */
+static void check_settling(const struct whole *whole, const struct figures *settling)
+{
+    const struct sim_hearing *commands = &settling->hearing[TW_CHANNEL_ORDERED];
+    WHOLE_CHECK(whole, commands->late * 3u < commands->messages * 2u);
+    WHOLE_CHECK(whole, commands->longest_us < SETTLE_S * WHOLE_SECOND);
+    WHOLE_CHECK(whole, settling->inputs_late * 3u < settling->inputs);
+}
+
 /* The last second of those that recovering may take. */
 static void check_recovered(const struct whole *whole, const struct figures *open,
                             const struct figures *after)
@@ -466,6 +477,7 @@ static void run(struct crowd *crowd)
      * both. The middle never does so alone. */
     WHOLE_CHECK(whole, crowd->shed_us[FAR] > cut_us);
     WHOLE_CHECK(whole, crowd->shed_us[MIDDLE] >= crowd->shed_us[FAR]);
+    check_settling(whole, &settling);
     struct figures capped = measure(crowd, CAPPED_S);
     check_prompt(whole, &capped);
     check_compared(whole, &capped, CAPPED_S);
