@@ -8,7 +8,7 @@ from tools import meson, shell
 
 from suites import unit
 
-SEEDS_SANITIZED = "4"
+SEEDS_SANITIZED = "2"
 TIMEOUT_S = 900
 # Who calls one of these reads --long.
 READS_LONG = re.compile(r"\b(sim_seeds_parse|scenario_main)\(")
