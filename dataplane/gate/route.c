@@ -2,97 +2,70 @@
 #include "dataplane/gate/worker_state.h"
 
 #include "tickwire/assert.h"
-#include "tickwire/prefetch.h"
 
 #include <rte_ring.h>
 #include <rte_ring_elem.h>
 #include <rte_ring_peek_zc.h>
 
-/* A ring is larger than any cache: a cell was read by the shard's core a second ago. The one that
- * is written this many records later is asked for with each: a burst's worth. */
-#define CELLS_AHEAD TW_BURST_MAX
+static_assert(TW_CELLS_RESERVED >= TW_CELLS_OF_PACKET, "a packet's records fit");
 
 /* ---- records -----------------------------------------------------------------------------------
  */
 
 /* What was written is the shard's; cells that were not go back. */
-static void flush_batch(struct tw_worker *worker, uint32_t shard)
+static void give_cells(struct tw_worker *worker, uint32_t shard)
 {
-    struct tw_record_batch *batch = &worker->records[shard];
-    if (batch->reserved == 0)
+    struct tw_cells *cells = &worker->cells[shard];
+    if (cells->reserved == 0)
         return;
-    rte_ring_enqueue_zc_elem_finish(worker->config.shard_rings[shard].records, batch->count);
-    batch->reserved = 0;
-    batch->count = 0;
+    rte_ring_enqueue_zc_elem_finish(worker->config.shard_rings[shard].records, cells->count);
+    cells->reserved = 0;
+    cells->count = 0;
 }
 
-/* Reserves cells of the ring; false if it is full. */
-static bool begin_batch(struct tw_worker *worker, uint32_t shard)
+/* Reserves cells of the ring, as far as there are. Apart, for it is called once a burst: a packet
+ * then needs no register saved. */
+static __attribute__((noinline)) void reserve_cells(struct tw_worker *worker, uint32_t shard)
 {
-    struct tw_record_batch *batch = &worker->records[shard];
-    struct rte_ring_zc_data cells;
-    flush_batch(worker, shard);
-    batch->count = 0;
-    batch->reserved = rte_ring_enqueue_zc_burst_elem_start(
-        worker->config.shard_rings[shard].records, sizeof(struct tw_record), TW_RECORD_BATCH,
-        &cells, NULL);
-    if (batch->reserved == 0)
-        return false;
-    batch->first = cells.ptr1;
-    batch->first_count = cells.n1;
-    batch->second = cells.ptr2;
-    return true;
-}
-
-static struct tw_record *cell(const struct tw_record_batch *batch, uint32_t number)
-{
-    return number < batch->first_count ? &batch->first[number]
-                                       : &batch->second[number - batch->first_count];
+    struct tw_cells *cells = &worker->cells[shard];
+    struct rte_ring_zc_data places;
+    give_cells(worker, shard);
+    cells->reserved = rte_ring_enqueue_zc_burst_elem_start(
+        worker->config.shard_rings[shard].records, sizeof(struct tw_record), TW_CELLS_RESERVED,
+        &places, NULL);
+    if (cells->reserved == 0)
+        return;
+    cells->first = places.ptr1;
+    cells->first_count = places.n1;
+    cells->second = places.ptr2;
 }
 
 void tw_route_flush(struct tw_worker *worker)
 {
     for (uint32_t shard = 0; shard < worker->config.shards; shard++)
-        flush_batch(worker, shard);
+        give_cells(worker, shard);
 }
 
-/* The next cell of a batch that has one, the record's head filled in. */
-static inline struct tw_record *write_head(struct tw_worker *worker, uint32_t slot,
-                                           enum tw_record_type type)
+/* For `wanted` records of the session, as far as its shard's ring has room. */
+static inline struct tw_cells_use use_cells(struct tw_worker *worker, uint32_t slot,
+                                            uint32_t wanted)
 {
-    const struct tw_session *session = &worker->sessions.hot[slot];
-    struct tw_record_batch *batch = &worker->records[session->shard];
-    if (batch->count + CELLS_AHEAD < batch->reserved)
-        tw_prefetch_to_write(cell(batch, batch->count + CELLS_AHEAD));
-    struct tw_record *record = cell(batch, batch->count++);
-    *record = (struct tw_record){
-        .type = (uint16_t)type,
-        .worker = (uint16_t)worker->config.index,
-        .slot = slot,
-        .route_epoch = session->route_epoch,
-        .world = worker->sessions.bodies[slot].world,
-        .received_ns = worker->now_ns,
-    };
-    return record;
-}
-
-/* Apart, for it is called once a burst: the other records then need no register saved. */
-static __attribute__((noinline)) struct tw_record *take_of_new_batch(struct tw_worker *worker,
-                                                                     uint32_t slot,
-                                                                     enum tw_record_type type)
-{
-    if (!begin_batch(worker, worker->sessions.hot[slot].shard))
-        return NULL;
-    return write_head(worker, slot, type);
+    uint32_t shard = worker->sessions.hot[slot].shard;
+    if (tw_cells_left(&worker->cells[shard]) < wanted)
+        reserve_cells(worker, shard);
+    return (struct tw_cells_use){.writer = &worker->cells_writer,
+                                 .cells = &worker->cells[shard],
+                                 .slot = slot,
+                                 .tick = worker->tick,
+                                 .now_ns = worker->now_ns};
 }
 
 /* The session's next record; NULL if the shard's ring is full. */
 static struct tw_record *take_record(struct tw_worker *worker, uint32_t slot,
                                      enum tw_record_type type)
 {
-    const struct tw_record_batch *batch = &worker->records[worker->sessions.hot[slot].shard];
-    return batch->count < batch->reserved ? write_head(worker, slot, type)
-                                          : take_of_new_batch(worker, slot, type);
+    struct tw_cells_use use = use_cells(worker, slot, 1);
+    return tw_cells_take(&use, type);
 }
 
 bool tw_route_join(struct tw_worker *worker, uint32_t slot)
@@ -168,87 +141,6 @@ bool tw_route_presence(struct tw_worker *worker, uint32_t slot, enum tw_presence
 /* ---- frames ------------------------------------------------------------------------------------
  */
 
-/* Entry `newer` of the list: as many belong to later ticks. Sets *routed to its record, if it got
- * one. */
-static enum tw_input_outcome route_input(struct tw_worker *worker, uint32_t slot,
-                                         const struct tw_client_frames *frames, uint32_t newer,
-                                         struct tw_record **routed)
-{
-    uint32_t tick = frames->newest_tick - newer;
-    struct tw_session_body *body = &worker->sessions.bodies[slot];
-    enum tw_input_outcome outcome = tw_input_window_test(&body->inputs, tick, worker->tick);
-    if (outcome != TW_INPUT_ROUTED)
-        return outcome;
-    if (!tw_budget_take(&body->input_budget, worker->budgets.input_rate, worker->now_ns))
-        return TW_INPUT_RATE;
-    /* Nothing of a session may overtake its join. */
-    if ((worker->sessions.hot[slot].due & TW_DUE_JOIN) != 0)
-        return TW_INPUT_RING_FULL;
-    struct tw_record *record = take_record(worker, slot, TW_RECORD_INPUT);
-    if (!record)
-        return TW_INPUT_RING_FULL;
-    tw_input_window_mark(&body->inputs, tick);
-    record->input.tick = tick;
-    record->input.input = frames->inputs[newer];
-    record->input.newer = (uint8_t)newer;
-    *routed = record;
-    return TW_INPUT_ROUTED;
-}
-
-/* Oldest first, so that the shard sees ticks in order. No entry is older than tick 0. Returns the
- * newest one's record, which is not flushed yet; NULL if none was routed. */
-static struct tw_record *route_inputs(struct tw_worker *worker, uint32_t slot,
-                                      const struct tw_client_frames *frames)
-{
-    struct tw_record *newest = NULL;
-    tw_counter *counters = worker->config.counters->inputs;
-    uint64_t repeats = tw_input_window_repeats(&worker->sessions.bodies[slot].inputs,
-                                               frames->newest_tick, frames->input_count);
-    tw_counter_add(&counters[TW_INPUT_DUPLICATE], (uint64_t)__builtin_popcountll(repeats));
-    uint64_t fresh = ~repeats & UINT64_MAX >> (TW_INPUT_WINDOW - frames->input_count);
-    while (fresh != 0) {
-        uint32_t i = 63u - (uint32_t)__builtin_clzll(fresh);
-        fresh ^= UINT64_C(1) << i;
-        enum tw_input_outcome outcome = route_input(worker, slot, frames, i, &newest);
-        tw_counter_add(&counters[outcome], 1);
-    }
-    return newest;
-}
-
-/* With the input of the same packet, or alone. */
-static void route_snapshot_ack(struct tw_worker *worker, uint32_t slot,
-                               const struct tw_client_frames *frames, struct tw_record *input)
-{
-    if (input) {
-        input->input.acked_newest = frames->snapshot_newest;
-        input->input.acked_bitmap = frames->snapshot_bitmap;
-        return;
-    }
-    bool join_waits = (worker->sessions.hot[slot].due & TW_DUE_JOIN) != 0;
-    struct tw_record *record =
-        join_waits ? NULL : take_record(worker, slot, TW_RECORD_SNAPSHOT_ACK);
-    if (!record) {
-        tw_counter_add(&worker->config.counters->records_ring_full, 1);
-        return;
-    }
-    record->snapshot_ack.newest = frames->snapshot_newest;
-    record->snapshot_ack.bitmap = frames->snapshot_bitmap;
-}
-
-static void route_check(struct tw_worker *worker, uint32_t slot, const struct tw_frame_check *check)
-{
-    bool join_waits = (worker->sessions.hot[slot].due & TW_DUE_JOIN) != 0;
-    struct tw_record *record = join_waits ? NULL : take_record(worker, slot, TW_RECORD_CHECK);
-    if (!record) {
-        tw_counter_add(&worker->config.counters->records_ring_full, 1);
-        return;
-    }
-    record->check.number = check->number;
-    record->check.sum = check->sum;
-    record->check.bits = check->bits;
-    record->check.group = check->group;
-}
-
 static void note_ping(struct tw_worker *worker, uint32_t slot, uint64_t time_us)
 {
     struct tw_session_body *body = &worker->sessions.bodies[slot];
@@ -275,11 +167,8 @@ static void route_frames(struct tw_worker *worker, uint32_t slot,
     struct tw_session *session = &worker->sessions.hot[slot];
     worker->sessions.bodies[slot].received_packets++;
     session->heard_ns = worker->now_ns;
-    struct tw_record *input = frames->has_inputs ? route_inputs(worker, slot, frames) : NULL;
-    if (frames->has_snapshot_ack)
-        route_snapshot_ack(worker, slot, frames, input);
-    if (frames->has_check)
-        route_check(worker, slot, &frames->check);
+    struct tw_cells_use use = use_cells(worker, slot, TW_CELLS_OF_PACKET);
+    tw_cells_write_frames(&use, frames);
     if (frames->has_ping)
         note_ping(worker, slot, frames->ping_time_us);
     if (frames->has_resume_wanted)

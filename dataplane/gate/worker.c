@@ -152,6 +152,12 @@ struct tw_worker *tw_worker_create(const struct tw_worker_config *config)
         .path_budget = &worker->budgets.path,
         .path_rate = worker->budgets.path_rate,
     };
+    worker->cells_writer = (struct tw_cells_writer){
+        .sessions = &worker->sessions,
+        .counters = config->counters,
+        .input_rate = worker->budgets.input_rate,
+        .worker = config->index,
+    };
     return worker;
 }
 

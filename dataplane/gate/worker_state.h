@@ -24,6 +24,7 @@
 
 #include "dataplane/gate/budget.h"
 #include "dataplane/gate/burst.h"
+#include "dataplane/gate/cells.h"
 #include "dataplane/gate/filter.h"
 #include "dataplane/gate/guests.h"
 #include "dataplane/gate/interface.h"
@@ -109,16 +110,9 @@ struct tw_seal_batch {
     uint32_t count;
 };
 
-/* Records on their way to one shard, written in the ring's cells: the shard sees them all at once,
- * for a ring's index costs it a cache line each time it moves. Some bursts' worth, so that the cell
- * of a burst later is reserved when it is asked for. */
-#define TW_RECORD_BATCH 128u
-struct tw_record_batch {
-    uint32_t count;    /* written */
-    uint32_t reserved; /* cells that are this batch's; 0: none is begun */
-    uint32_t first_count;
-    struct tw_record *first, *second; /* the ring's end and its beginning */
-};
+/* Cells of a shard's ring that are reserved together: some bursts' worth, so that the cell of a
+ * burst later is one of them when it is asked for. */
+#define TW_CELLS_RESERVED 128u
 
 /* Slots in order of arrival, each at most once: as many cells as sessions. */
 struct tw_slot_queue {
@@ -177,7 +171,8 @@ struct tw_worker {
     struct tw_stage_cycles stage_cycles;
     struct tw_seal_batch seal;
     struct tw_reserve reserve;
-    struct tw_record_batch records[TW_SHARDS_MAX];
+    struct tw_cells_writer cells_writer;
+    struct tw_cells cells[TW_SHARDS_MAX];
     struct tw_pacer_rules pacer_rules;
     struct tw_pacer pacers[TW_SHARDS_MAX];
     struct tw_worker_event event;
