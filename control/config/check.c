@@ -238,6 +238,25 @@ static bool check_congestion(const struct tw_config_congestion *congestion,
     return true;
 }
 
+/* A session is warned before it is closed. */
+static bool check_points(const struct tw_config_conduct *conduct, struct tw_check_fault *fault)
+{
+    const struct {
+        const char *key;
+        uint32_t points;
+    } charges[] = {{"input_packets_points", conduct->input_packets_points},
+                   {"input_ahead_points", conduct->input_ahead_points},
+                   {"time_back_points", conduct->time_back_points},
+                   {"actions_points", conduct->actions_points}};
+    for (size_t i = 0; i < sizeof(charges) / sizeof(charges[0]); i++) {
+        if (charges[i].points >= conduct->disconnect_score)
+            return fail(fault, "conduct", charges[i].key, "disconnect_score",
+                        "%u is not below disconnect_score, expected at most %u", charges[i].points,
+                        conduct->disconnect_score - 1);
+    }
+    return true;
+}
+
 static bool check_conduct(const struct tw_config_conduct *conduct, struct tw_check_fault *fault)
 {
     if (conduct->throttle_score <= conduct->warn_score)
@@ -246,7 +265,7 @@ static bool check_conduct(const struct tw_config_conduct *conduct, struct tw_che
     if (conduct->disconnect_score <= conduct->throttle_score)
         return fail(fault, "conduct", "disconnect_score", "throttle_score",
                     "is not above throttle_score, %u, expected more", conduct->throttle_score);
-    return true;
+    return check_points(conduct, fault);
 }
 
 static bool check_control(const struct tw_config_control *control, struct tw_check_fault *fault)

@@ -245,15 +245,41 @@ const struct tw_schema_key tw_schema_keys[] = {
     NUMBER(congestion, emergency_queue_ms, 16, 10000, "100", "ms",
            "or on which so long a queue stands; at least conservative_delay_ms"),
 
+    /* One a tick is what every client sends: less is charged for playing. At ten times as many the
+     * session's packet budget comes first. */
+    NUMBER(conduct, input_rate_percent, 100, 1000, "150", "%",
+           "packets with inputs a session may send, of one a tick; each more is charged"),
+    /* A minute: no queue is longer. */
+    NUMBER(conduct, input_burst_s, 1, 60, "4", "s",
+           "of one a tick, the packets of so long may come at once: they waited in a queue"),
+    /* Those of later ticks are not taken at all, whatever they cost. */
+    NUMBER(conduct, input_ahead_ticks, 1, TW_INPUT_AHEAD_MAX, "60", "ticks",
+           "inputs for a tick further ahead are charged; the client library steers to 56 at most, "
+           "on the longest paths"),
+    /* Packet numbers order time: a client of ours never goes back. */
+    NUMBER(conduct, time_back_ms, 0, 10000, "0", "ms",
+           "a newer packet's inputs or ping of a time further back are charged"),
     /* Five within less than a second are refused: the fifth is. Above 1,000 there is a press in
      * every tick. */
     NUMBER(conduct, actions_per_s, 1, 1000, "4", "1/s",
            "presses of one button that do something, in any second"),
+    /* 0: counted, and not held against anybody. */
+    NUMBER(conduct, input_packets_points, 0, 1000000, "1", "points",
+           "what a packet too many costs; below disconnect_score, as are the next three"),
+    NUMBER(conduct, input_ahead_points, 0, 1000000, "2", "points",
+           "what a packet too far ahead costs"),
+    NUMBER(conduct, time_back_points, 0, 1000000, "5", "points",
+           "what a packet of an earlier time costs"),
+    NUMBER(conduct, actions_points, 0, 1000000, "2", "points", "what a press too many costs"),
     NUMBER(conduct, warn_score, 1, 1000000, "100", "points", "a session at this score is warned"),
     NUMBER(conduct, throttle_score, 1, 1000000, "200", "points",
-           "half of its inputs count and no action; above warn_score"),
+           "part of its inputs counts and no action; above warn_score"),
+    NUMBER(conduct, throttled_percent, 1, 100, "50", "%",
+           "that part: packets with inputs, of one a tick"),
     NUMBER(conduct, disconnect_score, 1, 1000000, "400", "points",
            "it is closed; above throttle_score"),
+    NUMBER(conduct, forgive_percent, 1, 100, "50", "%",
+           "of warn_score: below that it is neither warned nor throttled any more"),
     NUMBER(conduct, decay_per_s, 1, 100000, "10", "points/s", "what a score loses"),
 
     NUMBER(world, id, 1, UINT32_MAX, "1", "", "world number; stands in tokens"),

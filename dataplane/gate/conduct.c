@@ -1,27 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dataplane/gate/conduct.h"
 
-#include "dataplane/gate/inputs.h"
-
 #include <string.h>
 
 #define NS_PER_MS UINT64_C(1000000)
+#define US_PER_MS 1000u
 #define THOUSAND  1000u
 #define SCORE_MAX (UINT32_MAX / 2u)
-#define FORGIVEN  2u /* below this part of the warning's score */
-/* Input packets: one a tick, and half as many more for clocks that are steered. */
-#define RATE_PERCENT 150u
-/* A throttled session's inputs: half. */
-#define THROTTLED_PART  2u
+/* No threshold: what comes of the rate that is one. Packets come in bunches. */
 #define THROTTLED_BURST 4u
-
-/* What each costs. Packets too many are weighed by their number alone. */
-static const uint8_t points_of[TW_CONDUCT_COUNT] = {
-    [TW_CONDUCT_INPUT_PACKETS] = 1,
-    [TW_CONDUCT_INPUT_AHEAD] = 2,
-    [TW_CONDUCT_TIME_BACK] = 5,
-    [TW_CONDUCT_ACTIONS] = 2,
-};
 
 /* With room for as many presses as a second has slots none is too many. */
 static void make_action_rules(struct tw_conduct_rules *rules, uint32_t hz, uint32_t per_s)
@@ -36,9 +23,19 @@ void tw_conduct_rules_make(struct tw_conduct_rules *rules, const struct tw_confi
 {
     const struct tw_config_conduct *conduct = &config->conduct;
     uint64_t hz = config->world.tick_hz;
+    uint64_t throttled = hz * conduct->throttled_percent / 100u;
     *rules = (struct tw_conduct_rules){
-        .packet_rate = tw_budget_rate_make(hz * RATE_PERCENT / 100u, hz * TW_CONDUCT_QUEUED_S),
-        .throttled_rate = tw_budget_rate_make(hz / THROTTLED_PART, THROTTLED_BURST),
+        .packet_rate = tw_budget_rate_make(hz * conduct->input_rate_percent / 100u,
+                                           hz * conduct->input_burst_s),
+        .ahead_ticks = conduct->input_ahead_ticks,
+        .back_ticks = (uint32_t)(hz * conduct->time_back_ms / THOUSAND),
+        .back_us = (uint64_t)conduct->time_back_ms * US_PER_MS,
+        .throttled_rate = tw_budget_rate_make(throttled > 0 ? throttled : 1, THROTTLED_BURST),
+        .points = {[TW_CONDUCT_INPUT_PACKETS] = conduct->input_packets_points,
+                   [TW_CONDUCT_INPUT_AHEAD] = conduct->input_ahead_points,
+                   [TW_CONDUCT_TIME_BACK] = conduct->time_back_points,
+                   [TW_CONDUCT_ACTIONS] = conduct->actions_points},
+        .forgiven = conduct->warn_score * (THOUSAND / 100u) * conduct->forgive_percent,
         .warn = conduct->warn_score * THOUSAND,
         .throttle = conduct->throttle_score * THOUSAND,
         .disconnect = conduct->disconnect_score * THOUSAND,
@@ -75,9 +72,10 @@ static __attribute__((noinline)) void charge(const struct judging *judging,
     struct tw_conduct *conduct = judging->conduct;
     uint32_t score = score_now(conduct, judging->rules, judging->packet->now_ns);
     judging->verdict->charged[event]++;
+    judging->verdict->is_charged = true;
     conduct->kind = (uint8_t)event;
     conduct->scored_ns = judging->packet->now_ns;
-    conduct->score = score < SCORE_MAX ? score + points_of[event] * THOUSAND : score;
+    conduct->score = score < SCORE_MAX ? score + judging->rules->points[event] * THOUSAND : score;
 }
 
 /* ---- actions ----------------------------------------------------------------------------------
@@ -186,13 +184,14 @@ static void judge_inputs(const struct judging *judging, struct tw_client_frames 
         return;
     }
     if (frames->newest_tick > packet->now_tick &&
-        frames->newest_tick - packet->now_tick > TW_INPUT_AHEAD_MAX) {
+        frames->newest_tick - packet->now_tick > judging->rules->ahead_ticks) {
         /* Counted one by one where they are routed; its ticks are no measure of anything. */
         charge(judging, TW_CONDUCT_INPUT_AHEAD);
         clear_buttons(frames);
         return;
     }
-    if (newest && frames->newest_tick < conduct->newest_tick)
+    if (newest && frames->newest_tick < conduct->newest_tick &&
+        conduct->newest_tick - frames->newest_tick > judging->rules->back_ticks)
         charge(judging, TW_CONDUCT_TIME_BACK);
     judge_actions(judging, frames);
     if (conduct->stage < TW_CONDUCT_THROTTLED_STAGE)
@@ -205,7 +204,8 @@ static void judge_inputs(const struct judging *judging, struct tw_client_frames 
 static void judge_ping(const struct judging *judging, const struct tw_client_frames *frames)
 {
     struct tw_conduct *conduct = judging->conduct;
-    if (frames->ping_time_us < conduct->ping_us)
+    if (frames->ping_time_us < conduct->ping_us &&
+        conduct->ping_us - frames->ping_time_us > judging->rules->back_us)
         charge(judging, TW_CONDUCT_TIME_BACK);
     conduct->ping_us = frames->ping_time_us;
 }
@@ -221,15 +221,16 @@ static uint8_t stage_of(const struct tw_conduct *conduct, const struct tw_conduc
         stage = TW_CONDUCT_THROTTLED_STAGE;
     else if (score >= rules->warn && stage == TW_CONDUCT_GOOD)
         stage = TW_CONDUCT_WARNED_STAGE;
-    else if (score < rules->warn / FORGIVEN)
+    else if (score < rules->forgiven)
         stage = TW_CONDUCT_GOOD;
     return stage;
 }
 
-static __attribute__((noinline)) void advance(const struct judging *judging, bool charged)
+static __attribute__((noinline)) void advance(const struct judging *judging)
 {
     struct tw_conduct *conduct = judging->conduct;
     struct tw_conduct_verdict *verdict = judging->verdict;
+    bool charged = verdict->is_charged;
     uint64_t now_ns = judging->packet->now_ns;
     uint32_t score = score_now(conduct, judging->rules, now_ns);
     uint8_t before = conduct->stage;
@@ -254,8 +255,6 @@ bool tw_conduct_judge(struct tw_conduct *conduct, const struct tw_conduct_rules 
 {
     struct judging judging = {
         .conduct = conduct, .rules = rules, .packet = packet, .verdict = verdict};
-    uint64_t scored_ns = conduct->scored_ns;
-    uint32_t score = conduct->score;
     bool newest = packet->sequence > conduct->sequence;
     if (newest)
         conduct->sequence = packet->sequence;
@@ -263,11 +262,9 @@ bool tw_conduct_judge(struct tw_conduct *conduct, const struct tw_conduct_rules 
         judge_inputs(&judging, frames, newest);
     if (frames->has_ping && newest)
         judge_ping(&judging, frames);
-    bool charged = conduct->scored_ns != scored_ns || conduct->score != score;
-    /* A charge leaves the score as it was only at its highest, which is beyond every limit. */
-    if (!charged && conduct->stage == TW_CONDUCT_GOOD)
+    if (!verdict->is_charged && conduct->stage == TW_CONDUCT_GOOD)
         return false;
-    advance(&judging, charged);
+    advance(&judging);
     return true;
 }
 

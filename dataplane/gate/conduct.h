@@ -3,8 +3,8 @@
  * How a session behaves: everything that its own client sends authenticated, and could not have
  * sent if it were ours, is counted here and adds to a score that decays.
  *
- *   score:  warn ──► the client is told      throttle ──► half of its inputs, no actions
- *           disconnect ──► closed            below half of warn: all is forgiven
+ *   score:  warn ──► the client is told      throttle ──► part of its inputs, no actions
+ *           disconnect ──► closed            below part of warn: all is forgiven
  *
  * Nothing that a bad network does adds to it. Order is judged by packet numbers, actions by ticks
  * of inputs, and what waited in a queue and comes at once is within the tolerance of the rate. A
@@ -24,6 +24,7 @@
 
 #include <assert.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define TW_CONDUCT_BUTTONS 8u
@@ -32,21 +33,29 @@
  * are nearer. A second ends with the oldest slot that lies in it whole, so it has 15/16 of its
  * ticks at least; at 60 it has 59. */
 #define TW_CONDUCT_SLOTS 32u
-/* Packets with inputs that may come at once: 4 s that waited in a queue; more than a session's
- * packet budget lets through. */
-#define TW_CONDUCT_QUEUED_S 4u
-/* A client that goes on is told so often. */
+/* A client that goes on is told so often: nobody is judged by it, and its library makes an event of
+ * each. */
 #define TW_CONDUCT_NOTICE_NS UINT64_C(500000000)
 
+/* All that a session is judged by is the operator's (configuration, section conduct), but for what
+ * the protocol sets: which ticks are taken at all, and that packet numbers order time. */
 struct tw_conduct_rules {
-    struct tw_budget_rate packet_rate;    /* packets with inputs */
-    struct tw_budget_rate throttled_rate; /* of a throttled session */
+    /* What each packet is held against. */
+    struct tw_budget_rate packet_rate; /* packets with inputs */
+    uint64_t back_us;                  /* a ping may go back so far */
+    uint32_t back_ticks;               /* inputs may */
+    uint32_t ahead_ticks;
     uint32_t slot_ticks;
-    uint32_t second_slots;               /* those of a second, as bits */
-    uint32_t actions_max;                /* presses in it; UINT32_MAX: all of them */
-    uint32_t warn, throttle, disconnect; /* thousandths */
-    uint32_t decay_per_s;                /* points, so thousandths per ms */
-};
+    uint32_t second_slots; /* those of a second, as bits */
+    uint32_t actions_max;  /* presses in it; UINT32_MAX: all of them */
+    /* What a charged one is. Scores in thousandths. */
+    _Alignas(64) struct tw_budget_rate throttled_rate;
+    uint32_t points[TW_NOTICE_KINDS]; /* whole ones */
+    uint32_t forgiven, warn, throttle, disconnect;
+    uint32_t decay_per_s; /* points, so thousandths per ms */
+} __attribute__((aligned(64)));
+static_assert(offsetof(struct tw_conduct_rules, throttled_rate) == 64, "one line for every packet");
+static_assert(TW_NOTICE_KINDS == TW_CONDUCT_WARNED, "what is charged comes first");
 
 struct tw_conduct {
     uint64_t sequence; /* newest packet that was judged */
@@ -75,7 +84,8 @@ struct tw_conduct_packet {
 struct tw_conduct_verdict {
     uint32_t charged[TW_CONDUCT_COUNT]; /* how often, by enum tw_conduct_event */
     uint32_t inputs_dropped;
-    bool notice; /* tell the client */
+    bool is_charged; /* with anything */
+    bool notice;     /* tell the client */
     bool close;
 };
 

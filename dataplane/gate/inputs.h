@@ -7,13 +7,12 @@
 #define TICKWIRE_DATAPLANE_GATE_INPUTS_H
 
 #include "tickwire/drop_reasons.h"
+#include "tickwire/wire.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #define TW_INPUT_WINDOW 64u
-/* Further ahead than this is a broken clock: one second at 60 Hz. */
-#define TW_INPUT_AHEAD_MAX 60u
 
 struct tw_input_window {
     uint64_t bitmap; /* bit i = tick newest-i was routed */

@@ -99,7 +99,7 @@ enum tw_client_event_type {
 enum tw_client_conduct {
     TW_CLIENT_CONDUCT_GOOD = 0,      /* forgiven */
     TW_CLIENT_CONDUCT_WARNED = 1,    /* nothing changes yet */
-    TW_CLIENT_CONDUCT_THROTTLED = 2, /* half of the inputs count, and no buttons */
+    TW_CLIENT_CONDUCT_THROTTLED = 2, /* part of the inputs counts, and no buttons */
 };
 
 /* What was charged last. */

@@ -143,13 +143,23 @@ struct tw_config_congestion {
     uint32_t emergency_queue_ms;     /* no less than conservative_delay_ms */
 };
 
-/* Points: see dataplane/gate/conduct.h. */
+/* What is charged, what it costs, and what a score comes to: see dataplane/gate/conduct.h. */
 struct tw_config_conduct {
-    uint32_t actions_per_s;  /* presses of one button, in any second */
-    uint32_t warn_score;     /* the client is told */
-    uint32_t throttle_score; /* half of its inputs count, and no actions */
+    uint32_t input_rate_percent; /* packets with inputs, of one a tick */
+    uint32_t input_burst_s;      /* of a second's ticks: so many of them may come at once */
+    uint32_t input_ahead_ticks;  /* no input is for a later tick than that from now */
+    uint32_t time_back_ms;       /* so far a newer packet may go back */
+    uint32_t actions_per_s;      /* presses of one button, in any second */
+    uint32_t input_packets_points;
+    uint32_t input_ahead_points;
+    uint32_t time_back_points;
+    uint32_t actions_points;
+    uint32_t warn_score;        /* the client is told */
+    uint32_t throttle_score;    /* part of its inputs count, and no actions */
+    uint32_t throttled_percent; /* that part: packets with inputs, of one a tick */
     uint32_t disconnect_score;
-    uint32_t decay_per_s;
+    uint32_t forgive_percent; /* of warn_score: below it the stage is good again */
+    uint32_t decay_per_s;     /* points */
 };
 
 struct tw_config_world {

@@ -161,8 +161,8 @@ static const struct tw_outcome_info tw_outcome_info[TW_OUTCOME_COUNT] __attribut
     X(SESSION_GONE,  "session_gone",  "session ended while the packet was on its way")
 /* What clients did that ours never do, and what became of it: no ledger, each counts on its own. */
 #define TW_CONDUCT_EVENTS(X)                                                                \
-    X(INPUT_PACKETS, "input_packets", "packets with inputs beyond half as many again as there are ticks") \
-    X(INPUT_AHEAD,   "input_ahead",   "packets with inputs for ticks too far in the future") \
+    X(INPUT_PACKETS, "input_packets", "packets with inputs beyond conduct.input_rate_percent of the ticks") \
+    X(INPUT_AHEAD,   "input_ahead",   "packets with inputs beyond conduct.input_ahead_ticks from now") \
     X(TIME_BACK,     "time_back",     "newer packets of an earlier time than older ones")   \
     X(ACTIONS,       "actions",       "presses above the rate of actions: they do nothing") \
     X(WARNED,        "warned",        "sessions that were warned")                          \

@@ -271,6 +271,10 @@ enum tw_frame_type {
 #define TW_INPUT_BUTTONS      4u /* u16, unknown bits 0 */
 #define TW_BUTTONS_KNOWN      0x00ffu
 
+/* No input for a later tick than so many from now is taken: of the protocol, for clients are built
+ * to it, and the server keeps those of 64 ticks. One second at 60 Hz: beyond is a broken clock. */
+#define TW_INPUT_AHEAD_MAX 60u
+
 #define TW_SNAPSHOT_ACK_NEWEST 0u /* u32 snapshot number */
 #define TW_SNAPSHOT_ACK_BITMAP 4u /* u32, bit i = number newest-1-i arrived */
 #define TW_SNAPSHOT_ACK_SIZE   8u
@@ -325,7 +329,7 @@ static_assert(TW_RESUME_TOKEN + TW_TOKEN_SIZE == TW_RESUME_SIZE, "frame layout")
 enum tw_conduct_stage {
     TW_CONDUCT_GOOD = 0,
     TW_CONDUCT_WARNED_STAGE = 1,
-    TW_CONDUCT_THROTTLED_STAGE = 2, /* half of the inputs count, and no actions */
+    TW_CONDUCT_THROTTLED_STAGE = 2, /* part of the inputs counts, and no actions */
     TW_CONDUCT_STAGES = 3,
 };
 #define TW_NOTICE_KINDS 4u

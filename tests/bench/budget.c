@@ -45,15 +45,9 @@ static struct {
 /* Rules as the configuration has them when it says nothing. */
 static struct tw_conduct_rules rules_as_they_come(void)
 {
-    static struct tw_config config = {
-        .conduct = {.actions_per_s = 4,
-                    .warn_score = 100,
-                    .throttle_score = 200,
-                    .disconnect_score = 400,
-                    .decay_per_s = 10},
-        .world = {.tick_hz = 60},
-    };
+    static struct tw_config config;
     struct tw_conduct_rules rules;
+    tw_config_defaults(&config);
     tw_conduct_rules_make(&rules, &config);
     return rules;
 }

@@ -186,11 +186,10 @@ static void make_config(struct gate_rig *rig, uint32_t sessions)
     rig->config.limits.malformed_max = UINT32_MAX;
     /* Never, as in a lab: the crowd follows no change of keys, and would be closed for it. */
     rig->config.limits.rekey_s = 0;
-    rig->config.conduct = (struct tw_config_conduct){.actions_per_s = 4,
-                                                     .warn_score = 1000000,
-                                                     .throttle_score = 1000001,
-                                                     .disconnect_score = 1000002,
-                                                     .decay_per_s = 1000};
+    rig->config.conduct.warn_score = 1000000;
+    rig->config.conduct.throttle_score = 1000001;
+    rig->config.conduct.disconnect_score = 1000002;
+    rig->config.conduct.decay_per_s = 1000;
 }
 
 static void make_worker(struct gate_rig *rig, const struct gate_ciphers *ciphers)

@@ -134,6 +134,83 @@ def _expect_throttled_for_ever(options):
         player.leave()
 
 
+def _frame(ticks):
+    """One input of nothing, for this tick."""
+    return scene.python_client.protocol.frame_inputs(ticks, [(0, 0, 0, 0)])
+
+
+def _shown(host, player):
+    player.session.run(0.2)
+    return host.request("session.show", connection=f"{player.session.connection_id:08x}")
+
+
+def _expect_more_rate(options):
+    """Ten packets a tick are what the operator permits; or ten for a few seconds."""
+    for rate, burst in ((1000, 1), (150, 60)):
+        settings = {"limits.session_pps": 10000, "conduct.input_rate_percent": rate,
+                    "conduct.input_burst_s": burst}
+        with scene.start(options, settings=settings) as host:
+            player = scene.Player(host, host.token("hasty")).join(0.5)
+            scene.expect_equal("closed", test_conduct.cheat(
+                player, test_conduct.too_many_inputs, 3), None)
+            scene.expect_equal(f"at {rate} % with {burst} s of tolerance",
+                               host.stats()["conduct"]["input_packets"], 0)
+            player.leave()
+
+
+def _expect_other_times_and_points(options):
+    """A third of a second back is forgiven, a second is not, nor two thirds ahead: each costs what
+    the operator says."""
+    settings = {"conduct.input_ahead_ticks": 30, "conduct.time_back_ms": 500,
+                "conduct.input_ahead_points": 70, "conduct.time_back_points": 90,
+                "conduct.decay_per_s": 1}
+    with scene.start(options, settings=settings) as host:
+        player = scene.Player(host, host.token("traveller")).join(1.5)
+        session = player.session
+        session.send(_frame(session.newest_tick - 20))
+        score = _shown(host, player)["conduct_score"]
+        scene.expect_equal("score after 20 ticks back", score, 0)
+        session.send(_frame(session.newest_tick + 40))
+        score = _shown(host, player)["conduct_score"]
+        scene.expect(68 <= score <= 70, f"score after 40 ticks ahead: {score}")
+        session.send(_frame(session.newest_tick - 60))
+        score = _shown(host, player)["conduct_score"]
+        scene.expect(156 <= score <= 160, f"score after 60 ticks back: {score}")
+        player.leave()
+
+
+def _throttled(options, percent):
+    """The part of a throttled session's inputs that is dropped; the stage when its score is at 80 %
+    of the warning."""
+    settings = {"conduct.input_ahead_points": 90, "conduct.warn_score": 100,
+                "conduct.throttle_score": 150, "conduct.throttled_percent": percent,
+                "conduct.forgive_percent": percent, "conduct.decay_per_s": 20}
+    with scene.start(options, settings=settings) as host:
+        player = scene.Player(host, host.token("slow")).join(0.5)
+        for _ in range(2):
+            player.session.send(_frame(player.session.newest_tick + 100000))
+        player.session.run(1.2)  # figures come once a second
+        before = host.stats()["inputs"]
+        player.session.run(2.2)
+        after = host.stats()["inputs"]
+        dropped, routed = (after[name] - before[name] for name in ("conduct", "routed"))
+        player.session.run(1.0)
+        stage = _shown(host, player)["conduct"]
+        player.leave()
+        return dropped / max(1, dropped + routed), stage
+
+
+def _expect_other_throttle(options):
+    # Inputs are repeated in later packets: what is dropped with one may come with another.
+    many, forgiven = _throttled(options, 100)
+    few, kept = _throttled(options, 10)
+    scene.expect(many < 0.1 and few > 0.7, f"dropped: {many:.0%} at 100 %, {few:.0%} at 10 %")
+    scene.expect_equal("stages with 80 to 110 points", (forgiven, kept), ("good", "throttled"))
+
+
 def test_thresholds_of_conduct_are_configuration(options):
     _expect_forgiven(options)
     _expect_throttled_for_ever(options)
+    _expect_more_rate(options)
+    _expect_other_times_and_points(options)
+    _expect_other_throttle(options)

@@ -113,12 +113,9 @@ struct field *field_create(const struct tw_shard_config *config, uint32_t count,
     field->shard = tw_shard_init(sim_take(tw_shard_footprint(config)), config, &field->counters);
     field->records = sim_take(FIELD_RECORDS * sizeof(*field->records));
     field->players = sim_take(count * sizeof(*field->players));
-    struct tw_config defaults = {.world.tick_hz = config->tick_hz,
-                                 .conduct = {.actions_per_s = 4,
-                                             .warn_score = 100,
-                                             .throttle_score = 200,
-                                             .disconnect_score = 400,
-                                             .decay_per_s = 10}};
+    struct tw_config defaults;
+    tw_config_defaults(&defaults);
+    defaults.world.tick_hz = config->tick_hz;
     tw_conduct_rules_make(&field->conduct, &defaults);
     for (uint32_t i = 0; i < count; i++)
         init_player(field, i);

@@ -136,6 +136,14 @@ static const struct fault_case fault_cases[] = {
      "f.yaml:2: key `conduct.throttle_score`: is not above warn_score, 100, expected more"},
     {"conduct:\n  disconnect_score: 150\n",
      "f.yaml:2: key `conduct.disconnect_score`: is not above throttle_score, 200, expected more"},
+    {"conduct:\n  time_back_points: 400\n",
+     "f.yaml:2: key `conduct.time_back_points`: 400 is not below disconnect_score, expected at "
+     "most 399"},
+    {"conduct:\n  disconnect_score: 300\n  actions_points: 300\n",
+     "f.yaml:3: key `conduct.actions_points`: 300 is not below disconnect_score, expected at most "
+     "299"},
+    {"conduct:\n  input_ahead_ticks: 61\n",
+     "f.yaml:2: key `conduct.input_ahead_ticks`: found 61, expected an integer from 1 to 60"},
     {"conduct:\n  actions_per_s: 0\n",
      "f.yaml:2: key `conduct.actions_per_s`: found 0, expected an integer from 1 to 1000"},
     {"life:\n  pause_ms: 999\n",

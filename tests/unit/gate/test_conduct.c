@@ -15,6 +15,7 @@
 #define MS     UINT64_C(1000000)
 #define SECOND (1000u * MS)
 
+static struct tw_config config; /* what the rules are of */
 static struct tw_conduct_rules rules;
 static struct tw_conduct conduct;
 static struct tw_conduct_verdict verdict; /* of the newest packet */
@@ -25,12 +26,13 @@ static uint64_t sequence;
 
 static void make_rules(uint32_t tick_hz, uint32_t actions_per_s)
 {
-    const struct tw_config config = {.world.tick_hz = tick_hz,
-                                     .conduct = {.actions_per_s = actions_per_s,
-                                                 .warn_score = 10,
-                                                 .throttle_score = 20,
-                                                 .disconnect_score = 40,
-                                                 .decay_per_s = 2}};
+    tw_config_defaults(&config);
+    config.world.tick_hz = tick_hz;
+    config.conduct.actions_per_s = actions_per_s;
+    config.conduct.warn_score = 10;
+    config.conduct.throttle_score = 20;
+    config.conduct.disconnect_score = 40;
+    config.conduct.decay_per_s = 2;
     tw_conduct_rules_make(&rules, &config);
 }
 
@@ -202,7 +204,6 @@ static void test_presses_too_many(void **state)
 /* Presses that do something, of five which begin `ticks` apart. */
 static uint32_t count_of_five(uint32_t ticks)
 {
-    struct tw_config config;
     uint32_t pressed = 0;
     setup(NULL);
     tw_config_defaults(&config);
@@ -229,16 +230,11 @@ static void test_five_in_less_than_a_second(void **state)
  * something, and a press with fewer than that in the second before it always does. */
 static void check_any_second(uint32_t hz, uint32_t limit, uint64_t seed)
 {
-    struct tw_config config = {.world.tick_hz = hz,
-                               .conduct = {.actions_per_s = limit,
-                                           .warn_score = UINT32_MAX / 2000u,
-                                           .throttle_score = UINT32_MAX / 2000u,
-                                           .disconnect_score = UINT32_MAX / 2000u,
-                                           .decay_per_s = 1}};
     uint32_t took[4000], count = 0, pause = 0, refused = 0;
     bool held = false;
     setup(NULL);
-    tw_conduct_rules_make(&rules, &config);
+    make_rules(hz, limit);
+    rules.warn = rules.throttle = rules.disconnect = UINT32_MAX;
     for (uint32_t tick = 1000; tick < 5000; tick++) {
         seed = seed * 6364136223846793005u + 1442695040888963407u;
         uint32_t dice = (uint32_t)(seed >> 40);
@@ -357,6 +353,113 @@ static void test_ticks_wrap_the_rate_of_presses(void **state)
     }
 }
 
+/* Other thresholds than those of before. */
+static const struct tw_config_conduct others = {.input_rate_percent = 200,
+                                                .input_burst_s = 2,
+                                                .input_ahead_ticks = 20,
+                                                .time_back_ms = 100,
+                                                .actions_per_s = 2,
+                                                .input_packets_points = 7,
+                                                .input_ahead_points = 11,
+                                                .time_back_points = 13,
+                                                .actions_points = 17,
+                                                .warn_score = 100,
+                                                .throttle_score = 200,
+                                                .disconnect_score = 300,
+                                                .forgive_percent = 80,
+                                                .throttled_percent = 10,
+                                                .decay_per_s = 20};
+
+static void begin_with_others(void)
+{
+    setup(NULL);
+    config.conduct = others;
+    tw_conduct_rules_make(&rules, &config);
+    now_ns += SECOND;
+}
+
+static void test_other_rate(void **state)
+{
+    (void)state;
+    begin_with_others();
+    uint32_t tick = tick_now();
+    for (uint32_t i = 0; i < 120; i++) /* two seconds' ticks at once */
+        send(tick, 0);
+    assert_int_equal(score(), 0);
+    send(tick, 0);
+    assert_int_equal(score(), 7);
+    now_ns += SECOND / 2u; /* 60 more, and one too many */
+    for (uint32_t i = 0; i < 61; i++)
+        send(tick, 0);
+    assert_int_equal(charged[TW_CONDUCT_INPUT_PACKETS], 2);
+}
+
+static void test_other_times(void **state)
+{
+    (void)state;
+    begin_with_others();
+    uint32_t tick = tick_now();
+    send(tick + 20u, 0);
+    assert_int_equal(score(), 0);
+    send(tick + 21u, 0);
+    assert_int_equal(score(), 11);
+    send(tick + 14u, 0); /* 6 ticks are 100 ms */
+    assert_int_equal(score(), 11);
+    send(tick + 13u, 0);
+    assert_int_equal(score(), 24);
+    /* It is forgiven, and does nothing. */
+    send(tick + 19u, 1);
+    assert_int_equal(frames.inputs[0].buttons, 0);
+    frames = (struct tw_client_frames){.has_ping = true, .ping_time_us = 1000000};
+    judge(sequence++);
+    frames.ping_time_us = 900000;
+    judge(sequence++);
+    assert_int_equal(score(), 24);
+    frames.ping_time_us = 799999;
+    judge(sequence++);
+    assert_int_equal(score(), 37);
+}
+
+static void test_other_stages(void **state)
+{
+    (void)state;
+    begin_with_others();
+    /* Six presses, of which two do something. */
+    for (uint32_t i = 0; i < 12; i++)
+        play(i % 2u);
+    assert_int_equal(charged[TW_CONDUCT_ACTIONS], 4);
+    assert_in_range(score(), 4u * 17u - 4u, 4u * 17u);
+    while (conduct.stage != TW_CONDUCT_THROTTLED_STAGE)
+        send(UINT32_MAX, 0);
+    assert_in_range(score(), 200, 210);
+    /* Six packets a second, and four at first; until there are fewer than 80 points. */
+    uint32_t in = 0;
+    for (uint32_t i = 0; i < 60u * 5u; i++) {
+        play(0);
+        in += frames.has_inputs;
+    }
+    assert_in_range(in, 30, 35);
+    while (score() >= 80) {
+        assert_int_equal(conduct.stage, TW_CONDUCT_THROTTLED_STAGE);
+        play(0);
+    }
+    play(0);
+    assert_int_equal(conduct.stage, TW_CONDUCT_GOOD);
+}
+
+/* What costs nothing is counted all the same, each time. */
+static void test_charges_that_cost_nothing(void **state)
+{
+    (void)state;
+    setup(NULL);
+    config.conduct.input_ahead_points = 0;
+    tw_conduct_rules_make(&rules, &config);
+    for (uint32_t i = 0; i < 5; i++)
+        send(UINT32_MAX, 0);
+    assert_int_equal(charged[TW_CONDUCT_INPUT_AHEAD], 5);
+    assert_int_equal(score(), 0);
+}
+
 static void test_stages(void **state)
 {
     (void)state;
@@ -422,6 +525,10 @@ int main(void)
         cmocka_unit_test_setup(test_presses_go_along, setup),
         cmocka_unit_test_setup(test_buttons_apart_and_out_of_turn, setup),
         cmocka_unit_test_setup(test_ticks_wrap_the_rate_of_presses, setup),
+        cmocka_unit_test_setup(test_other_rate, setup),
+        cmocka_unit_test_setup(test_other_times, setup),
+        cmocka_unit_test_setup(test_other_stages, setup),
+        cmocka_unit_test_setup(test_charges_that_cost_nothing, setup),
         cmocka_unit_test_setup(test_stages, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
