@@ -91,6 +91,7 @@ void tw_print_debug_space(const struct tw_cli *cli, const json_t *result);
 void tw_print_drops(const struct tw_cli *cli, const json_t *result);
 void tw_print_sessions(const struct tw_cli *cli, const json_t *result);
 void tw_print_accounts(const struct tw_cli *cli, const json_t *result);
+void tw_print_conduct(const struct tw_cli *cli, const json_t *result);
 void tw_print_filters(const struct tw_cli *cli, const json_t *result);
 
 enum tw_exit tw_cli_token_issue(struct tw_cli *cli);

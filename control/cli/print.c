@@ -204,19 +204,20 @@ static json_t *date_cell(const json_t *value)
 void tw_print_sessions(const struct tw_cli *cli, const json_t *result)
 {
     (void)cli;
-    json_t *rows = json_pack("[[s, s, s, s, s, s]]", "CONNECTION", "ACCOUNT", "WORLD", "ADDRESS",
-                             "AGE (S)", "LIFE");
+    json_t *rows = json_pack("[[s, s, s, s, s, s, s]]", "CONNECTION", "ACCOUNT", "WORLD", "ADDRESS",
+                             "AGE (S)", "LIFE", "CONDUCT");
     size_t index;
     json_t *session;
     json_array_foreach(json_object_get(result, "sessions"), index, session)
     {
         (void)json_array_append_new(
-            rows, json_pack("[O, o, o, O, o, o]", json_object_get(session, "connection"),
+            rows, json_pack("[O, o, o, O, o, o, o]", json_object_get(session, "connection"),
                             tw_table_cell(json_object_get(session, "account")),
                             tw_table_cell(json_object_get(session, "world")),
                             json_object_get(session, "address"),
                             tw_table_cell(json_object_get(session, "age_s")),
-                            tw_table_cell(json_object_get(session, "life"))));
+                            tw_table_cell(json_object_get(session, "life")),
+                            tw_table_cell(json_object_get(session, "conduct"))));
     }
     tw_table_print(stdout, rows);
     if (json_is_false(json_object_get(result, "engine_linked")))
@@ -246,6 +247,25 @@ void tw_print_accounts(const struct tw_cli *cli, const json_t *result)
                             json_object_get(account, "account"),
                             date_cell(json_object_get(account, "created_unix_s")),
                             ban_cell(account), reason ? reason : ""));
+    }
+    tw_table_print(stdout, rows);
+}
+
+void tw_print_conduct(const struct tw_cli *cli, const json_t *result)
+{
+    (void)cli;
+    json_t *rows = json_pack("[[s, s, s, s, s, s]]", "ID", "ACCOUNT", "SCORE", "STAGE", "CHARGE",
+                             "NOTED (UTC)");
+    size_t index;
+    json_t *player;
+    json_array_foreach(json_object_get(result, "players"), index, player)
+    {
+        (void)json_array_append_new(
+            rows, json_pack("[o, o, o, O, O, o]", tw_table_cell(json_object_get(player, "id")),
+                            tw_table_cell(json_object_get(player, "account")),
+                            tw_table_cell(json_object_get(player, "score")),
+                            json_object_get(player, "stage"), json_object_get(player, "charge"),
+                            date_cell(json_object_get(player, "noted_unix_s"))));
     }
     tw_table_print(stdout, rows);
 }

@@ -139,6 +139,34 @@ static void judge(struct tw_agent_batch *batch, struct tw_live_session *session,
         kick(batch, tw_live_is_newer(session, other) ? other : session, TW_CLOSE_REPLACED);
 }
 
+/* What it says of its conduct, for its player's next one. */
+static void note_conduct(struct tw_agent_batch *batch, const struct tw_agent_session *session)
+{
+    uint64_t now_ms = tw_clock_monotonic_ms(), told_ms = session->told_ns / 1000000u;
+    stored(batch, tw_conduct_note(&batch->daemon->conduct, session, batch->now_unix_ms,
+                                  now_ms > told_ms ? now_ms - told_ms : 0));
+}
+
+/* A live session is held to what is on record of its player, unless it said that it is already. */
+static void give_conduct(struct tw_agent_batch *batch, const struct tw_live_session *live,
+                         const struct tw_agent_session *said)
+{
+    struct tw_conduct_left left;
+    enum tw_store_result result =
+        tw_conduct_look_up(&batch->daemon->conduct, live->account, batch->now_unix_ms, &left);
+    stored(batch, result);
+    bool has = said && said->conduct_score >= left.score && said->conduct_stage >= left.stage;
+    if (result != TW_STORE_OK || left.score == 0 || live->condemned || has)
+        return;
+    union tw_agent_outgoing *message = tw_agent_queue_push(
+        &batch->peer->queue, TW_AGENT_SESSION_CONDUCT, sizeof(struct tw_agent_session_conduct));
+    TW_ASSERT(message != NULL);
+    message->session_conduct.connection_id = live->connection_id;
+    message->session_conduct.score = left.score;
+    message->session_conduct.stage = left.stage;
+    message->session_conduct.charge = left.charge;
+}
+
 /* Takes the session out of its place under an older connection id. False: what is told is older
  * than what is known. *condemned: it is to be kicked, under whatever id. */
 static bool supersede(struct tw_agent_batch *batch, const struct tw_agent_session *session,
@@ -169,6 +197,7 @@ static void note_session(struct tw_agent_batch *batch, const struct tw_agent_ses
                                batch->now_unix_ms / 1000u + TW_TOKEN_VALIDITY_MAX_S);
     stored(batch, consumed);
     start_session(batch, session);
+    note_conduct(batch, session);
     struct tw_live_session *live = tw_live_put(&daemon->live, session, batch->now_unix_ms / 1000u);
     if (live && condemned)
         kick(batch, live, TW_CLOSE_KICKED); /* the first kick may have been for a tombstone's end */
@@ -176,6 +205,8 @@ static void note_session(struct tw_agent_batch *batch, const struct tw_agent_ses
         judge(batch, live, consumed);
     else
         batch->refused = "connection id of a worker that is not configured";
+    if (live)
+        give_conduct(batch, live, session);
 }
 
 static void handle_session(struct tw_agent_batch *batch, const union tw_agent_message *message)
@@ -291,14 +322,24 @@ static void handle_closed(struct tw_agent_batch *batch, const union tw_agent_mes
         tw_live_find_token(&daemon->live, session->account, session->token_id, session->first_id);
     if (live && live->moves <= session->moves)
         tw_live_remove(&daemon->live, live->connection_id);
+    /* Whoever took its place began before its end was known. */
+    note_conduct(batch, session);
+    const struct tw_live_session *other = tw_live_find_account(&daemon->live, session->account, 0);
+    if (other)
+        give_conduct(batch, other, NULL);
 }
 
 static void handle_life(struct tw_agent_batch *batch, const union tw_agent_message *message)
 {
     struct tw_live_session *live =
         tw_live_find(&batch->daemon->live, message->session.connection_id);
-    if (live)
+    if (live) {
         live->life = (uint8_t)message->session.life;
+        live->conduct_stage = (uint8_t)message->session.conduct_stage;
+    }
+    /* Should the engine end before the session does, that much of it is known. */
+    if (message->session.conduct_score > 0 && store_ready(batch))
+        note_conduct(batch, &message->session);
 }
 
 static void handle_stats(struct tw_agent_batch *batch, const union tw_agent_message *message)

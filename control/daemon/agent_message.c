@@ -3,6 +3,7 @@
 
 #include "dataplane/wire/congestion.h"
 #include "dataplane/wire/life.h"
+#include "tickwire/conduct.h"
 
 #include <string.h>
 
@@ -29,7 +30,9 @@ static bool session_ok(const struct tw_agent_session *session)
 {
     return tw_connection_generation(session->connection_id) != 0 &&
            session->reason < TW_CLOSE_COUNT && session->life < TW_LIFE_STATES &&
-           session->link <= TW_LINK_EMERGENCY;
+           session->link <= TW_LINK_EMERGENCY && session->conduct_stage < TW_CONDUCT_STAGES &&
+           session->conduct_charge < TW_NOTICE_KINDS &&
+           session->conduct_score <= UINT32_MAX / TW_CONDUCT_POINT;
 }
 
 static bool resync_session_ok(const union tw_agent_message *message)

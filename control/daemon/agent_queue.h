@@ -15,8 +15,8 @@
 
 /* Messages taken from the engine in one go, one transaction. */
 #define TW_AGENT_BATCH 256u
-/* A batch causes at most two messages each (a reply; a kick of a replaced and of a doubled
- * session) and one acknowledgement: with this much room left nothing is ever dropped. */
+/* A batch causes at most two messages each (a reply; a kick, and a session's player's conduct) and
+ * one acknowledgement: with this much room left nothing is ever dropped. */
 #define TW_AGENT_QUEUE_RESERVE (3u * TW_AGENT_BATCH)
 #define TW_AGENT_QUEUE_MAX     2048u
 
@@ -25,6 +25,7 @@ union tw_agent_outgoing {
     struct tw_agent_handshake_reply handshake_reply;
     struct tw_agent_event_ack event_ack;
     struct tw_agent_session_kick session_kick;
+    struct tw_agent_session_conduct session_conduct;
     struct tw_agent_session_query session_query;
     struct tw_agent_lab_begin lab_begin;
     struct tw_agent_lab_sessions lab_sessions;

@@ -33,16 +33,6 @@ static const char *reason_name(uint32_t reason)
     return reason < TW_CLOSE_COUNT ? names[reason] : "unknown";
 }
 
-static const char *conduct_name(uint32_t stage)
-{
-    static const char *const names[TW_CONDUCT_STAGES] = {
-        [TW_CONDUCT_GOOD] = "good",
-        [TW_CONDUCT_WARNED_STAGE] = "warned",
-        [TW_CONDUCT_THROTTLED_STAGE] = "throttled",
-    };
-    return stage < TW_CONDUCT_STAGES ? names[stage] : "unknown";
-}
-
 static json_t *id_json(uint32_t connection_id)
 {
     char text[9];
@@ -50,25 +40,17 @@ static json_t *id_json(uint32_t connection_id)
     return json_string(text);
 }
 
-/* Accounts of another issuer have no name here. */
-static json_t *account_name(struct tw_daemon *daemon, uint64_t id)
-{
-    struct tw_account account;
-    if (tw_store_account_by_id(daemon->store, id, &account) == TW_STORE_OK)
-        return json_string(account.name);
-    return json_null();
-}
-
-static json_t *live_json(struct tw_daemon *daemon, const struct tw_live_session *session)
+static json_t *live_json(const struct tw_call *call, const struct tw_live_session *session)
 {
     uint64_t now = tw_clock_unix_s();
     uint64_t age = now > session->started_unix_s ? now - session->started_unix_s : 0;
     return json_pack(
-        "{s:o, s:o, s:I, s:I, s:o, s:I, s:I, s:s}", "connection", id_json(session->connection_id),
-        "account", account_name(daemon, session->account), "account_id",
-        (json_int_t)session->account, "world", (json_int_t)session->world, "address",
+        "{s:o, s:o, s:I, s:I, s:o, s:I, s:I, s:s, s:s}", "connection",
+        id_json(session->connection_id), "account", tw_call_account_name(call, session->account),
+        "account_id", (json_int_t)session->account, "world", (json_int_t)session->world, "address",
         tw_call_address(&session->address), "started_unix_s", (json_int_t)session->started_unix_s,
-        "age_s", (json_int_t)age, "life", tw_life_state_names[session->life]);
+        "age_s", (json_int_t)age, "life", tw_life_state_names[session->life], "conduct",
+        tw_call_conduct_name(session->conduct_stage));
 }
 
 void tw_command_session_list(struct tw_call *call)
@@ -79,7 +61,7 @@ void tw_command_session_list(struct tw_call *call)
     json_t *list = json_array();
     const struct tw_live_session *session = NULL;
     while ((session = tw_live_next(&daemon->live, session)) != NULL)
-        (void)json_array_append_new(list, live_json(daemon, session));
+        (void)json_array_append_new(list, live_json(call, session));
     /* Without an engine the list is what it told last. */
     bool linked = daemon->engine && daemon->engine->resynced;
     call->result = json_pack("{s:o, s:b}", "sessions", list, "engine_linked", linked);
@@ -117,7 +99,7 @@ static void show_ended(struct tw_call *call, uint32_t connection_id)
         call->result = json_pack(
             "{s:o, s:s, s:o, s:I, s:I, s:I, s:s}", "connection", id_json(connection_id), "state",
             row.ended_unix_s ? "ended" : "unknown", "account",
-            account_name(call->daemon, row.account), "account_id", (json_int_t)row.account,
+            tw_call_account_name(call, row.account), "account_id", (json_int_t)row.account,
             "started_unix_s", (json_int_t)row.started_unix_s, "ended_unix_s",
             (json_int_t)row.ended_unix_s, "reason", reason_name(row.reason));
     }
@@ -133,7 +115,7 @@ void tw_command_session_answer(struct tw_call *call, uint32_t connection_id,
         show_ended(call, connection_id);
         return;
     }
-    call->result = live_json(call->daemon, live);
+    call->result = live_json(call, live);
     (void)json_object_set_new(call->result, "state", json_string("live"));
     (void)json_object_set_new(call->result, "engine_answered", json_boolean(session != NULL));
     if (session) {
@@ -145,7 +127,7 @@ void tw_command_session_answer(struct tw_call *call, uint32_t connection_id,
                       (json_int_t)session->sent_packets, "life", tw_life_state_names[session->life],
                       "link", link_names[session->link], "silent_ms",
                       (json_int_t)session->silent_ms, "conduct",
-                      conduct_name(session->conduct_stage), "conduct_score",
+                      tw_call_conduct_name(session->conduct_stage), "conduct_score",
                       (json_int_t)session->conduct_score));
     }
 }
@@ -184,9 +166,9 @@ void tw_command_session_kick(struct tw_call *call)
         tw_call_fail(call, "ENGINE_GONE", "no engine is linked, or it does not take messages now");
         return;
     }
-    call->result =
-        json_pack("{s:o, s:o, s:I}", "connection", id_json(connection_id), "account",
-                  account_name(daemon, live->account), "account_id", (json_int_t)live->account);
+    call->result = json_pack("{s:o, s:o, s:I}", "connection", id_json(connection_id), "account",
+                             tw_call_account_name(call, live->account), "account_id",
+                             (json_int_t)live->account);
     tw_log_info("session_kicked", json_pack("{s:o, s:I, s:s}", "connection", id_json(connection_id),
                                             "account", (json_int_t)live->account, "reason", why));
 }

@@ -23,6 +23,8 @@ static const struct {
     {"account.list", tw_command_account_list},
     {"account.ban", tw_command_account_ban},
     {"account.unban", tw_command_account_unban},
+    {"conduct.list", tw_command_conduct_list},
+    {"conduct.reset", tw_command_conduct_reset},
     {"filter.add", tw_command_filter_add},
     {"filter.list", tw_command_filter_list},
     {"filter.remove", tw_command_filter_remove},
@@ -100,6 +102,24 @@ void tw_command_run(struct tw_call *call, const json_t *request)
         }
     }
     tw_call_fail(call, "UNKNOWN_COMMAND", "no command has the name %.63s", name);
+}
+
+json_t *tw_call_account_name(const struct tw_call *call, uint64_t id)
+{
+    struct tw_account account;
+    if (tw_store_account_by_id(call->daemon->store, id, &account) == TW_STORE_OK)
+        return json_string(account.name);
+    return json_null();
+}
+
+const char *tw_call_conduct_name(uint32_t stage)
+{
+    static const char *const names[TW_CONDUCT_STAGES] = {
+        [TW_CONDUCT_GOOD] = "good",
+        [TW_CONDUCT_WARNED_STAGE] = "warned",
+        [TW_CONDUCT_THROTTLED_STAGE] = "throttled",
+    };
+    return stage < TW_CONDUCT_STAGES ? names[stage] : "unknown";
 }
 
 json_t *tw_call_address(const struct tw_address *address)

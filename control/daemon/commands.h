@@ -49,6 +49,8 @@ void tw_command_account_add(struct tw_call *call);
 void tw_command_account_list(struct tw_call *call);
 void tw_command_account_ban(struct tw_call *call);
 void tw_command_account_unban(struct tw_call *call);
+void tw_command_conduct_list(struct tw_call *call);
+void tw_command_conduct_reset(struct tw_call *call);
 void tw_command_filter_add(struct tw_call *call);
 void tw_command_filter_list(struct tw_call *call);
 void tw_command_filter_remove(struct tw_call *call);
@@ -58,6 +60,11 @@ void tw_command_lab_begin(struct tw_call *call);
 void tw_command_lab_add(struct tw_call *call);
 void tw_command_lab_commit(struct tw_call *call);
 void tw_command_lab_state(struct tw_call *call);
+
+/* The account's name; null: it is another issuer's. */
+json_t *tw_call_account_name(const struct tw_call *call, uint64_t id);
+/* enum tw_conduct_stage in words. */
+const char *tw_call_conduct_name(uint32_t stage);
 
 /* "198.51.100.7:40000", "[2001:db8::7]:40000" */
 json_t *tw_call_address(const struct tw_address *address);

@@ -153,6 +153,8 @@ bool tw_daemon_init(struct tw_daemon *daemon, const struct tw_config *config,
         .world = config->world.id,
         .lab = config->engine.lab == TW_LAB_MODE_ON,
     };
+    daemon->conduct =
+        (struct tw_conduct_book){.store = daemon->store, .rules = &daemon->config.conduct};
     daemon->lab.on = daemon->handshakes.lab;
     tw_token_audience(daemon->handshakes.audience, config->engine.name);
     return true;
@@ -168,6 +170,7 @@ static void housekeep(struct tw_daemon *daemon)
         ok = tw_store_token_cleanup(daemon->store, now, CLEANUP_ROWS, &removed) == TW_STORE_OK;
     ok = ok && tw_store_session_cleanup(daemon->store, now - SESSIONS_KEPT_S, CLEANUP_ROWS) ==
                    TW_STORE_OK;
+    ok = ok && tw_store_conduct_cleanup(daemon->store, now, CLEANUP_ROWS) == TW_STORE_OK;
     if (!ok) {
         daemon->counters.store_errors++;
         tw_log_error("store_failed", json_pack("{s:s}", "reason", tw_store_error(daemon->store)));

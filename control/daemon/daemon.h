@@ -13,6 +13,7 @@
 #define TICKWIRE_CONTROL_DAEMON_DAEMON_H
 
 #include "control/daemon/agent_queue.h"
+#include "control/daemon/conduct.h"
 #include "control/daemon/filter_list.h"
 #include "control/daemon/handshake_service.h"
 #include "control/daemon/lab_service.h"
@@ -60,6 +61,7 @@ struct tw_daemon {
     struct tw_keys keys;
     struct tw_handshake_service handshakes;
     struct tw_live live;
+    struct tw_conduct_book conduct;
     struct tw_lab_service lab;
     struct tw_filter_list filters;
     int epoll;

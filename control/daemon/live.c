@@ -122,6 +122,7 @@ struct tw_live_session *tw_live_put(struct tw_live *live, const struct tw_agent_
     memcpy(slot->token_id, session->token_id, TW_TOKEN_ID_SIZE);
     slot->address = session->address;
     slot->life = (uint8_t)session->life;
+    slot->conduct_stage = (uint8_t)session->conduct_stage;
     slot->seen = true;
     uint32_t *head = head_of(live, slot->account);
     slot->account_next = *head;

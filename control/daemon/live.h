@@ -23,6 +23,7 @@ struct tw_live_session {
     uint32_t first_id;     /* connection id that used the token */
     uint32_t moves;        /* of the message that told it: a smaller one is old news */
     uint8_t life;          /* enum tw_life_state, as told last */
+    uint8_t conduct_stage; /* enum tw_conduct_stage, the same */
     bool seen;             /* reported since the newest resync began */
     bool condemned;        /* a kick is on its way */
     uint32_t account_next; /* index + 1 of the next slot in this account's chain */

@@ -46,6 +46,18 @@ static const char *const schema_steps[] = {
     " created INTEGER NOT NULL);"
     "PRAGMA user_version = 2;"
     "COMMIT;",
+    /* conduct */
+    "BEGIN IMMEDIATE;"
+    "CREATE TABLE conduct("
+    " account INTEGER PRIMARY KEY,"
+    " score INTEGER NOT NULL,"
+    " stage INTEGER NOT NULL,"
+    " charge INTEGER NOT NULL,"
+    " noted INTEGER NOT NULL,"
+    " over INTEGER NOT NULL);"
+    "CREATE INDEX conduct_over ON conduct(over);"
+    "PRAGMA user_version = 3;"
+    "COMMIT;",
 };
 #define SCHEMA_VERSION ((int)(sizeof(schema_steps) / sizeof(schema_steps[0])))
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What the control plane must not forget: accounts, token and session history, filter rules.
+ * What the control plane must not forget: accounts, token and session history, what players'
+ * conduct came to, filter rules.
  *
  * The functions below are the whole interface; sqlite.c implements it with one file in WAL mode,
  * synchronous NORMAL: what was committed survives kill -9 of this process (power loss may take
@@ -70,6 +71,16 @@ struct tw_session_row {
     uint64_t started_unix_s;
     uint64_t ended_unix_s; /* 0 = live */
     uint32_t reason;       /* enum tw_close_reason or TW_STORE_REASON_UNKNOWN */
+};
+
+/* What the sessions of an account came to, when it was noted; it decays from then on. */
+struct tw_conduct_row {
+    uint64_t account;
+    uint32_t score;  /* points; 0: an operator reset it then */
+    uint32_t stage;  /* enum tw_conduct_stage */
+    uint32_t charge; /* enum tw_conduct_event: the newest charge */
+    uint64_t noted_unix_ms;
+    uint64_t over_unix_s; /* nothing is left of it then */
 };
 
 /* Longest text of a filter rule, with its end. */
@@ -146,6 +157,21 @@ enum tw_store_result tw_store_session_find(struct tw_store *store, uint32_t conn
                                            struct tw_session_row *row);
 /* Removes at most `batch` rows that ended before `before_unix_s`. */
 enum tw_store_result tw_store_session_cleanup(struct tw_store *store, uint64_t before_unix_s,
+                                              size_t batch);
+
+/* ---- conduct (conduct.c) -------------------------------------------------------------------- */
+
+/* In the place of what there was of the account. */
+enum tw_store_result tw_store_conduct_put(struct tw_store *store, const struct tw_conduct_row *row);
+/* Not found: *row is all zero. */
+enum tw_store_result tw_store_conduct_find(struct tw_store *store, uint64_t account,
+                                           struct tw_conduct_row *row);
+/* Up to `capacity` rows of accounts above `after`, in order of account. */
+enum tw_store_result tw_store_conduct_list(struct tw_store *store, uint64_t after,
+                                           struct tw_conduct_row *rows, size_t capacity,
+                                           size_t *count);
+/* Removes at most `batch` rows that are over. */
+enum tw_store_result tw_store_conduct_cleanup(struct tw_store *store, uint64_t now_unix_s,
                                               size_t batch);
 
 /* ---- filter rules (filters.c) -------------------------------------------------------------- */

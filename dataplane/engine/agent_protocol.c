@@ -293,6 +293,12 @@ static bool filter_change_is_sane(const struct tw_agent_filter_change *change)
     return true;
 }
 
+static bool conduct_is_sane(const struct tw_agent_session_conduct *conduct)
+{
+    return conduct->stage < TW_CONDUCT_STAGES && conduct->charge < TW_NOTICE_KINDS &&
+           conduct->reset <= 1;
+}
+
 static size_t expected_length(uint16_t type)
 {
     switch (type) {
@@ -304,6 +310,8 @@ static size_t expected_length(uint16_t type)
         return sizeof(struct tw_agent_event_ack);
     case TW_AGENT_SESSION_KICK:
         return sizeof(struct tw_agent_session_kick);
+    case TW_AGENT_SESSION_CONDUCT:
+        return sizeof(struct tw_agent_session_conduct);
     case TW_AGENT_SESSION_QUERY:
         return sizeof(struct tw_agent_session_query);
     case TW_AGENT_LAB_BEGIN:
@@ -339,6 +347,8 @@ enum tw_agent_action tw_agent_protocol_receive(struct tw_agent_protocol *protoco
         return reply_is_sane(&message->handshake_reply) ? TW_AGENT_ACTION_REPLY : odd(protocol);
     case TW_AGENT_SESSION_KICK:
         return message->session_kick.reason < TW_CLOSE_COUNT ? TW_AGENT_ACTION_KICK : odd(protocol);
+    case TW_AGENT_SESSION_CONDUCT:
+        return conduct_is_sane(&message->session_conduct) ? TW_AGENT_ACTION_CONDUCT : odd(protocol);
     case TW_AGENT_LAB_BEGIN:
     case TW_AGENT_LAB_SESSIONS:
     case TW_AGENT_LAB_COMMIT:

@@ -47,6 +47,7 @@ enum tw_agent_action {
     TW_AGENT_ACTION_LINKED,     /* tell the workers */
     TW_AGENT_ACTION_REPLY,      /* message->handshake_reply is well-formed */
     TW_AGENT_ACTION_KICK,       /* message->session_kick is well-formed */
+    TW_AGENT_ACTION_CONDUCT,    /* message->session_conduct is well-formed */
     TW_AGENT_ACTION_QUERY,      /* message->session_query is well-formed */
     TW_AGENT_ACTION_LAB,        /* one of message->lab_*, of the right size */
     TW_AGENT_ACTION_FILTER,     /* message->filter_change is well-formed, its rules are valid */

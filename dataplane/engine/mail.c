@@ -298,6 +298,16 @@ static void pass_kick(struct tw_main_loop *loop, const struct tw_agent_session_k
     (void)command(loop, worker, TW_COMMAND_KICK);
 }
 
+static void pass_conduct(struct tw_main_loop *loop, const struct tw_agent_session_conduct *conduct)
+{
+    uint32_t worker = tw_connection_worker(conduct->connection_id);
+    if (worker >= loop->workers)
+        return;
+    loop->command.connection_id = conduct->connection_id;
+    loop->command.conduct = *conduct;
+    (void)command(loop, worker, TW_COMMAND_CONDUCT);
+}
+
 static void pass_query(struct tw_main_loop *loop, const struct tw_agent_session_query *query)
 {
     uint32_t worker = tw_connection_worker(query->connection_id);
@@ -321,6 +331,9 @@ static void obey(struct tw_main_loop *loop, enum tw_agent_action action, uint64_
         break;
     case TW_AGENT_ACTION_KICK:
         pass_kick(loop, &message->session_kick);
+        break;
+    case TW_AGENT_ACTION_CONDUCT:
+        pass_conduct(loop, &message->session_conduct);
         break;
     case TW_AGENT_ACTION_QUERY:
         pass_query(loop, &message->session_query);

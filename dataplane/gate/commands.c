@@ -39,6 +39,24 @@ static void kick(struct tw_worker *worker, const struct tw_worker_command *comma
         tw_owed_close(worker, slot, command->reason, true);
 }
 
+/* A tombstone's: where the session is now tells the control plane of it, which tells it again. */
+static void take_conduct(struct tw_worker *worker, const struct tw_worker_command *command)
+{
+    struct tw_conduct_verdict verdict = {0};
+    uint32_t slot = find_open_session(worker, command->connection_id);
+    if (slot == TW_SESSION_NONE || worker->sessions.hot[slot].state != TW_SESSION_LIVE)
+        return;
+    struct tw_conduct *conduct = &worker->sessions.bodies[slot].conduct;
+    const struct tw_conduct_past past = {.score = command->conduct.score,
+                                         .stage = (uint8_t)command->conduct.stage,
+                                         .kind = (uint8_t)command->conduct.charge};
+    if (command->conduct.reset != 0)
+        tw_conduct_reset(conduct, worker->now_ns, &verdict);
+    else
+        tw_conduct_carry(conduct, &worker->conduct, &past, worker->now_ns, &verdict);
+    (void)tw_route_verdict(worker, slot, &verdict);
+}
+
 static void query(struct tw_worker *worker, const struct tw_worker_command *command)
 {
     uint32_t slot = find_open_session(worker, command->connection_id);
@@ -87,6 +105,9 @@ static void obey(struct tw_worker *worker, const struct tw_worker_command *comma
         break;
     case TW_COMMAND_KICK:
         kick(worker, command);
+        break;
+    case TW_COMMAND_CONDUCT:
+        take_conduct(worker, command);
         break;
     case TW_COMMAND_NEIGHBOUR_SET:
         set_neighbour(worker, &command->neighbour);

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dataplane/gate/conduct.h"
 
+#include "tickwire/conduct.h"
+
 #include <string.h>
 
 #define NS_PER_MS UINT64_C(1000000)
 #define US_PER_MS 1000u
-#define THOUSAND  1000u
+#define MS_PER_S  1000u
+#define POINT     TW_CONDUCT_POINT
 #define SCORE_MAX (UINT32_MAX / 2u)
 /* No threshold: what comes of the rate that is one. Packets come in bunches. */
 #define THROTTLED_BURST 4u
@@ -28,17 +31,17 @@ void tw_conduct_rules_make(struct tw_conduct_rules *rules, const struct tw_confi
         .packet_rate = tw_budget_rate_make(hz * conduct->input_rate_percent / 100u,
                                            hz * conduct->input_burst_s),
         .ahead_ticks = conduct->input_ahead_ticks,
-        .back_ticks = (uint32_t)(hz * conduct->time_back_ms / THOUSAND),
+        .back_ticks = (uint32_t)(hz * conduct->time_back_ms / MS_PER_S),
         .back_us = (uint64_t)conduct->time_back_ms * US_PER_MS,
         .throttled_rate = tw_budget_rate_make(throttled > 0 ? throttled : 1, THROTTLED_BURST),
         .points = {[TW_CONDUCT_INPUT_PACKETS] = conduct->input_packets_points,
                    [TW_CONDUCT_INPUT_AHEAD] = conduct->input_ahead_points,
                    [TW_CONDUCT_TIME_BACK] = conduct->time_back_points,
                    [TW_CONDUCT_ACTIONS] = conduct->actions_points},
-        .forgiven = conduct->warn_score * (THOUSAND / 100u) * conduct->forgive_percent,
-        .warn = conduct->warn_score * THOUSAND,
-        .throttle = conduct->throttle_score * THOUSAND,
-        .disconnect = conduct->disconnect_score * THOUSAND,
+        .forgiven = tw_conduct_forgiven(conduct),
+        .warn = conduct->warn_score * POINT,
+        .throttle = conduct->throttle_score * POINT,
+        .disconnect = conduct->disconnect_score * POINT,
         .decay_per_s = conduct->decay_per_s,
     };
     make_action_rules(rules, (uint32_t)hz, conduct->actions_per_s);
@@ -49,14 +52,13 @@ static uint32_t score_now(const struct tw_conduct *conduct, const struct tw_cond
 {
     uint64_t elapsed_ms =
         now_ns > conduct->scored_ns ? (now_ns - conduct->scored_ns) / NS_PER_MS : 0;
-    uint64_t decayed = elapsed_ms * rules->decay_per_s;
-    return decayed < conduct->score ? conduct->score - (uint32_t)decayed : 0;
+    return tw_conduct_decayed(conduct->score, elapsed_ms, rules->decay_per_s);
 }
 
 uint32_t tw_conduct_score(const struct tw_conduct *conduct, const struct tw_conduct_rules *rules,
                           uint64_t now_ns)
 {
-    return score_now(conduct, rules, now_ns) / THOUSAND;
+    return score_now(conduct, rules, now_ns) / POINT;
 }
 
 struct judging {
@@ -75,7 +77,7 @@ static __attribute__((noinline)) void charge(const struct judging *judging,
     judging->verdict->is_charged = true;
     conduct->kind = (uint8_t)event;
     conduct->scored_ns = judging->packet->now_ns;
-    conduct->score = score < SCORE_MAX ? score + judging->rules->points[event] * THOUSAND : score;
+    conduct->score = score < SCORE_MAX ? score + judging->rules->points[event] * POINT : score;
 }
 
 /* ---- actions ----------------------------------------------------------------------------------
@@ -226,6 +228,16 @@ static uint8_t stage_of(const struct tw_conduct *conduct, const struct tw_conduc
     return stage;
 }
 
+static void note_stage(const struct tw_conduct *conduct, uint8_t before,
+                       struct tw_conduct_verdict *verdict)
+{
+    verdict->is_staged = conduct->stage != before;
+    if (before == TW_CONDUCT_GOOD && conduct->stage != TW_CONDUCT_GOOD)
+        verdict->charged[TW_CONDUCT_WARNED]++;
+    if (before < TW_CONDUCT_THROTTLED_STAGE && conduct->stage == TW_CONDUCT_THROTTLED_STAGE)
+        verdict->charged[TW_CONDUCT_THROTTLED]++;
+}
+
 static __attribute__((noinline)) void advance(const struct judging *judging)
 {
     struct tw_conduct *conduct = judging->conduct;
@@ -235,16 +247,13 @@ static __attribute__((noinline)) void advance(const struct judging *judging)
     uint32_t score = score_now(conduct, judging->rules, now_ns);
     uint8_t before = conduct->stage;
     conduct->stage = stage_of(conduct, judging->rules, score);
-    if (before == TW_CONDUCT_GOOD && conduct->stage != TW_CONDUCT_GOOD)
-        verdict->charged[TW_CONDUCT_WARNED]++;
-    if (before < TW_CONDUCT_THROTTLED_STAGE && conduct->stage == TW_CONDUCT_THROTTLED_STAGE)
-        verdict->charged[TW_CONDUCT_THROTTLED]++;
+    note_stage(conduct, before, verdict);
     verdict->close = charged && score >= judging->rules->disconnect;
     if (verdict->close)
         verdict->charged[TW_CONDUCT_DISCONNECTED]++;
     bool again = charged && conduct->stage != TW_CONDUCT_GOOD &&
                  now_ns - conduct->noticed_ns >= TW_CONDUCT_NOTICE_NS;
-    verdict->notice = !verdict->close && (conduct->stage != before || again);
+    verdict->notice = !verdict->close && (verdict->is_staged || again);
     if (verdict->notice)
         conduct->noticed_ns = now_ns;
 }
@@ -266,6 +275,46 @@ bool tw_conduct_judge(struct tw_conduct *conduct, const struct tw_conduct_rules 
         return false;
     advance(&judging);
     return true;
+}
+
+static void tell_stage(struct tw_conduct *conduct, uint8_t before, uint64_t now_ns,
+                       struct tw_conduct_verdict *verdict)
+{
+    note_stage(conduct, before, verdict);
+    verdict->notice = verdict->is_staged;
+    if (verdict->notice)
+        conduct->noticed_ns = now_ns;
+}
+
+void tw_conduct_carry(struct tw_conduct *conduct, const struct tw_conduct_rules *rules,
+                      const struct tw_conduct_past *past, uint64_t now_ns,
+                      struct tw_conduct_verdict *verdict)
+{
+    uint8_t before = conduct->stage;
+    uint32_t score = past->score < SCORE_MAX / POINT ? past->score * POINT : SCORE_MAX;
+    uint32_t own = score_now(conduct, rules, now_ns);
+    if (score > own) {
+        conduct->score = score;
+        conduct->scored_ns = now_ns;
+        conduct->kind = past->kind;
+        verdict->charged[TW_CONDUCT_CARRIED]++;
+    }
+    /* Leaving and coming back is no way out of a stage. */
+    if (score >= rules->forgiven && past->stage > conduct->stage)
+        conduct->stage = past->stage;
+    conduct->stage = stage_of(conduct, rules, score > own ? score : own);
+    tell_stage(conduct, before, now_ns, verdict);
+}
+
+void tw_conduct_reset(struct tw_conduct *conduct, uint64_t now_ns,
+                      struct tw_conduct_verdict *verdict)
+{
+    uint8_t before = conduct->stage;
+    conduct->score = 0;
+    conduct->scored_ns = now_ns;
+    conduct->stage = TW_CONDUCT_GOOD;
+    verdict->charged[TW_CONDUCT_RESET]++;
+    tell_stage(conduct, before, now_ns, verdict);
 }
 
 void tw_conduct_inherit(struct tw_conduct *to, const struct tw_conduct *from)

@@ -10,6 +10,9 @@
  * of inputs, and what waited in a queue and comes at once is within the tolerance of the rate. A
  * press too many does nothing; so does a press for a tick before the newest one seen.
  *
+ * A session begins at nothing. What its player's earlier ones came to is told by the control plane,
+ * which keeps it (control/daemon/conduct.h).
+ *
  * Pure; one per session, zeroed at first, of the worker that owns it. Scores are thousandths of
  * points; time in ns of one monotonic clock.
  */
@@ -85,6 +88,7 @@ struct tw_conduct_verdict {
     uint32_t charged[TW_CONDUCT_COUNT]; /* how often, by enum tw_conduct_event */
     uint32_t inputs_dropped;
     bool is_charged; /* with anything */
+    bool is_staged;  /* another stage than before */
     bool notice;     /* tell the client */
     bool close;
 };
@@ -100,6 +104,22 @@ bool tw_conduct_judge(struct tw_conduct *conduct, const struct tw_conduct_rules 
 /* The same player goes on in another session, with packet numbers, clocks and inputs of its own:
  * what it did, and what it has used up, goes along. `to` has judged nothing yet. */
 void tw_conduct_inherit(struct tw_conduct *to, const struct tw_conduct *from);
+
+/* What a player's earlier sessions came to. */
+struct tw_conduct_past {
+    uint32_t score; /* points, of now */
+    uint8_t stage;
+    uint8_t kind;
+};
+
+/* A session is held to it, if it has not done worse itself: told twice, or late, it is told once.
+ * Nobody is closed for it: whoever has stopped may stay. *verdict was all zero. */
+void tw_conduct_carry(struct tw_conduct *conduct, const struct tw_conduct_rules *rules,
+                      const struct tw_conduct_past *past, uint64_t now_ns,
+                      struct tw_conduct_verdict *verdict);
+/* An operator's pardon; what budgets have used up stays so. *verdict was all zero. */
+void tw_conduct_reset(struct tw_conduct *conduct, uint64_t now_ns,
+                      struct tw_conduct_verdict *verdict);
 
 /* Points now. */
 uint32_t tw_conduct_score(const struct tw_conduct *conduct, const struct tw_conduct_rules *rules,

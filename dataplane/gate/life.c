@@ -93,8 +93,7 @@ static void count_step(struct tw_worker *worker, enum tw_life_tier from, enum tw
         count(worker, TW_LIFE_EVENT_PARKED);
 }
 
-/* The control plane hears of it when there is room. */
-static void tell_main(struct tw_worker *worker, uint32_t slot)
+void tw_life_tell(struct tw_worker *worker, uint32_t slot)
 {
     worker->sessions.hot[slot].due |= TW_DUE_LIFE;
     tw_owed_settle(worker, slot);
@@ -117,7 +116,7 @@ void tw_life_silent(struct tw_worker *worker, uint32_t slot, uint64_t silent_ms)
     life->tier = (uint8_t)tier;
     count_step(worker, before, tier);
     show(worker, life);
-    tell_main(worker, slot);
+    tw_life_tell(worker, slot);
 }
 
 void tw_life_heard(struct tw_worker *worker, uint32_t slot)
@@ -134,7 +133,7 @@ void tw_life_heard(struct tw_worker *worker, uint32_t slot)
     worker->sessions.hot[slot].roam &= (uint8_t)~TW_ROAM_SILENT;
     life->tier = TW_TIER_HEARD;
     show(worker, life);
-    tell_main(worker, slot);
+    tw_life_tell(worker, slot);
 }
 
 void tw_life_path(struct tw_worker *worker, uint32_t slot, uint8_t link_state)
@@ -146,7 +145,7 @@ void tw_life_path(struct tw_worker *worker, uint32_t slot, uint8_t link_state)
         return;
     show(worker, life);
     if (life->state != before)
-        tell_main(worker, slot);
+        tw_life_tell(worker, slot);
 }
 
 bool tw_life_is_paused(const struct tw_worker *worker, uint32_t slot)

@@ -54,6 +54,10 @@ void tw_life_heard(struct tw_worker *worker, uint32_t slot);
 void tw_life_path(struct tw_worker *worker, uint32_t slot, uint8_t link_state);
 
 /* Nothing is sent to it. Asked for sessions with TW_ROAM_SILENT alone. */
+/* The control plane hears how a live session does, and how its conduct is taken, when there is
+ * room.
+ */
+void tw_life_tell(struct tw_worker *worker, uint32_t slot);
 bool tw_life_is_paused(const struct tw_worker *worker, uint32_t slot);
 
 #endif

@@ -95,16 +95,18 @@ enum tw_command_type {
     TW_COMMAND_LAB_CHECK = 11,   /* are these slots free? */
     TW_COMMAND_LAB_INSTALL = 12, /* of a checked slot */
     TW_COMMAND_LAB_REPORT = 13,  /* how did the checks and installs before this one end? */
+    TW_COMMAND_CONDUCT = 14,     /* what a session's player did before it, or a reset */
 };
 
 struct tw_worker_command {
     uint16_t type;          /* enum tw_command_type */
     uint16_t reason;        /* enum tw_close_reason: KICK, CLOSE_ALL */
-    uint32_t connection_id; /* KICK, QUERY */
+    uint32_t connection_id; /* KICK, QUERY, CONDUCT */
     uint64_t query;
     union {
-        struct tw_agent_handshake_reply reply; /* header unset */
-        struct tw_mailbox_neighbour neighbour; /* NEIGHBOUR_SET; NEIGHBOUR_ASK: without MAC */
+        struct tw_agent_handshake_reply reply;   /* header unset */
+        struct tw_agent_session_conduct conduct; /* header unset */
+        struct tw_mailbox_neighbour neighbour;   /* NEIGHBOUR_SET; NEIGHBOUR_ASK: without MAC */
         struct {
             uint8_t key[TW_KEY_SIZE];
             uint32_t slot;

@@ -193,9 +193,8 @@ static void count_refused(struct tw_worker *worker, const struct tw_client_frame
         tw_counter_add(&worker->config.counters->inputs[TW_INPUT_CONDUCT], frames->input_count);
 }
 
-/* False: the session is closed for it. */
-static bool obey_verdict(struct tw_worker *worker, uint32_t slot,
-                         const struct tw_conduct_verdict *verdict)
+bool tw_route_verdict(struct tw_worker *worker, uint32_t slot,
+                      const struct tw_conduct_verdict *verdict)
 {
     struct tw_worker_counters *counters = worker->config.counters;
     tw_counter_add(&counters->inputs[TW_INPUT_CONDUCT], verdict->inputs_dropped);
@@ -207,10 +206,12 @@ static bool obey_verdict(struct tw_worker *worker, uint32_t slot,
         tw_outward_notice(worker, slot);
     if (verdict->close)
         tw_owed_close(worker, slot, TW_CLOSE_MISBEHAVED, true);
+    else if (verdict->is_staged)
+        tw_life_tell(worker, slot);
     return !verdict->close;
 }
 
-/* The same. */
+/* False: the session is closed for it. */
 static bool judge(struct tw_worker *worker, const struct tw_packet *packet,
                   struct tw_client_frames *frames)
 {
@@ -219,7 +220,7 @@ static bool judge(struct tw_worker *worker, const struct tw_packet *packet,
         .sequence = packet->header.sequence, .now_ns = worker->now_ns, .now_tick = worker->tick};
     bool act = tw_conduct_judge(&worker->sessions.bodies[packet->slot].conduct, &worker->conduct,
                                 &judged, frames, &verdict);
-    return !act || obey_verdict(worker, packet->slot, &verdict);
+    return !act || tw_route_verdict(worker, packet->slot, &verdict);
 }
 
 /* Not inlined: in the loop it has too few registers, and makes each address anew. */

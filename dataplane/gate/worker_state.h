@@ -252,6 +252,9 @@ void tw_route_make_live(struct tw_worker *worker, uint32_t slot);
 /* Applies the frames of accepted packets, and closes sessions that sent one malformed packet too
  * many. Records are in their rings when it returns. */
 void tw_route_burst(struct tw_worker *worker, struct tw_burst *burst);
+/* What a session's conduct has come to: counted, told, obeyed. False: the session is closed. */
+bool tw_route_verdict(struct tw_worker *worker, uint32_t slot,
+                      const struct tw_conduct_verdict *verdict);
 /* Single records, told apart by whether there was room; in their rings by tw_route_flush. */
 bool tw_route_join(struct tw_worker *worker, uint32_t slot) __attribute__((warn_unused_result));
 bool tw_route_leave(struct tw_worker *worker, uint32_t slot) __attribute__((warn_unused_result));

@@ -23,7 +23,7 @@
 
 #include <stdint.h>
 
-#define TW_AGENT_VERSION 14u
+#define TW_AGENT_VERSION 15u
 
 enum tw_agent_type {
     /* engine → control */
@@ -38,7 +38,8 @@ enum tw_agent_type {
     TW_AGENT_LAB_RESULT = 9,        /* how an import ended */
     TW_AGENT_SESSION_MOVED = 10,    /* event: another connection id from now on */
     TW_AGENT_FILTER_COUNTERS = 11,  /* once a second, as many as it takes for all rules */
-    TW_AGENT_SESSION_LIFE = 12,     /* a session fell silent, or is heard again; may be lost */
+    TW_AGENT_SESSION_LIFE = 12,     /* a session fell silent, is heard again, or its conduct is
+                                       taken otherwise; may be lost */
     /* control → engine */
     TW_AGENT_CONTROL_HELLO = 64,
     TW_AGENT_HANDSHAKE_REPLY = 65,
@@ -51,6 +52,7 @@ enum tw_agent_type {
     TW_AGENT_LAB_COMMIT = 71,
     TW_AGENT_FILTER_CHANGE = 72,
     TW_AGENT_PORT_RESET = 73,
+    TW_AGENT_SESSION_CONDUCT = 74, /* what the player's earlier sessions came to, or a reset */
 };
 
 struct tw_agent_header {
@@ -81,15 +83,17 @@ struct tw_agent_session {
     uint16_t reason; /* enum tw_close_reason, SESSION_CLOSED only */
     uint32_t age_s;
     uint64_t installed_ns;     /* the engine's monotonic clock: tells which session is newer */
+    uint64_t told_ns;          /* the same: when this was said; both ends read one host's clock */
     uint64_t received_packets; /* accepted */
     uint64_t sent_packets;
     uint32_t first_id; /* connection id that used the token: a session keeps it for life */
     uint32_t moves;    /* times that the connection id changed: the larger, the newer the message */
     uint32_t life;     /* connected 0, degraded 1 (silent, or a bad path), reconnecting 2 */
-    uint32_t silent_ms;     /* nothing was heard of it for so long then */
-    uint32_t link;          /* its path: normal 0, conservative 1, emergency 2 */
-    uint32_t conduct_stage; /* enum tw_conduct_stage */
-    uint32_t conduct_score; /* points */
+    uint32_t silent_ms;      /* nothing was heard of it for so long then */
+    uint32_t link;           /* its path: normal 0, conservative 1, emergency 2 */
+    uint32_t conduct_stage;  /* enum tw_conduct_stage */
+    uint32_t conduct_score;  /* points */
+    uint32_t conduct_charge; /* enum tw_conduct_event: the newest charge */
 };
 /* SESSION, SESSION_CONFIRMED, SESSION_MOVED, SESSION_CLOSED and SESSION_LIFE share one shape. */
 
@@ -138,6 +142,17 @@ struct tw_agent_session_kick {
     struct tw_agent_header header;
     uint32_t connection_id;
     uint16_t reason; /* enum tw_close_reason */
+};
+
+/* The session's score and stage become these, unless they are worse already; it may be told any
+ * number of times. With `reset` they become nothing and good. */
+struct tw_agent_session_conduct {
+    struct tw_agent_header header;
+    uint32_t connection_id;
+    uint32_t score;  /* points, now */
+    uint32_t stage;  /* enum tw_conduct_stage */
+    uint32_t charge; /* enum tw_conduct_event: the newest charge */
+    uint32_t reset;  /* 1: the three are 0 */
 };
 
 struct tw_agent_session_query {
@@ -388,6 +403,7 @@ union tw_agent_message {
     struct tw_agent_handshake_reply handshake_reply;
     struct tw_agent_event_ack event_ack;
     struct tw_agent_session_kick session_kick;
+    struct tw_agent_session_conduct session_conduct;
     struct tw_agent_session_query session_query;
     struct tw_agent_session_state session_state;
     struct tw_agent_lab_begin lab_begin;

@@ -167,7 +167,9 @@ static const struct tw_outcome_info tw_outcome_info[TW_OUTCOME_COUNT] __attribut
     X(ACTIONS,       "actions",       "presses above the rate of actions: they do nothing") \
     X(WARNED,        "warned",        "sessions that were warned")                          \
     X(THROTTLED,     "throttled",     "sessions that were throttled")                       \
-    X(DISCONNECTED,  "disconnected",  "sessions that were closed for it")
+    X(DISCONNECTED,  "disconnected",  "sessions that were closed for it")              \
+    X(CARRIED,       "carried",       "sessions held to what their player's earlier ones came to") \
+    X(RESET,         "reset",         "sessions whose score an operator reset")
 /* What happened to sessions whose packets came from elsewhere: no ledger, each counts on its own. */
 #define TW_ROAMING(X)                                                                       \
     X(OPENED,        "opened",        "a candidate path was opened")                        \

@@ -307,7 +307,9 @@ static void test_older_schema_is_brought_up_to_date(void **state)
     struct tw_account account;
     assert_int_equal(tw_store_account_add(place->store, "anna", NOW_S, &id), TW_STORE_OK);
     assert_int_equal(sqlite3_exec(place->store->database,
-                                  "DROP TABLE filters; PRAGMA user_version = 1", NULL, NULL, NULL),
+                                  "DROP TABLE filters; DROP TABLE conduct; "
+                                  "PRAGMA user_version = 1",
+                                  NULL, NULL, NULL),
                      SQLITE_OK);
     tw_store_close(place->store);
     place->store = open_store(place->path, 4);
@@ -321,12 +323,12 @@ static void test_newer_schema_is_refused(void **state)
     struct place *place = *state;
     char error[TW_STORE_ERROR_SIZE] = "";
     assert_int_equal(
-        sqlite3_exec(place->store->database, "PRAGMA user_version = 3", NULL, NULL, NULL),
+        sqlite3_exec(place->store->database, "PRAGMA user_version = 4", NULL, NULL, NULL),
         SQLITE_OK);
     tw_store_close(place->store);
     place->store = NULL;
     assert_null(tw_store_open(place->path, 4, error));
-    assert_string_equal(error, "schema version 3 is newer than this program's 2");
+    assert_string_equal(error, "schema version 4 is newer than this program's 3");
 }
 
 int main(void)

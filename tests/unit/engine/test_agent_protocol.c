@@ -265,7 +265,7 @@ static void test_odd_messages(void **state)
     assert_int_equal(receive_hello(1), TW_AGENT_ACTION_CLOSE);
     /* Our own types, unknown types. */
     for (uint16_t type = 0; type < 300; type++)
-        if (type < TW_AGENT_CONTROL_HELLO || type > TW_AGENT_PORT_RESET)
+        if (type < TW_AGENT_CONTROL_HELLO || type > TW_AGENT_SESSION_CONDUCT)
             assert_int_equal(receive(type, sizeof(received.stats)), TW_AGENT_ACTION_CLOSE);
     /* Every length but the right one. */
     for (size_t length = 0; length <= sizeof(received); length++) {
@@ -283,6 +283,17 @@ static void test_odd_messages(void **state)
     memset(&received, 0, sizeof(received));
     received.session_kick.reason = TW_CLOSE_COUNT;
     assert_int_equal(receive(TW_AGENT_SESSION_KICK, size), TW_AGENT_ACTION_CLOSE);
+    memset(&received, 0, sizeof(received));
+    received.session_conduct.stage = TW_CONDUCT_STAGES;
+    assert_int_equal(receive(TW_AGENT_SESSION_CONDUCT, sizeof(received.session_conduct)),
+                     TW_AGENT_ACTION_CLOSE);
+    received.session_conduct.stage = TW_CONDUCT_THROTTLED_STAGE;
+    received.session_conduct.charge = TW_NOTICE_KINDS;
+    assert_int_equal(receive(TW_AGENT_SESSION_CONDUCT, sizeof(received.session_conduct)),
+                     TW_AGENT_ACTION_CLOSE);
+    received.session_conduct.charge = TW_CONDUCT_ACTIONS;
+    assert_int_equal(receive(TW_AGENT_SESSION_CONDUCT, sizeof(received.session_conduct)),
+                     TW_AGENT_ACTION_CONDUCT);
     memset(&received, 0, sizeof(received));
     received.handshake_reply.verdict = TW_VERDICT_COUNT;
     assert_int_equal(receive(TW_AGENT_HANDSHAKE_REPLY, sizeof(received.handshake_reply)),

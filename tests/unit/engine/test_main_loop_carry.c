@@ -44,6 +44,29 @@ static void test_kicks_wait_for_a_worker_that_is_held_up(void **state)
     (void)rig_expect_command(1, TW_COMMAND_COOKIE_KEY);
 }
 
+static void test_the_past_reaches_the_session_s_worker(void **state)
+{
+    (void)state;
+    rig_link_up();
+    union tw_agent_message message = {
+        .session_conduct = {.connection_id = tw_connection_id(1, 3, 7),
+                            .score = 250,
+                            .stage = TW_CONDUCT_THROTTLED_STAGE,
+                            .charge = TW_CONDUCT_TIME_BACK}};
+    rig_say(&message, TW_AGENT_SESSION_CONDUCT, sizeof(message.session_conduct));
+    /* No such worker: nobody is told. */
+    union tw_agent_message other = {.session_conduct.connection_id = tw_connection_id(9, 3, 7)};
+    rig_say(&other, TW_AGENT_SESSION_CONDUCT, sizeof(other.session_conduct));
+    rig_turn();
+    struct tw_worker_command command = rig_expect_command(1, TW_COMMAND_CONDUCT);
+    assert_int_equal(command.connection_id, tw_connection_id(1, 3, 7));
+    assert_int_equal(command.conduct.score, 250);
+    assert_int_equal(command.conduct.stage, TW_CONDUCT_THROTTLED_STAGE);
+    assert_int_equal(command.conduct.charge, TW_CONDUCT_TIME_BACK);
+    rig_expect_no_command(0);
+    rig_expect_no_command(1);
+}
+
 static void test_questions_about_sessions_are_answered(void **state)
 {
     (void)state;
@@ -199,6 +222,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         RIG_TEST(test_kicks_wait_for_a_worker_that_is_held_up),
+        RIG_TEST(test_the_past_reaches_the_session_s_worker),
         RIG_TEST(test_questions_about_sessions_are_answered),
         RIG_TEST(test_neighbours_are_told_to_all_and_asked_for_once),
         RIG_TEST(test_filter_rules_reach_all_workers_and_outlive_the_control_plane),

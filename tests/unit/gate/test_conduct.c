@@ -460,6 +460,96 @@ static void test_charges_that_cost_nothing(void **state)
     assert_int_equal(score(), 0);
 }
 
+static void carry(uint32_t points, uint8_t stage)
+{
+    const struct tw_conduct_past past = {
+        .score = points, .stage = stage, .kind = TW_CONDUCT_ACTIONS};
+    memset(&verdict, 0, sizeof(verdict));
+    tw_conduct_carry(&conduct, &rules, &past, now_ns, &verdict);
+}
+
+/* 10 warn, 20 throttle, 40 close, 5 forgiven. */
+static void test_the_past_counts(void **state)
+{
+    (void)state;
+    carry(12, TW_CONDUCT_WARNED_STAGE);
+    assert_int_equal(score(), 12);
+    assert_int_equal(conduct.stage, TW_CONDUCT_WARNED_STAGE);
+    assert_int_equal(conduct.kind, TW_CONDUCT_ACTIONS);
+    assert_true(verdict.notice && verdict.is_staged && !verdict.close);
+    assert_int_equal(verdict.charged[TW_CONDUCT_CARRIED], 1);
+    assert_int_equal(verdict.charged[TW_CONDUCT_WARNED], 1);
+    /* Said again, and a second later, as what is left of it: nothing new. */
+    carry(12, TW_CONDUCT_WARNED_STAGE);
+    now_ns += SECOND;
+    carry(10, TW_CONDUCT_WARNED_STAGE);
+    assert_true(sodium_is_zero((const unsigned char *)&verdict, sizeof(verdict)));
+    assert_int_equal(score(), 10);
+    /* What it does itself comes on top: throttled with the fifth, not the tenth. */
+    for (uint32_t i = 0; i < 5; i++) {
+        assert_int_not_equal(conduct.stage, TW_CONDUCT_THROTTLED_STAGE);
+        send(UINT32_MAX, 0);
+    }
+    assert_int_equal(conduct.stage, TW_CONDUCT_THROTTLED_STAGE);
+    /* Less than it has by itself. */
+    carry(15, TW_CONDUCT_WARNED_STAGE);
+    assert_true(sodium_is_zero((const unsigned char *)&verdict, sizeof(verdict)));
+    assert_int_equal(score(), 20);
+}
+
+static void test_a_stage_goes_along(void **state)
+{
+    (void)state;
+    /* Was throttled, and is not forgiven yet. */
+    carry(6, TW_CONDUCT_THROTTLED_STAGE);
+    assert_int_equal(conduct.stage, TW_CONDUCT_THROTTLED_STAGE);
+    assert_int_equal(verdict.charged[TW_CONDUCT_THROTTLED], 1);
+    play(1);
+    assert_int_equal(frames.inputs[0].buttons, 0);
+    now_ns += SECOND;
+    play(1);
+    assert_int_equal(conduct.stage, TW_CONDUCT_GOOD);
+    /* Forgiven meanwhile. */
+    carry(4, TW_CONDUCT_THROTTLED_STAGE);
+    assert_int_equal(conduct.stage, TW_CONDUCT_GOOD);
+    assert_false(verdict.notice);
+    /* What it does itself since is no reason to take up what was forgiven. */
+    send(UINT32_MAX, 0);
+    assert_int_equal(score(), 6);
+    carry(4, TW_CONDUCT_THROTTLED_STAGE);
+    assert_int_equal(conduct.stage, TW_CONDUCT_GOOD);
+}
+
+/* Whoever was closed and comes back may stay until he begins again. */
+static void test_a_closed_one_that_comes_back(void **state)
+{
+    (void)state;
+    carry(41, TW_CONDUCT_THROTTLED_STAGE);
+    assert_false(verdict.close);
+    for (uint32_t i = 0; i < 6; i++) {
+        play(0);
+        assert_false(verdict.close);
+    }
+    carry(UINT32_MAX, TW_CONDUCT_THROTTLED_STAGE);
+    assert_false(verdict.close);
+    send(UINT32_MAX, 0);
+    assert_true(verdict.close);
+}
+
+static void test_a_reset(void **state)
+{
+    (void)state;
+    carry(30, TW_CONDUCT_THROTTLED_STAGE);
+    memset(&verdict, 0, sizeof(verdict));
+    tw_conduct_reset(&conduct, now_ns, &verdict);
+    assert_int_equal(score(), 0);
+    assert_int_equal(conduct.stage, TW_CONDUCT_GOOD);
+    assert_true(verdict.notice && verdict.is_staged);
+    assert_int_equal(verdict.charged[TW_CONDUCT_RESET], 1);
+    play(1);
+    assert_int_equal(frames.inputs[0].buttons, 1);
+}
+
 static void test_stages(void **state)
 {
     (void)state;
@@ -529,6 +619,10 @@ int main(void)
         cmocka_unit_test_setup(test_other_times, setup),
         cmocka_unit_test_setup(test_other_stages, setup),
         cmocka_unit_test_setup(test_charges_that_cost_nothing, setup),
+        cmocka_unit_test_setup(test_the_past_counts, setup),
+        cmocka_unit_test_setup(test_a_stage_goes_along, setup),
+        cmocka_unit_test_setup(test_a_closed_one_that_comes_back, setup),
+        cmocka_unit_test_setup(test_a_reset, setup),
         cmocka_unit_test_setup(test_stages, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What players' conduct came to. An engine judges sessions (dataplane/gate/conduct.h); here is kept
+ * what outlives them, by account:
+ *
+ *   engine ──told with a session's end, a change of its stage, a resync──► note: the worse counts
+ *   engine ◄──to a session that has less──── give: at its beginning, and when another one ends
+ *
+ * Both only ever raise, and a record decays as a session's score does: so it matters neither in
+ * which order they come nor how often, and whoever has been given a record never has less than it.
+ * An operator's reset is the one thing that lowers; what was told before it is not noted any more.
+ *
+ * Owned by the daemon's thread.
+ */
+#ifndef TICKWIRE_CONTROL_DAEMON_CONDUCT_H
+#define TICKWIRE_CONTROL_DAEMON_CONDUCT_H
+
+#include "control/store/store.h"
+#include "tickwire/agent.h"
+#include "tickwire/config.h"
+
+/* A reset is remembered for longer than anything told before it is under way. */
+#define TW_CONDUCT_RESET_S 60u
+
+struct tw_conduct_book {
+    struct tw_store *store;
+    const struct tw_config_conduct *rules;
+};
+
+/* What is left of a row, in points and as a stage. */
+struct tw_conduct_left {
+    uint32_t score; /* 0: nothing */
+    uint32_t stage;
+    uint32_t charge;
+};
+
+struct tw_conduct_left tw_conduct_left(const struct tw_config_conduct *rules,
+                                       const struct tw_conduct_row *row, uint64_t now_unix_ms);
+
+/* A session's score as the engine told it `waited_ms` ago. */
+enum tw_store_result tw_conduct_note(const struct tw_conduct_book *book,
+                                     const struct tw_agent_session *session, uint64_t now_unix_ms,
+                                     uint64_t waited_ms);
+/* What is left on record of an account; OK with a score of 0: nothing. */
+enum tw_store_result tw_conduct_look_up(const struct tw_conduct_book *book, uint64_t account,
+                                        uint64_t now_unix_ms, struct tw_conduct_left *left);
+enum tw_store_result tw_conduct_reset(const struct tw_conduct_book *book, uint64_t account,
+                                      uint64_t now_unix_ms);
+
+#endif
