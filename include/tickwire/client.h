@@ -286,11 +286,13 @@ TW_CLIENT_API int tw_client_set_input(struct tw_client *client,
                                       const struct tw_client_input *input);
 
 /* Queues a message of 1 to TW_CLIENT_SEND_MAX bytes, copied; it leaves with the next updates. After
- * `deadline_ms` it is not sent any more, if it has not arrived (0: never give up). ERROR_FULL: as
- * much waits as may, since the server takes it too slowly: try again later. All channels share 260
- * KB, of which bulk leaves 32 KB to the others, and UNORDERED 16 KB of these to ORDERED and LATEST:
- * when bulk is told so, a command still has room. ERROR_STATE: not connected; what was under way
- * when a connection ends is gone. */
+ * `deadline_ms` it is not sent any more, if it has not arrived (0: never give up). That is the way
+ * to the server alone: what has arrived in time is passed on to others however long their ways take
+ * it, for the deadline is not told to the server. What is worth nothing later says so in its own
+ * bytes, or goes by LATEST. ERROR_FULL: as much waits as may, since the server takes it too slowly:
+ * try again later. All channels share 260 KB, of which bulk leaves 32 KB to the others, and
+ * UNORDERED 16 KB of these to ORDERED and LATEST: when bulk is told so, a command still has room.
+ * ERROR_STATE: not connected; what was under way when a connection ends is gone. */
 TW_CLIENT_API int tw_client_send(struct tw_client *client, enum tw_client_channel channel,
                                  const uint8_t *bytes, size_t size, uint32_t deadline_ms);
 /* Takes the next message that has arrived into bytes[capacity]: 1. 0: there is none.

@@ -34,7 +34,8 @@ static void check_text(const char *text, size_t size)
 
 static void use_session(uint16_t type, const struct tw_agent_session *session)
 {
-    TW_ASSERT(session->reason < TW_CLOSE_COUNT);
+    TW_ASSERT(session->reason < TW_CLOSE_COUNT && session->conduct_stage < TW_CONDUCT_STAGES &&
+              session->conduct_charge < TW_NOTICE_KINDS);
     if (type == TW_AGENT_SESSION_CLOSED) {
         tw_live_remove(&live, session->connection_id);
         TW_ASSERT(!tw_live_find(&live, session->connection_id));
