@@ -34,6 +34,7 @@ struct outgoing {
     struct stock buffers, messages;
     struct tw_out_buffer *waiting; /* used, not taken by the full ring yet; oldest first */
     uint32_t waiting_count;
+    uint32_t messages_out[TW_CHANNEL_COUNT]; /* buffers of messages, until it is told of them */
 };
 
 struct tw_shard_loop {
@@ -169,19 +170,34 @@ static void offer_waiting(struct tw_shard_loop *loop)
     }
 }
 
-/* Takes what the ring has, as far as there is room beside `waiting` buffers. */
-static void fill_stock(struct stock *stock, struct rte_ring *ring, uint32_t waiting)
+/* Takes what the ring has, as far as there is room beside `waiting` buffers; how many. */
+static uint32_t fill_stock(struct stock *stock, struct rte_ring *ring, uint32_t waiting)
 {
     uint32_t want = tw_ring_used(ring);
     uint32_t room = stock->first > waiting ? stock->first - waiting : 0;
     if (want > room)
         want = room;
     if (want == 0)
-        return;
+        return 0;
     uint32_t taken = rte_ring_sc_dequeue_bulk_elem(ring, stock->empty + stock->first - want,
                                                    sizeof(struct tw_out_buffer), want, NULL);
     TW_ASSERT(taken == want); /* nobody else takes from this ring */
     stock->first -= want;
+    return want;
+}
+
+/* Those that came back to the worker; of messages there are no more than fit. */
+static void fill_messages(struct outgoing *out, struct rte_ring *ring)
+{
+    uint32_t count = fill_stock(&out->messages, ring, 0);
+    const struct tw_out_buffer *buffers = out->messages.empty + out->messages.first;
+    for (uint32_t i = 0; i < count; i++) {
+        if (buffers[i].instead == 0)
+            continue;
+        uint32_t *count_out = &out->messages_out[buffers[i].instead - 1u];
+        TW_ASSERT(*count_out > 0);
+        (*count_out)--;
+    }
 }
 
 static void fill_outboxes(struct tw_shard_loop *loop)
@@ -189,16 +205,16 @@ static void fill_outboxes(struct tw_shard_loop *loop)
     for (uint32_t i = 0; i < loop->config.shard.workers; i++) {
         struct outgoing *out = &loop->outgoing[i];
         const struct tw_worker_shard_rings *rings = &loop->config.rings[i];
-        fill_stock(&out->buffers, rings->empty, out->waiting_count);
-        /* Of these there are no more than fit. */
+        (void)fill_stock(&out->buffers, rings->empty, out->waiting_count);
         if (rings->message_buffers)
-            fill_stock(&out->messages, rings->message_buffers, 0);
+            fill_messages(out, rings->message_buffers);
         loop->outboxes[i] = (struct tw_outbox){
             .buffers = out->buffers.empty + out->buffers.first,
             .count = out->buffers.capacity - out->buffers.first,
             .messages = out->messages.empty + out->messages.first,
             .message_count = out->messages.capacity - out->messages.first,
         };
+        memcpy(loop->outboxes[i].messages_out, out->messages_out, sizeof(out->messages_out));
     }
 }
 
@@ -220,6 +236,8 @@ static void empty_outboxes(struct tw_shard_loop *loop)
 {
     offer_waiting(loop);
     for (uint32_t i = 0; i < loop->config.shard.workers; i++) {
+        memcpy(loop->outgoing[i].messages_out, loop->outboxes[i].messages_out,
+               sizeof(loop->outboxes[i].messages_out));
         hand_over(loop, i, &loop->outgoing[i].messages, loop->outboxes[i].messages_used);
         hand_over(loop, i, &loop->outgoing[i].buffers, loop->outboxes[i].used);
     }

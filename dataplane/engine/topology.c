@@ -323,13 +323,14 @@ static void sum_memory(struct tw_topology *topology, const struct tw_config *con
 {
     struct tw_shard_config shard = tw_shard_config_from(config);
     topology->shard_bytes = (uint64_t)tw_shard_footprint(&shard) * topology->shards;
-    topology->session_bytes = (uint64_t)topology->workers *
-                              (tw_talk_footprint(config->engine.sessions_max, &config->limits) +
-                               tw_sessions_footprint(config->engine.sessions_max) +
-                               tw_life_footprint(config->engine.sessions_max) +
-                               tw_resume_footprint(config->engine.sessions_max) +
-                               (uint64_t)config->engine.sessions_max * SESSION_LISTS +
-                               (uint64_t)config->limits.pending_max * PENDING_BYTES);
+    topology->session_bytes =
+        (uint64_t)topology->workers *
+        (tw_talk_footprint(config->engine.sessions_max, topology->shards, &config->limits) +
+         tw_sessions_footprint(config->engine.sessions_max) +
+         tw_life_footprint(config->engine.sessions_max) +
+         tw_resume_footprint(config->engine.sessions_max) +
+         (uint64_t)config->engine.sessions_max * SESSION_LISTS +
+         (uint64_t)config->limits.pending_max * PENDING_BYTES);
     uint64_t bytes =
         topology->shard_bytes + topology->session_bytes + BASE_BYTES + topology->ports * PORT_BYTES;
     bytes += topology->workers *

@@ -7,8 +7,53 @@
 #include <rte_mbuf.h>
 #include <string.h>
 
-static_assert((TW_DELIVERY_WAITING_MAX & (TW_DELIVERY_WAITING_MAX - 1u)) == 0,
-              "places go on where counts wrap");
+/* On channel 0 every message has one part. */
+#define ASSEMBLIES (TW_CHANNEL_COUNT - 1u)
+static_assert(TW_SHARD_CAPACITY >= TW_UNRELIABLE_MAX, "it is in one buffer");
+static_assert(TW_SHARDS_MAX * TW_OUT_MESSAGE_BUFFERS < TW_DELIVERY_NONE, "places are 16 bits");
+
+static size_t aligned(size_t size)
+{
+    return (size + 63u) & ~(size_t)63u;
+}
+
+static size_t held_size(uint32_t sessions)
+{
+    return aligned(2u * sessions * sizeof(struct tw_delivery_held));
+}
+
+static size_t waiting_size(uint32_t shards)
+{
+    return aligned(shards * TW_OUT_MESSAGE_BUFFERS * sizeof(struct tw_delivery_waiting));
+}
+
+size_t tw_delivery_footprint(uint32_t sessions, uint32_t shards)
+{
+    return held_size(sessions) + waiting_size(shards) +
+           shards * ASSEMBLIES * sizeof(struct tw_delivery_assembly);
+}
+
+void tw_delivery_init(struct tw_deliveries *delivery, void *memory, uint32_t sessions,
+                      uint32_t shards)
+{
+    uint8_t *at = memory;
+    delivery->held = (void *)at;
+    delivery->held_max = 2u * sessions;
+    at += held_size(sessions);
+    delivery->waiting = (void *)at;
+    delivery->shards = shards;
+    at += waiting_size(shards);
+    uint32_t places = shards * TW_OUT_MESSAGE_BUFFERS;
+    for (uint32_t i = 0; i < places; i++)
+        delivery->waiting[i].next = (uint16_t)(i + 1u < places ? i + 1u : TW_DELIVERY_NONE);
+    struct tw_delivery_assembly *assembly = (void *)at;
+    for (uint32_t channel = 0; channel < TW_CHANNEL_COUNT; channel++) {
+        for (uint32_t shard = 0; shard < shards; shard++)
+            delivery->lines[channel][shard] = (struct tw_delivery_line){
+                .first = TW_DELIVERY_NONE,
+                .assembly = channel == TW_CHANNEL_STATE ? NULL : assembly++};
+    }
+}
 
 /* ---- one buffer ----------------------------------------------------------------------------- */
 
@@ -33,8 +78,8 @@ static uint32_t receiver_of(struct tw_worker *worker, uint32_t slot, uint32_t ro
 
 static void put_part(struct tw_delivery_assembly *assembly, const struct tw_out_buffer *buffer)
 {
-    uint32_t size = buffer->message.size, offset = buffer->message.offset;
-    TW_ASSERT(size <= TW_MESSAGE_MAX && offset <= size && buffer->length <= size - offset);
+    uint32_t offset = buffer->message.offset;
+    TW_ASSERT(assembly);
     if (offset == 0) {
         assembly->slot = buffer->slot;
         assembly->route_epoch = buffer->route_epoch;
@@ -46,18 +91,31 @@ static void put_part(struct tw_delivery_assembly *assembly, const struct tw_out_
     assembly->filled += buffer->length;
 }
 
-/* False: one of those it is for has no room now. */
-static bool deliver(struct tw_worker *worker, struct tw_delivery_waiting *item)
+/* The bytes of the message of which this is the last part; NULL: it is not. */
+static const uint8_t *whole_of(const struct tw_delivery_line *line,
+                               struct tw_delivery_waiting *item)
 {
     const struct tw_out_buffer *buffer = &item->buffer;
-    struct tw_delivery_assembly *assembly = &worker->talk.delivery.assemblies[item->shard];
+    uint32_t size = buffer->message.size, offset = buffer->message.offset;
+    TW_ASSERT(size <= TW_MESSAGE_MAX && offset <= size && buffer->length <= size - offset);
+    if (buffer->length == size)
+        return buffer->bytes;
     if (!item->put)
-        put_part(assembly, buffer);
+        put_part(line->assembly, buffer);
     item->put = true;
-    if (assembly->filled < buffer->message.size)
+    return line->assembly->filled == size ? line->assembly->bytes : NULL;
+}
+
+/* False: one of those it is for has no room now. */
+static bool deliver(struct tw_worker *worker, const struct tw_delivery_line *line,
+                    struct tw_delivery_waiting *item)
+{
+    const struct tw_out_buffer *buffer = &item->buffer;
+    struct tw_outgoing message = {.channel = (uint8_t)buffer->channel,
+                                  .bytes = whole_of(line, item),
+                                  .size = buffer->message.size};
+    if (!message.bytes)
         return true;
-    struct tw_outgoing message = {
-        .channel = (uint8_t)buffer->channel, .bytes = assembly->bytes, .size = assembly->filled};
     for (; item->receivers <= buffer->message.more; item->receivers++) {
         const uint8_t *name =
             buffer->bytes + buffer->length + (item->receivers - 1u) * (size_t)TW_OUT_RECEIVER_SIZE;
@@ -72,26 +130,44 @@ static bool deliver(struct tw_worker *worker, struct tw_delivery_waiting *item)
     return true;
 }
 
-static void finish(struct tw_worker *worker, const struct tw_delivery_waiting *item)
-{
-    TW_ASSERT(worker->talk.delivery.buffers[item->shard] > 0);
-    worker->talk.delivery.buffers[item->shard]--;
-    rte_pktmbuf_free(item->buffer.owner);
-}
-
 /* ---- in line -------------------------------------------------------------------------------- */
-
-static bool is_empty(const struct tw_deliveries *delivery)
-{
-    return delivery->begun == delivery->ended;
-}
 
 void tw_delivery_take(struct tw_worker *worker, uint32_t shard, const struct tw_out_buffer *buffer)
 {
     struct tw_deliveries *delivery = &worker->talk.delivery;
-    TW_ASSERT(delivery->begun - delivery->ended < TW_DELIVERY_WAITING_MAX);
-    delivery->waiting[delivery->begun++ % TW_DELIVERY_WAITING_MAX] =
-        (struct tw_delivery_waiting){.buffer = *buffer, .shard = shard};
+    uint16_t at = delivery->unused;
+    TW_ASSERT(at != TW_DELIVERY_NONE && buffer->channel < TW_CHANNEL_COUNT);
+    struct tw_delivery_line *line = &delivery->lines[buffer->channel][shard];
+    struct tw_delivery_waiting *item = &delivery->waiting[at];
+    delivery->unused = item->next;
+    *item = (struct tw_delivery_waiting){
+        .buffer = *buffer, .number = delivery->came++, .next = TW_DELIVERY_NONE};
+    if (line->first == TW_DELIVERY_NONE)
+        line->first = at;
+    else
+        delivery->waiting[line->last].next = at;
+    line->last = at;
+    line->count++;
+    line->fresh++;
+    delivery->count++;
+}
+
+/* The first of the line was taken. */
+static void finish(struct tw_deliveries *delivery, uint32_t channel, uint32_t shard)
+{
+    struct tw_delivery_line *line = &delivery->lines[channel][shard];
+    uint16_t at = line->first;
+    struct tw_delivery_waiting *item = &delivery->waiting[at];
+    TW_ASSERT(delivery->buffers[shard] > 0);
+    delivery->buffers[shard]--;
+    delivery->back[shard][channel]++;
+    rte_pktmbuf_free(item->buffer.owner);
+    line->first = item->next;
+    line->count--;
+    line->fresh = line->fresh < line->count ? line->fresh : line->count;
+    item->next = delivery->unused;
+    delivery->unused = at;
+    delivery->count--;
 }
 
 static void tell_held(struct tw_worker *worker, uint32_t slot, uint32_t route_epoch)
@@ -107,22 +183,38 @@ void tw_delivery_held(struct tw_worker *worker, const struct tw_out_buffer *buff
     struct tw_deliveries *delivery = &worker->talk.delivery;
     if (buffer->slot >= worker->sessions.capacity)
         return;
-    if (is_empty(delivery)) {
+    if (delivery->count == 0) {
         tell_held(worker, buffer->slot, buffer->route_epoch);
         return;
     }
     TW_ASSERT(delivery->held_count < delivery->held_max);
     uint32_t at = (delivery->held_first + delivery->held_count++) % delivery->held_max;
     delivery->held[at] = (struct tw_delivery_held){
-        .slot = buffer->slot, .route_epoch = buffer->route_epoch, .behind = delivery->begun};
+        .slot = buffer->slot, .route_epoch = buffer->route_epoch, .behind = delivery->came};
+}
+
+/* The number of the oldest that waits, or of what will come next. */
+static uint32_t oldest(const struct tw_deliveries *delivery)
+{
+    uint32_t number = delivery->came;
+    for (uint32_t channel = 0; channel < TW_CHANNEL_COUNT; channel++) {
+        for (uint32_t shard = 0; shard < delivery->shards; shard++) {
+            uint16_t first = delivery->lines[channel][shard].first;
+            if (first != TW_DELIVERY_NONE &&
+                (int32_t)(delivery->waiting[first].number - number) < 0)
+                number = delivery->waiting[first].number;
+        }
+    }
+    return number;
 }
 
 static void tell_those_held(struct tw_worker *worker)
 {
     struct tw_deliveries *delivery = &worker->talk.delivery;
+    uint32_t number = delivery->held_count > 0 ? oldest(delivery) : 0;
     while (delivery->held_count > 0) {
         const struct tw_delivery_held *held = &delivery->held[delivery->held_first];
-        if ((int32_t)(delivery->ended - held->behind) < 0)
+        if ((int32_t)(number - held->behind) < 0)
             return;
         tell_held(worker, held->slot, held->route_epoch);
         delivery->held_first = (delivery->held_first + 1u) % delivery->held_max;
@@ -130,29 +222,26 @@ static void tell_those_held(struct tw_worker *worker)
     }
 }
 
-/* Those that the turn leaves and that none has left before. */
-static void count_waiting(struct tw_worker *worker)
+/* Those that the turn leaves and that none has left before are counted. */
+static void serve_line(struct tw_worker *worker, uint32_t channel, uint32_t shard)
 {
     struct tw_deliveries *delivery = &worker->talk.delivery;
-    uint32_t from =
-        (int32_t)(delivery->counted - delivery->ended) > 0 ? delivery->counted : delivery->ended;
-    if (delivery->begun != from)
-        tw_counter_add(&worker->config.counters->messages_waited, delivery->begun - from);
-    delivery->counted = delivery->begun;
+    struct tw_delivery_line *line = &delivery->lines[channel][shard];
+    while (line->first != TW_DELIVERY_NONE &&
+           deliver(worker, line, &delivery->waiting[line->first]))
+        finish(delivery, channel, shard);
+    if (line->fresh > 0)
+        tw_counter_add(&worker->config.counters->messages_waited, line->fresh);
+    line->fresh = 0;
 }
 
 void tw_delivery_turn(struct tw_worker *worker)
 {
     struct tw_deliveries *delivery = &worker->talk.delivery;
-    while (!is_empty(delivery)) {
-        struct tw_delivery_waiting *item =
-            &delivery->waiting[delivery->ended % TW_DELIVERY_WAITING_MAX];
-        if (!deliver(worker, item))
-            break;
-        finish(worker, item);
-        delivery->ended++;
+    for (uint32_t channel = 0; delivery->count > 0 && channel < TW_CHANNEL_COUNT; channel++) {
+        for (uint32_t shard = 0; shard < delivery->shards; shard++)
+            serve_line(worker, channel, shard);
     }
-    count_waiting(worker);
     tell_those_held(worker);
 }
 
@@ -161,9 +250,25 @@ uint32_t tw_delivery_missing(const struct tw_worker *worker, uint32_t shard)
     return TW_OUT_MESSAGE_BUFFERS - worker->talk.delivery.buffers[shard];
 }
 
+uint16_t tw_delivery_give(struct tw_deliveries *delivery, uint32_t shard)
+{
+    delivery->buffers[shard]++;
+    for (uint16_t channel = 0; channel < TW_CHANNEL_COUNT; channel++) {
+        if (delivery->back[shard][channel] == 0)
+            continue;
+        delivery->back[shard][channel]--;
+        return (uint16_t)(channel + 1u);
+    }
+    return 0;
+}
+
 void tw_delivery_drop(struct tw_worker *worker)
 {
     struct tw_deliveries *delivery = &worker->talk.delivery;
-    for (; !is_empty(delivery); delivery->ended++)
-        finish(worker, &delivery->waiting[delivery->ended % TW_DELIVERY_WAITING_MAX]);
+    for (uint32_t channel = 0; channel < TW_CHANNEL_COUNT; channel++) {
+        for (uint32_t shard = 0; shard < delivery->shards; shard++) {
+            while (delivery->lines[channel][shard].first != TW_DELIVERY_NONE)
+                finish(delivery, channel, shard);
+        }
+    }
 }

@@ -341,11 +341,10 @@ void tw_outward_notice(struct tw_worker *worker, uint32_t slot)
     (void)tw_transmit_sealed(worker, slot, mbuf);
 }
 
-/* `count` empty ones into a ring that has room. False, and none, if there are not so many. */
-static bool give_buffers(struct tw_worker *worker, struct rte_ring *ring, unsigned int count)
+/* `count` empty ones. False, and none, if there are not so many. */
+static bool take_empty(struct tw_worker *worker, struct tw_out_buffer *buffers, unsigned int count)
 {
     struct rte_mbuf *mbufs[BUFFERS_PER_BURST];
-    struct tw_out_buffer buffers[BUFFERS_PER_BURST];
     TW_ASSERT(count <= BUFFERS_PER_BURST);
     if (!tw_transmit_buffers(worker, mbufs, count))
         return false;
@@ -356,32 +355,43 @@ static bool give_buffers(struct tw_worker *worker, struct rte_ring *ring, unsign
             .capacity = TW_SHARD_CAPACITY,
             .kind = TW_OUT_UNUSED,
         };
+    return true;
+}
+
+/* Into a ring that has room. */
+static void put_empty(struct rte_ring *ring, const struct tw_out_buffer *buffers,
+                      unsigned int count)
+{
     unsigned int put =
         rte_ring_sp_enqueue_bulk_elem(ring, buffers, sizeof(buffers[0]), count, NULL);
     TW_ASSERT(put == count);
-    return true;
 }
 
 static void refill_ring(struct tw_worker *worker, struct rte_ring *empty)
 {
+    struct tw_out_buffer buffers[BUFFERS_PER_BURST];
     for (;;) {
         unsigned int room = tw_ring_room(empty);
         unsigned int count = room < BUFFERS_PER_BURST ? room : BUFFERS_PER_BURST;
-        if (count == 0 || !give_buffers(worker, empty, count))
+        if (count == 0 || !take_empty(worker, buffers, count))
             return;
+        put_empty(empty, buffers, count);
     }
 }
 
-/* Its ring has room for all that there are. */
+/* Its ring has room for all that there are. Each tells of which channel one came back. */
 static void refill_messages(struct tw_worker *worker, uint32_t shard)
 {
+    struct tw_out_buffer buffers[BUFFERS_PER_BURST];
     struct rte_ring *ring = worker->config.shard_rings[shard].message_buffers;
     uint32_t count;
     while (ring && (count = tw_delivery_missing(worker, shard)) > 0) {
         count = count < BUFFERS_PER_BURST ? count : BUFFERS_PER_BURST;
-        if (!give_buffers(worker, ring, count))
+        if (!take_empty(worker, buffers, count))
             return;
-        worker->talk.delivery.buffers[shard] += count;
+        for (uint32_t i = 0; i < count; i++)
+            buffers[i].instead = tw_delivery_give(&worker->talk.delivery, shard);
+        put_empty(ring, buffers, count);
     }
 }
 

@@ -34,24 +34,42 @@ static struct tw_budget_rate price(const struct tw_talk *talk, const struct tw_m
     return tw_budget_rate_times(talk->message_rate, full > came ? 1u + full - came : 1u);
 }
 
-static struct tw_budget_rate dear_price(const struct tw_talk *talk, uint32_t blocks,
-                                        uint32_t dearness)
+static uint32_t dear_cost(uint32_t blocks, uint32_t dearness)
 {
     uint32_t cost = blocks > 0 ? blocks * dearness : dearness;
-    return tw_budget_rate_times(talk->dear_rate,
-                                cost < TW_TALK_MESSAGES_BURST ? cost : TW_TALK_MESSAGES_BURST);
+    return cost < TW_TALK_MESSAGES_BURST ? cost : TW_TALK_MESSAGES_BURST;
+}
+
+/* What is too dear for now is paid for by the KB, each in its channel's turn: it neither waits for
+ * what is cheaper on another channel nor holds that up. */
+static bool pay_in_parts(struct tw_worker *worker, struct tw_talk_account *account, uint8_t *paid,
+                         uint32_t cost, uint32_t dearness)
+{
+    struct tw_budget_rate rate = worker->talk.dear_rate;
+    uint32_t left = cost > *paid ? cost - *paid : 0;
+    if (tw_budget_take(&account->dear, tw_budget_rate_times(rate, left), worker->now_ns)) {
+        *paid = 0;
+        return true;
+    }
+    if (left > dearness &&
+        tw_budget_take(&account->dear, tw_budget_rate_times(rate, dearness), worker->now_ns))
+        *paid = (uint8_t)(*paid + dearness);
+    return false;
 }
 
 /* While somebody is nearly behind each KB counts, however it came, many times. What is said before
  * is counted as if it had been so: in the moment in which speech gets dear, those who said most
  * have said all they may. */
-static bool pay_dear(struct tw_worker *worker, struct tw_talk_account *account, uint32_t blocks,
-                     uint32_t dearness)
+static bool pay_dear(struct tw_worker *worker, struct tw_talk_account *account, uint32_t channel,
+                     uint32_t blocks, uint32_t dearness)
 {
-    const struct tw_talk *talk = &worker->talk;
+    struct tw_budget_rate rate = worker->talk.dear_rate;
     if (dearness > 1u)
-        return tw_budget_take(&account->dear, dear_price(talk, blocks, dearness), worker->now_ns);
-    tw_budget_drain(&account->dear, dear_price(talk, blocks, TW_DEARNESS_MAX), worker->now_ns);
+        return pay_in_parts(worker, account, &account->paid[channel], dear_cost(blocks, dearness),
+                            dearness);
+    account->paid[channel] = 0;
+    tw_budget_drain(&account->dear, tw_budget_rate_times(rate, dear_cost(blocks, TW_DEARNESS_MAX)),
+                    worker->now_ns);
     return true;
 }
 
@@ -77,8 +95,9 @@ bool tw_speech_pay(struct tw_worker *worker, uint32_t slot, const struct tw_mess
     struct tw_budget_rate usual = price(talk, message);
     if (!tw_budget_has(&account->budget, usual, worker->now_ns))
         return false;
-    if (message->channel == TW_CHANNEL_BULK ? !pay_bulk(worker, account, blocks, dearness)
-                                            : !pay_dear(worker, account, blocks, dearness))
+    if (message->channel == TW_CHANNEL_BULK
+            ? !pay_bulk(worker, account, blocks, dearness)
+            : !pay_dear(worker, account, message->channel, blocks, dearness))
         return false;
     return tw_budget_take(&account->budget, usual, worker->now_ns);
 }

@@ -74,13 +74,13 @@ static uint32_t channels_for(uint32_t sessions)
     return sessions < TW_TALK_CHANNELS_MAX ? sessions : TW_TALK_CHANNELS_MAX;
 }
 
-size_t tw_talk_footprint(uint32_t sessions, const struct tw_config_limits *limits)
+size_t tw_talk_footprint(uint32_t sessions, uint32_t shards, const struct tw_config_limits *limits)
 {
     return aligned(tw_block_pool_footprint(blocks_for(limits))) + aligned(sizeof(struct tw_bulk)) +
            aligned(tw_channels_pool_footprint(channels_for(sessions))) +
            aligned(sessions * sizeof(struct tw_transport)) +
            aligned(sessions * sizeof(struct tw_talk_session)) +
-           aligned(2u * sessions * sizeof(struct tw_delivery_held)) +
+           aligned(tw_delivery_footprint(sessions, shards)) +
            aligned(sessions * sizeof(struct tw_talk_busy)) + aligned(sessions * sizeof(uint32_t));
 }
 
@@ -99,7 +99,7 @@ static struct tw_congestion_thresholds thresholds_make(const struct tw_config_co
     };
 }
 
-void tw_talk_init(struct tw_talk *talk, void *memory, uint32_t sessions,
+void tw_talk_init(struct tw_talk *talk, void *memory, uint32_t sessions, uint32_t shards,
                   const struct tw_config *config)
 {
     const struct tw_config_limits *limits = &config->limits;
@@ -121,9 +121,8 @@ void tw_talk_init(struct tw_talk *talk, void *memory, uint32_t sessions,
     at += aligned(sessions * sizeof(struct tw_transport));
     talk->sessions = (void *)at;
     at += aligned(sessions * sizeof(struct tw_talk_session));
-    talk->delivery.held = (void *)at;
-    talk->delivery.held_max = 2u * sessions;
-    at += aligned(2u * sessions * sizeof(struct tw_delivery_held));
+    tw_delivery_init(&talk->delivery, at, sessions, shards);
+    at += aligned(tw_delivery_footprint(sessions, shards));
     talk->busy = (void *)at;
     at += aligned(sessions * sizeof(struct tw_talk_busy));
     talk->fresh = (void *)at;
@@ -326,14 +325,14 @@ static bool lend(struct tw_worker *worker, uint32_t slot, struct tw_message *mes
     const struct tw_block *blocks = restored ? tw_bulk_blocks(talk->bulk) : talk->pool.blocks;
     if (!tw_route_message(worker, slot, restored ? restored : message, blocks))
         return false;
-    talk->lent_blocks += restored ? 0 : message->held;
-    (void)tw_receiver_take_of(&talk->transports[slot].channels->receiver,
-                              message->channel == TW_CHANNEL_BULK);
+    uint32_t channel = message->channel;
+    talk->lent[channel]++;
+    talk->lent_blocks[channel] += restored ? 0 : message->held;
+    (void)tw_receiver_take_of(&talk->transports[slot].channels->receiver, channel);
     if (restored)
         tw_message_free(&talk->pool, message);
     tw_counter_add(&worker->config.counters->messages_decompressed, restored != NULL);
     tw_counter_add(&worker->config.counters->messages_in, 1);
-    talk->lent++;
     return true;
 }
 
@@ -367,31 +366,55 @@ static bool deliver_next(struct tw_worker *worker, uint32_t slot, const struct t
     return false;
 }
 
-static bool has_room_to_lend(const struct tw_talk *talk)
+/* Where there is little, one of a channel at a time is lent however large it is. */
+static bool has_room_to_lend(const struct tw_talk *talk, const struct tw_message *message)
 {
-    return talk->lent < TW_TALK_LENT_MAX && talk->lent_blocks < talk->lent_blocks_max;
+    uint32_t channel = message->channel;
+    return tw_lines_left(talk->lent, TW_TALK_LENT_MAX, channel) > 0 &&
+           (talk->lent_blocks[channel] == 0 ||
+            tw_lines_left(talk->lent_blocks, talk->lent_blocks_max, channel) >= message->held);
+}
+
+/* The channel's next one, if there is one and its turn has come. */
+static bool deliver_of(struct tw_worker *worker, uint32_t slot, uint32_t channel)
+{
+    struct tw_talk *talk = &worker->talk;
+    const struct tw_message *next =
+        tw_receiver_peek_of(&talk->transports[slot].channels->receiver, channel);
+    if (!next || worker->sessions.hot[slot].state != TW_SESSION_LIVE)
+        return false;
+    if (has_room_to_lend(talk, next))
+        return deliver_next(worker, slot, next);
+    talk->room_short = true;
+    return false;
 }
 
 /* Lends finished messages to the shard, as many as the session's budgets and the ring let pass:
- * bulk after all others, and held up by none. */
+ * channels by turns, bulk after all others, and none is held up by another one's. */
 static void deliver(struct tw_worker *worker, uint32_t slot)
 {
-    struct tw_talk *talk = &worker->talk;
-    const struct tw_channels *channels = talk->transports[slot].channels;
-    const struct tw_message *next;
+    struct tw_talk_account *account = &worker->talk.sessions[slot].account;
     /* Nothing of a session may overtake its join. */
-    if (!channels || (worker->sessions.hot[slot].due & TW_DUE_JOIN) != 0)
+    if (!worker->talk.transports[slot].channels ||
+        (worker->sessions.hot[slot].due & TW_DUE_JOIN) != 0)
         return;
-    for (uint32_t bulk = 0; bulk < 2u && worker->sessions.hot[slot].state == TW_SESSION_LIVE;
-         bulk++) {
-        while (has_room_to_lend(talk)) {
-            next = tw_receiver_peek_of(&channels->receiver, bulk != 0);
-            if (!next || !deliver_next(worker, slot, next))
-                break;
-        }
+    for (uint32_t waiting = 0; waiting < TW_CHANNEL_BULK;) {
+        uint32_t channel = account->turn;
+        account->turn = (uint8_t)((channel + 1u) % TW_CHANNEL_BULK);
+        waiting = deliver_of(worker, slot, channel) ? 0 : waiting + 1u;
     }
-    talk->room_short |=
-        !has_room_to_lend(talk) && tw_transport_peek(&talk->transports[slot]) != NULL;
+    while (deliver_of(worker, slot, TW_CHANNEL_BULK))
+        ;
+}
+
+static void take_back(struct tw_talk *talk, struct tw_message *message)
+{
+    talk->returned = true;
+    talk->lent[message->channel]--;
+    if (tw_bulk_give_back(talk->bulk, message))
+        return;
+    talk->lent_blocks[message->channel] -= message->held;
+    tw_message_free(&talk->pool, message);
 }
 
 static void take_returned(struct tw_worker *worker, struct rte_ring *ring)
@@ -401,13 +424,8 @@ static void take_returned(struct tw_worker *worker, struct rte_ring *ring)
     do {
         count = rte_ring_sc_dequeue_burst_elem(ring, messages, sizeof(messages[0]),
                                                RETURNS_PER_BURST, NULL);
-        for (unsigned int i = 0; i < count; i++) {
-            if (tw_bulk_give_back(worker->talk.bulk, messages[i]))
-                continue;
-            worker->talk.lent_blocks -= messages[i]->held;
-            tw_message_free(&worker->talk.pool, messages[i]);
-        }
-        worker->talk.lent -= count;
+        for (unsigned int i = 0; i < count; i++)
+            take_back(&worker->talk, messages[i]);
     } while (count == RETURNS_PER_BURST);
 }
 
@@ -616,13 +634,14 @@ void tw_talk_pass_on(struct tw_worker *worker)
 void tw_talk_begin_turn(struct tw_worker *worker)
 {
     struct tw_talk *talk = &worker->talk;
-    for (uint32_t shard = 0; shard < worker->config.shards; shard++) {
-        if (talk->lent > 0 && worker->config.shard_rings[shard].returned)
+    bool lent = tw_lines_taken(talk->lent) > 0;
+    for (uint32_t shard = 0; lent && shard < worker->config.shards; shard++) {
+        if (worker->config.shard_rings[shard].returned)
             take_returned(worker, worker->config.shard_rings[shard].returned);
     }
-    if (!talk->room_short || talk->lent >= TW_TALK_LENT_MAX)
+    if (!talk->room_short || !talk->returned)
         return;
-    talk->room_short = false;
+    talk->room_short = talk->returned = false;
     look_at_due(worker, true);
 }
 

@@ -6,7 +6,8 @@
  *   messages frame → transport → record (the message lent) → shard → returned ring → pool
  *   shard → delivery.h → transport → messages frames
  *
- * Large ones are compressed on the way; see bulk.h.
+ * On the whole way each channel has a line of its own; lines.h has how much of what they share one
+ * may take. Large messages are compressed on the way; see bulk.h.
  *
  * A session's transport begins when it goes live and ends when it is released; messages that a
  * shard still holds come back later. Sessions with something under way stand in a list, each with
@@ -27,6 +28,7 @@
 #include "dataplane/wire/transport.h"
 #include "tickwire/config.h"
 #include "tickwire/ids.h"
+#include "tickwire/lines.h"
 #include "tickwire/prefetch.h"
 #include "tickwire/shard.h"
 
@@ -35,7 +37,8 @@ struct tw_client_frames;
 
 /* Messages a session may bring at once: a window of them. */
 #define TW_TALK_MESSAGES_BURST 64u
-/* Messages at shards at once; as many cells as a returned ring has, of which one stays free. */
+/* Messages at shards at once, of all channels; as many cells as a returned ring has, of which one
+ * stays free. */
 #define TW_TALK_LENT_MAX 255u
 /* Whoever has something under way is looked at this often at least: a stalled message is noticed so
  * much late at most. */
@@ -50,6 +53,8 @@ struct tw_talk_account {
     struct tw_budget dear; /* while speech is dear, as well */
     uint64_t bulk_us;      /* when it last said something of bulk; 0: never */
     struct tw_patience patience;
+    uint8_t paid[TW_CHANNEL_BULK]; /* of that, for the next message of each channel but bulk */
+    uint8_t turn;                  /* the channel of these that is next */
 };
 
 struct tw_talk_session {
@@ -80,12 +85,13 @@ struct tw_talk {
     uint32_t *fresh;    /* [sessions] slots, a ring: something came for them, or from them */
     uint32_t fresh_first, fresh_count;
     uint32_t sessions_max;
-    bool room_short; /* somebody found none at the shard, and none came back since */
-    uint32_t lent;   /* messages at shards, */
-    uint32_t lent_blocks;
-    uint32_t lent_blocks_max;
-    uint64_t relief_us;    /* next look for who may be closed for the room it takes, */
-    uint64_t late_look_us; /* and for what it has begun */
+    bool room_short;                 /* somebody found none at the shard, … */
+    bool returned;                   /* … and some came back since */
+    uint32_t lent[TW_CHANNEL_COUNT]; /* messages at shards, */
+    uint32_t lent_blocks[TW_CHANNEL_COUNT];
+    uint32_t lent_blocks_max; /* of all channels */
+    uint64_t relief_us;       /* next look for who may be closed for the room it takes, */
+    uint64_t late_look_us;    /* and for what it has begun */
     struct tw_dearness dearness;
     uint64_t strains_us; /* next look for strain at others */
     struct tw_budget_rate message_rate, dear_rate;
@@ -98,8 +104,8 @@ struct tw_talk {
 uint32_t tw_talk_datagram_max(const struct tw_worker *worker, const struct tw_path_end *end);
 
 /* Bytes of zeroed, 64-aligned memory. */
-size_t tw_talk_footprint(uint32_t sessions, const struct tw_config_limits *limits);
-void tw_talk_init(struct tw_talk *talk, void *memory, uint32_t sessions,
+size_t tw_talk_footprint(uint32_t sessions, uint32_t shards, const struct tw_config_limits *limits);
+void tw_talk_init(struct tw_talk *talk, void *memory, uint32_t sessions, uint32_t shards,
                   const struct tw_config *config);
 
 void tw_talk_begin(struct tw_worker *worker, uint32_t slot);

@@ -88,7 +88,8 @@ static bool init_tables(struct tw_worker *worker)
         rte_zmalloc_socket("owed", sessions * sizeof(uint32_t), 64, config->socket);
     worker->pongs = rte_zmalloc_socket("pongs", sessions * sizeof(uint32_t), 64, config->socket);
     worker->talk_memory = rte_zmalloc_socket(
-        "messages", tw_talk_footprint(sessions, &config->config->limits), 64, config->socket);
+        "messages", tw_talk_footprint(sessions, config->shards, &config->config->limits), 64,
+        config->socket);
     worker->life_memory =
         rte_zmalloc_socket("lives", tw_life_footprint(sessions), 64, config->socket);
     worker->grants =
@@ -99,7 +100,7 @@ static bool init_tables(struct tw_worker *worker)
         return false;
     tw_sessions_init(&worker->sessions, worker->session_memory, sessions, config->index,
                      config->seed);
-    tw_talk_init(&worker->talk, worker->talk_memory, sessions, config->config);
+    tw_talk_init(&worker->talk, worker->talk_memory, sessions, config->shards, config->config);
     const struct tw_config_life *life = &config->config->life;
     const struct tw_life_times times = {.degraded_ms = life->degraded_ms,
                                         .pause_ms = life->pause_ms,

@@ -149,9 +149,8 @@ static void copy_windows(struct copying *copying, struct tw_channels *channels, 
 static void copy_messages(struct copying *copying, struct tw_channels *channels)
 {
     copy_parcel(copying, &channels->sender.latest);
-    copy_list(copying, &channels->receiver.ready.list);
-    copy_list(copying, &channels->receiver.ready_bulk.list);
     for (uint32_t channel = 0; channel < TW_CHANNEL_COUNT; channel++) {
+        copy_list(copying, &channels->receiver.ready[channel].list);
         copy_parcels(copying, &channels->sender.channels[channel].waiting);
         copy_windows(copying, channels, channel);
     }

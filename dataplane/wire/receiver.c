@@ -93,9 +93,9 @@ struct tw_receiver_numbers tw_receiver_pause(const struct tw_receiver *receiver)
 
 bool tw_receiver_empty(const struct tw_receiver *receiver)
 {
-    uint32_t held = receiver->ready.list.count + receiver->ready_bulk.list.count;
+    uint32_t held = 0;
     for (uint32_t i = 0; i < TW_CHANNEL_COUNT; i++)
-        held += receiver->channels[i].held;
+        held += receiver->ready[i].list.count + receiver->channels[i].held;
     return held == 0 && receiver->holder.wants == 0;
 }
 
@@ -156,11 +156,6 @@ static uint32_t blocks_needed(const struct tw_message *message, const struct tw_
     return needed;
 }
 
-static struct tw_receiver_ready *ready_of(struct tw_receiver *receiver, uint32_t channel)
-{
-    return channel == TW_CHANNEL_BULK ? &receiver->ready_bulk : &receiver->ready;
-}
-
 /* Too many finished ones wait to be taken. */
 static bool is_full(struct tw_receiver_ready *ready, uint64_t now_us)
 {
@@ -213,7 +208,7 @@ static enum room find_room(struct tw_receiver *receiver, const struct tw_entry *
     bool lowest = entry->number == channel->base;
     if (needed == 0 || (message && message->sure))
         return ROOM_HERE;
-    if (is_full(ready_of(receiver, entry->channel), now_us)) {
+    if (is_full(&receiver->ready[entry->channel], now_us)) {
         if (lowest)
             let_begin(channel, now_us);
         return ROOM_NONE;
@@ -231,7 +226,7 @@ static enum room find_room(struct tw_receiver *receiver, const struct tw_entry *
 
 static void make_ready(struct tw_receiver *receiver, struct tw_message *message)
 {
-    struct tw_receiver_ready *ready = ready_of(receiver, message->channel);
+    struct tw_receiver_ready *ready = &receiver->ready[message->channel];
     ready->blocks += message->held;
     if (message->channel == TW_CHANNEL_BULK && message->sure)
         receiver->holder.whole += message->held;
@@ -393,7 +388,7 @@ static bool take_latest(struct tw_receiver *receiver, const struct tw_entry *ent
         receiver->superseded++;
         return true;
     }
-    if (is_full(&receiver->ready, now_us) ||
+    if (is_full(&receiver->ready[TW_CHANNEL_STATE], now_us) ||
         !tw_holder_may_take(&receiver->holder, receiver->pool, tw_message_blocks(entry->size),
                             true))
         return false;
@@ -448,25 +443,34 @@ enum tw_receiver_result tw_receiver_frame(struct tw_receiver *receiver, const ui
     return all ? TW_RECEIVER_STORED : TW_RECEIVER_NO_ROOM;
 }
 
-const struct tw_message *tw_receiver_peek_of(const struct tw_receiver *receiver, bool bulk)
+const struct tw_message *tw_receiver_peek_of(const struct tw_receiver *receiver, uint32_t channel)
 {
-    const struct tw_message_list *list = bulk ? &receiver->ready_bulk.list : &receiver->ready.list;
+    const struct tw_message_list *list = &receiver->ready[channel].list;
     return list->count > 0 ? tw_message_at(receiver->pool, list->first) : NULL;
+}
+
+/* The last one if none has anything. */
+static uint32_t first_ready(const struct tw_receiver *receiver)
+{
+    uint32_t channel = 0;
+    while (channel < TW_CHANNEL_BULK && receiver->ready[channel].list.count == 0)
+        channel++;
+    return channel;
 }
 
 const struct tw_message *tw_receiver_peek(const struct tw_receiver *receiver)
 {
-    return tw_receiver_peek_of(receiver, receiver->ready.list.count == 0);
+    return tw_receiver_peek_of(receiver, first_ready(receiver));
 }
 
-struct tw_message *tw_receiver_take_of(struct tw_receiver *receiver, bool bulk)
+struct tw_message *tw_receiver_take_of(struct tw_receiver *receiver, uint32_t channel)
 {
-    struct tw_receiver_ready *ready = bulk ? &receiver->ready_bulk : &receiver->ready;
+    struct tw_receiver_ready *ready = &receiver->ready[channel];
     struct tw_message *message = tw_message_list_take(&ready->list, receiver->pool);
     if (!message)
         return NULL;
     ready->blocks -= message->held;
-    if (bulk && message->sure)
+    if (channel == TW_CHANNEL_BULK && message->sure)
         receiver->holder.whole -= message->held;
     let_go(receiver, message);
     return message;
@@ -474,7 +478,7 @@ struct tw_message *tw_receiver_take_of(struct tw_receiver *receiver, bool bulk)
 
 struct tw_message *tw_receiver_take(struct tw_receiver *receiver)
 {
-    return tw_receiver_take_of(receiver, receiver->ready.list.count == 0);
+    return tw_receiver_take_of(receiver, first_ready(receiver));
 }
 
 void tw_receiver_heard(struct tw_receiver *receiver, uint64_t now_us)
@@ -494,8 +498,7 @@ void tw_receiver_heard(struct tw_receiver *receiver, uint64_t now_us)
 static bool channel_stalled(const struct tw_receiver *receiver,
                             const struct tw_receiver_channel *channel)
 {
-    bool bulk = channel == &receiver->channels[TW_CHANNEL_BULK];
-    uint64_t full_us = bulk ? receiver->ready_bulk.full_us : receiver->ready.full_us;
+    uint64_t full_us = receiver->ready[channel - receiver->channels].full_us;
     for (uint32_t i = 0; channel->here != 0 && i < TW_MESSAGE_WINDOW; i++) {
         const struct tw_message *message =
             standing(receiver, channel, (uint16_t)(channel->base + i) % TW_MESSAGE_WINDOW);

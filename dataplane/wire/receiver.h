@@ -9,8 +9,8 @@
  * Bounds per channel: TW_MESSAGE_WINDOW numbers; the lowest unfinished message may grow to its full
  * size, all others together to TW_MESSAGE_SPARE blocks. Of a shared pool the former is promised
  * room for all of it when it begins, or waits in line for that: see holder.h. Finished messages
- * wait in one of two lists until they are taken, bulk apart from all others, so that it holds up
- * none of them; while TW_RECEIVER_READY_BLOCKS or more wait in one, nothing is begun for it.
+ * wait in a list of their channel until they are taken, so that none holds up another channel's;
+ * while TW_RECEIVER_READY_BLOCKS or more wait in one, nothing is begun for it.
  *
  * A channel is late when what it holds has to wait for its lowest message for too long: it has
  * TW_RECEIVER_BEGIN_US from the first one on, a granule of the lowest gives TW_RECEIVER_GRANULE_US
@@ -56,9 +56,9 @@ struct tw_receiver_ready {
 
 struct tw_receiver {
     uint64_t heard_us;
-    uint64_t resumed_us;                        /* first packet after a silence */
-    struct tw_receiver_ready ready, ready_bulk; /* of channels 0 to 2; of channel 3 */
-    uint32_t unfinished;                        /* messages of which something is here */
+    uint64_t resumed_us; /* first packet after a silence */
+    struct tw_receiver_ready ready[TW_CHANNEL_COUNT];
+    uint32_t unfinished; /* messages of which something is here */
     struct tw_block_pool *pool;
     struct tw_holder holder;
     uint16_t latest_number; /* of channel 0 */
@@ -101,13 +101,13 @@ bool tw_receiver_empty(const struct tw_receiver *receiver);
 /* body[size]: a messages frame. */
 enum tw_receiver_result tw_receiver_frame(struct tw_receiver *receiver, const uint8_t *body,
                                           size_t size, uint64_t now_us);
-/* The next finished message, bulk after all others, or NULL; it stays where it is. */
+/* The next finished message, of the first channel that has one, or NULL; it stays where it is. */
 const struct tw_message *tw_receiver_peek(const struct tw_receiver *receiver);
-/* The same of bulk alone, or of all others. */
-const struct tw_message *tw_receiver_peek_of(const struct tw_receiver *receiver, bool bulk);
+/* The same of one channel. */
+const struct tw_message *tw_receiver_peek_of(const struct tw_receiver *receiver, uint32_t channel);
 /* What peek would tell, now the caller's. */
 struct tw_message *tw_receiver_take(struct tw_receiver *receiver);
-struct tw_message *tw_receiver_take_of(struct tw_receiver *receiver, bool bulk);
+struct tw_message *tw_receiver_take_of(struct tw_receiver *receiver, uint32_t channel);
 /* A packet of the session came. */
 void tw_receiver_heard(struct tw_receiver *receiver, uint64_t now_us);
 /* Channels whose lowest unfinished message made no progress for TW_MESSAGE_STALLED_US, although

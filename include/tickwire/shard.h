@@ -139,6 +139,8 @@ struct tw_out_buffer {
     union {
         uint16_t reason;  /* CLOSE: enum tw_close_reason */
         uint16_t channel; /* MESSAGE: enum tw_channel */
+        uint16_t
+            instead; /* UNUSED: of a message's that is done with, 1 + its channel; 0: of none */
     };
     union {
         uint64_t tick_ns; /* when the tick that wrote it was due, monotonic */
@@ -156,7 +158,8 @@ static_assert(sizeof(struct tw_out_buffer) == 40, "ring elements are multiples o
 static_assert(TW_MESSAGE_MAX - 1u <= UINT16_MAX, "offsets fit");
 
 /* Buffers of messages between a worker and a shard, wherever they are. Snapshots cannot use them
- * up, and a worker that has no room for messages keeps them: then the shard has none, and waits. */
+ * up, and a worker that has no room for messages keeps them: then the shard has none, and waits. Of
+ * one channel it has none then, and of no other: see lines.h. */
 #define TW_OUT_MESSAGE_BUFFERS 256u
 
 /* Buffers of one worker during one tick. The engine fills both arrays with empty ones before the
@@ -169,6 +172,9 @@ struct tw_outbox {
     struct tw_out_buffer *messages;
     uint32_t message_count;
     uint32_t messages_used;
+    /* Of each channel, those that are on their way to the worker, or there. The shard counts what
+     * it uses. */
+    uint32_t messages_out[TW_CHANNEL_COUNT];
 };
 
 #endif

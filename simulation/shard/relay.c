@@ -3,6 +3,7 @@
 
 #include "tickwire/assert.h"
 #include "tickwire/ids.h"
+#include "tickwire/lines.h"
 #include "tickwire/wire.h"
 
 #include <string.h>
@@ -13,22 +14,39 @@
 void tw_relay_carve(struct tw_relay *relay, struct tw_arena *arena, uint32_t workers)
 {
     relay->capacity = workers * TW_RELAY_LENT_MAX;
-    relay->entries = tw_arena_take(arena, relay->capacity, sizeof(*relay->entries));
+    relay->entries = tw_arena_take(arena, relay->capacity + 1u, sizeof(*relay->entries));
     relay->returned = tw_arena_take(arena, relay->capacity, sizeof(*relay->returned));
     relay->returned_counts = tw_arena_take(arena, workers, sizeof(*relay->returned_counts));
+}
+
+void tw_relay_init(struct tw_relay *relay)
+{
+    for (uint32_t i = relay->capacity; i > 0; i--) {
+        relay->entries[i].next = relay->unused;
+        relay->unused = (uint16_t)i;
+    }
 }
 
 void tw_relay_keep(struct tw_relay *relay, uint32_t route, bool early,
                    const struct tw_record *record)
 {
-    TW_ASSERT(relay->count < relay->capacity); /* no worker lends more than its part of them */
-    uint32_t entry = (relay->first + relay->count++) % relay->capacity;
-    relay->entries[entry] = (struct tw_relay_entry){.message = record->message.message,
-                                                    .blocks = record->message.blocks,
-                                                    .lender = record->worker,
-                                                    .route = route,
-                                                    .epoch = record->route_epoch,
-                                                    .early = early};
+    uint16_t at = relay->unused;
+    uint32_t channel = record->message.message->channel;
+    TW_ASSERT(at != 0 && channel < TW_CHANNEL_COUNT); /* nor lends a worker more than its part */
+    struct tw_relay_line *line = &relay->lines[channel];
+    relay->unused = relay->entries[at].next;
+    relay->entries[at] = (struct tw_relay_entry){.message = record->message.message,
+                                                 .blocks = record->message.blocks,
+                                                 .lender = record->worker,
+                                                 .route = route,
+                                                 .epoch = record->route_epoch,
+                                                 .before = line->last,
+                                                 .early = early};
+    if (line->last == 0)
+        line->first = at;
+    else
+        relay->entries[line->last].next = at;
+    line->last = at;
 }
 
 void tw_relay_return(struct tw_relay *relay, uint32_t worker, struct tw_message *message)
@@ -49,38 +67,54 @@ uint32_t tw_relay_take_returned(struct tw_relay *relay, uint32_t worker,
     return count;
 }
 
-static struct tw_relay_entry *entry_at(const struct tw_relay *relay, uint32_t nth)
+/* The message goes back, the entry is unused. */
+static void forget(struct tw_relay *relay, struct tw_relay_line *line, uint16_t at)
 {
-    return &relay->entries[(relay->first + nth) % relay->capacity];
+    struct tw_relay_entry *entry = &relay->entries[at];
+    if (entry->before == 0)
+        line->first = entry->next;
+    else
+        relay->entries[entry->before].next = entry->next;
+    if (entry->next == 0)
+        line->last = entry->before;
+    else
+        relay->entries[entry->next].before = entry->before;
+    tw_relay_return(relay, entry->lender, entry->message);
+    entry->next = relay->unused;
+    relay->unused = at;
 }
 
 void tw_relay_follow(struct tw_relay *relay, uint32_t from, uint32_t to,
                      const struct tw_record *record)
 {
-    for (uint32_t i = 0; i < relay->count; i++) {
-        struct tw_relay_entry *entry = entry_at(relay, i);
-        if (entry->route != from || entry->epoch != record->route_epoch)
-            continue;
-        entry->route = to;
-        entry->epoch = record->move.route_epoch;
-        entry->following = true;
-        entry->early = false;
+    for (uint32_t channel = 0; channel < TW_CHANNEL_COUNT; channel++) {
+        struct tw_relay_entry *entry;
+        for (uint16_t at = relay->lines[channel].first; at != 0; at = entry->next) {
+            entry = &relay->entries[at];
+            if (entry->route != from || entry->epoch != record->route_epoch)
+                continue;
+            entry->route = to;
+            entry->epoch = record->move.route_epoch;
+            entry->following = true;
+            entry->early = false;
+        }
     }
 }
 
-/* What goes next: the nth, unless its sender's earlier ones came by another ring, after it. */
-static struct tw_relay_entry *next_entry(const struct tw_relay *relay, uint32_t nth)
+/* What goes next: this one, unless its sender's earlier ones came by another ring, after it. */
+static uint16_t next_entry(const struct tw_relay *relay, uint16_t oldest_at)
 {
-    struct tw_relay_entry *oldest = entry_at(relay, nth);
+    const struct tw_relay_entry *oldest = &relay->entries[oldest_at];
     if (!oldest->early)
-        return oldest;
-    for (uint32_t i = nth + 1u; i < relay->count; i++) {
-        struct tw_relay_entry *entry = entry_at(relay, i);
-        if (entry->following && !entry->done && !entry->waits && entry->route == oldest->route &&
+        return oldest_at;
+    const struct tw_relay_entry *entry;
+    for (uint16_t at = oldest->next; at != 0; at = entry->next) {
+        entry = &relay->entries[at];
+        if (entry->following && !entry->waits && entry->route == oldest->route &&
             entry->epoch == oldest->epoch)
-            return entry;
+            return at;
     }
-    return oldest;
+    return oldest_at;
 }
 
 static bool hears(const struct tw_world *world, uint32_t entity, uint32_t player, uint64_t hearing)
@@ -148,11 +182,14 @@ static bool write_parts(struct tw_relay_entry *entry, const struct tw_player *pl
                         struct tw_outbox *outbox)
 {
     uint32_t size = size_of(entry);
+    uint32_t channel = entry->message->channel;
     while (entry->offset < size) {
         if (outbox->messages_used == outbox->message_count ||
+            tw_lines_left(outbox->messages_out, TW_OUT_MESSAGE_BUFFERS, channel) == 0 ||
             outbox->messages[outbox->messages_used].capacity < PART_MIN)
             return false;
         struct tw_out_buffer *buffer = &outbox->messages[outbox->messages_used++];
+        outbox->messages_out[channel]++;
         uint32_t part = size - entry->offset;
         if (part > buffer->capacity)
             part = buffer->capacity;
@@ -161,7 +198,7 @@ static bool write_parts(struct tw_relay_entry *entry, const struct tw_player *pl
         buffer->route_epoch = player->route_epoch;
         buffer->length = (uint16_t)part;
         buffer->kind = TW_OUT_MESSAGE;
-        buffer->channel = entry->message->channel;
+        buffer->channel = (uint16_t)channel;
         buffer->message.size = size;
         buffer->message.offset = (uint16_t)entry->offset;
         buffer->message.more = 0;
@@ -182,7 +219,7 @@ enum result {
 struct sending {
     const struct tw_relay_tick *tick;
     const struct tw_relay_entry *newest[TW_WORKERS_MAX]; /* that the worker's newest buffer ends */
-    uint32_t looks;
+    uint32_t looks, looks_max;
     struct tw_relay_sent sent;
 };
 
@@ -234,36 +271,41 @@ static enum result send_entry(struct tw_relay_entry *entry, struct sending *send
     return send_to_players(entry, sending, end);
 }
 
-static void forget_done(struct tw_relay *relay)
+static void send_line(struct tw_relay *relay, struct tw_relay_line *line, struct sending *sending)
 {
-    for (; relay->count > 0 && entry_at(relay, 0)->done; relay->count--) {
-        tw_relay_return(relay, entry_at(relay, 0)->lender, entry_at(relay, 0)->message);
-        relay->first = (relay->first + 1u) % relay->capacity;
+    uint32_t end = sending->tick->world->state->players_end;
+    for (uint16_t at = line->first; at != 0 && sending->looks < sending->looks_max;) {
+        uint16_t next_at = next_entry(relay, at);
+        struct tw_relay_entry *entry = &relay->entries[next_at];
+        if (entry->waits) {
+            at = entry->next;
+            continue;
+        }
+        enum result result = send_entry(entry, sending, end);
+        if (result == STOPS)
+            break;
+        if (result == WAITS) {
+            entry->waits = true;
+            end = entry->next_player < end ? entry->next_player : end;
+            continue;
+        }
+        sending->sent.messages += result == DONE;
+        sending->sent.gone += result == GONE;
+        if (next_at == at)
+            at = entry->next;
+        forget(relay, line, next_at);
     }
-    for (uint32_t i = 0; i < relay->count; i++)
-        entry_at(relay, i)->waits = false;
+    for (uint16_t at = line->first; at != 0; at = relay->entries[at].next)
+        relay->entries[at].waits = false;
 }
 
 struct tw_relay_sent tw_relay_send(struct tw_relay *relay, const struct tw_relay_tick *tick)
 {
     struct sending sending = {.tick = tick};
-    uint32_t end = tick->world->state->players_end;
-    for (uint32_t nth = 0; nth < relay->count && sending.looks < TW_RELAY_LOOKS_PER_TICK;) {
-        struct tw_relay_entry *entry = next_entry(relay, nth);
-        if (entry->done || entry->waits) {
-            nth++;
-            continue;
-        }
-        enum result result = send_entry(entry, &sending, end);
-        if (result == STOPS)
-            break;
-        sending.sent.messages += result == DONE;
-        sending.sent.gone += result == GONE;
-        entry->done = result != WAITS;
-        entry->waits = result == WAITS;
-        if (result == WAITS && entry->next_player < end)
-            end = entry->next_player;
+    for (uint32_t channel = 0; channel < TW_CHANNEL_COUNT; channel++) {
+        uint32_t others = TW_CHANNEL_COUNT - 1u - channel;
+        sending.looks_max = TW_RELAY_LOOKS_PER_TICK - others * TW_RELAY_LOOKS_LEFT;
+        send_line(relay, &relay->lines[channel], &sending);
     }
-    forget_done(relay);
     return sending.sent;
 }

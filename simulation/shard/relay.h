@@ -3,14 +3,16 @@
  * What players say to each other: a message goes, with its sender's handle in front, to every
  * player who is near enough to see the sender, the sender included.
  *
- *   record, the message lent ─► entry ─► buffers of each worker with somebody who hears it
+ *   record, the message lent ─► entry in the line of its channel
+ *                                 ├─ buffers of each worker with somebody who hears it
  *                                 └─ written to all: returned to the worker that lent it
  *
  * Nothing is copied and nothing dropped for lack of room: what finds no buffer goes on next tick,
- * in order, and its worker lends no more than there are entries for. A worker gets a message once
- * for as many of its sessions as one buffer has room to name. Where a receiver is held, that
- * message and those after it go as far as to that player, and on when it is not any more. Nothing
- * of this is world state. Owned by the shard's thread.
+ * in order, and its worker lends no more than there are entries for. Of buffers and looks each
+ * channel has its part, so what goes on next tick holds up its own line alone. A worker gets a
+ * message once for as many of its sessions as one buffer has room to name. Where a receiver is
+ * held, that message and those after it in its line go as far as to that player, and on when it is
+ * not any more. Nothing of this is world state. Owned by the shard's thread.
  */
 #ifndef TICKWIRE_SIMULATION_SHARD_RELAY_H
 #define TICKWIRE_SIMULATION_SHARD_RELAY_H
@@ -21,8 +23,10 @@
 
 /* As many as a worker lends, and one. */
 #define TW_RELAY_LENT_MAX 256u
-/* Players looked at in a tick: 32 messages among 10,000 cost less than 1 ms of 16. */
+/* Players looked at in a tick: 32 messages among 10,000 cost less than 1 ms of 16. An eighth of
+ * that is left to each channel by those before it. */
 #define TW_RELAY_LOOKS_PER_TICK 320000u
+#define TW_RELAY_LOOKS_LEFT     (TW_RELAY_LOOKS_PER_TICK / 8u)
 /* u32 handle in front of what the sender wrote. */
 #define TW_RELAY_HEAD TW_HANDLE_SIZE
 static_assert(TW_SAID_MAX + TW_RELAY_HEAD == TW_MESSAGE_MAX, "what is said fits with it");
@@ -31,27 +35,36 @@ static_assert(TW_SAID_UNRELIABLE_MAX + TW_RELAY_HEAD == TW_UNRELIABLE_MAX, "on c
 struct tw_relay_entry {
     struct tw_message *message;
     const struct tw_block *blocks;
-    uint32_t lender; /* worker */
-    uint32_t route;  /* of the sender */
+    uint32_t route; /* of the sender */
     uint32_t epoch;
     uint32_t next_player; /* to be looked at */
     uint32_t offset;      /* of the part to be written for next_player; then also: */
     uint32_t to_slot, to_epoch, to_worker; /* who has the parts before it */
     uint32_t handle;                       /* of the sender, in front of the message */
-    bool early;     /* its sender's session had not arrived yet when it came */
-    bool following; /* from the slot that its sender's session left: before the early ones */
-    bool done;      /* sent out of its turn, or to nobody */
-    bool waits;     /* for a receiver that is held; in this tick */
+    uint16_t lender;                       /* worker */
+    uint16_t before, next;                 /* in its line; 0: none is */
+    bool early : 1;     /* its sender's session had not arrived yet when it came */
+    bool following : 1; /* from the slot that its sender's session left: before the early ones */
+    bool waits : 1;     /* for a receiver that is held; in this tick */
+};
+static_assert(TW_WORKERS_MAX * TW_RELAY_LENT_MAX < UINT16_MAX, "places are 16 bits, from 1");
+
+struct tw_relay_line {
+    uint16_t first, last; /* entries, oldest first; 0: none is */
 };
 
 struct tw_relay {
-    struct tw_relay_entry *entries; /* ring */
-    uint32_t capacity, first, count;
+    struct tw_relay_entry *entries; /* [capacity + 1] */
+    uint32_t capacity;
+    uint16_t unused; /* by `next` */
+    struct tw_relay_line lines[TW_CHANNEL_COUNT];
     struct tw_message **returned; /* [workers][TW_RELAY_LENT_MAX], waiting to be taken */
     uint32_t *returned_counts;    /* [workers] */
 };
 
 void tw_relay_carve(struct tw_relay *relay, struct tw_arena *arena, uint32_t workers);
+/* Once carved, in zeroed memory. */
+void tw_relay_init(struct tw_relay *relay);
 
 /* Keeps the message of a record. `early`: of a session that is still to arrive; all wait for that.
  */

@@ -91,6 +91,7 @@ struct tw_shard *tw_shard_init(void *memory, const struct tw_shard_config *confi
     shard->interest.entities = &shard->world.entities;
     shard->interest.index = &shard->world.index;
     tw_world_init(&shard->world);
+    tw_relay_init(&shard->relay);
     tw_records_refresh(&shard->interest.records, &shard->world.entities, 0);
     tw_counter_set(&counters->entities, shard->world.entities.state->live);
     tw_counter_set(&counters->state_hash, tw_world_hash(&shard->world));

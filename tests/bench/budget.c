@@ -219,7 +219,7 @@ static double worker_bytes(uint32_t sessions)
 {
     /* Those that grow with sessions; the configuration's pools for messages as they come. */
     static const struct tw_config_limits limits = {0};
-    return (double)(tw_sessions_footprint(sessions) + tw_talk_footprint(sessions, &limits) +
+    return (double)(tw_sessions_footprint(sessions) + tw_talk_footprint(sessions, 1, &limits) +
                     tw_life_footprint(sessions) + tw_resume_footprint(sessions) +
                     tw_pending_footprint(1, sessions));
 }

@@ -32,9 +32,10 @@
 #define EVENTS_DEPTH   1024u
 #define COMMANDS_DEPTH 1024u
 #define RETURNED_DEPTH 256u
-/* Seven bursts: all of them may have a message, and 255 are lent at a time. */
-#define TALK_TURN_PACKETS (7u * TW_BURST_MAX)
-static_assert(TALK_TURN_PACKETS <= TW_TALK_LENT_MAX, "none of them waits for others");
+/* Five bursts: all of them may have a message, and of one channel 162 are lent at a time. */
+#define TALK_TURN_PACKETS (5u * TW_BURST_MAX)
+static_assert(TALK_TURN_PACKETS <= TW_LINES_MOST(TW_TALK_LENT_MAX, TW_CHANNEL_ORDERED),
+              "none of them waits for others");
 /* Up to so many clients may all talk at once: each has a message of one block on its way
  * in, for which a quarter of the memory is there, and that is 65,535 KB at most. */
 #define TALKERS_MAX 10000u

@@ -66,8 +66,8 @@ static void check_pool(void)
         loose += of->receiver.holder.loose;
         sure += of->receiver.holder.sure;
         TW_ASSERT(of->receiver.holder.whole <= of->receiver.holder.sure);
-        ready += of->receiver.ready.blocks + of->receiver.ready_bulk.blocks;
         for (uint32_t k = 0; k < TW_CHANNEL_COUNT; k++) {
+            ready += of->receiver.ready[k].blocks;
             TW_ASSERT(of->receiver.channels[k].held <= TW_MESSAGE_BLOCKS_MAX + TW_MESSAGE_SPARE);
             held += of->receiver.channels[k].held;
         }

@@ -86,7 +86,7 @@ static void give_back(struct tw_message *message)
 static void stop(void)
 {
     rig_turn(&rig, RIG_MS);
-    assert_int_equal(talk()->lent, 0);
+    assert_int_equal(tw_lines_taken(talk()->lent), 0);
     rig_stop(&rig);
 }
 
@@ -106,7 +106,7 @@ static void messages_are_lent_and_come_back(void **state)
         assert_int_equal(record.message.message->size, i == 0 ? 30 : 900);
         tw_message_copy(record.message.message, record.message.blocks, bytes);
         assert_int_equal(bytes[29], i + 1u);
-        assert_int_equal(talk()->lent, 2 - i);
+        assert_int_equal(talk()->lent[TW_CHANNEL_ORDERED], 2 - i);
         give_back(record.message.message);
     }
     assert_int_equal(talk()->pool.free_count, rig.config.limits.message_memory_kb);
@@ -388,10 +388,10 @@ static void a_flood_of_messages_waits_for_its_budget(void **state)
     }
     /* 0.2 s and more passed: the burst and a few. */
     assert_in_range(lent, TW_TALK_MESSAGES_BURST, TW_TALK_MESSAGES_BURST + 40u);
-    assert_true(
-        tw_counter_get(&rig.counters[0]->messages_no_room) +
-            talk()->transports[tw_connection_slot(client.id)].channels->receiver.ready.list.count >
-        0);
+    const struct tw_channels *channels = talk()->transports[tw_connection_slot(client.id)].channels;
+    assert_true(tw_counter_get(&rig.counters[0]->messages_no_room) +
+                    channels->receiver.ready[TW_CHANNEL_UNORDERED].list.count >
+                0);
     stop();
 }
 
@@ -560,13 +560,14 @@ static void compressed_messages_are_restored_for_the_shard(void **state)
     struct tw_bulk *bulk = talk()->bulk;
     send_compressed(0, 5000, 0);
     send_compressed(1, 10000, 0);
-    assert_int_equal(talk()->lent, 1); /* they came at once: the other one waits for a moment */
+    assert_int_equal(talk()->lent[TW_CHANNEL_BULK],
+                     1); /* they came at once: the other one waits for a moment */
     rig_turn(&rig, 20 * RIG_MS);
     struct tw_message *first = restored(5000);
     struct tw_message *second = restored(10000);
     assert_int_equal(talk()->pool.free_count, rig.config.limits.message_memory_kb);
     assert_int_equal(__builtin_popcount(bulk->lent), 2);
-    assert_int_equal(talk()->lent, 2);
+    assert_int_equal(talk()->lent[TW_CHANNEL_BULK], 2);
     give_back(second);
     give_back(first);
     assert_int_equal(bulk->lent, 0);

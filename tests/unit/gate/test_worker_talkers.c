@@ -16,6 +16,9 @@
 /* More than are asked in one turn whether it is time for them. */
 #define SESSIONS 4096u
 
+/* Of one channel. */
+#define LENT_MOST TW_LINES_MOST(TW_TALK_LENT_MAX, TW_CHANNEL_ORDERED)
+
 static struct rig rig;
 static struct rig_client clients[2];
 static uint32_t epoch; /* of the first one's session */
@@ -116,7 +119,7 @@ static void stop(void)
     turns(2);
     assert_int_equal(talk()->busy_count, 0);
     assert_int_equal(talk()->fresh_count, 0);
-    assert_int_equal(talk()->lent, 0);
+    assert_int_equal(tw_lines_taken(talk()->lent), 0);
     assert_int_equal(talk()->channels.free_count, talk()->channels.capacity);
     assert_int_equal(talk()->pool.free_count, talk()->pool.capacity);
     rig_stop(&rig);
@@ -219,17 +222,17 @@ static void what_finds_no_room_at_the_shard_waits(void **state)
 {
     (void)state;
     start();
-    talk()->lent = TW_TALK_LENT_MAX;
+    talk()->lent[TW_CHANNEL_ORDERED] = LENT_MOST;
     say(0);
     turns(1);
     assert_int_equal(pass_on(), 0);
     assert_non_null(transport()->channels);
-    assert_int_equal(transport()->channels->receiver.ready.list.count, 1);
+    assert_int_equal(transport()->channels->receiver.ready[TW_CHANNEL_ORDERED].list.count, 1);
     turns(10);
     expect_told();
     turns(30);
     assert_int_equal(pass_on(), 0);
-    talk()->lent = 0;
+    talk()->lent[TW_CHANNEL_ORDERED] = 0;
     turns(20); /* the worker tries again when the session's budget has one more */
     assert_int_equal(pass_on(), 1);
     assert_null(transport()->channels);
@@ -247,7 +250,7 @@ static void who_waits_has_its_turn_first(void **state)
     turns(1);
     assert_true(rig_record(&rig, 0, &record));
     lent = record.message.message;
-    talk()->lent = TW_TALK_LENT_MAX; /* that one, and as if others' were all there may be */
+    talk()->lent[TW_CHANNEL_ORDERED] = LENT_MOST; /* that one, and as if others' were the rest */
     say(1);
     turns(4);
     assert_int_equal(pass_on(), 0);
@@ -261,7 +264,7 @@ static void who_waits_has_its_turn_first(void **state)
     assert_int_equal(record.slot, tw_connection_slot(clients[0].id));
     assert_int_equal(record.message.message->number, 1);
     assert_int_equal(pass_on(), 0);
-    talk()->lent = 1;
+    talk()->lent[TW_CHANNEL_ORDERED] = 1;
     lent = record.message.message;
     assert_int_equal(rte_ring_sp_enqueue_elem(rig.worker_config[0].shard_rings[0].returned, &lent,
                                               sizeof(void *)),
