@@ -42,18 +42,21 @@ static uint32_t dear_cost(uint32_t blocks, uint32_t dearness)
 
 /* What is too dear for now is paid for by the KB, each in its channel's turn: it neither waits for
  * what is cheaper on another channel nor holds that up. */
-static bool pay_in_parts(struct tw_worker *worker, struct tw_talk_account *account, uint8_t *paid,
-                         uint32_t cost, uint32_t dearness)
+static bool pay_in_parts(struct tw_worker *worker, struct tw_talk_account *account,
+                         uint32_t channel, uint32_t cost, uint32_t dearness)
 {
     struct tw_budget_rate rate = worker->talk.dear_rate;
+    uint8_t *paid = &account->paid[channel];
     uint32_t left = cost > *paid ? cost - *paid : 0;
     if (tw_budget_take(&account->dear, tw_budget_rate_times(rate, left), worker->now_ns)) {
         *paid = 0;
         return true;
     }
     if (left > dearness &&
-        tw_budget_take(&account->dear, tw_budget_rate_times(rate, dearness), worker->now_ns))
+        tw_budget_take(&account->dear, tw_budget_rate_times(rate, dearness), worker->now_ns)) {
         *paid = (uint8_t)(*paid + dearness);
+        tw_talk_next_turn(account, channel);
+    }
     return false;
 }
 
@@ -65,8 +68,7 @@ static bool pay_dear(struct tw_worker *worker, struct tw_talk_account *account, 
 {
     struct tw_budget_rate rate = worker->talk.dear_rate;
     if (dearness > 1u)
-        return pay_in_parts(worker, account, &account->paid[channel], dear_cost(blocks, dearness),
-                            dearness);
+        return pay_in_parts(worker, account, channel, dear_cost(blocks, dearness), dearness);
     account->paid[channel] = 0;
     tw_budget_drain(&account->dear, tw_budget_rate_times(rate, dear_cost(blocks, TW_DEARNESS_MAX)),
                     worker->now_ns);

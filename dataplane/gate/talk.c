@@ -389,20 +389,31 @@ static bool deliver_of(struct tw_worker *worker, uint32_t slot, uint32_t channel
     return false;
 }
 
+/* One of those of all channels but bulk, of which whoever was paid for last is last. */
+static bool deliver_in_turn(struct tw_worker *worker, uint32_t slot)
+{
+    struct tw_talk_account *account = &worker->talk.sessions[slot].account;
+    uint32_t first = account->turn;
+    for (uint32_t i = 0; i < TW_CHANNEL_BULK; i++) {
+        uint32_t channel = (first + i) % TW_CHANNEL_BULK;
+        if (deliver_of(worker, slot, channel)) {
+            tw_talk_next_turn(account, channel);
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Lends finished messages to the shard, as many as the session's budgets and the ring let pass:
  * channels by turns, bulk after all others, and none is held up by another one's. */
 static void deliver(struct tw_worker *worker, uint32_t slot)
 {
-    struct tw_talk_account *account = &worker->talk.sessions[slot].account;
     /* Nothing of a session may overtake its join. */
     if (!worker->talk.transports[slot].channels ||
         (worker->sessions.hot[slot].due & TW_DUE_JOIN) != 0)
         return;
-    for (uint32_t waiting = 0; waiting < TW_CHANNEL_BULK;) {
-        uint32_t channel = account->turn;
-        account->turn = (uint8_t)((channel + 1u) % TW_CHANNEL_BULK);
-        waiting = deliver_of(worker, slot, channel) ? 0 : waiting + 1u;
-    }
+    while (deliver_in_turn(worker, slot))
+        ;
     while (deliver_of(worker, slot, TW_CHANNEL_BULK))
         ;
 }

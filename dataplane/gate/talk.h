@@ -57,6 +57,11 @@ struct tw_talk_account {
     uint8_t turn;                  /* the channel of these that is next */
 };
 
+static inline void tw_talk_next_turn(struct tw_talk_account *account, uint32_t channel)
+{
+    account->turn = (uint8_t)((channel + 1u) % TW_CHANNEL_BULK);
+}
+
 struct tw_talk_session {
     uint64_t back_us;    /* it is heard since then: what waited before waits from then on */
     uint64_t refused_us; /* others waited for it then */

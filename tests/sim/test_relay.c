@@ -3,6 +3,7 @@
  */
 #include "tests/sim/harness.h"
 
+#include "tickwire/lines.h"
 #include "tickwire/wire.h"
 
 #include <setjmp.h>
@@ -23,6 +24,7 @@ struct scene {
     struct tw_out_buffer buffers[2][BUFFERS_MAX];
     uint8_t bytes[2][BUFFERS_MAX][CAPACITY];
     struct tw_outbox outboxes[2];
+    uint32_t out[TW_CHANNEL_COUNT];       /* buffers that each worker keeps */
     struct tw_message messages[MESSAGES]; /* ring: a shard keeps them until it returns them */
     uint32_t said, returned;
     struct tw_block *blocks; /* the same bytes for all */
@@ -98,6 +100,7 @@ static void run(struct scene *scene, uint32_t buffers)
                                                      .count = BUFFERS_MAX,
                                                      .messages = scene->buffers[worker],
                                                      .message_count = buffers};
+        memcpy(scene->outboxes[worker].messages_out, scene->out, sizeof(scene->out));
     }
     tw_shard_tick(scene->sim->shard, ++scene->sim->tick, 0, scene->outboxes);
     take_returned(scene);
@@ -106,24 +109,25 @@ static void run(struct scene *scene, uint32_t buffers)
 /* The same; checks all parts and counts who has a finished message. */
 static uint32_t tick(struct scene *scene, uint32_t buffers, uint32_t *parts)
 {
-    static uint32_t expected[2]; /* offset of the next part, by worker */
+    static uint32_t next[2][TW_CHANNEL_COUNT]; /* offset of the next part, by worker */
     uint32_t finished = 0;
     run(scene, buffers);
     for (uint32_t worker = 0; worker < 2; worker++) {
         for (uint32_t i = 0; i < scene->outboxes[worker].messages_used; i++) {
             const struct tw_out_buffer *buffer = &scene->buffers[worker][i];
+            uint32_t *expected = &next[worker][buffer->channel];
             assert_int_equal(buffer->kind, TW_OUT_MESSAGE);
             (*parts)++;
-            assert_int_equal(buffer->message.offset, expected[worker]);
+            assert_int_equal(buffer->message.offset, *expected);
             for (uint32_t at = 0; at < buffer->length; at++) {
                 uint32_t place = buffer->message.offset + at;
                 if (place >= TW_RELAY_HEAD)
                     assert_int_equal(buffer->bytes[at], (uint8_t)((place - TW_RELAY_HEAD) * 3u));
             }
-            expected[worker] += buffer->length;
-            if (expected[worker] == buffer->message.size) {
+            *expected += buffer->length;
+            if (*expected == buffer->message.size) {
                 finished += 1u + buffer->message.more;
-                expected[worker] = 0;
+                *expected = 0;
             } else {
                 assert_int_equal(buffer->message.more, 0);
             }
@@ -253,6 +257,53 @@ static void test_what_is_too_much_waits(void **state)
     scene_free(scene);
 }
 
+/* Large ones of bulk on their way, a buffer a tick: what is said then on another channel is heard
+ * in the next tick, by all, and goes back before them. */
+static void test_bulk_on_its_way_holds_up_nothing(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_make();
+    uint32_t parts = 0, ticks = 0;
+    say(scene, 1, TW_CHANNEL_BULK, 10000);
+    say(scene, 2, TW_CHANNEL_BULK, 10000);
+    for (uint32_t i = 0; i < 3; i++)
+        assert_int_equal(tick(scene, 1, &parts), 0);
+    for (uint8_t channel = 0; channel < TW_CHANNEL_BULK; channel++) {
+        say(scene, 3, channel, 100);
+        assert_int_equal(tick(scene, 1, &parts), PLAYERS);
+        assert_int_equal(scene->returned, channel + 1u);
+    }
+    for (uint32_t finished = 0; finished < 2u * PLAYERS && ticks < 500; ticks++)
+        finished += tick(scene, 1, &parts);
+    assert_in_range(ticks, 10, 499);
+    assert_int_equal(scene->returned, 5);
+    scene_free(scene);
+}
+
+/* A worker that keeps as many buffers of one channel as that may have gets what is said on any
+ * other. */
+static void test_each_channel_has_its_buffers(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_make();
+    uint32_t parts = 0;
+    for (uint8_t kept = 0; kept < TW_CHANNEL_COUNT; kept++) {
+        scene->out[kept] = TW_LINES_MOST(TW_OUT_MESSAGE_BUFFERS, kept);
+        say(scene, 0, kept, 100);
+        assert_int_equal(tick(scene, BUFFERS_MAX, &parts), 0);
+        for (uint8_t channel = 0; channel < TW_CHANNEL_COUNT; channel++) {
+            if (channel == kept)
+                continue;
+            say(scene, 1, channel, 100);
+            assert_int_equal(tick(scene, BUFFERS_MAX, &parts), PLAYERS);
+        }
+        scene->out[kept] = 0;
+        assert_int_equal(tick(scene, BUFFERS_MAX, &parts), PLAYERS);
+    }
+    assert_int_equal(scene->returned, scene->said);
+    scene_free(scene);
+}
+
 /* What a sender said before it left is near nobody: counted, and back at its worker; so is what
  * comes after its end. */
 static void test_of_those_who_left_nothing_is_heard(void **state)
@@ -359,6 +410,8 @@ int main(void)
         cmocka_unit_test(test_few_buffers_delay_and_lose_nothing),
         cmocka_unit_test(test_players_come_and_go_in_the_middle),
         cmocka_unit_test(test_what_is_too_much_waits),
+        cmocka_unit_test(test_bulk_on_its_way_holds_up_nothing),
+        cmocka_unit_test(test_each_channel_has_its_buffers),
         cmocka_unit_test(test_of_those_who_left_nothing_is_heard),
         cmocka_unit_test(test_one_who_is_held_holds_up_who_comes_after),
         cmocka_unit_test(test_held_in_the_middle_it_begins_anew),

@@ -14,6 +14,10 @@
 #define WARM_UP_US      (4 * WHOLE_SECOND)
 #define TALK_US         (40 * WHOLE_SECOND)
 #define SETTLE_US       (600 * WHOLE_SECOND)
+#define COMMANDERS      10u
+#define BULK_TALKERS    4u
+/* Two messages differ by so much, whatever is said: a tick, and a client's turn. */
+#define LATER_US (2u * WHOLE_SECOND / 60u)
 
 struct talk {
     uint32_t talkers; /* who begin in the same moment */
@@ -147,6 +151,74 @@ static void beside_ordinary(const char *name, uint64_t seed)
     talk_beside(name, &talk, seed);
 }
 
+/* ---- whose commands wait ----------------------------------------------------------------------
+ */
+
+/* Little memory, so that the slow one's bulk has to wait. */
+static void shorten_memory(struct tw_config *config)
+{
+    config->limits.message_memory_kb = 1024;
+}
+
+static struct whole *gather_commanders(const char *name, uint64_t seed)
+{
+    struct whole_options options = {.clients = TALKERS + COMMANDERS,
+                                    .speakers = TALKERS + COMMANDERS,
+                                    .workers = 1u + (uint32_t)(seed % 2u),
+                                    .speech = {.every_ms = {[TW_CHANNEL_ORDERED] = 300},
+                                               .size_max = {[TW_CHANNEL_ORDERED] = 100}},
+                                    .profile = impair_profile_find("lan"),
+                                    .configure = shorten_memory};
+    struct whole *whole = whole_create(name, &options, seed);
+    struct impair_profile *down = &net_path(whole->net, 2u * SLOW + 1u)->profile;
+    whole->players.noise = true;
+    whole->players.players[SLOW].talks = false;
+    whole->players.players[SLOW].apart = true;
+    whole_join(whole);
+    down->bits_per_s = SLOW_BITS_PER_S;
+    down->queue_bytes = 16000u << seed / 3u % 3u;
+    whole_run(whole, WARM_UP_US);
+    return whole;
+}
+
+/* How long commands took at most, to all but the slow one, and bulk: so many say 60 KB of it in the
+ * same moment. */
+static void command(const char *name, uint32_t talkers, uint64_t seed,
+                    uint64_t longest_us[TW_CHANNEL_COUNT])
+{
+    struct whole *whole = gather_commanders(name, seed);
+    whole->players.from_us = whole->now_us;
+    whole->players.until_us = UINT64_MAX;
+    for (uint32_t i = 0; i < talkers; i++)
+        (void)sim_player_speak(&whole->players.players[TALKERS + i], TW_CHANNEL_BULK, 60000);
+    whole_run(whole, 10 * WHOLE_SECOND);
+    WHOLE_CHECK(whole, whole->players.refused == 0);
+    WHOLE_CHECK(whole, whole_settle(whole, SETTLE_US));
+    whole_run(whole, WHOLE_SECOND);
+    check_all_stay(whole);
+    WHOLE_CHECK(whole, sim_players_heard_all(&whole->players) && whole->players.faults == 0);
+    WHOLE_CHECK(whole, sim_server_blocks_used(&whole->server) == 0);
+    for (uint32_t channel = 0; channel < TW_CHANNEL_COUNT; channel++)
+        longest_us[channel] = whole->players.hearing[channel].longest_us;
+    WHOLE_CHECK(whole, talkers == 0 || longest_us[TW_CHANNEL_BULK] > WHOLE_SECOND);
+    whole_destroy(whole);
+}
+
+/* While their bulk stands still for seconds since the slow one has no room for it, what they and
+ * the others say to each other comes as soon as without any bulk. */
+static void commands_beside_bulk(const char *name, uint64_t seed)
+{
+    uint64_t alone_us[TW_CHANNEL_COUNT], beside_us[TW_CHANNEL_COUNT];
+    command(name, 0, seed, alone_us);
+    command(name, BULK_TALKERS, seed, beside_us);
+    printf("%s: bulk took %llu ms, commands %llu ms, and %llu ms without it\n", name,
+           (unsigned long long)(beside_us[TW_CHANNEL_BULK] / 1000u),
+           (unsigned long long)(beside_us[TW_CHANNEL_ORDERED] / 1000u),
+           (unsigned long long)(alone_us[TW_CHANNEL_ORDERED] / 1000u));
+    if (beside_us[TW_CHANNEL_ORDERED] > alone_us[TW_CHANNEL_ORDERED] + LATER_US)
+        abort();
+}
+
 int main(int argc, char **argv)
 {
     static const struct scenario scenarios[] = {
@@ -158,6 +230,7 @@ int main(int argc, char **argv)
         {"beside_loud", beside_loud, NULL, 9, 100},
         {"beside_three_loud", beside_three_loud, NULL, 9, 100},
         {"beside_ordinary", beside_ordinary, NULL, 3, 50},
+        {"commands_beside_bulk", commands_beside_bulk, NULL, 6, 100},
     };
     return scenario_main(argc, argv, scenarios, sizeof(scenarios) / sizeof(scenarios[0]));
 }

@@ -5,6 +5,7 @@
 #include "dataplane/engine/shard_config.h"
 #include "dataplane/engine/shard_loop.h"
 #include "dataplane/engine/tick_schedule.h"
+#include "tickwire/lines.h"
 #include "tickwire/shard.h"
 
 #include <pthread.h>
@@ -327,6 +328,71 @@ static void test_messages_stand_in_front_of_snapshots(void **state)
     assert_ptr_equal(back, &message);
 }
 
+/* Buffers of messages, instead of as many of a channel (plus one) that are done with, or of none.
+ */
+static void give_for_messages(uint32_t count, uint16_t instead)
+{
+    for (uint32_t i = 0; i < BUFFERS && count > 0; i++) {
+        if (lent[i])
+            continue;
+        struct tw_out_buffer buffer = {
+            .bytes = bytes[i], .owner = &lent[i], .capacity = CAPACITY, .instead = instead};
+        assert_int_equal(
+            rte_ring_sp_enqueue_elem(config.rings[0].message_buffers, &buffer, sizeof(buffer)), 0);
+        lent[i] = true;
+        lent_count++;
+        count--;
+    }
+    assert_int_equal(count, 0);
+}
+
+/* Of a tick's buffers of messages, how many are of each channel. */
+static void run_for_messages(uint32_t tick, uint32_t count[TW_CHANNEL_COUNT])
+{
+    struct tw_out_buffer buffer;
+    tw_shard_loop_turn(loop, config.epoch_ns + tick * TW_SECOND_NS / 60);
+    while (rte_ring_sc_dequeue_elem(config.rings[0].full, &buffer, sizeof(buffer)) == 0) {
+        assert_int_equal(buffer.kind, TW_OUT_MESSAGE);
+        count[buffer.channel]++;
+        *(bool *)buffer.owner = false;
+        lent_count--;
+    }
+}
+
+/* A worker that takes no more bulk has a part of the buffers, and goes on to get commands; bulk
+ * goes on as it is told that some of its buffers came back. */
+static void test_bulk_that_waits_leaves_buffers(void **state)
+{
+    (void)state;
+    static struct tw_block blocks[2];
+    static struct tw_message bulk[4],
+        command = {.size = 20, .channel = TW_CHANNEL_ORDERED, .blocks = {1}};
+    uint32_t count[TW_CHANNEL_COUNT] = {0}, tick = 1;
+    join_players();
+    run_for_messages(tick++, count);
+    for (uint32_t i = 0; i < 4; i++) {
+        bulk[i] = (struct tw_message){.size = 60000, .channel = TW_CHANNEL_BULK};
+        for (uint32_t k = 0; k < TW_MESSAGE_BLOCKS_MAX; k++)
+            bulk[i].blocks[k] = 1;
+        send_record((struct tw_record){.type = TW_RECORD_MESSAGE,
+                                       .message = {.message = &bulk[i], .blocks = blocks}});
+    }
+    for (; tick <= 6; tick++) {
+        give_for_messages(tick <= 5 ? 50 : 0, 0);
+        run_for_messages(tick, count);
+    }
+    uint32_t most = TW_LINES_MOST(TW_OUT_MESSAGE_BUFFERS, TW_CHANNEL_BULK);
+    assert_int_equal(count[TW_CHANNEL_BULK], most);
+    send_record((struct tw_record){.type = TW_RECORD_MESSAGE,
+                                   .message = {.message = &command, .blocks = blocks}});
+    run_for_messages(tick++, count);
+    assert_int_equal(count[TW_CHANNEL_ORDERED], 1);
+    assert_int_equal(count[TW_CHANNEL_BULK], most);
+    give_for_messages(10, 1u + TW_CHANNEL_BULK);
+    run_for_messages(tick++, count);
+    assert_int_equal(count[TW_CHANNEL_BULK], most + 10u);
+}
+
 static void *run_shard(void *argument)
 {
     tw_shard_loop_run(argument);
@@ -373,6 +439,7 @@ int main(void)
         TEST(test_no_buffer_is_lost_in_a_long_run),
         TEST(test_filling_ring_is_drained_between_ticks),
         TEST(test_messages_stand_in_front_of_snapshots),
+        TEST(test_bulk_that_waits_leaves_buffers),
         TEST(test_worker_and_shard_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
