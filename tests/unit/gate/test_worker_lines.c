@@ -357,6 +357,30 @@ static void what_is_dear_holds_up_no_command(void **state)
     stop();
 }
 
+/* Nor do commands, however many its speaker says, keep the large one from coming through. */
+static void what_is_dear_comes_through(void **state)
+{
+    (void)state;
+    uint32_t count[TW_CHANNEL_COUNT] = {0}, said = 0, large_ms = 0;
+    start();
+    struct tw_talk_account *account = &talk()->sessions[slot_of(0)].account;
+    tw_dearness_leap(&talk()->dearness, rig.now_ns / 1000u);
+    account->dear.full_at_ns = rig.now_ns + talk()->dear_rate.burst_ns;
+    say_large(0, TW_CHANNEL_UNORDERED);
+    for (uint32_t ms = 0; ms < 10000 && large_ms == 0; ms += 10) {
+        tw_dearness_leap(&talk()->dearness, rig.now_ns / 1000u);
+        if (ms % 100 == 0) /* twice as many as it may */
+            say(0, TW_CHANNEL_ORDERED, (uint16_t)said++);
+        live_for(10);
+        pass_on(count);
+        large_ms = count[TW_CHANNEL_UNORDERED] > 0 ? ms : 0;
+    }
+    /* 64 of 60 a second, of which it has half. */
+    assert_in_range(large_ms, 1500, 3000);
+    assert_in_range(count[TW_CHANNEL_ORDERED], 4, said - 1u);
+    stop();
+}
+
 /* ---- shares ---------------------------------------------------------------------------------- */
 
 /* Whatever the others have, each channel has its part, and together they have no more than there
@@ -398,6 +422,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(lent_bulk_leaves_places),
         cmocka_unit_test(lent_bulk_leaves_memory),
         cmocka_unit_test(what_is_dear_holds_up_no_command),
+        cmocka_unit_test(what_is_dear_comes_through),
         cmocka_unit_test(each_has_its_part),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
