@@ -218,6 +218,7 @@ enum result {
 /* Of one tick. */
 struct sending {
     const struct tw_relay_tick *tick;
+    struct tw_relay_line *line;
     const struct tw_relay_entry *newest[TW_WORKERS_MAX]; /* that the worker's newest buffer ends */
     uint32_t looks, looks_max;
     struct tw_relay_sent sent;
@@ -233,8 +234,10 @@ static enum result send_to_players(struct tw_relay_entry *entry, struct sending 
         (tw_entity){.bits = world->players[tick->sessions->routes[entry->route].player].entity});
     for (; entry->next_player < end; entry->next_player++, sending->looks++) {
         const struct tw_player *player = &world->players[entry->next_player];
-        /* Whoever has walked off meanwhile still gets the end of what was begun. */
-        bool begun = is_begun_for(entry, player);
+        /* Whoever has walked off meanwhile still gets the end of what was begun, unless another
+         * one, which had waited for somebody who was held, has come between. */
+        const struct tw_relay_entry **open = &sending->line->open[player->worker];
+        bool begun = is_begun_for(entry, player) && *open == entry;
         if (!begun)
             entry->offset = 0;
         if (!begun && !hears(world, entity, entry->next_player, tick->hearing))
@@ -249,6 +252,7 @@ static enum result send_to_players(struct tw_relay_entry *entry, struct sending 
         entry->to_worker = player->worker;
         entry->to_slot = player->slot;
         entry->to_epoch = player->route_epoch;
+        *open = entry;
         sending->newest[player->worker] = NULL;
         if (!write_parts(entry, player, outbox))
             return STOPS;
@@ -274,6 +278,7 @@ static enum result send_entry(struct tw_relay_entry *entry, struct sending *send
 static void send_line(struct tw_relay *relay, struct tw_relay_line *line, struct sending *sending)
 {
     uint32_t end = sending->tick->world->state->players_end;
+    sending->line = line;
     for (uint16_t at = line->first; at != 0 && sending->looks < sending->looks_max;) {
         uint16_t next_at = next_entry(relay, at);
         struct tw_relay_entry *entry = &relay->entries[next_at];

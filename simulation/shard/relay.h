@@ -51,6 +51,9 @@ static_assert(TW_WORKERS_MAX * TW_RELAY_LENT_MAX < UINT16_MAX, "places are 16 bi
 
 struct tw_relay_line {
     uint16_t first, last; /* entries, oldest first; 0: none is */
+    /* What a worker got parts of last: only that one's may go on, for it puts them together in one
+     * place. */
+    const struct tw_relay_entry *open[TW_WORKERS_MAX];
 };
 
 struct tw_relay {

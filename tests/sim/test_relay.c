@@ -402,6 +402,43 @@ static void test_held_in_the_middle_it_begins_anew(void **state)
     scene_free(scene);
 }
 
+/* While one waits for whoever is held, a later one of its channel is cut off for lack of buffers;
+ * then nobody is held, and the earlier one goes first. A worker puts parts together in one place,
+ * so what was cut off begins anew there, behind it. */
+static void test_cut_off_behind_one_that_waits_it_begins_anew(void **state)
+{
+    (void)state;
+    struct scene *scene = scene_make();
+    uint64_t owner[2] = {0};
+    uint32_t next[2] = {0}, by_index[PLAYERS], heard = 0;
+    for (uint32_t i = 0; i < PLAYERS; i++)
+        by_index[sim_player_index(scene->sim, i)] = i;
+    ask_to_hold(scene, by_index[3], true);
+    say(scene, by_index[0], TW_CHANNEL_BULK, 3000);
+    say(scene, by_index[1], TW_CHANNEL_BULK, 3000);
+    for (uint32_t round = 0; round < 8; round++) {
+        run(scene, round == 0 ? 4 : BUFFERS_MAX); /* one and a third of them */
+        for (uint32_t worker = 0; worker < 2; worker++) {
+            for (uint32_t i = 0; i < scene->outboxes[worker].messages_used; i++) {
+                const struct tw_out_buffer *buffer = &scene->buffers[worker][i];
+                uint64_t to = (uint64_t)buffer->slot << 32 | buffer->route_epoch;
+                if (buffer->message.offset == 0)
+                    owner[worker] = to;
+                else
+                    assert_int_equal(buffer->message.offset, next[worker]);
+                assert_true(owner[worker] == to);
+                next[worker] = (uint32_t)buffer->message.offset + buffer->length;
+                if (next[worker] == buffer->message.size)
+                    heard += 1u + buffer->message.more;
+            }
+        }
+        ask_to_hold(scene, by_index[3], false);
+    }
+    assert_int_equal(heard, 2u * PLAYERS);
+    assert_int_equal(scene->returned, 2);
+    scene_free(scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -415,6 +452,7 @@ int main(void)
         cmocka_unit_test(test_of_those_who_left_nothing_is_heard),
         cmocka_unit_test(test_one_who_is_held_holds_up_who_comes_after),
         cmocka_unit_test(test_held_in_the_middle_it_begins_anew),
+        cmocka_unit_test(test_cut_off_behind_one_that_waits_it_begins_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
