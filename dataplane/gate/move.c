@@ -198,7 +198,11 @@ static bool is_settled(struct tw_worker *worker, const struct tw_move_granted *g
     struct tw_landing *landing = &worker->sessions.bodies[slot].landing;
     bool held = landing->hold == TW_LANDING_HELD;
     bool patient = worker->now_ns - granted->since_ns < TW_MOVE_PATIENCE_NS;
-    bool settled = tw_owed_nothing(worker, slot) && (tw_talk_is_pause(worker, slot) || !patient);
+    /* The shard's word would wait behind what stands still here, and everybody who speaks to this
+     * player for that word. */
+    bool flows = held || worker->talk.delivery.count == 0;
+    bool settled =
+        flows && tw_owed_nothing(worker, slot) && (tw_talk_is_pause(worker, slot) || !patient);
     if (settled == held)
         return settled;
     /* A hold is short: others wait for this player's messages to be written. */

@@ -30,9 +30,10 @@
  * No message of the shard's is lost on the way, none overtakes another: HELD is the last of what
  * it wrote for the old slot, and the first for the new one is written after MOVE, which is written
  * after SESSION; so a worker that finds something for a slot it reserved has SESSION in its ring.
- * A session is held for one tick. What is to be written for it waits in the shard, as does what
- * others are to get of the same message. Who talks without a pause goes with its messages: they
- * stay in the pools of the old owner, who does not touch them, until the new one has copied them.
+ * A session is held for one tick, and never while a message stands still at its owner. What is to
+ * be written for it waits in the shard, as does what others are to get of the same message. Who
+ * talks without a pause goes with its messages: they stay in the pools of the old owner, who does
+ * not touch them, until the new one has copied them.
  *
  * Of the moves that a worker wants of another, eight are under way at most, up to COPIED if that is
  * to come. So in one direction there are never more than eight ASKs, eight SESSIONs or CANCELs that

@@ -355,6 +355,38 @@ static void expect_empty_pools(uint32_t worker)
     assert_int_equal(talk->channels.free_count, talk->channels.capacity);
 }
 
+/* While a message stands still here for lack of room the shard is not asked to hold anybody: its
+ * word would wait behind that message, and everybody who speaks to this player for its word. */
+static void while_a_line_stands_nobody_is_held(void **state)
+{
+    (void)state;
+    start();
+    struct tw_talk *talk = &rig.worker[0]->talk;
+    talk->pool.ample = UINT32_MAX; /* what is left for all is somebody else's */
+    for (uint32_t i = 0; i < 500 && talk->delivery.count == 0; i++) {
+        for (uint32_t n = 0; n < 20; n++)
+            shard_writes();
+        rig_turn(&rig, RIG_MS);
+    }
+    assert_true(talk->delivery.count > 0);
+    client.queue = 1;
+    for (uint32_t i = 0; i < 2u * TW_MOVE_PATIENCE_NS / RIG_MS; i++) {
+        client_sends();
+        rig_turn(&rig, RIG_MS);
+    }
+    assert_int_equal(rig_roaming(&rig, TW_ROAMING_ASKED), 1);
+    shard_reads(0);
+    assert_int_equal(shard.holds, 0);
+    talk->pool.ample = 0; /* there is room now */
+    rig_turn(&rig, RIG_MS);
+    shard_reads(0);
+    assert_int_equal(shard.holds, 1);
+    rig_turn(&rig, RIG_MS);
+    assert_int_equal(rig_roaming(&rig, TW_ROAMING_GIVEN), 1);
+    client.opened = NULL;
+    stop();
+}
+
 /* It is not kept for ever where it is: what is under way goes along. */
 static void who_never_pauses_goes_with_its_messages(void **state)
 {
@@ -546,6 +578,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_first_message_is_there_before_the_session),
         cmocka_unit_test(a_slow_shard_holds_nobody_up),
         cmocka_unit_test(ended_while_held),
+        cmocka_unit_test(while_a_line_stands_nobody_is_held),
         cmocka_unit_test(who_never_pauses_goes_with_its_messages),
         cmocka_unit_test(messages_that_find_no_room_end_their_session),
         cmocka_unit_test(any_interleaving),
