@@ -82,7 +82,9 @@ static void run_sound(const struct tw_shard_config *config, const char *name)
             FIELD_CHECK(field, field->players[k].statistics.views_repaired == 0);
             checked += field->players[k].statistics.hashes_checked;
         }
-        agreed += tw_counter_get(&field->counters.checks_agreed);
+        uint64_t agreed_now = tw_counter_get(&field->counters.checks_agreed);
+        FIELD_CHECK(field, agreed_now >= PLAYERS * 3u);
+        agreed += agreed_now;
         unknown += tw_counter_get(&field->counters.checks_unknown);
         field_destroy(field);
     }
