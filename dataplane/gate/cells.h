@@ -4,7 +4,8 @@
  * become in them.
  *
  *   inputs        ─► a record each that was not routed before, oldest first, so that the shard sees
- *                    ticks in order; within the session's budget
+ *                    ticks in order; within the session's budget. What is passed over,
+ *                    since the session is throttled, does not come again with a repeat
  *   snapshot ack  ─► in the newest input's record, which most packets have; else one of its own
  *   check         ─► a record
  *
@@ -124,6 +125,18 @@ static inline enum tw_input_outcome tw_cells_write_input(const struct tw_cells_u
     return TW_INPUT_ROUTED;
 }
 
+/* It is not to be taken, nor are its repeats. */
+static inline enum tw_input_outcome tw_cells_pass_over(const struct tw_cells_use *use,
+                                                       uint32_t tick)
+{
+    struct tw_input_window *window = &use->writer->sessions->bodies[use->slot].inputs;
+    enum tw_input_outcome outcome = tw_input_window_test(window, tick, use->tick);
+    if (outcome != TW_INPUT_ROUTED)
+        return outcome;
+    tw_input_window_mark(window, tick);
+    return TW_INPUT_CONDUCT;
+}
+
 /* No entry is older than tick 0. Returns the newest one's record; NULL if none was routed. */
 static inline struct tw_record *tw_cells_write_inputs(const struct tw_cells_use *use,
                                                       const struct tw_client_frames *frames)
@@ -137,7 +150,9 @@ static inline struct tw_record *tw_cells_write_inputs(const struct tw_cells_use 
     while (fresh != 0) {
         uint32_t i = 63u - (uint32_t)__builtin_clzll(fresh);
         fresh ^= UINT64_C(1) << i;
-        enum tw_input_outcome outcome = tw_cells_write_input(use, frames, i, &newest);
+        enum tw_input_outcome outcome = i + frames->passed_over >= frames->input_count
+                                            ? tw_cells_pass_over(use, frames->newest_tick - i)
+                                            : tw_cells_write_input(use, frames, i, &newest);
         tw_counter_add(&counters[outcome], 1);
     }
     return newest;

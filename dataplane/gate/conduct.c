@@ -10,7 +10,7 @@
 #define MS_PER_S  1000u
 #define POINT     TW_CONDUCT_POINT
 #define SCORE_MAX (UINT32_MAX / 2u)
-/* No threshold: what comes of the rate that is one. Packets come in bunches. */
+/* No threshold: what comes of the rate that is one. Inputs come in bunches. */
 #define THROTTLED_BURST 4u
 
 /* With room for as many presses as a second has slots none is too many. */
@@ -144,10 +144,11 @@ static uint32_t count_later(const struct tw_conduct *conduct, const struct tw_cl
     return later < count ? later : count;
 }
 
-static void judge_actions(const struct judging *judging, struct tw_client_frames *frames)
+/* `later`: how many are for ticks after the newest one seen. */
+static void judge_actions(const struct judging *judging, struct tw_client_frames *frames,
+                          uint32_t later)
 {
     struct tw_conduct *conduct = judging->conduct;
-    uint32_t later = count_later(conduct, frames);
     /* Most are repeats, and go no further. What is not comes out of turn. */
     for (uint32_t newer = later; newer < frames->input_count; newer++)
         frames->inputs[newer].buttons = 0;
@@ -175,11 +176,27 @@ static void clear_buttons(struct tw_client_frames *frames)
         frames->inputs[i].buttons = 0;
 }
 
+/* By inputs, of which packets repeat those before: of `later` ones that were not seen yet as many
+ * of the newest as there is budget for, and of all others none. */
+static void throttle(const struct judging *judging, struct tw_client_frames *frames, uint32_t later)
+{
+    struct tw_conduct *conduct = judging->conduct;
+    uint32_t taken = 0;
+    if (conduct->stage < TW_CONDUCT_THROTTLED_STAGE)
+        return;
+    clear_buttons(frames);
+    while (taken < later && tw_budget_take(&conduct->throttled, judging->rules->throttled_rate,
+                                           judging->packet->now_ns))
+        taken++;
+    frames->passed_over = (uint8_t)(frames->input_count - taken);
+}
+
 static void judge_inputs(const struct judging *judging, struct tw_client_frames *frames,
                          bool newest)
 {
     struct tw_conduct *conduct = judging->conduct;
     const struct tw_conduct_packet *packet = judging->packet;
+    uint32_t later = count_later(conduct, frames);
     if (!tw_budget_take(&conduct->packets, judging->rules->packet_rate, packet->now_ns)) {
         charge(judging, TW_CONDUCT_INPUT_PACKETS);
         drop_inputs(judging, frames);
@@ -190,17 +207,14 @@ static void judge_inputs(const struct judging *judging, struct tw_client_frames 
         /* Counted one by one where they are routed; its ticks are no measure of anything. */
         charge(judging, TW_CONDUCT_INPUT_AHEAD);
         clear_buttons(frames);
+        throttle(judging, frames, later);
         return;
     }
     if (newest && frames->newest_tick < conduct->newest_tick &&
         conduct->newest_tick - frames->newest_tick > judging->rules->back_ticks)
         charge(judging, TW_CONDUCT_TIME_BACK);
-    judge_actions(judging, frames);
-    if (conduct->stage < TW_CONDUCT_THROTTLED_STAGE)
-        return;
-    clear_buttons(frames);
-    if (!tw_budget_take(&conduct->throttled, judging->rules->throttled_rate, packet->now_ns))
-        drop_inputs(judging, frames);
+    judge_actions(judging, frames, later);
+    throttle(judging, frames, later);
 }
 
 static void judge_ping(const struct judging *judging, const struct tw_client_frames *frames)

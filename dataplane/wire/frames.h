@@ -58,6 +58,7 @@ struct tw_client_frames { /* client → server */
     bool has_check;
     bool has_resume_wanted;
     uint8_t input_count; /* inputs[0] is the newest, for newest_tick; then one tick less each */
+    uint8_t passed_over; /* of these, the oldest so many are not to be taken: who judges says so */
     uint32_t newest_tick;
     struct tw_input inputs[TW_INPUTS_MAX];
     uint32_t snapshot_newest, snapshot_bitmap;

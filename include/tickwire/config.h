@@ -156,7 +156,7 @@ struct tw_config_conduct {
     uint32_t actions_points;
     uint32_t warn_score;        /* the client is told */
     uint32_t throttle_score;    /* part of its inputs count, and no actions */
-    uint32_t throttled_percent; /* that part: packets with inputs, of one a tick */
+    uint32_t throttled_percent; /* that part: inputs, of one a tick */
     uint32_t disconnect_score;
     uint32_t forgive_percent; /* of warn_score: below it the stage is good again */
     uint32_t decay_per_s;     /* points */

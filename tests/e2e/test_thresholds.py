@@ -201,7 +201,7 @@ def _throttled(options, percent):
 
 
 def _expect_other_throttle(options):
-    # Inputs are repeated in later packets: what is dropped with one may come with another.
+    # What is dropped with one packet does not come with another that repeats it.
     many, forgiven = _throttled(options, 100)
     few, kept = _throttled(options, 10)
     scene.expect(many < 0.1 and few > 0.7, f"dropped: {many:.0%} at 100 %, {few:.0%} at 10 %")

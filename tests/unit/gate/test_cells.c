@@ -240,6 +240,26 @@ static void inputs_above_the_rate_and_too_far_ahead_are_counted(void **state)
     assert_int_equal(given->cells.count, 0);
 }
 
+/* 8: of a throttled session's packet; what was routed before is a repeat as ever. */
+static void what_is_passed_over_does_not_come_again(void **state)
+{
+    struct given *given = *state;
+    set_inputs(given, TICK, 2);
+    tw_cells_write_frames(&given->use, &given->frames);
+    set_inputs(given, TICK + 3, 5);
+    given->frames.passed_over = 4;
+    tw_cells_write_frames(&given->use, &given->frames);
+    assert_int_equal(given->cells.count, 3);
+    assert_input(given, 2, TICK + 3, 0);
+    assert_int_equal(inputs(given, TW_INPUT_ROUTED), 3);
+    assert_int_equal(inputs(given, TW_INPUT_DUPLICATE), 2);
+    assert_int_equal(inputs(given, TW_INPUT_CONDUCT), 2);
+    given->frames.passed_over = 0;
+    tw_cells_write_frames(&given->use, &given->frames);
+    assert_int_equal(given->cells.count, 3);
+    assert_int_equal(inputs(given, TW_INPUT_DUPLICATE), 2 + 5);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -254,6 +274,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(nothing_overtakes_the_join, setup, teardown),
         cmocka_unit_test_setup_teardown(inputs_above_the_rate_and_too_far_ahead_are_counted, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(what_is_passed_over_does_not_come_again, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

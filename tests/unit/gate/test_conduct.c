@@ -436,7 +436,7 @@ static void test_other_stages(void **state)
     uint32_t in = 0;
     for (uint32_t i = 0; i < 60u * 5u; i++) {
         play(0);
-        in += frames.has_inputs;
+        in += frames.passed_over == 0;
     }
     assert_in_range(in, 30, 35);
     while (score() >= 80) {
@@ -445,6 +445,41 @@ static void test_other_stages(void **state)
     }
     play(0);
     assert_int_equal(conduct.stage, TW_CONDUCT_GOOD);
+}
+
+static void carry(uint32_t points, uint8_t stage)
+{
+    const struct tw_conduct_past past = {
+        .score = points, .stage = stage, .kind = TW_CONDUCT_ACTIONS};
+    memset(&verdict, 0, sizeof(verdict));
+    tw_conduct_carry(&conduct, &rules, &past, now_ns, &verdict);
+}
+
+/* Packets repeat inputs, and may be for ticks that are charged and cost nothing: a throttled
+ * session has no more of them taken, each for a tick of its own. */
+static void test_throttled_is_by_inputs(void **state)
+{
+    (void)state;
+    for (uint32_t ahead = 2; ahead <= 40; ahead += 38) {
+        begin_with_others();
+        config.conduct.input_ahead_points = 0;
+        tw_conduct_rules_make(&rules, &config);
+        carry(290, TW_CONDUCT_THROTTLED_STAGE);
+        uint64_t ticks = 0; /* taken, of a second's */
+        uint32_t first = tick_now(), dropped = 0;
+        for (uint32_t i = 0; i < 60; i++) {
+            now_ns = 101 * SECOND + (i + 1u) * SECOND / 60u;
+            frames = (struct tw_client_frames){
+                .has_inputs = true, .input_count = 8, .newest_tick = first + i + ahead};
+            judge(sequence++);
+            dropped += verdict.inputs_dropped;
+            uint32_t count = (uint32_t)frames.input_count - frames.passed_over;
+            for (uint32_t newer = 0; newer < count; newer++)
+                ticks |= newer > i ? 0 : UINT64_C(1) << (i - newer);
+        }
+        assert_in_range(__builtin_popcountll(ticks), 6, 10); /* a tenth, and four at first */
+        assert_int_equal(dropped, 0); /* counted where they are passed over */
+    }
 }
 
 /* What costs nothing is counted all the same, each time. */
@@ -458,14 +493,6 @@ static void test_charges_that_cost_nothing(void **state)
         send(UINT32_MAX, 0);
     assert_int_equal(charged[TW_CONDUCT_INPUT_AHEAD], 5);
     assert_int_equal(score(), 0);
-}
-
-static void carry(uint32_t points, uint8_t stage)
-{
-    const struct tw_conduct_past past = {
-        .score = points, .stage = stage, .kind = TW_CONDUCT_ACTIONS};
-    memset(&verdict, 0, sizeof(verdict));
-    tw_conduct_carry(&conduct, &rules, &past, now_ns, &verdict);
 }
 
 /* 10 warn, 20 throttle, 40 close, 5 forgiven. */
@@ -572,7 +599,7 @@ static void test_stages(void **state)
     uint32_t in = 0;
     for (uint32_t i = 0; i < 120; i++) {
         play(1);
-        in += frames.has_inputs;
+        in += frames.passed_over == 0;
         assert_int_equal(frames.inputs[0].buttons, 0);
     }
     assert_in_range(in, 55, 66);
@@ -618,6 +645,7 @@ int main(void)
         cmocka_unit_test_setup(test_other_rate, setup),
         cmocka_unit_test_setup(test_other_times, setup),
         cmocka_unit_test_setup(test_other_stages, setup),
+        cmocka_unit_test_setup(test_throttled_is_by_inputs, setup),
         cmocka_unit_test_setup(test_charges_that_cost_nothing, setup),
         cmocka_unit_test_setup(test_the_past_counts, setup),
         cmocka_unit_test_setup(test_a_stage_goes_along, setup),
