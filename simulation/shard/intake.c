@@ -85,11 +85,11 @@ static bool move_session(struct tw_shard *shard, struct tw_route *route,
 static bool consume_message(struct tw_shard *shard, const struct tw_route *route,
                             const struct tw_record *record)
 {
-    bool early = route->state == TW_ROUTE_ARRIVING;
-    if ((route->state != TW_ROUTE_PLAYING && route->state != TW_ROUTE_JOINING && !early) ||
+    if ((route->state != TW_ROUTE_PLAYING && route->state != TW_ROUTE_JOINING &&
+         route->state != TW_ROUTE_ARRIVING) ||
         route->epoch != record->route_epoch)
         return false;
-    tw_relay_keep(&shard->relay, (uint32_t)(route - shard->sessions.routes), early, record);
+    tw_relay_keep(&shard->relay, (uint32_t)(route - shard->sessions.routes), record);
     return true;
 }
 

@@ -27,26 +27,48 @@ void tw_relay_init(struct tw_relay *relay)
     }
 }
 
-void tw_relay_keep(struct tw_relay *relay, uint32_t route, bool early,
-                   const struct tw_record *record)
+/* In front of the entry at `next`; 0: as the last. */
+static void link_before(struct tw_relay *relay, struct tw_relay_line *line, uint16_t at,
+                        uint16_t next)
+{
+    uint16_t before = next == 0 ? line->last : relay->entries[next].before;
+    relay->entries[at].before = before;
+    relay->entries[at].next = next;
+    if (before == 0)
+        line->first = at;
+    else
+        relay->entries[before].next = at;
+    if (next == 0)
+        line->last = at;
+    else
+        relay->entries[next].before = at;
+}
+
+static void unlink_entry(struct tw_relay *relay, struct tw_relay_line *line, uint16_t at)
+{
+    const struct tw_relay_entry *entry = &relay->entries[at];
+    if (entry->before == 0)
+        line->first = entry->next;
+    else
+        relay->entries[entry->before].next = entry->next;
+    if (entry->next == 0)
+        line->last = entry->before;
+    else
+        relay->entries[entry->next].before = entry->before;
+}
+
+void tw_relay_keep(struct tw_relay *relay, uint32_t route, const struct tw_record *record)
 {
     uint16_t at = relay->unused;
     uint32_t channel = record->message.message->channel;
     TW_ASSERT(at != 0 && channel < TW_CHANNEL_COUNT); /* nor lends a worker more than its part */
-    struct tw_relay_line *line = &relay->lines[channel];
     relay->unused = relay->entries[at].next;
     relay->entries[at] = (struct tw_relay_entry){.message = record->message.message,
                                                  .blocks = record->message.blocks,
                                                  .lender = record->worker,
                                                  .route = route,
-                                                 .epoch = record->route_epoch,
-                                                 .before = line->last,
-                                                 .early = early};
-    if (line->last == 0)
-        line->first = at;
-    else
-        relay->entries[line->last].next = at;
-    line->last = at;
+                                                 .epoch = record->route_epoch};
+    link_before(relay, &relay->lines[channel], at, 0);
 }
 
 void tw_relay_return(struct tw_relay *relay, uint32_t worker, struct tw_message *message)
@@ -71,50 +93,40 @@ uint32_t tw_relay_take_returned(struct tw_relay *relay, uint32_t worker,
 static void forget(struct tw_relay *relay, struct tw_relay_line *line, uint16_t at)
 {
     struct tw_relay_entry *entry = &relay->entries[at];
-    if (entry->before == 0)
-        line->first = entry->next;
-    else
-        relay->entries[entry->before].next = entry->next;
-    if (entry->next == 0)
-        line->last = entry->before;
-    else
-        relay->entries[entry->next].before = entry->before;
+    unlink_entry(relay, line, at);
     tw_relay_return(relay, entry->lender, entry->message);
     entry->next = relay->unused;
     relay->unused = at;
 }
 
-void tw_relay_follow(struct tw_relay *relay, uint32_t from, uint32_t to,
-                     const struct tw_record *record)
+/* What is of the new slot by now came by another ring, read before the old one's. Nothing of it was
+ * written, nor of what is behind it: its sender was on its way here, or is let in in this tick. So
+ * what goes in front of it goes nowhere that anybody has heard a later one. */
+static void follow_in_line(struct tw_relay *relay, struct tw_relay_line *line, uint32_t from,
+                           uint32_t to, const struct tw_record *record)
 {
-    for (uint32_t channel = 0; channel < TW_CHANNEL_COUNT; channel++) {
-        struct tw_relay_entry *entry;
-        for (uint16_t at = relay->lines[channel].first; at != 0; at = entry->next) {
-            entry = &relay->entries[at];
-            if (entry->route != from || entry->epoch != record->route_epoch)
-                continue;
-            entry->route = to;
-            entry->epoch = record->move.route_epoch;
-            entry->following = true;
-            entry->early = false;
-        }
+    uint16_t early = 0;
+    for (uint16_t next, at = line->first; at != 0; at = next) {
+        struct tw_relay_entry *entry = &relay->entries[at];
+        next = entry->next;
+        if (entry->route == to && entry->epoch == record->move.route_epoch)
+            early = early != 0 ? early : at;
+        if (entry->route != from || entry->epoch != record->route_epoch)
+            continue;
+        entry->route = to;
+        entry->epoch = record->move.route_epoch;
+        if (early == 0)
+            continue;
+        unlink_entry(relay, line, at);
+        link_before(relay, line, at, early);
     }
 }
 
-/* What goes next: this one, unless its sender's earlier ones came by another ring, after it. */
-static uint16_t next_entry(const struct tw_relay *relay, uint16_t oldest_at)
+void tw_relay_follow(struct tw_relay *relay, uint32_t from, uint32_t to,
+                     const struct tw_record *record)
 {
-    const struct tw_relay_entry *oldest = &relay->entries[oldest_at];
-    if (!oldest->early)
-        return oldest_at;
-    const struct tw_relay_entry *entry;
-    for (uint16_t at = oldest->next; at != 0; at = entry->next) {
-        entry = &relay->entries[at];
-        if (entry->following && !entry->waits && entry->route == oldest->route &&
-            entry->epoch == oldest->epoch)
-            return at;
-    }
-    return oldest_at;
+    for (uint32_t channel = 0; channel < TW_CHANNEL_COUNT; channel++)
+        follow_in_line(relay, &relay->lines[channel], from, to, record);
 }
 
 static bool hears(const struct tw_world *world, uint32_t entity, uint32_t player, uint64_t hearing)
@@ -279,29 +291,21 @@ static void send_line(struct tw_relay *relay, struct tw_relay_line *line, struct
 {
     uint32_t end = sending->tick->world->state->players_end;
     sending->line = line;
-    for (uint16_t at = line->first; at != 0 && sending->looks < sending->looks_max;) {
-        uint16_t next_at = next_entry(relay, at);
-        struct tw_relay_entry *entry = &relay->entries[next_at];
-        if (entry->waits) {
-            at = entry->next;
-            continue;
-        }
+    for (uint16_t next, at = line->first; at != 0 && sending->looks < sending->looks_max;
+         at = next) {
+        struct tw_relay_entry *entry = &relay->entries[at];
+        next = entry->next;
         enum result result = send_entry(entry, sending, end);
         if (result == STOPS)
             break;
         if (result == WAITS) {
-            entry->waits = true;
             end = entry->next_player < end ? entry->next_player : end;
             continue;
         }
         sending->sent.messages += result == DONE;
         sending->sent.gone += result == GONE;
-        if (next_at == at)
-            at = entry->next;
-        forget(relay, line, next_at);
+        forget(relay, line, at);
     }
-    for (uint16_t at = line->first; at != 0; at = relay->entries[at].next)
-        relay->entries[at].waits = false;
 }
 
 struct tw_relay_sent tw_relay_send(struct tw_relay *relay, const struct tw_relay_tick *tick)

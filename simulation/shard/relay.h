@@ -43,9 +43,6 @@ struct tw_relay_entry {
     uint32_t handle;                       /* of the sender, in front of the message */
     uint16_t lender;                       /* worker */
     uint16_t before, next;                 /* in its line; 0: none is */
-    bool early : 1;     /* its sender's session had not arrived yet when it came */
-    bool following : 1; /* from the slot that its sender's session left: before the early ones */
-    bool waits : 1;     /* for a receiver that is held; in this tick */
 };
 static_assert(TW_WORKERS_MAX * TW_RELAY_LENT_MAX < UINT16_MAX, "places are 16 bits, from 1");
 
@@ -69,10 +66,8 @@ void tw_relay_carve(struct tw_relay *relay, struct tw_arena *arena, uint32_t wor
 /* Once carved, in zeroed memory. */
 void tw_relay_init(struct tw_relay *relay);
 
-/* Keeps the message of a record. `early`: of a session that is still to arrive; all wait for that.
- */
-void tw_relay_keep(struct tw_relay *relay, uint32_t route, bool early,
-                   const struct tw_record *record);
+/* Keeps the message of a record. Of a session that is still to arrive: all wait for that. */
+void tw_relay_keep(struct tw_relay *relay, uint32_t route, const struct tw_record *record);
 /* A message that nobody hears goes back. */
 void tw_relay_return(struct tw_relay *relay, uint32_t worker, struct tw_message *message);
 /* Messages that `worker` lent and gets back; at most `max`. */

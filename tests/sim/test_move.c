@@ -37,7 +37,7 @@ static uint64_t input_count(enum tw_shard_input_outcome outcome)
     return tw_counter_get(&world.counters.inputs[outcome]);
 }
 
-static void tick(void)
+static void give_buffers(void)
 {
     for (uint32_t worker = 0; worker < 2; worker++) {
         for (uint32_t i = 0; i < BUFFERS; i++) {
@@ -52,6 +52,11 @@ static void tick(void)
                                                     .messages = world.messages[worker],
                                                     .message_count = BUFFERS};
     }
+}
+
+static void tick(void)
+{
+    give_buffers();
     tw_shard_tick(world.shard, ++world.tick, 0, world.outboxes);
 }
 
@@ -219,16 +224,21 @@ static void it_leaves_in_every_order(void **state)
 }
 
 /* Nobody else is there: what it says itself is what it is to hear. */
-static void speak(uint32_t worker, uint8_t what)
+static void lend(struct tw_record *record, uint8_t what)
 {
     static struct tw_block blocks[9];
     uint32_t place = world.said_count++ % 8u;
     blocks[place + 1u].bytes[0] = what;
     world.said[place] = (struct tw_message){
         .size = 1, .channel = TW_CHANNEL_ORDERED, .blocks = {(uint16_t)(place + 1u)}};
+    record->message.message = &world.said[place];
+    record->message.blocks = blocks;
+}
+
+static void speak(uint32_t worker, uint8_t what)
+{
     struct tw_record record = record_of(TW_RECORD_MESSAGE, worker);
-    record.message.message = &world.said[place];
-    record.message.blocks = blocks;
+    lend(&record, what);
     tw_shard_consume(world.shard, &record, 1);
 }
 
@@ -546,6 +556,102 @@ static void what_it_said_keeps_its_order(void **state)
     assert_int_equal(tw_counter_get(&world.counters.records_stale), 0);
 }
 
+/* A stop of a session on its way from worker to worker. */
+struct stop {
+    uint32_t worker, slot;
+};
+static const struct stop stops[] = {{0, OLD_SLOT}, {1, NEW_SLOT}, {0, OLD_SLOT + 1u}};
+#define STOPS (sizeof(stops) / sizeof(stops[0]))
+
+/* What the ring of a stop holds, in its order: that it arrives (not the first), two messages, that
+ * it moves on (not the last). */
+enum word {
+    ARRIVES,
+    SAYS_ONE,
+    SAYS_ANOTHER,
+    MOVES,
+    WORDS,
+};
+
+/* The number of them that are read. */
+static uint32_t ends_with(uint32_t stop)
+{
+    return stop + 1u < STOPS ? WORDS : MOVES;
+}
+
+static void read_word(uint32_t stop, enum word word)
+{
+    static const enum tw_record_type types[WORDS] = {TW_RECORD_ARRIVE, TW_RECORD_MESSAGE,
+                                                     TW_RECORD_MESSAGE, TW_RECORD_MOVE};
+    struct tw_record record = {.type = (uint16_t)types[word],
+                               .worker = (uint16_t)stops[stop].worker,
+                               .slot = stops[stop].slot,
+                               .route_epoch = EPOCH + stop,
+                               .world = world.config.world_id};
+    if (word == MOVES) {
+        record.move.worker = stops[stop + 1u].worker;
+        record.move.slot = stops[stop + 1u].slot;
+        record.move.route_epoch = EPOCH + stop + 1u;
+    } else if (word == ARRIVES) {
+        record.join.account = 11;
+    } else {
+        lend(&record, (uint8_t)('a' + 2u * stop + (word == SAYS_ANOTHER)));
+    }
+    tw_shard_consume(world.shard, &record, 1);
+}
+
+/* A tick with so many buffers for messages; what is heard goes behind what was. */
+static void hear(uint32_t buffers, char *heard, uint32_t *count)
+{
+    give_buffers();
+    for (uint32_t at = 0; at < 2; at++)
+        world.outboxes[at].message_count = buffers;
+    tw_shard_tick(world.shard, ++world.tick, 0, world.outboxes);
+    for (uint32_t at = 0; at < 2; at++) {
+        for (uint32_t n = 0; n < world.outboxes[at].messages_used; n++)
+            heard[(*count)++] = (char)world.messages[at][n].bytes[TW_HANDLE_SIZE];
+    }
+}
+
+/* It is held before it is given away, which is told after its arrival: no stop moves it on before
+ * the word of the one before it was read, and so none is told of sooner. */
+static bool may_be_read(uint32_t stop, const uint32_t read[STOPS])
+{
+    uint32_t after = read[stop] == MOVES ? 1 : 2;
+    return read[stop] < ends_with(stop) && (stop < after || read[stop - after] == WORDS);
+}
+
+/* From worker to worker while what it said waits for buffers, the rings read in any order. */
+static void it_moves_on_while_what_it_said_waits(void **state)
+{
+    for (uint64_t seed = 1; seed <= 500; seed++) {
+        struct tw_rng rng = {0};
+        uint32_t read[STOPS] = {SAYS_ONE}, left = STOPS * WORDS - 2u, count = 0;
+        char heard[2u * STOPS + 1u] = {0};
+        tw_rng_seed(&rng, seed);
+        if (seed > 1)
+            setup(state);
+        play_at_old_slot();
+        while (left > 0) {
+            uint32_t stop = tw_rng_below(&rng, STOPS);
+            if (tw_rng_below(&rng, 4) == 0)
+                hear(tw_rng_below(&rng, 4) == 0, heard, &count);
+            if (!may_be_read(stop, read))
+                continue;
+            read_word(stop, (enum word)read[stop]++);
+            left--;
+        }
+        for (uint32_t i = 0; i < 2u * STOPS; i++)
+            hear(1, heard, &count);
+        if (strcmp(heard, "abcdef") != 0)
+            print_message("seed %llu\n", (unsigned long long)seed);
+        assert_string_equal(heard, "abcdef");
+        assert_int_equal(tw_counter_get(&world.counters.records_stale), 0);
+        if (seed < 500)
+            teardown(state);
+    }
+}
+
 /* A word about a slot that is another session's by now changes nothing. */
 static void old_news_is_counted(void **state)
 {
@@ -579,6 +685,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(it_leaves_in_every_order, setup, teardown),
         cmocka_unit_test_setup_teardown(what_it_said_goes_along, setup, teardown),
         cmocka_unit_test_setup_teardown(what_it_said_keeps_its_order, setup, teardown),
+        cmocka_unit_test_setup_teardown(it_moves_on_while_what_it_said_waits, setup, teardown),
         cmocka_unit_test_setup_teardown(old_news_is_counted, setup, teardown),
         cmocka_unit_test_setup_teardown(held_it_gets_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(it_may_stay_after_all, setup, teardown),
