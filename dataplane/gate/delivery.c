@@ -12,6 +12,10 @@
 static_assert(TW_SHARD_CAPACITY >= TW_UNRELIABLE_MAX, "it is in one buffer");
 static_assert(TW_SHARDS_MAX * TW_OUT_MESSAGE_BUFFERS < TW_DELIVERY_NONE, "places are 16 bits");
 
+/* Of one session: the word after its hold, which is asked for once until it was told, and the last
+ * one, when another session of this worker goes on with it. */
+#define HELD_PER_SESSION 2u
+
 static size_t aligned(size_t size)
 {
     return (size + 63u) & ~(size_t)63u;
@@ -19,7 +23,7 @@ static size_t aligned(size_t size)
 
 static size_t held_size(uint32_t sessions)
 {
-    return aligned(2u * sessions * sizeof(struct tw_delivery_held));
+    return aligned(HELD_PER_SESSION * sessions * sizeof(struct tw_delivery_held));
 }
 
 static size_t waiting_size(uint32_t shards)
@@ -38,7 +42,7 @@ void tw_delivery_init(struct tw_deliveries *delivery, void *memory, uint32_t ses
 {
     uint8_t *at = memory;
     delivery->held = (void *)at;
-    delivery->held_max = 2u * sessions;
+    delivery->held_max = HELD_PER_SESSION * sessions;
     at += held_size(sessions);
     delivery->waiting = (void *)at;
     delivery->shards = shards;
@@ -170,27 +174,45 @@ static void finish(struct tw_deliveries *delivery, uint32_t channel, uint32_t sh
     delivery->count--;
 }
 
-static void tell_held(struct tw_worker *worker, uint32_t slot, uint32_t route_epoch)
+/* Whoever has ended meanwhile waits for no word. */
+static bool waits_for(const struct tw_worker *worker, const struct tw_delivery_held *held)
 {
-    const struct tw_session *session = &worker->sessions.hot[slot];
-    if (session->route_epoch == route_epoch &&
-        (session->state == TW_SESSION_LIVE || session->state == TW_SESSION_CLOSING))
-        tw_move_held(worker, slot);
+    const struct tw_session *session = &worker->sessions.hot[held->slot];
+    return session->route_epoch == held->route_epoch &&
+           (session->state == TW_SESSION_LIVE || session->state == TW_SESSION_CLOSING);
+}
+
+/* Sessions come and go while a line stands still; there is room for all who are here. */
+static void forget_ended(struct tw_worker *worker)
+{
+    struct tw_deliveries *delivery = &worker->talk.delivery;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < delivery->held_count; i++) {
+        uint32_t at = (delivery->held_first + i) % delivery->held_max;
+        uint32_t to = (delivery->held_first + kept) % delivery->held_max;
+        struct tw_delivery_held held = delivery->held[at];
+        delivery->held[to] = held;
+        kept += waits_for(worker, &held);
+    }
+    delivery->held_count = kept;
 }
 
 void tw_delivery_held(struct tw_worker *worker, const struct tw_out_buffer *buffer)
 {
     struct tw_deliveries *delivery = &worker->talk.delivery;
-    if (buffer->slot >= worker->sessions.capacity)
+    const struct tw_delivery_held held = {
+        .slot = buffer->slot, .route_epoch = buffer->route_epoch, .behind = delivery->came};
+    if (held.slot >= worker->sessions.capacity || !waits_for(worker, &held))
         return;
     if (delivery->count == 0) {
-        tell_held(worker, buffer->slot, buffer->route_epoch);
+        tw_move_held(worker, held.slot);
         return;
     }
+    if (delivery->held_count == delivery->held_max)
+        forget_ended(worker);
     TW_ASSERT(delivery->held_count < delivery->held_max);
     uint32_t at = (delivery->held_first + delivery->held_count++) % delivery->held_max;
-    delivery->held[at] = (struct tw_delivery_held){
-        .slot = buffer->slot, .route_epoch = buffer->route_epoch, .behind = delivery->came};
+    delivery->held[at] = held;
 }
 
 /* The number of the oldest that waits, or of what will come next. */
@@ -216,7 +238,8 @@ static void tell_those_held(struct tw_worker *worker)
         const struct tw_delivery_held *held = &delivery->held[delivery->held_first];
         if ((int32_t)(number - held->behind) < 0)
             return;
-        tell_held(worker, held->slot, held->route_epoch);
+        if (waits_for(worker, held))
+            tw_move_held(worker, held->slot);
         delivery->held_first = (delivery->held_first + 1u) % delivery->held_max;
         delivery->held_count--;
     }

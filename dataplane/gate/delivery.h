@@ -64,9 +64,10 @@ struct tw_deliveries {
     struct tw_delivery_waiting *waiting; /* [shards * TW_OUT_MESSAGE_BUFFERS] */
     uint16_t unused;
     uint32_t shards;
-    uint32_t count;                /* of those in all lines */
-    uint32_t came;                 /* ever; low bits */
-    struct tw_delivery_held *held; /* ring: a slot's hold, and its last after a move */
+    uint32_t count; /* of those in all lines */
+    uint32_t came;  /* ever; low bits */
+    /* Ring: a slot's hold, and its last after a move. When it is full those who ended go. */
+    struct tw_delivery_held *held;
     uint32_t held_max, held_first, held_count;
     uint32_t buffers[TW_SHARDS_MAX]; /* of messages that are at a shard, on the way or here */
     /* Of those that are not: what their channels were, which the shard is not told yet. */

@@ -31,9 +31,10 @@ static uint32_t slot_of(uint32_t client)
     return tw_connection_slot(clients[client].id);
 }
 
-static void start(void)
+static void start_with(uint32_t sessions_max)
 {
     rig_make(&rig, 1);
+    rig.config.engine.sessions_max = sessions_max;
     rig_start(&rig);
     for (uint32_t i = 0; i < CLIENTS; i++) {
         rig_client_make_live(&rig, &clients[i], (uint16_t)(5000u + i));
@@ -41,6 +42,11 @@ static void start(void)
     }
     /* What is left for all is somebody else's: nobody may hold more than its bound. */
     talk()->pool.ample = UINT32_MAX;
+}
+
+static void start(void)
+{
+    start_with(64);
 }
 
 static void live_for(uint32_t ms)
@@ -196,6 +202,51 @@ static void the_last_word_waits_for_every_line(void **state)
     live_for(10);
     assert_int_equal(talk()->delivery.held_count, 0);
     assert_int_equal(talk()->delivery.count, 0);
+    stop();
+}
+
+/* Its slot is the next session's at once. */
+static void replace(uint32_t client, uint16_t port)
+{
+    uint8_t plaintext[TW_FRAME_HEADER_SIZE + 16u];
+    struct tw_record record;
+    uint32_t slot = slot_of(client);
+    struct tw_writer writer = tw_writer_make(plaintext, sizeof(plaintext));
+    tw_frame_write_close(&writer, TW_CLOSE_BY_CLIENT);
+    rig_client_send_frames(&rig, &clients[client], plaintext, (size_t)(writer.next - plaintext));
+    live_for(200);
+    while (rig_record(&rig, 0, &record))
+        ;
+    rig_client_make_live(&rig, &clients[client], port);
+    epochs[client] = rig_join_epoch(&rig);
+    assert_int_equal(slot_of(client), slot);
+}
+
+/* While a line stands still sessions come and go, on a worker that has no more of them than are
+ * here: of those that have ended no word is kept, so each other one finds its place. */
+static void words_of_the_gone_take_no_place(void **state)
+{
+    (void)state;
+    start_with(CLIENTS);
+    fill(0, TW_CHANNEL_BULK);
+    for (uint32_t round = 0; round < 4; round++) {
+        const struct tw_record slot = {.slot = slot_of(1), .route_epoch = epochs[1]};
+        rig_held(&rig, 0, &slot); /* its hold's, and its last */
+        rig_held(&rig, 0, &slot);
+        live_for(10);
+        if (round < 3)
+            replace(1, (uint16_t)(6000u + round));
+    }
+    assert_in_range(talk()->delivery.held_count, 2, 2u * CLIENTS);
+    const struct tw_session *last = &rig.worker[0]->sessions.hot[slot_of(1)];
+    rig.worker[0]->sessions.hot[slot_of(1)].roam |= TW_ROAM_FENCED;
+    live_for(10);
+    assert_true((last->roam & TW_ROAM_FENCED) != 0);
+    talk()->pool.ample = 0; /* there is room now */
+    live_for(10);
+    assert_int_equal(talk()->delivery.held_count, 0);
+    assert_int_equal(last->roam & TW_ROAM_FENCED, 0); /* told */
+    assert_int_equal(clients[0].closes, 0);
     stop();
 }
 
@@ -418,6 +469,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_line_goes_on),
         cmocka_unit_test(parts_of_two_channels_mix),
         cmocka_unit_test(the_last_word_waits_for_every_line),
+        cmocka_unit_test(words_of_the_gone_take_no_place),
         cmocka_unit_test(buffers_come_back_by_channel),
         cmocka_unit_test(lent_bulk_leaves_places),
         cmocka_unit_test(lent_bulk_leaves_memory),
