@@ -142,12 +142,13 @@ static void judge(struct tw_agent_batch *batch, struct tw_live_session *session,
 /* What it says of its conduct, for its player's next one. */
 static void note_conduct(struct tw_agent_batch *batch, const struct tw_agent_session *session)
 {
-    uint64_t now_ms = tw_clock_monotonic_ms(), told_ms = session->told_ns / 1000000u;
-    stored(batch, tw_conduct_note(&batch->daemon->conduct, session, batch->now_unix_ms,
-                                  now_ms > told_ms ? now_ms - told_ms : 0));
+    const struct tw_conduct_now now = {.unix_ms = batch->now_unix_ms,
+                                       .monotonic_ns = tw_clock_monotonic_ns()};
+    stored(batch, tw_conduct_note(&batch->daemon->conduct, session, &now));
 }
 
-/* A live session is held to what is on record of its player, unless it said that it is already. */
+/* A live session is held to what is on record of its player, unless it said that it is already; and
+ * is told of a reset that it does not know of. */
 static void give_conduct(struct tw_agent_batch *batch, const struct tw_live_session *live,
                          const struct tw_agent_session *said)
 {
@@ -156,7 +157,8 @@ static void give_conduct(struct tw_agent_batch *batch, const struct tw_live_sess
         tw_conduct_look_up(&batch->daemon->conduct, live->account, batch->now_unix_ms, &left);
     stored(batch, result);
     bool has = said && said->conduct_score >= left.score && said->conduct_stage >= left.stage;
-    if (result != TW_STORE_OK || left.score == 0 || live->condemned || has)
+    bool owed = said && tw_conduct_predates(said, left.reset, tw_clock_monotonic_ns());
+    if (result != TW_STORE_OK || live->condemned || (!owed && (left.score == 0 || has)))
         return;
     union tw_agent_outgoing *message = tw_agent_queue_push(
         &batch->peer->queue, TW_AGENT_SESSION_CONDUCT, sizeof(struct tw_agent_session_conduct));
@@ -165,6 +167,7 @@ static void give_conduct(struct tw_agent_batch *batch, const struct tw_live_sess
     message->session_conduct.score = left.score;
     message->session_conduct.stage = left.stage;
     message->session_conduct.charge = left.charge;
+    message->session_conduct.reset = owed ? left.reset : 0;
 }
 
 /* Takes the session out of its place under an older connection id. False: what is told is older

@@ -23,6 +23,13 @@ static inline uint64_t tw_clock_unix_s(void)
     return tw_clock_unix_ms() / 1000u;
 }
 
+static inline uint64_t tw_clock_monotonic_ns(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+}
+
 static inline uint64_t tw_clock_monotonic_ms(void)
 {
     return tw_clock_ms(CLOCK_MONOTONIC);

@@ -4,6 +4,7 @@
 #include "control/daemon/clock.h"
 #include "control/daemon/commands.h"
 #include "control/daemon/log.h"
+#include "tickwire/conduct.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -68,11 +69,13 @@ static bool find_account(struct tw_call *call, const char *text, uint64_t *id)
     return false;
 }
 
-/* Every live session of the account. False: the engine is not told. */
-static bool reset_live(struct tw_daemon *daemon, uint64_t account, uint32_t *sessions)
+/* Every live session of the account. False: the engine takes no messages now. Without one nobody is
+ * told: sessions that live on say that they do not know of it when they are linked. */
+static bool reset_live(struct tw_daemon *daemon, uint64_t account, uint32_t reset,
+                       uint32_t *sessions)
 {
     const struct tw_live_session *session = NULL;
-    while ((session = tw_live_next(&daemon->live, session)) != NULL) {
+    while (daemon->engine && (session = tw_live_next(&daemon->live, session)) != NULL) {
         if (session->account != account)
             continue;
         union tw_agent_outgoing *message = tw_agent_link_push(
@@ -80,7 +83,7 @@ static bool reset_live(struct tw_daemon *daemon, uint64_t account, uint32_t *ses
         if (!message)
             return false;
         message->session_conduct.connection_id = session->connection_id;
-        message->session_conduct.reset = 1;
+        message->session_conduct.reset = reset;
         (*sessions)++;
     }
     return true;
@@ -90,22 +93,23 @@ void tw_command_conduct_reset(struct tw_call *call)
 {
     struct tw_daemon *daemon = call->daemon;
     const char *name = NULL;
-    uint64_t id = 0, now_unix_ms = tw_clock_unix_ms();
+    uint64_t id = 0;
+    const struct tw_conduct_now now = {.unix_ms = tw_clock_unix_ms(),
+                                       .monotonic_ns = tw_clock_monotonic_ns()};
     uint32_t sessions = 0;
     struct tw_conduct_left left;
     if (!tw_call_unpack(call, "{s:s}", "name", &name) || !find_account(call, name, &id))
         return;
-    if (tw_conduct_look_up(&daemon->conduct, id, now_unix_ms, &left) != TW_STORE_OK) {
+    if (tw_conduct_look_up(&daemon->conduct, id, now.unix_ms, &left) != TW_STORE_OK) {
         tw_call_fail_store(call);
         return;
     }
-    if (!reset_live(daemon, id, &sessions)) {
+    if (!reset_live(daemon, id, tw_conduct_reset_number(now.monotonic_ns), &sessions)) {
         tw_call_fail(call, "ENGINE_GONE",
-                     "the player's session lives, and no engine is linked, or "
-                     "it does not take messages now");
+                     "the player's session lives, and the engine does not take messages now");
         return;
     }
-    if (tw_conduct_reset(&daemon->conduct, id, now_unix_ms) != TW_STORE_OK) {
+    if (tw_conduct_reset(&daemon->conduct, id, &now) != TW_STORE_OK) {
         tw_call_fail_store(call);
         return;
     }

@@ -8,7 +8,9 @@
  *
  * Both only ever raise, and a record decays as a session's score does: so it matters neither in
  * which order they come nor how often, and whoever has been given a record never has less than it.
- * An operator's reset is the one thing that lowers; what was told before it is not noted any more.
+ * An operator's reset is the one thing that lowers. It has a number, the monotonic clock's, which
+ * both processes read: a session names the newest one that it obeyed, or when it began. What names
+ * an older one is not noted, and is told of the reset again.
  *
  * Owned by the daemon's thread.
  */
@@ -19,8 +21,12 @@
 #include "tickwire/agent.h"
 #include "tickwire/config.h"
 
-/* A reset is remembered for longer than anything told before it is under way. */
-#define TW_CONDUCT_RESET_S 60u
+#include <stdbool.h>
+#include <stdint.h>
+
+/* A reset is remembered for longer than an engine is without a link: what its sessions had before
+ * comes with the next one. */
+#define TW_CONDUCT_RESET_S 3600u
 
 struct tw_conduct_book {
     struct tw_store *store;
@@ -32,19 +38,29 @@ struct tw_conduct_left {
     uint32_t score; /* 0: nothing */
     uint32_t stage;
     uint32_t charge;
+    uint32_t reset; /* number of the newest one; 0: none */
+};
+
+struct tw_conduct_now {
+    uint64_t unix_ms;
+    uint64_t monotonic_ns;
 };
 
 struct tw_conduct_left tw_conduct_left(const struct tw_config_conduct *rules,
                                        const struct tw_conduct_row *row, uint64_t now_unix_ms);
 
-/* A session's score as the engine told it `waited_ms` ago. */
+/* What the session says is of before this reset. */
+bool tw_conduct_predates(const struct tw_agent_session *session, uint32_t reset,
+                         uint64_t now_monotonic_ns);
+
+/* A session's score as the engine told it, perhaps some time ago. */
 enum tw_store_result tw_conduct_note(const struct tw_conduct_book *book,
-                                     const struct tw_agent_session *session, uint64_t now_unix_ms,
-                                     uint64_t waited_ms);
+                                     const struct tw_agent_session *session,
+                                     const struct tw_conduct_now *clock);
 /* What is left on record of an account; OK with a score of 0: nothing. */
 enum tw_store_result tw_conduct_look_up(const struct tw_conduct_book *book, uint64_t account,
                                         uint64_t now_unix_ms, struct tw_conduct_left *left);
 enum tw_store_result tw_conduct_reset(const struct tw_conduct_book *book, uint64_t account,
-                                      uint64_t now_unix_ms);
+                                      const struct tw_conduct_now *now);
 
 #endif

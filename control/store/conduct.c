@@ -12,6 +12,7 @@ static void read_row(sqlite3_stmt *statement, struct tw_conduct_row *row)
         .charge = (uint32_t)tw_column_u64(statement, 3),
         .noted_unix_ms = tw_column_u64(statement, 4),
         .over_unix_s = tw_column_u64(statement, 5),
+        .reset = (uint32_t)tw_column_u64(statement, 6),
     };
 }
 
@@ -38,6 +39,7 @@ enum tw_store_result tw_store_conduct_put(struct tw_store *store, const struct t
     tw_bind_u64(statement, 4, row->charge);
     tw_bind_u64(statement, 5, row->noted_unix_ms);
     tw_bind_u64(statement, 6, row->over_unix_s);
+    tw_bind_u64(statement, 7, row->reset);
     return tw_store_run(store, statement);
 }
 

@@ -44,11 +44,11 @@
                     "FROM sessions WHERE connection = ?1 ORDER BY id DESC LIMIT 1")               \
     X(SESSION_CLEANUP, "DELETE FROM sessions WHERE id IN "                                        \
                        "(SELECT id FROM sessions WHERE ended > 0 AND ended < ?1 LIMIT ?2)")       \
-    X(CONDUCT_PUT, "INSERT OR REPLACE INTO conduct(account, score, stage, charge, noted, over) "  \
-                   "VALUES(?1, ?2, ?3, ?4, ?5, ?6)")                                              \
+    X(CONDUCT_PUT, "INSERT OR REPLACE INTO conduct(account, score, stage, charge, noted, over, "  \
+                   "reset) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)")                                   \
     X(CONDUCT_FIND,                                                                               \
-      "SELECT account, score, stage, charge, noted, over FROM conduct WHERE account = ?1")        \
-    X(CONDUCT_LIST, "SELECT account, score, stage, charge, noted, over FROM conduct "             \
+      "SELECT account, score, stage, charge, noted, over, reset FROM conduct WHERE account = ?1") \
+    X(CONDUCT_LIST, "SELECT account, score, stage, charge, noted, over, reset FROM conduct "      \
                     "WHERE account > ?1 ORDER BY account LIMIT ?2")                               \
     X(CONDUCT_CLEANUP, "DELETE FROM conduct WHERE account IN "                                    \
                        "(SELECT account FROM conduct WHERE over < ?1 LIMIT ?2)")                  \

@@ -76,11 +76,12 @@ struct tw_session_row {
 /* What the sessions of an account came to, when it was noted; it decays from then on. */
 struct tw_conduct_row {
     uint64_t account;
-    uint32_t score;  /* points; 0: an operator reset it then */
+    uint32_t score;  /* points; 0: an operator reset it */
     uint32_t stage;  /* enum tw_conduct_stage */
     uint32_t charge; /* enum tw_conduct_event: the newest charge */
     uint64_t noted_unix_ms;
     uint64_t over_unix_s; /* nothing is left of it then */
+    uint32_t reset;       /* number of the newest one (tickwire/conduct.h); 0: none */
 };
 
 /* Longest text of a filter rule, with its end. */

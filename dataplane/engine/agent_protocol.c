@@ -295,8 +295,7 @@ static bool filter_change_is_sane(const struct tw_agent_filter_change *change)
 
 static bool conduct_is_sane(const struct tw_agent_session_conduct *conduct)
 {
-    return conduct->stage < TW_CONDUCT_STAGES && conduct->charge < TW_NOTICE_KINDS &&
-           conduct->reset <= 1;
+    return conduct->stage < TW_CONDUCT_STAGES && conduct->charge < TW_NOTICE_KINDS;
 }
 
 static size_t expected_length(uint16_t type)

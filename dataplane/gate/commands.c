@@ -50,10 +50,10 @@ static void take_conduct(struct tw_worker *worker, const struct tw_worker_comman
     const struct tw_conduct_past past = {.score = command->conduct.score,
                                          .stage = (uint8_t)command->conduct.stage,
                                          .kind = (uint8_t)command->conduct.charge};
-    if (command->conduct.reset != 0)
-        tw_conduct_reset(conduct, worker->now_ns, &verdict);
-    else
-        tw_conduct_carry(conduct, &worker->conduct, &past, worker->now_ns, &verdict);
+    tw_conduct_reset(conduct, command->conduct.reset, worker->now_ns, &verdict);
+    (void)tw_route_verdict(worker, slot, &verdict);
+    verdict = (struct tw_conduct_verdict){0};
+    tw_conduct_carry(conduct, &worker->conduct, &past, worker->now_ns, &verdict);
     (void)tw_route_verdict(worker, slot, &verdict);
 }
 

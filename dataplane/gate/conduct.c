@@ -242,6 +242,12 @@ static uint8_t stage_of(const struct tw_conduct *conduct, const struct tw_conduc
     return stage;
 }
 
+/* Their last bits: differences are right for seven weeks. */
+static uint32_t milliseconds(uint64_t now_ns)
+{
+    return (uint32_t)(now_ns / NS_PER_MS);
+}
+
 static void note_stage(const struct tw_conduct *conduct, uint8_t before,
                        struct tw_conduct_verdict *verdict)
 {
@@ -260,16 +266,16 @@ static __attribute__((noinline)) void advance(const struct judging *judging)
     uint64_t now_ns = judging->packet->now_ns;
     uint32_t score = score_now(conduct, judging->rules, now_ns);
     uint8_t before = conduct->stage;
+    bool may_notice = milliseconds(now_ns) - conduct->noticed_ms >= TW_CONDUCT_NOTICE_MS;
     conduct->stage = stage_of(conduct, judging->rules, score);
     note_stage(conduct, before, verdict);
     verdict->close = charged && score >= judging->rules->disconnect;
     if (verdict->close)
         verdict->charged[TW_CONDUCT_DISCONNECTED]++;
-    bool again = charged && conduct->stage != TW_CONDUCT_GOOD &&
-                 now_ns - conduct->noticed_ns >= TW_CONDUCT_NOTICE_NS;
+    bool again = charged && conduct->stage != TW_CONDUCT_GOOD && may_notice;
     verdict->notice = !verdict->close && (verdict->is_staged || again);
     if (verdict->notice)
-        conduct->noticed_ns = now_ns;
+        conduct->noticed_ms = milliseconds(now_ns);
 }
 
 bool tw_conduct_judge(struct tw_conduct *conduct, const struct tw_conduct_rules *rules,
@@ -297,7 +303,7 @@ static void tell_stage(struct tw_conduct *conduct, uint8_t before, uint64_t now_
     note_stage(conduct, before, verdict);
     verdict->notice = verdict->is_staged;
     if (verdict->notice)
-        conduct->noticed_ns = now_ns;
+        conduct->noticed_ms = milliseconds(now_ns);
 }
 
 void tw_conduct_carry(struct tw_conduct *conduct, const struct tw_conduct_rules *rules,
@@ -320,10 +326,13 @@ void tw_conduct_carry(struct tw_conduct *conduct, const struct tw_conduct_rules 
     tell_stage(conduct, before, now_ns, verdict);
 }
 
-void tw_conduct_reset(struct tw_conduct *conduct, uint64_t now_ns,
+void tw_conduct_reset(struct tw_conduct *conduct, uint32_t number, uint64_t now_ns,
                       struct tw_conduct_verdict *verdict)
 {
     uint8_t before = conduct->stage;
+    if (conduct->since >= number)
+        return;
+    conduct->since = number;
     conduct->score = 0;
     conduct->scored_ns = now_ns;
     conduct->stage = TW_CONDUCT_GOOD;

@@ -38,7 +38,7 @@
 #define TW_CONDUCT_SLOTS 32u
 /* A client that goes on is told so often: nobody is judged by it, and its library makes an event of
  * each. */
-#define TW_CONDUCT_NOTICE_NS UINT64_C(500000000)
+#define TW_CONDUCT_NOTICE_MS 500u
 
 /* All that a session is judged by is the operator's (configuration, section conduct), but for what
  * the protocol sets: which ticks are taken at all, and that packet numbers order time. */
@@ -64,7 +64,8 @@ struct tw_conduct {
     uint64_t sequence; /* newest packet that was judged */
     uint64_t ping_us;  /* of the newest ping */
     uint64_t scored_ns;
-    uint64_t noticed_ns; /* newest notice; 0: none */
+    uint32_t noticed_ms; /* newest notice, its last bits; 0: none */
+    uint32_t since;      /* the newest reset, or when it began (tickwire/conduct.h) */
     struct tw_budget packets, throttled;
     uint32_t newest_tick;
     uint32_t score;
@@ -117,8 +118,9 @@ struct tw_conduct_past {
 void tw_conduct_carry(struct tw_conduct *conduct, const struct tw_conduct_rules *rules,
                       const struct tw_conduct_past *past, uint64_t now_ns,
                       struct tw_conduct_verdict *verdict);
-/* An operator's pardon; what budgets have used up stays so. *verdict was all zero. */
-void tw_conduct_reset(struct tw_conduct *conduct, uint64_t now_ns,
+/* An operator's pardon; what budgets have used up stays so. One that it has obeyed, or of before it
+ * began, is none: what it did since stays. *verdict was all zero. */
+void tw_conduct_reset(struct tw_conduct *conduct, uint32_t number, uint64_t now_ns,
                       struct tw_conduct_verdict *verdict);
 
 /* Points now. */

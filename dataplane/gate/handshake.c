@@ -4,6 +4,7 @@
 #include "dataplane/crypto/crc32c_isal.h"
 #include "dataplane/wire/handshake.h"
 #include "dataplane/wire/keys.h"
+#include "tickwire/conduct.h"
 
 #include <sodium.h>
 
@@ -250,6 +251,7 @@ static void install(struct tw_worker *worker, uint32_t slot, const struct arriva
                      reply->secret_server_to_client);
     body->account = reply->account;
     body->installed_ns = worker->now_ns;
+    body->conduct.since = tw_conduct_since(worker->now_ns);
     body->world = reply->world;
     body->resumes_id = reply->resumes_id;
     memcpy(body->token_id, reply->token_id, sizeof(body->token_id));

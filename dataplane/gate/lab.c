@@ -3,6 +3,7 @@
 
 #include "dataplane/wire/keys.h"
 #include "tickwire/assert.h"
+#include "tickwire/conduct.h"
 
 /* Captured clients acknowledge the packets of the server of their time. Ours are numbered beyond
  * all of those, or an ack could name one that was not sent yet, which is refused. */
@@ -46,6 +47,7 @@ void tw_lab_install(struct tw_worker *worker, const struct tw_lab_install *insta
                      install->secret_server_to_client);
     body->account = install->account;
     body->installed_ns = worker->now_ns;
+    body->conduct.since = tw_conduct_since(worker->now_ns);
     body->world = install->world;
     memcpy(body->token_id, install->token_id, sizeof(body->token_id));
     /* What was sent before the capture began is not to come now. */

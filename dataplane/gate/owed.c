@@ -53,6 +53,7 @@ bool tw_owed_session_event(struct tw_worker *worker, enum tw_event_type type, ui
     out->conduct_stage = body->conduct.stage;
     out->conduct_score = tw_conduct_score(&body->conduct, &worker->conduct, worker->now_ns);
     out->conduct_charge = body->conduct.kind;
+    out->conduct_since = body->conduct.since;
     out->told_ns = worker->now_ns;
     out->link = worker->talk.transports[slot].congestion.state;
     out->life = (uint32_t)tw_life_state((enum tw_life_tier)worker->lives.sessions[slot].tier,

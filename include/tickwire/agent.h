@@ -23,7 +23,7 @@
 
 #include <stdint.h>
 
-#define TW_AGENT_VERSION 15u
+#define TW_AGENT_VERSION 16u
 
 enum tw_agent_type {
     /* engine → control */
@@ -94,6 +94,7 @@ struct tw_agent_session {
     uint32_t conduct_stage;  /* enum tw_conduct_stage */
     uint32_t conduct_score;  /* points */
     uint32_t conduct_charge; /* enum tw_conduct_event: the newest charge */
+    uint32_t conduct_since;  /* the newest reset in it, or when it began (tickwire/conduct.h) */
 };
 /* SESSION, SESSION_CONFIRMED, SESSION_MOVED, SESSION_CLOSED and SESSION_LIFE share one shape. */
 
@@ -145,14 +146,15 @@ struct tw_agent_session_kick {
 };
 
 /* The session's score and stage become these, unless they are worse already; it may be told any
- * number of times. With `reset` they become nothing and good. */
+ * number of times. A reset goes first: they become nothing and good, unless the session has obeyed
+ * that one or began after it. Its reports say so from then on, by conduct_since. */
 struct tw_agent_session_conduct {
     struct tw_agent_header header;
     uint32_t connection_id;
     uint32_t score;  /* points, now */
     uint32_t stage;  /* enum tw_conduct_stage */
     uint32_t charge; /* enum tw_conduct_event: the newest charge */
-    uint32_t reset;  /* 1: the three are 0 */
+    uint32_t reset;  /* number of the newest one (tickwire/conduct.h); 0: none */
 };
 
 struct tw_agent_session_query {

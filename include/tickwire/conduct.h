@@ -14,6 +14,19 @@
 /* Scores are thousandths of points: what decays in a millisecond is a whole number of them. */
 #define TW_CONDUCT_POINT 1000u
 
+/* Resets have numbers, and a session names the newest that it has obeyed, or when it began: the
+ * host's monotonic clock, which both processes read, in 67 ms. So nine years of it fit 32 bits, and
+ * a session that begins as much after a reset may be told of it, too. */
+static inline uint32_t tw_conduct_since(uint64_t monotonic_ns)
+{
+    return (uint32_t)(monotonic_ns >> 26);
+}
+
+static inline uint32_t tw_conduct_reset_number(uint64_t monotonic_ns)
+{
+    return tw_conduct_since(monotonic_ns) + 1u;
+}
+
 /* What is left of a score after so long. */
 static inline uint32_t tw_conduct_decayed(uint32_t score, uint64_t elapsed_ms, uint32_t decay_per_s)
 {

@@ -3,6 +3,7 @@
 #include "tests/unit/control/fixture.h"
 
 #include "control/daemon/conduct.h"
+#include "tickwire/conduct.h"
 
 #include <setjmp.h>
 #include <signal.h>
@@ -55,13 +56,42 @@ static int close_book(void **state)
     return 0;
 }
 
+/* The host was started an hour before NOW_MS. */
+static struct tw_conduct_now at(uint64_t now_ms)
+{
+    return (struct tw_conduct_now){
+        .unix_ms = now_ms, .monotonic_ns = (now_ms - (NOW_MS - 3600000)) * UINT64_C(1000000)};
+}
+
+static struct tw_agent_session scored(uint32_t score, uint32_t stage, uint64_t told_ms)
+{
+    return (struct tw_agent_session){.account = PLAYER,
+                                     .conduct_score = score,
+                                     .conduct_stage = stage,
+                                     .conduct_charge = TW_CONDUCT_TIME_BACK,
+                                     .told_ns = at(told_ms).monotonic_ns};
+}
+
 static void note(uint32_t score, uint32_t stage, uint64_t now_ms, uint64_t waited_ms)
 {
-    const struct tw_agent_session session = {.account = PLAYER,
-                                             .conduct_score = score,
-                                             .conduct_stage = stage,
-                                             .conduct_charge = TW_CONDUCT_TIME_BACK};
-    assert_int_equal(tw_conduct_note(&book, &session, now_ms, waited_ms), TW_STORE_OK);
+    const struct tw_agent_session session = scored(score, stage, now_ms - waited_ms);
+    const struct tw_conduct_now now = at(now_ms);
+    assert_int_equal(tw_conduct_note(&book, &session, &now), TW_STORE_OK);
+}
+
+/* What a session says whose score is of what it did since then. */
+static void note_since(uint32_t score, uint64_t since_ms, uint64_t now_ms)
+{
+    struct tw_agent_session session = scored(score, TW_CONDUCT_GOOD, now_ms);
+    const struct tw_conduct_now now = at(now_ms);
+    session.conduct_since = tw_conduct_since(at(since_ms).monotonic_ns);
+    assert_int_equal(tw_conduct_note(&book, &session, &now), TW_STORE_OK);
+}
+
+static void reset_at(uint64_t now_ms)
+{
+    const struct tw_conduct_now now = at(now_ms);
+    assert_int_equal(tw_conduct_reset(&book, PLAYER, &now), TW_STORE_OK);
 }
 
 static struct tw_conduct_left left_at(uint64_t now_ms)
@@ -111,21 +141,49 @@ static void test_news_that_waited(void **state)
     note(400, TW_CONDUCT_THROTTLED_STAGE, NOW_MS, 30000);
     assert_int_equal(left_at(NOW_MS).score, 100);
     assert_int_equal(left_at(NOW_MS + 5000).score, 50);
-    assert_int_equal(tw_conduct_reset(&book, PLAYER, NOW_MS), TW_STORE_OK);
-    note(400, TW_CONDUCT_THROTTLED_STAGE, NOW_MS + 1, UINT64_MAX);
-    assert_int_equal(left_at(NOW_MS + 1).score, 0);
 }
 
 static void test_a_reset_outlives_older_news(void **state)
 {
     (void)state;
     note(400, TW_CONDUCT_THROTTLED_STAGE, NOW_MS, 0);
-    assert_int_equal(tw_conduct_reset(&book, PLAYER, NOW_MS + 10), TW_STORE_OK);
+    reset_at(NOW_MS + 10);
     assert_int_equal(left_at(NOW_MS + 10).score, 0);
     note(400, TW_CONDUCT_THROTTLED_STAGE, NOW_MS + 20, 15);
     assert_int_equal(left_at(NOW_MS + 20).score, 0);
-    note(30, TW_CONDUCT_GOOD, NOW_MS + 20, 5);
-    assert_int_equal(left_at(NOW_MS + 20).score, 29);
+    /* Said later, by a session that has not obeyed it yet; by one that has; by a newer one. */
+    note_since(400, NOW_MS - 90, NOW_MS + 5000);
+    assert_int_equal(left_at(NOW_MS + 5000).score, 0);
+    note_since(30, NOW_MS + 80, NOW_MS + 5000);
+    assert_int_equal(left_at(NOW_MS + 5000).score, 30);
+    note_since(40, NOW_MS + 4000, NOW_MS + 5000);
+    assert_int_equal(left_at(NOW_MS + 5000).score, 40);
+    /* What was noted since does not hide it, nor end it sooner. */
+    note_since(400, NOW_MS, NOW_MS + 5000);
+    assert_int_equal(left_at(NOW_MS + 5000).score, 40);
+    assert_int_equal(tw_store_conduct_cleanup(book.store, NOW_MS / 1000u + 60, 9), TW_STORE_OK);
+    note_since(400, NOW_MS, NOW_MS + 61000);
+    assert_int_equal(left_at(NOW_MS + 61000).score, 0);
+}
+
+/* It is the host's clock that numbers a reset, and a wall clock that is set back keeps nothing off
+ * the record; with the host started anew, its clock is before all that was numbered. */
+static void test_clocks_begin_again(void **state)
+{
+    (void)state;
+    reset_at(NOW_MS);
+    struct tw_agent_session session = scored(90, TW_CONDUCT_GOOD, NOW_MS + 1000);
+    session.conduct_since = tw_conduct_since(at(NOW_MS + 500).monotonic_ns);
+    struct tw_conduct_now now = at(NOW_MS + 1000);
+    now.unix_ms -= 7200000;
+    assert_int_equal(tw_conduct_note(&book, &session, &now), TW_STORE_OK);
+    assert_int_equal(left_at(now.unix_ms).score, 90);
+    reset_at(NOW_MS + 2000);
+    session.told_ns = 2000;
+    session.conduct_since = 0;
+    now = (struct tw_conduct_now){.unix_ms = NOW_MS + 60000, .monotonic_ns = 3000};
+    assert_int_equal(tw_conduct_note(&book, &session, &now), TW_STORE_OK);
+    assert_int_equal(left_at(NOW_MS + 60000).score, 90);
 }
 
 static void test_what_is_over_goes(void **state)
@@ -158,6 +216,7 @@ static struct tw_agent_session make_session(uint32_t connection_id, uint64_t eve
                                        .event = event,
                                        .installed_ns = connection_id,
                                        .told_ns = monotonic_ns(),
+                                       .conduct_since = tw_conduct_since(monotonic_ns()),
                                        .address = tw_address_from_ipv4(0xc6120002u, 5555)};
     memset(session.token_id, (int)(connection_id & 0xff), sizeof(session.token_id));
     return session;
@@ -297,28 +356,57 @@ static void test_an_operator_resets(void **state)
     struct tw_agent_session_conduct told =
         fixture_receive(fixture->engine, TW_AGENT_SESSION_CONDUCT).session_conduct;
     assert_int_equal(told.connection_id, ID_1);
-    assert_int_equal(told.reset, 1);
+    assert_in_range(told.reset, session.conduct_since + 1, tw_conduct_reset_number(monotonic_ns()));
     json_t *list = players(fixture);
     assert_int_equal(json_array_size(list), 0);
     json_decref(list);
-    /* What was said before it is not noted any more. */
+    /* What is said before it is obeyed is not noted any more, whenever that is. */
     session.event = 2;
+    session.told_ns = monotonic_ns();
     fixture_event(fixture, TW_AGENT_SESSION_CLOSED, &session);
     list = players(fixture);
     assert_int_equal(json_array_size(list), 0);
     json_decref(list);
-    /* With a session that lives, and nobody to tell it, nothing is done by half. */
-    struct tw_agent_session next = make_session(ID_2, 3);
+    /* One that began after it has nothing to obey. */
+    struct tw_agent_session next = with_score(make_session(ID_2, 3), 300, 2);
+    next.conduct_since = told.reset;
     fixture_event(fixture, TW_AGENT_SESSION_CONFIRMED, &next);
+    list = players(fixture);
+    assert_int_equal(json_array_size(list), 1);
+    json_decref(list);
+}
+
+/* Its session lives, or does not live any more, and nobody can be told. */
+static void test_a_reset_without_an_engine(void **state)
+{
+    struct fixture *fixture = *state;
+    struct tw_agent_session session = with_score(make_session(ID_1, 1), 900, 2);
+    fixture_link(fixture, NULL, 0);
+    fixture_event(fixture, TW_AGENT_SESSION_CONFIRMED, &session);
     (void)close(fixture->engine);
     fixture->engine = -1;
     bool linked = true;
     while (linked) {
-        result = fixture_result(fixture, "session.list", NULL);
+        json_t *result = fixture_result(fixture, "session.list", NULL);
         linked = json_is_true(json_object_get(result, "engine_linked"));
         json_decref(result);
     }
-    expect_refused(fixture, "id:7", "ENGINE_GONE");
+    json_t *result = fixture_result(fixture, "conduct.reset", json_pack("{s:s}", "name", "id:7"));
+    assert_int_equal(json_integer_value(json_object_get(result, "sessions_reset")), 0);
+    json_decref(result);
+    /* It lives: it is told, and what it says until then is not noted. */
+    uint32_t since = session.conduct_since;
+    session = with_score(make_session(ID_1, 0), 900, 2);
+    session.conduct_since = since;
+    fixture_link(fixture, &session, 1);
+    struct tw_agent_session_conduct told =
+        fixture_receive(fixture->engine, TW_AGENT_SESSION_CONDUCT).session_conduct;
+    assert_int_equal(told.connection_id, ID_1);
+    assert_in_range(told.reset, since + 1, tw_conduct_reset_number(monotonic_ns()));
+    assert_int_equal(told.score, 0);
+    json_t *list = players(fixture);
+    assert_int_equal(json_array_size(list), 0);
+    json_decref(list);
 }
 
 #define BOOK(name) cmocka_unit_test_setup_teardown(name, open_book, close_book)
@@ -331,11 +419,13 @@ int main(void)
         BOOK(test_the_worse_counts),
         BOOK(test_news_that_waited),
         BOOK(test_a_reset_outlives_older_news),
+        BOOK(test_clocks_begin_again),
         BOOK(test_what_is_over_goes),
         TEST(test_the_next_session_is_given_it),
         TEST(test_a_login_that_takes_the_place),
         TEST(test_a_stage_is_shown_and_kept),
         TEST(test_an_operator_resets),
+        TEST(test_a_reset_without_an_engine),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -568,13 +568,32 @@ static void test_a_reset(void **state)
     (void)state;
     carry(30, TW_CONDUCT_THROTTLED_STAGE);
     memset(&verdict, 0, sizeof(verdict));
-    tw_conduct_reset(&conduct, now_ns, &verdict);
+    tw_conduct_reset(&conduct, 7, now_ns, &verdict);
     assert_int_equal(score(), 0);
     assert_int_equal(conduct.stage, TW_CONDUCT_GOOD);
     assert_true(verdict.notice && verdict.is_staged);
     assert_int_equal(verdict.charged[TW_CONDUCT_RESET], 1);
     play(1);
     assert_int_equal(frames.inputs[0].buttons, 1);
+    /* Told again it takes nothing of what was done since; nor does an older one. */
+    send(UINT32_MAX, 0);
+    memset(&verdict, 0, sizeof(verdict));
+    tw_conduct_reset(&conduct, 7, now_ns, &verdict);
+    tw_conduct_reset(&conduct, 6, now_ns, &verdict);
+    assert_true(sodium_is_zero((const unsigned char *)&verdict, sizeof(verdict)));
+    assert_int_equal(score(), 2);
+    tw_conduct_reset(&conduct, 8, now_ns, &verdict);
+    assert_int_equal(score(), 0);
+}
+
+/* Whoever goes on in another session has obeyed what the one before did. */
+static void test_a_reset_goes_along(void **state)
+{
+    (void)state;
+    struct tw_conduct next = {.since = 9};
+    tw_conduct_reset(&conduct, 7, now_ns, &verdict);
+    tw_conduct_inherit(&next, &conduct);
+    assert_int_equal(next.since, 7);
 }
 
 static void test_stages(void **state)
@@ -651,6 +670,7 @@ int main(void)
         cmocka_unit_test_setup(test_a_stage_goes_along, setup),
         cmocka_unit_test_setup(test_a_closed_one_that_comes_back, setup),
         cmocka_unit_test_setup(test_a_reset, setup),
+        cmocka_unit_test_setup(test_a_reset_goes_along, setup),
         cmocka_unit_test_setup(test_stages, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,7 @@
 #include "tests/unit/gate/worker_rig.h"
 
 #include "dataplane/gate/worker_state.h"
+#include "tickwire/conduct.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -94,12 +95,19 @@ static void the_past_is_taken(void **state)
     /* Half as much as a newcomer may do. */
     send_ahead(26);
     assert_int_equal(charged(TW_CONDUCT_THROTTLED), 1);
+    /* One that it has obeyed, or of before it began, is none. */
     tell(&(struct tw_agent_session_conduct){.reset = 1});
+    assert_int_equal(charged(TW_CONDUCT_RESET), 0);
+    uint32_t reset = tw_conduct_reset_number(rig.now_ns);
+    tell(&(struct tw_agent_session_conduct){.reset = reset});
     assert_int_equal(client.frames.notice.stage, TW_CONDUCT_GOOD);
     assert_int_equal(client.frames.notice.score, 0);
     assert_int_equal(charged(TW_CONDUCT_RESET), 1);
     (void)rig_events(&rig, TW_EVENT_LIFE, &event);
     assert_int_equal(event.session.conduct_stage, TW_CONDUCT_GOOD);
+    assert_true(event.session.conduct_since == reset);
+    tell(&(struct tw_agent_session_conduct){.reset = reset});
+    assert_int_equal(charged(TW_CONDUCT_RESET), 1);
     rig_stop(&rig);
 }
 
