@@ -18,9 +18,9 @@
 static json_t *player_json(const struct tw_call *call, const struct tw_conduct_row *row,
                            const struct tw_conduct_left *left)
 {
-    return json_pack("{s:I, s:o, s:I, s:s, s:s, s:I}", "id", (json_int_t)row->account, "account",
-                     tw_call_account_name(call, row->account), "score", (json_int_t)left->score,
-                     "stage", tw_call_conduct_name(left->stage), "charge",
+    return json_pack("{s:o, s:o, s:I, s:s, s:s, s:I}", "id", tw_call_account_id(row->account),
+                     "account", tw_call_account_name(call, row->account), "score",
+                     (json_int_t)left->score, "stage", tw_call_conduct_name(left->stage), "charge",
                      tw_conduct_event_name[left->charge], "noted_unix_s",
                      (json_int_t)(row->noted_unix_ms / 1000u));
 }
@@ -29,13 +29,13 @@ void tw_command_conduct_list(struct tw_call *call)
 {
     const struct tw_conduct_book *book = &call->daemon->conduct;
     struct tw_conduct_row rows[ROWS_PER_READ];
-    uint64_t after = 0, now_unix_ms = tw_clock_unix_ms();
+    uint64_t from = TW_STORE_CONDUCT_FIRST, now_unix_ms = tw_clock_unix_ms();
     size_t count = 0;
     if (!tw_call_unpack(call, "{}"))
         return;
     json_t *list = json_array();
     do {
-        if (tw_store_conduct_list(book->store, after, rows, ROWS_PER_READ, &count) != TW_STORE_OK) {
+        if (tw_store_conduct_list(book->store, from, rows, ROWS_PER_READ, &count) != TW_STORE_OK) {
             json_decref(list);
             tw_call_fail_store(call);
             return;
@@ -44,9 +44,9 @@ void tw_command_conduct_list(struct tw_call *call)
             struct tw_conduct_left left = tw_conduct_left(book->rules, &rows[i], now_unix_ms);
             if (left.score > 0)
                 (void)json_array_append_new(list, player_json(call, &rows[i], &left));
-            after = rows[i].account;
+            from = rows[i].account + 1u;
         }
-    } while (count == ROWS_PER_READ);
+    } while (count == ROWS_PER_READ && from != TW_STORE_CONDUCT_FIRST);
     call->result = json_pack("{s:o}", "players", list);
 }
 
@@ -63,7 +63,7 @@ static bool find_account(struct tw_call *call, const char *text, uint64_t *id)
     text += strlen(BY_ID);
     errno = 0;
     *id = strtoull(text, &end, 10);
-    if (*text >= '0' && *text <= '9' && *end == '\0' && errno == 0 && *id <= INT64_MAX)
+    if (*text >= '0' && *text <= '9' && *end == '\0' && errno == 0)
         return true;
     tw_call_fail(call, "BAD_ARGUMENT", "expected an account's name, or " BY_ID "NUMBER");
     return false;
@@ -113,9 +113,9 @@ void tw_command_conduct_reset(struct tw_call *call)
         tw_call_fail_store(call);
         return;
     }
-    call->result = json_pack("{s:I, s:o, s:I, s:I}", "id", (json_int_t)id, "account",
+    call->result = json_pack("{s:o, s:o, s:I, s:I}", "id", tw_call_account_id(id), "account",
                              tw_call_account_name(call, id), "score", (json_int_t)left.score,
                              "sessions_reset", (json_int_t)sessions);
-    tw_log_info("conduct_reset", json_pack("{s:I, s:I}", "account", (json_int_t)id, "score",
+    tw_log_info("conduct_reset", json_pack("{s:o, s:I}", "account", tw_call_account_id(id), "score",
                                            (json_int_t)left.score));
 }

@@ -44,13 +44,14 @@ static json_t *live_json(const struct tw_call *call, const struct tw_live_sessio
 {
     uint64_t now = tw_clock_unix_s();
     uint64_t age = now > session->started_unix_s ? now - session->started_unix_s : 0;
-    return json_pack(
-        "{s:o, s:o, s:I, s:I, s:o, s:I, s:I, s:s, s:s}", "connection",
-        id_json(session->connection_id), "account", tw_call_account_name(call, session->account),
-        "account_id", (json_int_t)session->account, "world", (json_int_t)session->world, "address",
-        tw_call_address(&session->address), "started_unix_s", (json_int_t)session->started_unix_s,
-        "age_s", (json_int_t)age, "life", tw_life_state_names[session->life], "conduct",
-        tw_call_conduct_name(session->conduct_stage));
+    return json_pack("{s:o, s:o, s:o, s:I, s:o, s:I, s:I, s:s, s:s}", "connection",
+                     id_json(session->connection_id), "account",
+                     tw_call_account_name(call, session->account), "account_id",
+                     tw_call_account_id(session->account), "world", (json_int_t)session->world,
+                     "address", tw_call_address(&session->address), "started_unix_s",
+                     (json_int_t)session->started_unix_s, "age_s", (json_int_t)age, "life",
+                     tw_life_state_names[session->life], "conduct",
+                     tw_call_conduct_name(session->conduct_stage));
 }
 
 void tw_command_session_list(struct tw_call *call)
@@ -97,9 +98,9 @@ static void show_ended(struct tw_call *call, uint32_t connection_id)
         fail_no_session(call, connection_id);
     } else {
         call->result = json_pack(
-            "{s:o, s:s, s:o, s:I, s:I, s:I, s:s}", "connection", id_json(connection_id), "state",
+            "{s:o, s:s, s:o, s:o, s:I, s:I, s:s}", "connection", id_json(connection_id), "state",
             row.ended_unix_s ? "ended" : "unknown", "account",
-            tw_call_account_name(call, row.account), "account_id", (json_int_t)row.account,
+            tw_call_account_name(call, row.account), "account_id", tw_call_account_id(row.account),
             "started_unix_s", (json_int_t)row.started_unix_s, "ended_unix_s",
             (json_int_t)row.ended_unix_s, "reason", reason_name(row.reason));
     }
@@ -166,9 +167,10 @@ void tw_command_session_kick(struct tw_call *call)
         tw_call_fail(call, "ENGINE_GONE", "no engine is linked, or it does not take messages now");
         return;
     }
-    call->result = json_pack("{s:o, s:o, s:I}", "connection", id_json(connection_id), "account",
+    call->result = json_pack("{s:o, s:o, s:o}", "connection", id_json(connection_id), "account",
                              tw_call_account_name(call, live->account), "account_id",
-                             (json_int_t)live->account);
-    tw_log_info("session_kicked", json_pack("{s:o, s:I, s:s}", "connection", id_json(connection_id),
-                                            "account", (json_int_t)live->account, "reason", why));
+                             tw_call_account_id(live->account));
+    tw_log_info("session_kicked",
+                json_pack("{s:o, s:o, s:s}", "connection", id_json(connection_id), "account",
+                          tw_call_account_id(live->account), "reason", why));
 }

@@ -4,6 +4,7 @@
 #include "tickwire/address.h"
 
 #include <arpa/inet.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -110,6 +111,15 @@ json_t *tw_call_account_name(const struct tw_call *call, uint64_t id)
     if (tw_store_account_by_id(call->daemon->store, id, &account) == TW_STORE_OK)
         return json_string(account.name);
     return json_null();
+}
+
+json_t *tw_call_account_id(uint64_t id)
+{
+    char text[24];
+    if (id <= INT64_MAX)
+        return json_integer((json_int_t)id);
+    snprintf(text, sizeof(text), "%" PRIu64, id);
+    return json_string(text);
 }
 
 const char *tw_call_conduct_name(uint32_t stage)

@@ -63,6 +63,8 @@ void tw_command_lab_state(struct tw_call *call);
 
 /* The account's name; null: it is another issuer's. */
 json_t *tw_call_account_name(const struct tw_call *call, uint64_t id);
+/* A number; as text when it is larger than those of JSON, which have a sign here. */
+json_t *tw_call_account_id(uint64_t id);
 /* enum tw_conduct_stage in words. */
 const char *tw_call_conduct_name(uint32_t stage);
 

@@ -43,13 +43,13 @@ enum tw_store_result tw_store_conduct_put(struct tw_store *store, const struct t
     return tw_store_run(store, statement);
 }
 
-enum tw_store_result tw_store_conduct_list(struct tw_store *store, uint64_t after,
+enum tw_store_result tw_store_conduct_list(struct tw_store *store, uint64_t from,
                                            struct tw_conduct_row *rows, size_t capacity,
                                            size_t *count)
 {
     *count = 0;
     sqlite3_stmt *statement = tw_store_statement(store, TW_STATEMENT_CONDUCT_LIST);
-    tw_bind_u64(statement, 1, after);
+    tw_bind_u64(statement, 1, from);
     tw_bind_u64(statement, 2, capacity);
     enum tw_store_result result;
     while ((result = tw_store_row(store, statement)) == TW_STORE_OK)

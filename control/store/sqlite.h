@@ -49,7 +49,7 @@
     X(CONDUCT_FIND,                                                                               \
       "SELECT account, score, stage, charge, noted, over, reset FROM conduct WHERE account = ?1") \
     X(CONDUCT_LIST, "SELECT account, score, stage, charge, noted, over, reset FROM conduct "      \
-                    "WHERE account > ?1 ORDER BY account LIMIT ?2")                               \
+                    "WHERE account >= ?1 ORDER BY account LIMIT ?2")                              \
     X(CONDUCT_CLEANUP, "DELETE FROM conduct WHERE account IN "                                    \
                        "(SELECT account FROM conduct WHERE over < ?1 LIMIT ?2)")                  \
     X(FILTER_ADD, "INSERT INTO filters(rule, created) VALUES(?1, ?2)")                            \

@@ -167,8 +167,10 @@ enum tw_store_result tw_store_conduct_put(struct tw_store *store, const struct t
 /* Not found: *row is all zero. */
 enum tw_store_result tw_store_conduct_find(struct tw_store *store, uint64_t account,
                                            struct tw_conduct_row *row);
-/* Up to `capacity` rows of accounts above `after`, in order of account. */
-enum tw_store_result tw_store_conduct_list(struct tw_store *store, uint64_t after,
+/* Up to `capacity` rows from account `from` on. Accounts of other issuers may be any number, and
+ * SQLite's have a sign: the order begins with 2^63, and 0 follows the largest. */
+#define TW_STORE_CONDUCT_FIRST (UINT64_C(1) << 63)
+enum tw_store_result tw_store_conduct_list(struct tw_store *store, uint64_t from,
                                            struct tw_conduct_row *rows, size_t capacity,
                                            size_t *count);
 /* Removes at most `batch` rows that are over. */

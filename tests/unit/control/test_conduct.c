@@ -409,6 +409,39 @@ static void test_a_reset_without_an_engine(void **state)
     json_decref(list);
 }
 
+/* Whoever issues tokens numbers accounts as it likes. */
+static void test_any_number_is_an_account(void **state)
+{
+    struct fixture *fixture = *state;
+    static const uint64_t accounts[] = {UINT64_C(1) << 63, UINT64_MAX, 0, INT64_MAX};
+    static const char *const numbers[] = {"id:9223372036854775808", "id:18446744073709551615",
+                                          "id:0", "id:9223372036854775807"};
+    fixture_link(fixture, NULL, 0);
+    /* As many as are read at once, to the last number of all. */
+    for (uint32_t i = 0; i < 64; i++) {
+        struct tw_agent_session session =
+            with_score(make_session(ID_1 + i, i + 1), 900, TW_CONDUCT_THROTTLED_STAGE);
+        session.account = i < 4 ? accounts[i] : i;
+        fixture_event(fixture, TW_AGENT_SESSION_CONFIRMED, &session);
+    }
+    json_t *list = players(fixture);
+    assert_int_equal(json_array_size(list), 64);
+    assert_string_equal(json_string_value(json_object_get(json_array_get(list, 0), "id")),
+                        numbers[0] + 3);
+    assert_string_equal(json_string_value(json_object_get(json_array_get(list, 1), "id")),
+                        numbers[1] + 3);
+    assert_int_equal(json_integer_value(json_object_get(json_array_get(list, 63), "id")),
+                     INT64_MAX);
+    json_decref(list);
+    for (uint32_t i = 0; i < 4; i++)
+        json_decref(
+            fixture_result(fixture, "conduct.reset", json_pack("{s:s}", "name", numbers[i])));
+    list = players(fixture);
+    assert_int_equal(json_array_size(list), 60);
+    json_decref(list);
+    expect_refused(fixture, "id:18446744073709551616", "BAD_ARGUMENT");
+}
+
 #define BOOK(name) cmocka_unit_test_setup_teardown(name, open_book, close_book)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
@@ -426,6 +459,7 @@ int main(void)
         TEST(test_a_stage_is_shown_and_kept),
         TEST(test_an_operator_resets),
         TEST(test_a_reset_without_an_engine),
+        TEST(test_any_number_is_an_account),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
