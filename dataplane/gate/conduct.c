@@ -268,6 +268,10 @@ static __attribute__((noinline)) void advance(const struct judging *judging)
     uint8_t before = conduct->stage;
     bool may_notice = milliseconds(now_ns) - conduct->noticed_ms >= TW_CONDUCT_NOTICE_MS;
     conduct->stage = stage_of(conduct, judging->rules, score);
+    /* Forgiven at half a second's distance: a score about the bound would be told with each packet,
+     * to the client and to the control plane. */
+    if (conduct->stage < before && !may_notice)
+        conduct->stage = before;
     note_stage(conduct, before, verdict);
     verdict->close = charged && score >= judging->rules->disconnect;
     if (verdict->close)

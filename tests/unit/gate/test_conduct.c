@@ -596,6 +596,33 @@ static void test_a_reset_goes_along(void **state)
     assert_int_equal(next.since, 7);
 }
 
+/* Warned at a score and forgiven right below it, with every other packet: told at a distance. */
+static void test_a_score_about_the_bound(void **state)
+{
+    (void)state;
+    uint32_t stages = 0, notices = 0, seconds = 5;
+    config.conduct.forgive_percent = 100;
+    config.conduct.decay_per_s = 1000;
+    config.conduct.input_ahead_points = 11;
+    tw_conduct_rules_make(&rules, &config);
+    for (uint32_t i = 0; i < seconds * 100u; i++) {
+        now_ns += 5 * MS;
+        send(UINT32_MAX, 0);
+        stages += verdict.is_staged;
+        notices += verdict.notice;
+        now_ns += 5 * MS;
+        send(tick_now() + 2u, 0);
+        stages += verdict.is_staged;
+        notices += verdict.notice;
+    }
+    assert_in_range(stages, 2, 4u * seconds);
+    assert_in_range(notices, stages, 4u * seconds + 1u);
+    /* And forgiven in the end. */
+    now_ns += SECOND;
+    play(0);
+    assert_int_equal(conduct.stage, TW_CONDUCT_GOOD);
+}
+
 static void test_stages(void **state)
 {
     (void)state;
@@ -671,6 +698,7 @@ int main(void)
         cmocka_unit_test_setup(test_a_closed_one_that_comes_back, setup),
         cmocka_unit_test_setup(test_a_reset, setup),
         cmocka_unit_test_setup(test_a_reset_goes_along, setup),
+        cmocka_unit_test_setup(test_a_score_about_the_bound, setup),
         cmocka_unit_test_setup(test_stages, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
