@@ -336,12 +336,14 @@ static void handle_life(struct tw_agent_batch *batch, const union tw_agent_messa
 {
     struct tw_live_session *live =
         tw_live_find(&batch->daemon->live, message->session.connection_id);
+    bool staged = live && live->conduct_stage != message->session.conduct_stage;
     if (live) {
         live->life = (uint8_t)message->session.life;
         live->conduct_stage = (uint8_t)message->session.conduct_stage;
     }
-    /* Should the engine end before the session does, that much of it is known. */
-    if (message->session.conduct_score > 0 && store_ready(batch))
+    /* Should the engine end before the session does, that much of it is known. A path that is good
+     * and bad in turn is no news of its player. */
+    if (staged && message->session.conduct_score > 0 && store_ready(batch))
         note_conduct(batch, &message->session);
 }
 

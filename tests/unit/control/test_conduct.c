@@ -409,6 +409,26 @@ static void test_a_reset_without_an_engine(void **state)
     json_decref(list);
 }
 
+/* A path that is good and bad in turn costs nothing: only what is taken otherwise is noted. */
+static void test_only_another_stage_is_noted(void **state)
+{
+    struct fixture *fixture = *state;
+    struct tw_agent_session session = make_session(ID_1, 1);
+    fixture_link(fixture, NULL, 0);
+    fixture_event(fixture, TW_AGENT_SESSION_CONFIRMED, &session);
+    for (uint32_t i = 0; i < 3; i++) {
+        session = with_score(make_session(ID_1, 0), 60 + i, TW_CONDUCT_GOOD);
+        session.life = i & 1u;
+        send_event(fixture, TW_AGENT_SESSION_LIFE, &session);
+    }
+    struct tw_agent_session other = make_session(ID_2, 2);
+    other.account = PLAYER + 1;
+    fixture_event(fixture, TW_AGENT_SESSION_CONFIRMED, &other);
+    json_t *list = players(fixture);
+    assert_int_equal(json_array_size(list), 0);
+    json_decref(list);
+}
+
 /* Whoever issues tokens numbers accounts as it likes. */
 static void test_any_number_is_an_account(void **state)
 {
@@ -459,6 +479,7 @@ int main(void)
         TEST(test_a_stage_is_shown_and_kept),
         TEST(test_an_operator_resets),
         TEST(test_a_reset_without_an_engine),
+        TEST(test_only_another_stage_is_noted),
         TEST(test_any_number_is_an_account),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
