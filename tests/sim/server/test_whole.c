@@ -67,6 +67,10 @@ struct again {
 
 /* What a burst swallows is sent into it again, before anybody can know. */
 static const struct again usual = {170, 0};
+/* A burst may take more of the messages than of the snapshots beside them, by which their share of
+ * what was lost is told: 173 % and 180 % were the most of 1,000 runs, 141 % of all other networks.
+ */
+static const struct again bursty = {220, 0};
 /* Where clients change their address: a server goes on sending to the old one until the new one is
  * proven, which the figures count as lost, for nobody is there any more. With its messages go its
  * acknowledgements: what they were for has arrived and is sent again all the same. Nothing is sent
@@ -160,11 +164,17 @@ static void end(struct whole *whole, uint64_t settle_us)
     end_within(whole, settle_us, usual);
 }
 
-static void run_profile(const char *name, const struct impair_profile *profile, uint64_t seed)
+static void run_profile_within(const char *name, const struct impair_profile *profile,
+                               uint64_t seed, struct again again)
 {
     struct whole *whole = begin(name, profile, seed);
     whole_run(whole, 4 * WHOLE_SECOND);
-    end(whole, 60 * WHOLE_SECOND);
+    end_within(whole, 60 * WHOLE_SECOND, again);
+}
+
+static void run_profile(const char *name, const struct impair_profile *profile, uint64_t seed)
+{
+    run_profile_within(name, profile, seed, usual);
 }
 
 /* All talk on while it lasts; then the network is good again. */
@@ -200,7 +210,7 @@ static void bursts(const char *name, uint64_t seed)
     struct impair_profile profile = profile_with_loss(2);
     profile.burst_ppm = 500000;
     profile.burst_us = 200000;
-    run_profile(name, &profile, seed);
+    run_profile_within(name, &profile, seed, bursty);
 }
 
 /* Bad one packet in ten, ten at a time; then three of four are lost. */
@@ -214,7 +224,7 @@ static void gilbert_elliott(const char *name, uint64_t seed)
     /* Packets move it from state to state: a handshake alone has too few of them. */
     net_set_profile(whole->net, &profile);
     whole_run(whole, 4 * WHOLE_SECOND);
-    end(whole, 60 * WHOLE_SECOND);
+    end_within(whole, 60 * WHOLE_SECOND, bursty);
 }
 
 static void reordering_and_duplication(const char *name, uint64_t seed)
