@@ -28,8 +28,22 @@ struct talk {
     bool is_loud; /* more than the slow one takes: waits for it, all others are heard at once */
 };
 
-/* 20 to 40 ms away, with a queue of half a second to two in front of the link; on the same worker
- * as the others, or not. */
+static uint32_t some_latency_us(uint64_t seed)
+{
+    return 20000u + (uint32_t)(seed % 3u) * 10000u;
+}
+
+/* With a queue of half a second to two in front of the link. */
+static void slow_down(struct whole *whole, uint32_t latency_us, uint64_t seed)
+{
+    struct impair_profile *down = &net_path(whole->net, 2u * SLOW + 1u)->profile;
+    net_path(whole->net, 2u * SLOW)->profile.latency_us = latency_us;
+    down->latency_us = latency_us;
+    down->bits_per_s = SLOW_BITS_PER_S;
+    down->queue_bytes = 16000u << seed / 3u % 3u;
+}
+
+/* 20 to 40 ms away; on the same worker as the others, or not. */
 static struct whole *gather(const char *name, const struct talk *talk, uint64_t seed)
 {
     struct whole_options options = {.clients = TALKERS + talk->talkers,
@@ -37,14 +51,9 @@ static struct whole *gather(const char *name, const struct talk *talk, uint64_t 
                                     .workers = 1u + (uint32_t)(seed % 2u),
                                     .profile = impair_profile_find("lan")};
     struct whole *whole = whole_create(name, &options, seed);
-    struct impair_profile *down = &net_path(whole->net, 2u * SLOW + 1u)->profile;
-    uint32_t latency_us = 20000u + (uint32_t)(seed % 3u) * 10000u;
     whole->players.noise = talk->noise;
     whole_join(whole);
-    net_path(whole->net, 2u * SLOW)->profile.latency_us = latency_us;
-    down->latency_us = latency_us;
-    down->bits_per_s = SLOW_BITS_PER_S;
-    down->queue_bytes = 16000u << seed / 3u % 3u;
+    slow_down(whole, some_latency_us(seed), seed);
     whole_run(whole, WARM_UP_US);
     return whole;
 }
@@ -160,23 +169,21 @@ static void shorten_memory(struct tw_config *config)
     config->limits.message_memory_kb = 1024;
 }
 
-static struct whole *gather_commanders(const char *name, uint64_t seed)
+static struct whole *gather_commanders(const char *name, const struct sim_speech *speech,
+                                       uint32_t others, uint32_t latency_us, uint64_t seed)
 {
-    struct whole_options options = {.clients = TALKERS + COMMANDERS,
-                                    .speakers = TALKERS + COMMANDERS,
+    struct whole_options options = {.clients = TALKERS + others,
+                                    .speakers = TALKERS + others,
                                     .workers = 1u + (uint32_t)(seed % 2u),
-                                    .speech = {.every_ms = {[TW_CHANNEL_ORDERED] = 300},
-                                               .size_max = {[TW_CHANNEL_ORDERED] = 100}},
+                                    .speech = *speech,
                                     .profile = impair_profile_find("lan"),
                                     .configure = shorten_memory};
     struct whole *whole = whole_create(name, &options, seed);
-    struct impair_profile *down = &net_path(whole->net, 2u * SLOW + 1u)->profile;
     whole->players.noise = true;
     whole->players.players[SLOW].talks = false;
     whole->players.players[SLOW].apart = true;
     whole_join(whole);
-    down->bits_per_s = SLOW_BITS_PER_S;
-    down->queue_bytes = 16000u << seed / 3u % 3u;
+    slow_down(whole, latency_us, seed);
     whole_run(whole, WARM_UP_US);
     return whole;
 }
@@ -186,7 +193,9 @@ static struct whole *gather_commanders(const char *name, uint64_t seed)
 static void command(const char *name, uint32_t talkers, uint64_t seed,
                     uint64_t longest_us[TW_CHANNEL_COUNT])
 {
-    struct whole *whole = gather_commanders(name, seed);
+    static const struct sim_speech speech = {.every_ms = {[TW_CHANNEL_ORDERED] = 300},
+                                             .size_max = {[TW_CHANNEL_ORDERED] = 100}};
+    struct whole *whole = gather_commanders(name, &speech, COMMANDERS, 0, seed);
     whole->players.from_us = whole->now_us;
     whole->players.until_us = UINT64_MAX;
     for (uint32_t i = 0; i < talkers; i++)
@@ -219,6 +228,50 @@ static void commands_beside_bulk(const char *name, uint64_t seed)
         abort();
 }
 
+#define STEADY_COMMANDERS 2u
+#define STEADY_BULK       3u
+#define STEADY_EVERY_MS   200u
+#define STEADY_STEP_MS    5u
+
+/* Each says five commands of 900 bytes a second, all that is left to it when speech is dear: with
+ * what is left to three who say bulk the link carries that beside snapshots. Bulk that waits for
+ * room at the slow one holds up no command, and commands leave it enough of the link to stay. */
+static void beside_commands_and_bulk(const char *name, uint64_t seed)
+{
+    static const struct sim_speech silence;
+    struct whole *whole = gather_commanders(name, &silence, STEADY_BULK + STEADY_COMMANDERS,
+                                            some_latency_us(seed), seed);
+    struct sim_player *players = whole->players.players;
+    const uint64_t *longest_us = &whole->players.hearing[TW_CHANNEL_ORDERED].longest_us;
+    uint32_t said[2] = {0}, heard[2] = {0};
+    whole->players.from_us = whole->now_us;
+    whole->players.until_us = UINT64_MAX;
+    for (uint32_t ms = 0; ms < TALK_US / SIM_MS; ms += STEADY_STEP_MS) {
+        for (uint32_t i = 0; i < STEADY_BULK; i++)
+            (void)sim_player_speak(&players[TALKERS + i], TW_CHANNEL_BULK, 60000);
+        for (uint32_t i = 0; i < STEADY_COMMANDERS && ms % STEADY_EVERY_MS == 0; i++)
+            (void)sim_player_speak(&players[TALKERS + STEADY_BULK + i], TW_CHANNEL_ORDERED, 900);
+        whole_run(whole, STEADY_STEP_MS * SIM_MS);
+    }
+    for (uint32_t i = TALKERS; i < whole->players.count; i++) {
+        bool commands = i >= TALKERS + STEADY_BULK;
+        uint32_t channel = commands ? TW_CHANNEL_ORDERED : TW_CHANNEL_BULK;
+        said[commands] += players[i].spoken[channel];
+        heard[commands] += sim_player_heard(&players[SLOW], i, channel)->count;
+    }
+    printf("%s: %u of %u commands heard by the slow one in %llu s, and %u of %u messages of bulk; "
+           "others heard commands after %llu ms at most\n",
+           name, heard[1], said[1], (unsigned long long)(TALK_US / WHOLE_SECOND), heard[0], said[0],
+           (unsigned long long)(*longest_us / 1000u));
+    check_all_stay(whole);
+    WHOLE_CHECK(whole, *longest_us < WHOLE_SECOND / 2u);
+    WHOLE_CHECK(whole, said[1] - heard[1] < 2u * STEADY_COMMANDERS * 1000u / STEADY_EVERY_MS);
+    WHOLE_CHECK(whole, heard[0] >= STEADY_BULK);
+    WHOLE_CHECK(whole, whole_settle(whole, SETTLE_US));
+    check_all_stay(whole);
+    whole_destroy(whole);
+}
+
 int main(int argc, char **argv)
 {
     static const struct scenario scenarios[] = {
@@ -231,6 +284,7 @@ int main(int argc, char **argv)
         {"beside_three_loud", beside_three_loud, NULL, 9, 100},
         {"beside_ordinary", beside_ordinary, NULL, 3, 50},
         {"commands_beside_bulk", commands_beside_bulk, NULL, 6, 100},
+        {"beside_commands_and_bulk", beside_commands_and_bulk, NULL, 6, 100},
     };
     return scenario_main(argc, argv, scenarios, sizeof(scenarios) / sizeof(scenarios[0]));
 }
