@@ -23,7 +23,8 @@ def run(report, long_run):
     names = sorted(path.stem for path in (shell.ROOT / "tests/fuzz").glob("fuzz_*.c"))
     # Only these: a shared library does not link against clang's sanitizers.
     directory = meson.build(report, "fuzz", "fuzz",
-                            ("-Dfuzz=true", "-Dbuildtype=debugoptimized"), {"CC": "clang"},
+                            ("-Dfuzz=true", "-Dbuildtype=debugoptimized", meson.LINES_ALONE),
+                            {"CC": "clang"},
                             [f"tests/fuzz/{name}" for name in names])
     if not directory:
         return

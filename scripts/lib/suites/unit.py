@@ -3,7 +3,8 @@
 ciphers as they are shipped, too."""
 from tools import checks, meson, shell
 
-SANITIZED = ("-Dbuildtype=debug", "-Doptimization=1", "-Db_sanitize=address,undefined")
+SANITIZED = ("-Dbuildtype=debug", "-Doptimization=1", "-Db_sanitize=address,undefined",
+             meson.LINES_ALONE)
 # DPDK's AF_XDP driver keeps 80 bytes for the life of the process.
 SANITIZER_ENVIRONMENT = {
     "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=1:strict_string_checks=1",
@@ -19,7 +20,8 @@ def build_sanitized(report):
 
 
 def build_clang(report):
-    return meson.build(report, "clang", "clang", ("-Dbuildtype=debugoptimized",), {"CC": "clang"})
+    return meson.build(report, "clang", "clang", ("-Dbuildtype=debugoptimized", meson.LINES_ALONE),
+                       {"CC": "clang"})
 
 
 def build_shipped(report):
