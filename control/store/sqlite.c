@@ -54,14 +54,10 @@ static const char *const schema_steps[] = {
     " stage INTEGER NOT NULL,"
     " charge INTEGER NOT NULL,"
     " noted INTEGER NOT NULL,"
-    " over INTEGER NOT NULL);"
+    " over INTEGER NOT NULL,"
+    " reset INTEGER NOT NULL);"
     "CREATE INDEX conduct_over ON conduct(over);"
     "PRAGMA user_version = 3;"
-    "COMMIT;",
-    /* resets of conduct */
-    "BEGIN IMMEDIATE;"
-    "ALTER TABLE conduct ADD COLUMN reset INTEGER NOT NULL DEFAULT 0;"
-    "PRAGMA user_version = 4;"
     "COMMIT;",
 };
 #define SCHEMA_VERSION ((int)(sizeof(schema_steps) / sizeof(schema_steps[0])))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dataplane/engine/agent_protocol.h"
 
+#include "tickwire/align.h"
 #include "tickwire/assert.h"
 
 #include <sodium.h>
@@ -39,19 +40,14 @@ struct tw_agent_protocol {
     char refusal[TW_CONFIG_TEXT_SIZE];
 };
 
-static size_t align_up(size_t size)
-{
-    return (size + 63u) & ~(size_t)63u;
-}
-
 size_t tw_agent_protocol_footprint(const struct tw_agent_protocol_config *config)
 {
     if (config->messages_max == 0 || config->messages_max > QUEUE_MAX || config->events_max == 0 ||
         config->events_max > QUEUE_MAX)
         return 0;
-    return align_up(sizeof(struct tw_agent_protocol)) +
-           align_up(config->messages_max * sizeof(union outgoing)) +
-           align_up(config->events_max * sizeof(struct tw_agent_session));
+    return tw_align_line(sizeof(struct tw_agent_protocol)) +
+           tw_align_line(config->messages_max * sizeof(union outgoing)) +
+           tw_align_line(config->events_max * sizeof(struct tw_agent_session));
 }
 
 struct tw_agent_protocol *tw_agent_protocol_init(void *memory,
@@ -61,9 +57,9 @@ struct tw_agent_protocol *tw_agent_protocol_init(void *memory,
     struct tw_agent_protocol *protocol = memory;
     memset(memory, 0, tw_agent_protocol_footprint(config));
     protocol->config = *config;
-    uint8_t *next = (uint8_t *)memory + align_up(sizeof(*protocol));
+    uint8_t *next = (uint8_t *)memory + tw_align_line(sizeof(*protocol));
     protocol->messages = (union outgoing *)(void *)next;
-    next += align_up(config->messages_max * sizeof(union outgoing));
+    next += tw_align_line(config->messages_max * sizeof(union outgoing));
     protocol->events = (struct tw_agent_session *)(void *)next;
     protocol->next_event = 1;
     return protocol;

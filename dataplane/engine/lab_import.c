@@ -2,6 +2,7 @@
 #include "dataplane/engine/lab_import.h"
 
 #include "dataplane/crypto/crc32c_isal.h"
+#include "tickwire/align.h"
 #include "tickwire/assert.h"
 
 #include <inttypes.h>
@@ -42,8 +43,8 @@ static uint32_t capacity(const struct tw_lab_import_config *config)
 
 size_t tw_lab_import_footprint(const struct tw_lab_import_config *config)
 {
-    size_t size = sizeof(struct tw_lab_import) + capacity(config) * sizeof(struct tw_lab_session);
-    return (size + 63u) & ~(size_t)63u;
+    return tw_align_line(sizeof(struct tw_lab_import) +
+                         capacity(config) * sizeof(struct tw_lab_session));
 }
 
 struct tw_lab_import *tw_lab_import_init(void *memory, const struct tw_lab_import_config *config)

@@ -6,6 +6,7 @@
 #include "dataplane/gate/ring.h"
 #include "dataplane/gate/talk.h"
 #include "simulation/shard/relay.h"
+#include "tickwire/align.h"
 #include "tickwire/assert.h"
 #include "tickwire/shard.h"
 
@@ -47,14 +48,9 @@ struct tw_shard_loop {
     _Atomic uint64_t tick; /* shard: w, main: r */
 };
 
-static size_t align_up(size_t size)
-{
-    return (size + 63u) & ~(size_t)63u;
-}
-
 static size_t buffers_size(uint32_t count)
 {
-    return align_up(count * sizeof(struct tw_out_buffer));
+    return tw_align_line(count * sizeof(struct tw_out_buffer));
 }
 
 /* Once in the stocks and once in line. */
@@ -76,7 +72,7 @@ size_t tw_shard_loop_footprint(const struct tw_shard_loop_config *config)
     size_t shard = tw_shard_footprint(&config->shard);
     if (shard == 0 || config->shard.workers > TW_WORKERS_MAX || config->shard.tick_hz == 0)
         return 0;
-    size_t size = align_up(sizeof(struct tw_shard_loop)) + align_up(shard);
+    size_t size = tw_align_line(sizeof(struct tw_shard_loop)) + tw_align_line(shard);
     for (uint32_t i = 0; i < config->shard.workers; i++)
         size += outgoing_size(config, i);
     return size;
@@ -88,10 +84,10 @@ struct tw_shard_loop *tw_shard_loop_init(void *memory, const struct tw_shard_loo
     struct tw_shard_loop *loop = memory;
     memset(loop, 0, sizeof(*loop));
     loop->config = *config;
-    uint8_t *next = (uint8_t *)memory + align_up(sizeof(*loop));
+    uint8_t *next = (uint8_t *)memory + tw_align_line(sizeof(*loop));
     loop->shard = tw_shard_init(next, &config->shard, config->counters);
     TW_ASSERT(loop->shard != NULL);
-    next += align_up(tw_shard_footprint(&config->shard));
+    next += tw_align_line(tw_shard_footprint(&config->shard));
     for (uint32_t i = 0; i < config->shard.workers; i++) {
         struct outgoing *out = &loop->outgoing[i];
         uint32_t size = rte_ring_get_size(config->rings[i].full);

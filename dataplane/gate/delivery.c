@@ -2,6 +2,7 @@
 #include "dataplane/gate/delivery.h"
 
 #include "dataplane/gate/worker_state.h"
+#include "tickwire/align.h"
 #include "tickwire/assert.h"
 
 #include <rte_mbuf.h>
@@ -16,19 +17,14 @@ static_assert(TW_SHARDS_MAX * TW_OUT_MESSAGE_BUFFERS < TW_DELIVERY_NONE, "places
  * one, when another session of this worker goes on with it. */
 #define HELD_PER_SESSION 2u
 
-static size_t aligned(size_t size)
-{
-    return (size + 63u) & ~(size_t)63u;
-}
-
 static size_t held_size(uint32_t sessions)
 {
-    return aligned(HELD_PER_SESSION * sessions * sizeof(struct tw_delivery_held));
+    return tw_align_line(HELD_PER_SESSION * sessions * sizeof(struct tw_delivery_held));
 }
 
 static size_t waiting_size(uint32_t shards)
 {
-    return aligned(shards * TW_OUT_MESSAGE_BUFFERS * sizeof(struct tw_delivery_waiting));
+    return tw_align_line(shards * TW_OUT_MESSAGE_BUFFERS * sizeof(struct tw_delivery_waiting));
 }
 
 size_t tw_delivery_footprint(uint32_t sessions, uint32_t shards)

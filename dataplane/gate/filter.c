@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dataplane/gate/filter.h"
 
+#include "tickwire/align.h"
+
 /* ---- life ----------------------------------------------------------------------------------- */
 
 static size_t states_size(void)
 {
-    size_t size = TW_FILTER_RULES_MAX * sizeof(struct tw_filter_state);
-    return (size + 63u) & ~(size_t)63u;
+    return tw_align_line(TW_FILTER_RULES_MAX * sizeof(struct tw_filter_state));
 }
 
 static size_t sources_size(void)
 {
-    return (sizeof(struct tw_filter_sources) + 63u) & ~(size_t)63u;
+    return tw_align_line(sizeof(struct tw_filter_sources));
 }
 
 size_t tw_filter_footprint(uint32_t sessions)

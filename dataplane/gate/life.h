@@ -53,11 +53,11 @@ void tw_life_heard(struct tw_worker *worker, uint32_t slot);
 /* The path is another than normal, or normal again: enum tw_link_state. */
 void tw_life_path(struct tw_worker *worker, uint32_t slot, uint8_t link_state);
 
-/* Nothing is sent to it. Asked for sessions with TW_ROAM_SILENT alone. */
 /* The control plane hears how a live session does, and how its conduct is taken, when there is
- * room.
- */
+ * room. */
 void tw_life_tell(struct tw_worker *worker, uint32_t slot);
+
+/* Nothing is sent to it. Asked for sessions with TW_ROAM_SILENT alone. */
 bool tw_life_is_paused(const struct tw_worker *worker, uint32_t slot);
 
 #endif

@@ -5,6 +5,7 @@
 #include "dataplane/gate/relief.h"
 #include "dataplane/gate/speech.h"
 #include "dataplane/gate/worker_state.h"
+#include "tickwire/align.h"
 #include "tickwire/assert.h"
 
 #include <rte_mbuf.h>
@@ -20,7 +21,6 @@
 #define ASKED_PER_TURN    1024u
 /* So many at once, whose lines arrive together. */
 #define SESSIONS_PER_BATCH TW_SEAL_BATCH
-#define ALIGNMENT          64u
 /* After a packet that could not leave: no buffer, no next hop, no link. None of them is over in the
  * next turn, and each try is counted. */
 #define UNSENT_US 5000u
@@ -58,11 +58,6 @@ static void unlist(struct tw_talk *talk, uint32_t slot)
 
 /* ---- life ----------------------------------------------------------------------------------- */
 
-static size_t aligned(size_t size)
-{
-    return (size + ALIGNMENT - 1u) / ALIGNMENT * ALIGNMENT;
-}
-
 static uint32_t blocks_for(const struct tw_config_limits *limits)
 {
     return limits->message_memory_kb * 1024u / TW_BLOCK_BYTES;
@@ -76,12 +71,14 @@ static uint32_t channels_for(uint32_t sessions)
 
 size_t tw_talk_footprint(uint32_t sessions, uint32_t shards, const struct tw_config_limits *limits)
 {
-    return aligned(tw_block_pool_footprint(blocks_for(limits))) + aligned(sizeof(struct tw_bulk)) +
-           aligned(tw_channels_pool_footprint(channels_for(sessions))) +
-           aligned(sessions * sizeof(struct tw_transport)) +
-           aligned(sessions * sizeof(struct tw_talk_session)) +
-           aligned(tw_delivery_footprint(sessions, shards)) +
-           aligned(sessions * sizeof(struct tw_talk_busy)) + aligned(sessions * sizeof(uint32_t));
+    return tw_align_line(tw_block_pool_footprint(blocks_for(limits))) +
+           tw_align_line(sizeof(struct tw_bulk)) +
+           tw_align_line(tw_channels_pool_footprint(channels_for(sessions))) +
+           tw_align_line(sessions * sizeof(struct tw_transport)) +
+           tw_align_line(sessions * sizeof(struct tw_talk_session)) +
+           tw_align_line(tw_delivery_footprint(sessions, shards)) +
+           tw_align_line(sessions * sizeof(struct tw_talk_busy)) +
+           tw_align_line(sessions * sizeof(uint32_t));
 }
 
 static struct tw_congestion_thresholds thresholds_make(const struct tw_config_congestion *config)
@@ -108,23 +105,23 @@ void tw_talk_init(struct tw_talk *talk, void *memory, uint32_t sessions, uint32_
     tw_block_pool_init(&talk->pool, at, blocks_for(limits));
     tw_block_pool_promise(&talk->pool, sessions);
     talk->lent_blocks_max = talk->pool.incoming_max / 2u;
-    at += aligned(tw_block_pool_footprint(blocks_for(limits)));
+    at += tw_align_line(tw_block_pool_footprint(blocks_for(limits)));
     struct tw_channels_config channels = {.blocks = &talk->pool,
                                           .send_blocks_max =
                                               limits->message_backlog_kb * 1024u / TW_BLOCK_BYTES};
     tw_channels_pool_init(&talk->channels, &channels, at, channels_for(sessions));
-    at += aligned(tw_channels_pool_footprint(channels_for(sessions)));
+    at += tw_align_line(tw_channels_pool_footprint(channels_for(sessions)));
     talk->bulk = (void *)at;
     tw_bulk_init(talk->bulk, limits->compress_above_bytes);
-    at += aligned(sizeof(struct tw_bulk));
+    at += tw_align_line(sizeof(struct tw_bulk));
     talk->transports = (void *)at;
-    at += aligned(sessions * sizeof(struct tw_transport));
+    at += tw_align_line(sessions * sizeof(struct tw_transport));
     talk->sessions = (void *)at;
-    at += aligned(sessions * sizeof(struct tw_talk_session));
+    at += tw_align_line(sessions * sizeof(struct tw_talk_session));
     tw_delivery_init(&talk->delivery, at, sessions, shards);
-    at += aligned(tw_delivery_footprint(sessions, shards));
+    at += tw_align_line(tw_delivery_footprint(sessions, shards));
     talk->busy = (void *)at;
-    at += aligned(sessions * sizeof(struct tw_talk_busy));
+    at += tw_align_line(sessions * sizeof(struct tw_talk_busy));
     talk->fresh = (void *)at;
     talk->sessions_max = sessions;
     tw_speech_init(talk, limits);

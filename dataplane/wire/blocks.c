@@ -1,33 +1,28 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dataplane/wire/blocks.h"
 
+#include "tickwire/align.h"
 #include "tickwire/assert.h"
-
-#define ALIGNMENT 64u
-
-static size_t aligned(size_t size)
-{
-    return (size + ALIGNMENT - 1u) / ALIGNMENT * ALIGNMENT;
-}
 
 size_t tw_block_pool_footprint(uint32_t capacity)
 {
     if (capacity == 0 || capacity > TW_BLOCKS_MAX)
         return 0;
     size_t count = (size_t)capacity + 1u;
-    return aligned(count * sizeof(struct tw_block)) + aligned(count * sizeof(struct tw_message)) +
-           aligned(count * sizeof(uint16_t));
+    return tw_align_line(count * sizeof(struct tw_block)) +
+           tw_align_line(count * sizeof(struct tw_message)) +
+           tw_align_line(count * sizeof(uint16_t));
 }
 
 void tw_block_pool_init(struct tw_block_pool *pool, void *memory, uint32_t capacity)
 {
-    TW_ASSERT(tw_block_pool_footprint(capacity) != 0 && (uintptr_t)memory % ALIGNMENT == 0);
+    TW_ASSERT(tw_block_pool_footprint(capacity) != 0 && (uintptr_t)memory % TW_CACHE_LINE == 0);
     size_t count = (size_t)capacity + 1u;
     uint8_t *at = memory;
     pool->blocks = (void *)at;
-    at += aligned(count * sizeof(struct tw_block));
+    at += tw_align_line(count * sizeof(struct tw_block));
     pool->messages = (void *)at;
-    at += aligned(count * sizeof(struct tw_message));
+    at += tw_align_line(count * sizeof(struct tw_message));
     pool->free = (void *)at;
     pool->capacity = capacity;
     pool->free_count = capacity;

@@ -1,30 +1,25 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dataplane/wire/channels.h"
 
+#include "tickwire/align.h"
 #include "tickwire/assert.h"
-
-#define ALIGNMENT 64u
-
-static size_t aligned(size_t size)
-{
-    return (size + ALIGNMENT - 1u) / ALIGNMENT * ALIGNMENT;
-}
 
 size_t tw_channels_pool_footprint(uint32_t capacity)
 {
     if (capacity == 0 || capacity > UINT16_MAX)
         return 0;
-    return aligned(capacity * sizeof(struct tw_channels)) + aligned(capacity * sizeof(uint16_t));
+    return tw_align_line(capacity * sizeof(struct tw_channels)) +
+           tw_align_line(capacity * sizeof(uint16_t));
 }
 
 void tw_channels_pool_init(struct tw_channels_pool *pool, const struct tw_channels_config *config,
                            void *memory, uint32_t capacity)
 {
-    TW_ASSERT(tw_channels_pool_footprint(capacity) != 0 && (uintptr_t)memory % ALIGNMENT == 0);
+    TW_ASSERT(tw_channels_pool_footprint(capacity) != 0 && (uintptr_t)memory % TW_CACHE_LINE == 0);
     uint8_t *at = memory;
     pool->config = *config;
     pool->all = (void *)at;
-    at += aligned(capacity * sizeof(struct tw_channels));
+    at += tw_align_line(capacity * sizeof(struct tw_channels));
     pool->free = (void *)at;
     pool->free_count = capacity;
     pool->capacity = capacity;

@@ -199,15 +199,40 @@ static void test_few_buffers_delay_and_lose_nothing(void **state)
     scene_free(scene);
 }
 
+/* What each worker has of a message that it gets part by part. */
+struct assembly {
+    uint64_t owner[2];
+    uint32_t next[2];
+};
+
+/* As a worker puts a tick's parts together, in one place; how many got a message's last. */
+static uint32_t put_together(const struct scene *scene, struct assembly *assembly)
+{
+    uint32_t heard = 0;
+    for (uint32_t worker = 0; worker < 2; worker++) {
+        for (uint32_t i = 0; i < scene->outboxes[worker].messages_used; i++) {
+            const struct tw_out_buffer *buffer = &scene->buffers[worker][i];
+            uint64_t to = (uint64_t)buffer->slot << 32 | buffer->route_epoch;
+            if (buffer->message.offset == 0)
+                assembly->owner[worker] = to;
+            else
+                assert_int_equal(buffer->message.offset, assembly->next[worker]);
+            assert_true(assembly->owner[worker] == to);
+            assembly->next[worker] = (uint32_t)buffer->message.offset + buffer->length;
+            if (assembly->next[worker] == buffer->message.size)
+                heard += 1u + buffer->message.more;
+        }
+    }
+    return heard;
+}
+
 /* Players leave in the middle of a message, and others come into their places: each message that is
  * begun for a session is whole or cut off, and never goes on in another one. */
 static void test_players_come_and_go_in_the_middle(void **state)
 {
     (void)state;
     struct scene *scene = scene_make();
-    struct tw_outbox *outboxes = scene->outboxes;
-    uint64_t owner[2] = {0};
-    uint32_t next[2] = {0};
+    struct assembly assembly = {0};
     for (uint32_t round = 0; round < 200; round++) {
         if (round % 5 == 0)
             say(scene, 0, TW_CHANNEL_BULK, 5000);
@@ -217,18 +242,7 @@ static void test_players_come_and_go_in_the_middle(void **state)
         else
             sim_join(scene->sim, client);
         run(scene, 3);
-        for (uint32_t worker = 0; worker < 2; worker++) {
-            for (uint32_t i = 0; i < outboxes[worker].messages_used; i++) {
-                const struct tw_out_buffer *buffer = &scene->buffers[worker][i];
-                uint64_t to = (uint64_t)buffer->slot << 32 | buffer->route_epoch;
-                if (buffer->message.offset == 0)
-                    owner[worker] = to;
-                else
-                    assert_int_equal(buffer->message.offset, next[worker]);
-                assert_true(owner[worker] == to);
-                next[worker] = (uint32_t)buffer->message.offset + buffer->length;
-            }
-        }
+        (void)put_together(scene, &assembly);
     }
     for (uint32_t i = 0; i < 100; i++)
         run(scene, 3);
@@ -409,8 +423,8 @@ static void test_cut_off_behind_one_that_waits_it_begins_anew(void **state)
 {
     (void)state;
     struct scene *scene = scene_make();
-    uint64_t owner[2] = {0};
-    uint32_t next[2] = {0}, by_index[PLAYERS], heard = 0;
+    struct assembly assembly = {0};
+    uint32_t by_index[PLAYERS], heard = 0;
     for (uint32_t i = 0; i < PLAYERS; i++)
         by_index[sim_player_index(scene->sim, i)] = i;
     ask_to_hold(scene, by_index[3], true);
@@ -418,20 +432,7 @@ static void test_cut_off_behind_one_that_waits_it_begins_anew(void **state)
     say(scene, by_index[1], TW_CHANNEL_BULK, 3000);
     for (uint32_t round = 0; round < 8; round++) {
         run(scene, round == 0 ? 4 : BUFFERS_MAX); /* one and a third of them */
-        for (uint32_t worker = 0; worker < 2; worker++) {
-            for (uint32_t i = 0; i < scene->outboxes[worker].messages_used; i++) {
-                const struct tw_out_buffer *buffer = &scene->buffers[worker][i];
-                uint64_t to = (uint64_t)buffer->slot << 32 | buffer->route_epoch;
-                if (buffer->message.offset == 0)
-                    owner[worker] = to;
-                else
-                    assert_int_equal(buffer->message.offset, next[worker]);
-                assert_true(owner[worker] == to);
-                next[worker] = (uint32_t)buffer->message.offset + buffer->length;
-                if (next[worker] == buffer->message.size)
-                    heard += 1u + buffer->message.more;
-            }
-        }
+        heard += put_together(scene, &assembly);
         ask_to_hold(scene, by_index[3], false);
     }
     assert_int_equal(heard, 2u * PLAYERS);

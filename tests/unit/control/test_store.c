@@ -323,12 +323,12 @@ static void test_newer_schema_is_refused(void **state)
     struct place *place = *state;
     char error[TW_STORE_ERROR_SIZE] = "";
     assert_int_equal(
-        sqlite3_exec(place->store->database, "PRAGMA user_version = 5", NULL, NULL, NULL),
+        sqlite3_exec(place->store->database, "PRAGMA user_version = 4", NULL, NULL, NULL),
         SQLITE_OK);
     tw_store_close(place->store);
     place->store = NULL;
     assert_null(tw_store_open(place->path, 4, error));
-    assert_string_equal(error, "schema version 5 is newer than this program's 4");
+    assert_string_equal(error, "schema version 4 is newer than this program's 3");
 }
 
 int main(void)

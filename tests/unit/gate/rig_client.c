@@ -245,6 +245,19 @@ void rig_client_send_frames(struct rig *rig, struct rig_client *client, const ui
     rig_client_send(rig, client, packet, size);
 }
 
+void rig_client_send_entry(struct rig *rig, struct rig_client *client, const struct tw_entry *entry,
+                           uint8_t fill)
+{
+    uint8_t plaintext[TW_PLAINTEXT_MAX];
+    struct tw_writer writer = tw_writer_make(plaintext, sizeof(plaintext));
+    tw_write_space(&writer, TW_FRAME_HEADER_SIZE);
+    memset(tw_entry_write(&writer, entry), fill, entry->length);
+    size_t size = (size_t)(writer.next - plaintext);
+    plaintext[0] = TW_FRAME_MESSAGES;
+    tw_store_u16(plaintext + 1, (uint16_t)(size - TW_FRAME_HEADER_SIZE));
+    rig_client_send_frames(rig, client, plaintext, size);
+}
+
 void rig_client_send_ping(struct rig *rig, struct rig_client *client, uint64_t time_us)
 {
     uint8_t plaintext[64];

@@ -281,14 +281,7 @@ static void buffers_come_back_by_channel(void **state)
 
 static void send_entry(uint32_t client, struct tw_entry entry)
 {
-    uint8_t plaintext[TW_PLAINTEXT_MAX];
-    struct tw_writer writer = tw_writer_make(plaintext, sizeof(plaintext));
-    tw_write_space(&writer, TW_FRAME_HEADER_SIZE);
-    memset(tw_entry_write(&writer, &entry), 7, entry.length);
-    size_t size = (size_t)(writer.next - plaintext);
-    plaintext[0] = TW_FRAME_MESSAGES;
-    tw_store_u16(plaintext + 1, (uint16_t)(size - TW_FRAME_HEADER_SIZE));
-    rig_client_send_frames(&rig, &clients[client], plaintext, size);
+    rig_client_send_entry(&rig, &clients[client], &entry, 7);
 }
 
 static void say(uint32_t client, uint8_t channel, uint16_t number)
@@ -337,47 +330,37 @@ static void say_on_all(void)
     rig_turn(&rig, RIG_MS);
 }
 
-/* Bulk that the shard keeps leaves all others their places. */
+/* While `taken` says that bulk has all that it may have of `total`, all others have their part. */
+static void bulk_leaves_its_part(uint32_t taken[TW_CHANNEL_COUNT], uint32_t total)
+{
+    uint32_t count[TW_CHANNEL_COUNT] = {0};
+    taken[TW_CHANNEL_BULK] = TW_LINES_MOST(total, TW_CHANNEL_BULK);
+    say_on_all();
+    pass_on(count);
+    for (uint32_t channel = 0; channel < TW_CHANNEL_BULK; channel++)
+        assert_int_equal(count[channel], CLIENTS);
+    assert_int_equal(count[TW_CHANNEL_BULK], 0);
+    taken[TW_CHANNEL_BULK] = 0; /* it came back */
+    live_for(50);
+    pass_on(count);
+    assert_int_equal(count[TW_CHANNEL_BULK], CLIENTS);
+    live_for(50);
+    assert_int_equal(tw_lines_taken(taken), 0);
+}
+
 static void lent_bulk_leaves_places(void **state)
 {
     (void)state;
-    uint32_t count[TW_CHANNEL_COUNT] = {0};
     start();
-    uint32_t most = TW_LINES_MOST(TW_TALK_LENT_MAX, TW_CHANNEL_BULK);
-    talk()->lent[TW_CHANNEL_BULK] = most;
-    say_on_all();
-    pass_on(count);
-    for (uint32_t channel = 0; channel < TW_CHANNEL_BULK; channel++)
-        assert_int_equal(count[channel], CLIENTS);
-    assert_int_equal(count[TW_CHANNEL_BULK], 0);
-    talk()->lent[TW_CHANNEL_BULK] = 0; /* it came back */
-    live_for(50);
-    pass_on(count);
-    assert_int_equal(count[TW_CHANNEL_BULK], CLIENTS);
-    live_for(50);
-    assert_int_equal(tw_lines_taken(talk()->lent), 0);
+    bulk_leaves_its_part(talk()->lent, TW_TALK_LENT_MAX);
     stop();
 }
 
-/* And memory: as much as it may have, of what is little. */
 static void lent_bulk_leaves_memory(void **state)
 {
     (void)state;
-    uint32_t count[TW_CHANNEL_COUNT] = {0};
     start();
-    uint32_t most = TW_LINES_MOST(talk()->lent_blocks_max, TW_CHANNEL_BULK);
-    talk()->lent_blocks[TW_CHANNEL_BULK] = most;
-    say_on_all();
-    pass_on(count);
-    for (uint32_t channel = 0; channel < TW_CHANNEL_BULK; channel++)
-        assert_int_equal(count[channel], CLIENTS);
-    assert_int_equal(count[TW_CHANNEL_BULK], 0);
-    talk()->lent_blocks[TW_CHANNEL_BULK] = 0;
-    live_for(50);
-    pass_on(count);
-    assert_int_equal(count[TW_CHANNEL_BULK], CLIENTS);
-    live_for(50);
-    assert_int_equal(tw_lines_taken(talk()->lent_blocks), 0);
+    bulk_leaves_its_part(talk()->lent_blocks, talk()->lent_blocks_max);
     stop();
 }
 

@@ -52,10 +52,7 @@ static void send_entries(struct tw_writer *writer, uint8_t *plaintext)
 
 static void send_entry(struct tw_entry entry)
 {
-    uint8_t plaintext[TW_PLAINTEXT_MAX];
-    struct tw_writer writer = begin(plaintext);
-    memset(tw_entry_write(&writer, &entry), (int)(entry.number + 1u), entry.length);
-    send_entries(&writer, plaintext);
+    rig_client_send_entry(&rig, &client, &entry, (uint8_t)(entry.number + 1u));
     rig_turn(&rig, RIG_MS);
 }
 

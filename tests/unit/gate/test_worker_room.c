@@ -48,14 +48,7 @@ static void stop(void)
 
 static void send_entry(uint32_t i, struct tw_entry entry)
 {
-    uint8_t plaintext[TW_PLAINTEXT_MAX];
-    struct tw_writer writer = tw_writer_make(plaintext, sizeof(plaintext));
-    tw_write_space(&writer, TW_FRAME_HEADER_SIZE);
-    memset(tw_entry_write(&writer, &entry), 1, entry.length);
-    size_t size = (size_t)(writer.next - plaintext);
-    plaintext[0] = TW_FRAME_MESSAGES;
-    tw_store_u16(plaintext + 1, (uint16_t)(size - TW_FRAME_HEADER_SIZE));
-    rig_client_send_frames(&rig, &clients[i], plaintext, size);
+    rig_client_send_entry(&rig, &clients[i], &entry, 1);
     rig_turn(&rig, RIG_MS);
 }
 

@@ -50,19 +50,12 @@ static void start(void)
 
 static void say_by(struct rig_client *client, uint16_t number)
 {
-    uint8_t plaintext[64];
-    struct tw_writer writer = tw_writer_make(plaintext, sizeof(plaintext));
     struct tw_entry entry = {.channel = TW_CHANNEL_ORDERED,
                              .kind = TW_ENTRY_WHOLE,
                              .number = number,
                              .size = 20,
                              .length = 20};
-    tw_write_space(&writer, TW_FRAME_HEADER_SIZE);
-    memset(tw_entry_write(&writer, &entry), 7, entry.length);
-    size_t size = (size_t)(writer.next - plaintext);
-    plaintext[0] = TW_FRAME_MESSAGES;
-    tw_store_u16(plaintext + 1, (uint16_t)(size - TW_FRAME_HEADER_SIZE));
-    rig_client_send_frames(&rig, client, plaintext, size);
+    rig_client_send_entry(&rig, client, &entry, 7);
 }
 
 static void say(uint16_t number)

@@ -90,18 +90,11 @@ static void stop_threads(void)
 /* The rest of it never comes. */
 static void send_part(struct rig_client *client)
 {
-    uint8_t plaintext[TW_PLAINTEXT_MAX];
     struct tw_entry part = {.channel = TW_CHANNEL_BULK,
                             .kind = TW_ENTRY_PART,
                             .size = 20u * TW_BLOCK_BYTES,
                             .length = TW_BLOCK_BYTES};
-    struct tw_writer writer = tw_writer_make(plaintext, sizeof(plaintext));
-    writer.next += TW_FRAME_HEADER_SIZE;
-    memset(tw_entry_write(&writer, &part), 0x42, part.length);
-    size_t size = (size_t)(writer.next - plaintext);
-    plaintext[0] = TW_FRAME_MESSAGES;
-    tw_store_u16(plaintext + 1, (uint16_t)(size - TW_FRAME_HEADER_SIZE));
-    rig_client_send_frames(&rig, client, plaintext, size);
+    rig_client_send_entry(&rig, client, &part, 0x42);
 }
 
 static uint32_t channels_taken(void)

@@ -10,6 +10,7 @@
 
 #include "dataplane/gate/mailbox.h"
 #include "dataplane/gate/worker.h"
+#include "dataplane/wire/entry.h"
 #include "dataplane/wire/frames.h"
 #include "dataplane/wire/handshake_client.h"
 #include "dataplane/wire/phase_client.h"
@@ -146,6 +147,9 @@ void rig_client_send(struct rig *rig, const struct rig_client *client, const uin
 /* Seals and sends frames with the next packet number. */
 void rig_client_send_frames(struct rig *rig, struct rig_client *client, const uint8_t *plaintext,
                             size_t length);
+/* The same of one entry of a messages frame, its entry.length bytes all `fill`. */
+void rig_client_send_entry(struct rig *rig, struct rig_client *client, const struct tw_entry *entry,
+                           uint8_t fill);
 void rig_client_send_ping(struct rig *rig, struct rig_client *client, uint64_t time_us);
 void rig_client_send_inputs(struct rig *rig, struct rig_client *client, uint32_t newest,
                             uint8_t count);
