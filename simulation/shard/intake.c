@@ -63,19 +63,19 @@ static bool move_session(struct tw_shard *shard, struct tw_route *route,
                          const struct tw_record *record)
 {
     uint32_t index;
-    if (!tw_shard_sessions_move(&shard->sessions, route, record, &index))
+    struct tw_record moved = *record;
+    if (!tw_shard_sessions_move(&shard->sessions, route, &moved, &index))
         return false;
-    const struct tw_record to = {.worker = (uint16_t)record->move.worker,
-                                 .slot = record->move.slot};
+    const struct tw_record to = {.worker = (uint16_t)moved.move.worker, .slot = moved.move.slot};
     const struct tw_route *routes = shard->sessions.routes;
     tw_relay_follow(&shard->relay, (uint32_t)(route - routes),
-                    (uint32_t)(tw_shard_sessions_find(&shard->sessions, &to) - routes), record);
+                    (uint32_t)(tw_shard_sessions_find(&shard->sessions, &to) - routes), &moved);
     if (index != TW_PLAYER_NONE) {
         struct tw_player *player = &shard->world.players[index];
-        player->worker = record->move.worker;
-        player->slot = record->move.slot;
-        player->route_epoch = record->move.route_epoch;
-        if (record->move.fresh != 0)
+        player->worker = moved.move.worker;
+        player->slot = moved.move.slot;
+        player->route_epoch = moved.move.route_epoch;
+        if (moved.move.fresh != 0)
             tw_shard_forget_view(shard, index, shard->world.state->tick + 1u);
     }
     return true;

@@ -59,7 +59,7 @@ void tw_shard_send_notices(struct tw_shard *shard, const struct tw_shard_sending
         struct tw_route *route = &sessions->routes[at];
         bool due = route->state == TW_ROUTE_CLOSING || route->hold == TW_HOLD_ASKED;
         /* Until its old slot's word is read it is there that it gets what it gets. */
-        bool arriving = route->state == TW_ROUTE_ARRIVING;
+        bool arriving = route->state == TW_ROUTE_ARRIVING || route->state == TW_ROUTE_PASSING;
         if (due && (arriving || !send_notice(shard, at, sending)))
             sessions->notices[kept++] = at;
         else

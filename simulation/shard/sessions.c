@@ -101,40 +101,89 @@ bool tw_shard_sessions_arrive(struct tw_shard_sessions *sessions, struct tw_rout
     return true;
 }
 
-bool tw_shard_sessions_move(struct tw_shard_sessions *sessions, struct tw_route *route,
-                            const struct tw_record *record, uint32_t *player)
+/* The one that a move names, if it is a slot of this shard. */
+static struct tw_route *find_target(const struct tw_shard_sessions *sessions,
+                                    const struct tw_record *record)
 {
-    *player = TW_PLAYER_NONE;
-    if (route->epoch != record->route_epoch || record->move.worker >= sessions->workers ||
-        record->move.slot >= sessions->slots_per_worker)
-        return false;
-    struct tw_route *to =
-        &sessions->routes[record->move.worker * sessions->slots_per_worker + record->move.slot];
-    if (is_new(to, record->move.route_epoch))
-        begin(sessions, to, record->move.route_epoch);
-    else if (to->epoch != record->move.route_epoch)
-        return false;
+    const struct tw_record target = {.worker = (uint16_t)record->move.worker,
+                                     .slot = record->move.slot};
+    return record->move.worker < sessions->workers ? tw_shard_sessions_find(sessions, &target)
+                                                   : NULL;
+}
+
+/* From slot to slot as it went on; those it left may be told that they were its. */
+static struct tw_route *pass_on(struct tw_shard_sessions *sessions, struct tw_route *to,
+                                struct tw_record *record)
+{
+    while (to->state == TW_ROUTE_PASSING && to->epoch == record->move.route_epoch) {
+        to->state = TW_ROUTE_NONE;
+        record->move.worker = to->onward.index / sessions->slots_per_worker;
+        record->move.slot = to->onward.index % sessions->slots_per_worker;
+        record->move.route_epoch = to->onward.epoch;
+        record->move.fresh = 1;
+        to = &sessions->routes[to->onward.index];
+    }
+    return to;
+}
+
+/* The word of the slot that it came from is still to be read. */
+static void pass(struct tw_shard_sessions *sessions, struct tw_route *route, struct tw_route *to)
+{
+    to->account = route->account;
+    to->state = TW_ROUTE_ARRIVING;
+    route->state = TW_ROUTE_PASSING;
+    route->onward.index = (uint32_t)(to - sessions->routes);
+    route->onward.epoch = to->epoch;
+}
+
+/* The session of `route`, as it was there. */
+static void settle(struct tw_shard_sessions *sessions, struct tw_route *route, struct tw_route *to)
+{
     enum tw_route_state state = (enum tw_route_state)route->state;
     route->state = TW_ROUTE_NONE;
-    /* A slot of the same worker takes over what is on its way to this one: up to our word. */
-    tw_shard_sessions_set_hold(sessions, route,
-                               record->move.fresh != 0 ? TW_HOLD_ASKED : TW_HOLD_NONE);
     to->account = route->account;
     to->installed_ns = route->installed_ns;
     to->player = route->player;
     to->state = (uint8_t)state;
-    if (state == TW_ROUTE_PLAYING)
-        *player = to->player;
-    else if (state == TW_ROUTE_JOINING)
+    if (state == TW_ROUTE_JOINING)
         list_join(sessions, to);
     else if (state == TW_ROUTE_CLOSING)
         tw_shard_sessions_close(sessions, (uint32_t)(to - sessions->routes),
                                 (enum tw_close_reason)route->reason);
     if (to->left == TW_LEAVE_NONE)
-        return true;
+        return;
     if (state == TW_ROUTE_PLAYING)
         mark_leaving(sessions, to, (enum tw_route_leave)to->left);
     to->state = TW_ROUTE_NONE;
+}
+
+bool tw_shard_sessions_move(struct tw_shard_sessions *sessions, struct tw_route *route,
+                            struct tw_record *record, uint32_t *player)
+{
+    *player = TW_PLAYER_NONE;
+    struct tw_route *to = find_target(sessions, record);
+    if (route->epoch != record->route_epoch || !to)
+        return false;
+    /* A slot of the same worker takes over what is on its way to this one: up to our word. */
+    tw_shard_sessions_set_hold(sessions, route,
+                               record->move.fresh != 0 ? TW_HOLD_ASKED : TW_HOLD_NONE);
+    to = pass_on(sessions, to, record);
+    if (is_new(to, record->move.route_epoch))
+        begin(sessions, to, record->move.route_epoch);
+    if (to->epoch != record->move.route_epoch) {
+        /* It has ended where it went, and somebody else is there by now. */
+        if (route->state == TW_ROUTE_PLAYING)
+            mark_leaving(sessions, route, TW_LEAVE_OVER);
+        route->state = TW_ROUTE_NONE;
+        return true;
+    }
+    if (route->state == TW_ROUTE_ARRIVING) {
+        pass(sessions, route, to);
+        return true;
+    }
+    if (route->state == TW_ROUTE_PLAYING)
+        *player = route->player;
+    settle(sessions, route, to);
     return true;
 }
 

@@ -9,11 +9,16 @@
  *
  *   NONE --JOIN--> JOINING --tick--> PLAYING --LEAVE--> NONE
  *   NONE --ARRIVE--> ARRIVING --MOVE of the old slot--> as the old slot was, which is NONE then
+ *                      \--its own MOVE is first--> PASSING --MOVE of the old slot--> NONE
  *                      \----refused--> CLOSING --close handed over--> NONE
  *
  * An account has one player. A join of an account that is in takes its player over: the same
  * entity, wherever and however it is; the older session is told that it was replaced. Its leave for
  * that reason may be read before the tick that takes the join: then, too.
+ *
+ * A session that resumes another one of its worker waits for no word of ours. It may do so before
+ * the word of the slot that the other one came from is read, which then goes on with it. Until then
+ * the slot between them is told nothing, so its worker does not give it to anybody else.
  *
  * A worker that is about to give a session away asks to hold it first: its player gets nothing
  * until the session moved, or stays after all. That it is held is told behind whatever was written
@@ -36,6 +41,7 @@ enum tw_route_state {
     TW_ROUTE_PLAYING,
     TW_ROUTE_CLOSING,  /* its close waits for a buffer */
     TW_ROUTE_ARRIVING, /* told by its new worker, not yet by the old one */
+    TW_ROUTE_PASSING,  /* so, and by its new worker that another slot of its goes on with it */
 };
 
 enum tw_route_hold {
@@ -52,7 +58,13 @@ enum tw_route_leave {
 
 struct tw_route {
     uint64_t account;
-    uint64_t installed_ns; /* as its join told */
+    union {
+        uint64_t installed_ns; /* as its join told */
+        struct {
+            uint32_t index; /* of the route that goes on with it */
+            uint32_t epoch;
+        } onward; /* PASSING */
+    };
     uint32_t epoch;
     uint32_t player;     /* PLAYING */
     uint8_t state;       /* enum tw_route_state */
@@ -101,9 +113,10 @@ bool tw_shard_sessions_join(struct tw_shard_sessions *sessions, struct tw_route 
 /* A session came from another slot: its inputs wait for the word of the old one. */
 bool tw_shard_sessions_arrive(struct tw_shard_sessions *sessions, struct tw_route *route,
                               const struct tw_record *record);
-/* Everything of `route` is its new slot's from now on; *player is whose, or TW_PLAYER_NONE. */
+/* Everything of `route` is its new slot's from now on; *player is whose, or TW_PLAYER_NONE. Where
+ * the session went on from that slot before, the record names the last one then. */
 bool tw_shard_sessions_move(struct tw_shard_sessions *sessions, struct tw_route *route,
-                            const struct tw_record *record, uint32_t *player);
+                            struct tw_record *record, uint32_t *player);
 bool tw_shard_sessions_leave(struct tw_shard_sessions *sessions, struct tw_route *route,
                              const struct tw_record *record);
 

@@ -400,102 +400,6 @@ static void what_it_said_keeps_its_order(void **state)
     assert_int_equal(tw_counter_get(&slots.counters.records_stale), 0);
 }
 
-/* A stop of a session on its way from worker to worker. */
-struct stop {
-    uint32_t worker, slot;
-};
-static const struct stop stops[] = {{0, SLOTS_OLD}, {1, SLOTS_NEW}, {0, SLOTS_OLD + 1u}};
-#define STOPS (sizeof(stops) / sizeof(stops[0]))
-
-/* What the ring of a stop holds, in its order: that it arrives (not the first), two messages, that
- * it moves on (not the last). */
-enum word {
-    ARRIVES,
-    SAYS_ONE,
-    SAYS_ANOTHER,
-    MOVES,
-    WORDS,
-};
-
-/* The number of them that are read. */
-static uint32_t ends_with(uint32_t stop)
-{
-    return stop + 1u < STOPS ? WORDS : MOVES;
-}
-
-static void read_word(uint32_t stop, enum word word)
-{
-    static const enum tw_record_type types[WORDS] = {TW_RECORD_ARRIVE, TW_RECORD_MESSAGE,
-                                                     TW_RECORD_MESSAGE, TW_RECORD_MOVE};
-    struct tw_record record = {.type = (uint16_t)types[word],
-                               .worker = (uint16_t)stops[stop].worker,
-                               .slot = stops[stop].slot,
-                               .route_epoch = SLOTS_EPOCH + stop,
-                               .world = slots.config.world_id};
-    if (word == MOVES) {
-        record.move.worker = stops[stop + 1u].worker;
-        record.move.slot = stops[stop + 1u].slot;
-        record.move.route_epoch = SLOTS_EPOCH + stop + 1u;
-    } else if (word == ARRIVES) {
-        record.join.account = 11;
-    } else {
-        slots_lend(&record, (uint8_t)('a' + 2u * stop + (word == SAYS_ANOTHER)));
-    }
-    tw_shard_consume(slots.shard, &record, 1);
-}
-
-/* A tick with so many buffers for messages; what is heard goes behind what was. */
-static void hear(uint32_t buffers, char *heard, uint32_t *count)
-{
-    slots_give_buffers();
-    for (uint32_t at = 0; at < 2; at++)
-        slots.outboxes[at].message_count = buffers;
-    tw_shard_tick(slots.shard, ++slots.tick, 0, slots.outboxes);
-    for (uint32_t at = 0; at < 2; at++) {
-        for (uint32_t n = 0; n < slots.outboxes[at].messages_used; n++)
-            heard[(*count)++] = (char)slots.messages[at][n].bytes[TW_HANDLE_SIZE];
-    }
-}
-
-/* It is held before it is given away, which is told after its arrival: no stop moves it on before
- * the word of the one before it was read, and so none is told of sooner. */
-static bool may_be_read(uint32_t stop, const uint32_t read[STOPS])
-{
-    uint32_t after = read[stop] == MOVES ? 1 : 2;
-    return read[stop] < ends_with(stop) && (stop < after || read[stop - after] == WORDS);
-}
-
-/* From worker to worker while what it said waits for buffers, the rings read in any order. */
-static void it_moves_on_while_what_it_said_waits(void **state)
-{
-    for (uint64_t seed = 1; seed <= 500; seed++) {
-        struct tw_rng rng = {0};
-        uint32_t read[STOPS] = {SAYS_ONE}, left = STOPS * WORDS - 2u, count = 0;
-        char heard[2u * STOPS + 1u] = {0};
-        tw_rng_seed(&rng, seed);
-        if (seed > 1)
-            slots_setup(state);
-        slots_play_at_old();
-        while (left > 0) {
-            uint32_t stop = tw_rng_below(&rng, STOPS);
-            if (tw_rng_below(&rng, 4) == 0)
-                hear(tw_rng_below(&rng, 4) == 0, heard, &count);
-            if (!may_be_read(stop, read))
-                continue;
-            read_word(stop, (enum word)read[stop]++);
-            left--;
-        }
-        for (uint32_t i = 0; i < 2u * STOPS; i++)
-            hear(1, heard, &count);
-        if (strcmp(heard, "abcdef") != 0)
-            print_message("seed %llu\n", (unsigned long long)seed);
-        assert_string_equal(heard, "abcdef");
-        assert_int_equal(tw_counter_get(&slots.counters.records_stale), 0);
-        if (seed < 500)
-            slots_teardown(state);
-    }
-}
-
 /* A word about a slot that is another session's by now changes nothing. */
 static void old_news_is_counted(void **state)
 {
@@ -529,8 +433,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(it_leaves_in_every_order, slots_setup, slots_teardown),
         cmocka_unit_test_setup_teardown(what_it_said_goes_along, slots_setup, slots_teardown),
         cmocka_unit_test_setup_teardown(what_it_said_keeps_its_order, slots_setup, slots_teardown),
-        cmocka_unit_test_setup_teardown(it_moves_on_while_what_it_said_waits, slots_setup,
-                                        slots_teardown),
         cmocka_unit_test_setup_teardown(old_news_is_counted, slots_setup, slots_teardown),
         cmocka_unit_test_setup_teardown(held_it_gets_nothing, slots_setup, slots_teardown),
         cmocka_unit_test_setup_teardown(it_may_stay_after_all, slots_setup, slots_teardown),

@@ -174,6 +174,45 @@ static void moved(struct rig_client *client, uint16_t port)
     assert_int_equal(tw_connection_worker(client->id), 1);
 }
 
+/* A new process goes on with it where it has just come to: for that worker's words nobody waits, so
+ * all of them may be read before the old owner's. The slot between the two is kept until the shard
+ * has said its last of it. */
+static void a_new_process_follows_it(void **state)
+{
+    (void)state;
+    struct rig_client client, new;
+    struct tw_record between, move, record;
+    start();
+    moved(&client, 6000);
+    rig.holds_by_hand = true;
+    rig.resumes_id = client.id;
+    rig_client_make(&rig, &new, TEST_CLIENT_ADDRESS, 7000);
+    land(&new, ELSEWHERE);
+    rig_client_join(&rig, &new);
+    play(&new, 1);
+    assert_int_equal(new.pongs, 1);
+    assert_true(rig_record(&rig, 1, &between) && rig_record(&rig, 1, &move));
+    assert_int_equal(between.type, TW_RECORD_ARRIVE);
+    assert_int_equal(move.type, TW_RECORD_MOVE);
+    assert_int_equal(move.slot, between.slot);
+    assert_int_equal(move.move.worker, 1);
+    assert_int_equal(move.move.fresh, 1);
+    assert_true(rig_record(&rig, 1, &record));
+    assert_int_equal(record.type, TW_RECORD_ARRIVE);
+    assert_int_equal(record.slot, move.move.slot);
+    assert_int_equal(record.route_epoch, move.move.route_epoch);
+    for (int i = 0; i < 500; i++)
+        rig_turn(&rig, 10 * RIG_MS);
+    assert_int_equal(count_of(1, TW_SESSION_CLOSING), 1);
+    rig_held(&rig, 1, &move);
+    for (int i = 0; i < 2; i++)
+        rig_turn(&rig, 10 * RIG_MS);
+    assert_int_equal(count_of(1, TW_SESSION_CLOSING), 0);
+    forget_records(0);
+    forget_records(1);
+    rig_stop(&rig);
+}
+
 /* Packets under the old name, wherever they land, find the session; copies of them do not. */
 static void the_old_name_still_works(void **state)
 {
@@ -511,6 +550,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(goes_to_where_its_packets_land),
         cmocka_unit_test(what_it_has_said_counts_there),
+        cmocka_unit_test(a_new_process_follows_it),
         cmocka_unit_test(the_old_name_still_works),
         cmocka_unit_test(there_and_back_again),
         cmocka_unit_test(a_full_worker_refuses),
