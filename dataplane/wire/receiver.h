@@ -56,7 +56,7 @@ struct tw_receiver_ready {
 
 struct tw_receiver {
     uint64_t heard_us;
-    uint64_t resumed_us; /* first packet after a silence */
+    uint64_t resumed_us; /* first packet after a silence, or first answer to us after one */
     struct tw_receiver_ready ready[TW_CHANNEL_COUNT];
     uint32_t unfinished; /* messages of which something is here */
     struct tw_block_pool *pool;
@@ -110,9 +110,12 @@ struct tw_message *tw_receiver_take(struct tw_receiver *receiver);
 struct tw_message *tw_receiver_take_of(struct tw_receiver *receiver, uint32_t channel);
 /* A packet of the session came. */
 void tw_receiver_heard(struct tw_receiver *receiver, uint64_t now_us);
-/* Channels whose lowest unfinished message made no progress for TW_MESSAGE_STALLED_US, although
- * packets came, and none was refused because finished ones wait to be taken: bit i of channel i. */
-uint32_t tw_receiver_stalled(const struct tw_receiver *receiver, uint64_t now_us);
+/* The sender knows again what is missing, after a time in which it was told nothing. */
+void tw_receiver_answered(struct tw_receiver *receiver, uint64_t now_us);
+/* Channels whose lowest unfinished message made no progress for so long, although packets came, and
+ * none was refused because finished ones wait to be taken: bit i of channel i. */
+uint32_t tw_receiver_stalled(const struct tw_receiver *receiver, uint64_t limit_us,
+                             uint64_t now_us);
 /* A channel is late, whether packets come or not. Who shares a pool closes it for that, while
  * others wait for room. */
 bool tw_receiver_late(const struct tw_receiver *receiver, uint64_t now_us);

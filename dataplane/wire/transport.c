@@ -34,6 +34,7 @@ void tw_transport_init(struct tw_transport *transport, const struct tw_transport
     transport->channels_pool = config->channels;
     transport->thresholds = config->thresholds ? config->thresholds : &tw_congestion_defaults;
     transport->begun = true;
+    transport->acked_at_us = (uint32_t)now_us;
     begin_sizes(transport, config->datagram_max, now_us);
     transport->datagram_bytes_told = transport->datagram_bytes;
     transport->tick_bytes_told = transport->congestion.tick_bytes;
@@ -218,6 +219,14 @@ static bool large_lost(struct tw_transport *transport, uint32_t number, uint64_t
     return probe;
 }
 
+static void note_answer(struct tw_transport *transport, uint64_t now_us)
+{
+    uint32_t silence_us = (uint32_t)now_us - transport->acked_at_us;
+    transport->acked_at_us = (uint32_t)now_us;
+    if (silence_us > TW_TRANSPORT_UNHEARD_US && transport->channels)
+        tw_receiver_answered(&transport->channels->receiver, now_us);
+}
+
 static void packet_acked(struct tw_transport *transport, uint32_t number, uint64_t now_us)
 {
     const struct tw_sent_packet *packet = log_of(transport, number);
@@ -226,6 +235,7 @@ static void packet_acked(struct tw_transport *transport, uint32_t number, uint64
         runs_acked(transport->channels, number, packet, &delivery, now_us);
     settle(transport, number, false);
     transport->packets_acked++;
+    note_answer(transport, now_us);
     if (is_of_old_path(transport, number))
         return;
     if (packet->size > TW_DATAGRAM_BASE)

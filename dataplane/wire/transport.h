@@ -25,6 +25,9 @@
 
 #include <stddef.h>
 
+/* Many round trips; what is sent again by then is sent blindly. */
+#define TW_TRANSPORT_UNHEARD_US 1000000u
+
 struct tw_transport_config {
     struct tw_channels_pool *channels;
     const struct tw_congestion_thresholds *thresholds; /* NULL: tw_congestion_defaults */
@@ -47,6 +50,7 @@ struct tw_transport {
     bool state_news; /* state or sizes are others; whoever tells them on clears it … */
     struct tw_sent sent;
     uint32_t packets_acked, packets_lost, packets_late;
+    uint32_t acked_at_us; /* when a packet of ours was last acknowledged; low bits */
     struct tw_congestion congestion;
     struct tw_channels_pool *channels_pool;
     uint64_t overtaken_at_us;          /* when a packet last came after later ones */
@@ -88,10 +92,22 @@ static inline bool tw_transport_all_arrived(const struct tw_transport *transport
 {
     return !transport->channels || tw_sender_empty(&transport->channels->sender);
 }
-/* Channels of which a message that came is held up by its own sender: see receiver.h. */
+/* Does the other end hear nothing? Something of ours is on its way, and nothing was acknowledged
+ * for a second. */
+static inline bool tw_transport_unheard(const struct tw_transport *transport, uint64_t now_us)
+{
+    return transport->sent.oldest != transport->sent.next &&
+           (uint32_t)now_us - transport->acked_at_us > TW_TRANSPORT_UNHEARD_US;
+}
+/* Channels of which a message that came is held up by its own sender: see receiver.h. Who hears
+ * nothing is not told what is missing, and comes back to it when its turn comes. */
 static inline uint32_t tw_transport_stalled(const struct tw_transport *transport, uint64_t now_us)
 {
-    return transport->channels ? tw_receiver_stalled(&transport->channels->receiver, now_us) : 0;
+    uint64_t limit_us = tw_transport_unheard(transport, now_us) ? TW_MESSAGE_STALLED_UNHEARD_US
+                                                                : TW_MESSAGE_STALLED_US;
+    return transport->channels
+               ? tw_receiver_stalled(&transport->channels->receiver, limit_us, now_us)
+               : 0;
 }
 /* Others may have to wait for what it holds, and it does not go on as it should: see receiver.h. */
 static inline bool tw_transport_late(const struct tw_transport *transport, uint64_t now_us)

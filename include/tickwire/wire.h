@@ -372,9 +372,12 @@ enum tw_entry_kind {
 /* On channel 0 one message is one packet; with every other frame beside it there is room. */
 #define TW_UNRELIABLE_MAX 1000u
 /* Numbers of a channel under way at once, and blocks of 1 KB held by all but the oldest. */
-#define TW_MESSAGE_WINDOW     64u
-#define TW_MESSAGE_SPARE      64u
-#define TW_MESSAGE_STALLED_US 5000000u
+#define TW_MESSAGE_WINDOW 64u
+#define TW_MESSAGE_SPARE  64u
+/* So long may a message stand still whose sender goes on sending; and one whose sender hears
+ * nothing, as long as any session may. */
+#define TW_MESSAGE_STALLED_US         5000000u
+#define TW_MESSAGE_STALLED_UNHEARD_US 60000000u
 
 enum tw_close_reason {
     TW_CLOSE_NONE = 0,

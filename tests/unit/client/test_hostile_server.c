@@ -36,6 +36,7 @@ static void packet_receive(struct packet *packet)
     size_t size = (size_t)(packet->writer.next - packet->bytes) - TW_HEADER_SIZE;
     assert_false(packet->writer.failed);
     size = server_link_seal(&server.link, packet->bytes, size);
+    tw_transport_sent(&server.transport, (uint32_t)size, server.now_us);
     tw_client_receive(client, packet->bytes, size, server.now_us);
     tw_client_update(client, server.now_us);
 }

@@ -71,6 +71,12 @@ static void send_ack(uint64_t largest, uint64_t bitmap)
     rig_turn(&rig, RIG_MS);
 }
 
+/* Number of the newest packet to the client. */
+static uint64_t newest(void)
+{
+    return rig.worker[0]->sessions.bodies[tw_connection_slot(client.id)].send_sequence - 1u;
+}
+
 /* As a shard does once it has read the record. */
 static void give_back(struct tw_message *message)
 {
@@ -166,17 +172,14 @@ static void a_shards_message_reaches_the_client_and_is_sent_again(void **state)
     assert_true(client.frames.has_messages);
     /* All but the first arrived. */
     rig_turn(&rig, 30 * RIG_MS);
-    uint64_t newest = rig.worker[0]->sessions.bodies[tw_connection_slot(client.id)].send_sequence;
-    send_ack(newest - 1u, 1);
+    send_ack(newest(), 1);
     rig_turn(&rig, 300 * RIG_MS); /* two behind are no loss, but a round trip later it is */
     before = client.received;
     rig_client_receive(&rig, &client, 1);
     assert_true(client.received > before);
     const struct tw_transport *transport = &talk()->transports[tw_connection_slot(client.id)];
     assert_in_range(transport->channels->sender.again_bytes, 900, 1100);
-    uint64_t last =
-        rig.worker[0]->sessions.bodies[tw_connection_slot(client.id)].send_sequence - 1u;
-    send_ack(last, (UINT64_C(1) << (last - 1u)) - 1u); /* all */
+    send_ack(newest(), (UINT64_C(1) << (newest() - 1u)) - 1u); /* all */
     assert_int_equal(talk()->pool.free_count, rig.config.limits.message_memory_kb);
     assert_int_equal(tw_counter_get(&rig.counters[0]->messages_out), 1);
     stop();
@@ -220,6 +223,7 @@ static void a_message_begun_and_left_closes_the_session(void **state)
                                  .size = TW_MESSAGE_MAX,
                                  .length = TW_GRANULE_BYTES});
     for (uint32_t i = 0; i < 60 && client.closes == 0; i++) {
+        send_ack(newest(), 0);
         rig_client_send_ping(&rig, &client, i);
         rig_turn(&rig, 100 * RIG_MS);
         rig_client_receive(&rig, &client, 1);

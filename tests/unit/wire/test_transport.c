@@ -127,19 +127,61 @@ static void case_5_stalled(void **state)
     struct tw_entry entry = rig_part(TW_CHANNEL_BULK, 0, 0, 128);
     assert_int_equal(rig_receive_entry(&fixture, &entry), TW_TRANSPORT_OK);
     fixture.now_us += 20 * SECOND;
-    assert_false(tw_receiver_stalled(&fixture.transport.channels->receiver, fixture.now_us));
+    assert_false(tw_transport_stalled(&fixture.transport, fixture.now_us));
     for (uint32_t i = 0; i < 49; i++) {
         entry = rig_whole(TW_CHANNEL_UNORDERED, (uint16_t)i, 10);
         assert_int_equal(rig_receive_entry(&fixture, &entry), TW_TRANSPORT_OK);
         tw_message_free(&fixture.pool, tw_transport_take(&fixture.transport));
-        assert_false(tw_receiver_stalled(&fixture.transport.channels->receiver, fixture.now_us));
+        assert_false(tw_transport_stalled(&fixture.transport, fixture.now_us));
         fixture.now_us += SECOND / 10u;
     }
     fixture.now_us += SECOND / 5u;
     entry = rig_whole(TW_CHANNEL_UNORDERED, 49, 10);
     assert_int_equal(rig_receive_entry(&fixture, &entry), TW_TRANSPORT_OK);
-    assert_true(tw_receiver_stalled(&fixture.transport.channels->receiver, fixture.now_us));
+    assert_true(tw_transport_stalled(&fixture.transport, fixture.now_us));
     rig_teardown(&fixture);
+}
+
+/* `times` small messages, one each 100 ms, while the large one stands still. */
+static void give_small_ones(struct fixture *fixture, uint16_t *number, uint32_t times)
+{
+    for (uint32_t i = 0; i < times; i++) {
+        struct tw_entry entry = rig_whole(TW_CHANNEL_UNORDERED, (*number)++, 10);
+        assert_int_equal(rig_receive_entry(fixture, &entry), TW_TRANSPORT_OK);
+        tw_message_free(&fixture->pool, tw_transport_take(&fixture->transport));
+        assert_false(tw_transport_stalled(&fixture->transport, fixture->now_us));
+        fixture->now_us += SECOND / 10u;
+    }
+}
+
+/* Who hears nothing is not told what is missing: it has a minute; and once it acknowledges
+ * something, five seconds. */
+static void stall_unheard(bool answered)
+{
+    struct fixture fixture;
+    uint16_t number = 0;
+    rig_setup(&fixture, BLOCKS);
+    struct tw_entry entry = rig_part(TW_CHANNEL_BULK, 0, 0, 128);
+    assert_int_equal(rig_receive_entry(&fixture, &entry), TW_TRANSPORT_OK);
+    rig_queue(&fixture, TW_CHANNEL_ORDERED, 10);
+    assert_true(rig_send(&fixture) > 0);
+    give_small_ones(&fixture, &number, answered ? 300 : 600);
+    if (answered) {
+        uint64_t sent = fixture.transport.sent.next - 1u;
+        assert_int_equal(rig_acknowledge(&fixture, sent, 0), TW_TRANSPORT_OK);
+        give_small_ones(&fixture, &number, 50);
+    }
+    entry = rig_whole(TW_CHANNEL_UNORDERED, number, 10);
+    assert_int_equal(rig_receive_entry(&fixture, &entry), TW_TRANSPORT_OK);
+    assert_true(tw_transport_stalled(&fixture.transport, fixture.now_us));
+    rig_teardown(&fixture);
+}
+
+static void case_5_stalled_unheard(void **state)
+{
+    (void)state;
+    stall_unheard(false);
+    stall_unheard(true);
 }
 
 /* 6: a peer that never acknowledges fills its own queue and nothing else. */
@@ -623,6 +665,7 @@ int main(void)
         cmocka_unit_test(case_3_contradictions),
         cmocka_unit_test(case_4_duplicates),
         cmocka_unit_test(case_5_stalled),
+        cmocka_unit_test(case_5_stalled_unheard),
         cmocka_unit_test(case_6_never_acknowledged),
         cmocka_unit_test(case_7_many_in_one_packet),
         cmocka_unit_test(case_8_lost_and_abandoned),
