@@ -265,6 +265,17 @@ int tw_client_connect(struct tw_client *client, const uint8_t *connect_token, si
     return TW_CLIENT_OK;
 }
 
+/* A server keeps a session that it welcomed for some seconds until it hears of it. So this is still
+ * the handshake, which nobody answers: it may be that no such session is there, and its token good
+ * for another try. If one is there, all that it does not tell us was lost; it is not told to end.
+ */
+static bool was_never_heard(const struct tw_client *client, uint64_t now_us)
+{
+    const struct tw_client_session *session = &client->session;
+    return session->heard_us == session->begun_us &&
+           now_us - session->begun_us >= client->config.connect_ms * UINT64_C(1000);
+}
+
 static void update_connected(struct tw_client *client, uint64_t now_us)
 {
     struct tw_client_session *session = &client->session;
@@ -275,6 +286,10 @@ static void update_connected(struct tw_client *client, uint64_t now_us)
     if (tw_client_session_health(session, now_us) == TW_LIFE_DISCONNECTED) {
         say_goodbye(client, TW_CLOSE_TIMEOUT);
         finish(client, TW_CLIENT_END_TIMEOUT, 0);
+        return;
+    }
+    if (was_never_heard(client, now_us)) {
+        finish(client, TW_CLIENT_END_NO_ANSWER, 0);
         return;
     }
     if (tw_client_session_exhausted(session)) {

@@ -32,6 +32,7 @@ bool tw_client_session_init(struct tw_client_session *session,
     session->events = config->events;
     session->statistics = config->statistics;
     session->tick_us = MICROSECONDS / welcome->tick_hz;
+    session->begun_us = now_us;
     session->heard_us = now_us;
     session->next_ping_us = now_us;
     session->times = config->times;

@@ -54,7 +54,8 @@ struct tw_client_session {
     uint64_t tick_us;
     uint32_t datagram_max;  /* as the server's port takes it, by the welcome */
     uint64_t snapshot_tick; /* of the newest snapshot applied */
-    uint64_t heard_us;      /* newest authenticated packet */
+    uint64_t begun_us;      /* the welcome */
+    uint64_t heard_us;      /* newest authenticated packet; the welcome's time: none yet */
     uint64_t sent_us;       /* newest packet sent; 0: none yet */
     uint64_t next_ping_us;
     uint32_t pings;

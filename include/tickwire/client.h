@@ -68,7 +68,7 @@ enum tw_client_end {
     TW_CLIENT_END_TIMEOUT = 2,       /* nothing heard for timeout_ms */
     TW_CLIENT_END_REFUSED = 3,       /* handshake refused; code = enum tw_refusal */
     TW_CLIENT_END_WRONG_VERSION = 4, /* server speaks other versions and stayed silent else */
-    TW_CLIENT_END_NO_ANSWER = 5,     /* handshake timed out */
+    TW_CLIENT_END_NO_ANSWER = 5,     /* handshake timed out: the token may be good still */
     TW_CLIENT_END_TOKEN_EXPIRED = 6, /* token ran out while retrying */
     TW_CLIENT_END_EXHAUSTED = 7,     /* packet numbers used up */
 };
@@ -138,8 +138,8 @@ struct tw_client_config {
     uint32_t timeout_ms;      /* silence that ends a connection; as long as the server keeps it */
     uint32_t degraded_ms;     /* silence that shows as degraded … */
     uint32_t reconnecting_ms; /* … and as reconnecting; longer ones than timeout_ms never show */
-    uint32_t connect_ms;      /* time for the whole handshake */
-    uint8_t suites;           /* enum tw_suite bits to offer; 0 = all this machine supports */
+    uint32_t connect_ms; /* time for the whole handshake, and for what is heard first after it */
+    uint8_t suites;      /* enum tw_suite bits to offer; 0 = all this machine supports */
     struct tw_client_transport transport; /* send == NULL: the library opens a UDP socket */
     /* Gets one line of text for each connection, which a debugger can read its packets with, and
      * anybody else, too. Never set it for players. May be NULL. */

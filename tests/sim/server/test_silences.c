@@ -6,6 +6,7 @@
  */
 #include "tests/sim/server/scenario.h"
 #include "tests/sim/server/whole.h"
+#include "tickwire/bytes.h"
 
 #include <string.h>
 
@@ -390,6 +391,53 @@ static void of_70_s(const char *name, uint64_t seed)
     end(&scene);
 }
 
+/* ---- welcomed, and not heard ----------------------------------------------------------------- */
+
+/* What the silent one sends in a session is lost; its handshake is not. */
+static bool loses_sessions(void *context, bool up, uint32_t client, const uint8_t *bytes,
+                           size_t size)
+{
+    (void)context;
+    (void)size;
+    return !up || client != SILENT || tw_load_u32(bytes) == 0;
+}
+
+/* A new process comes for its session and is welcomed, but nothing more of it arrives for longer
+ * than a server waits. The session goes on without it, the client tells when its time for the
+ * handshake is over, long before the session's is, and the same token brings it back then. */
+static void welcomed_and_not_heard(const char *name, uint64_t seed)
+{
+    struct scene scene = begin(name, seed);
+    struct whole *whole = scene.whole;
+    struct sim_player *player = silent_one(&scene);
+    uint8_t token[TW_CONNECT_SIZE];
+    whole->players.gaps_allowed = true;
+    WHOLE_CHECK(whole, sim_player_die(player, token));
+    sim_house_extend(token);
+    whole->tap = loses_sessions;
+    sim_player_connect(player, token, whole->now_us);
+    while (tw_client_get_state(player->client) == TW_CLIENT_CONNECTING)
+        whole_run(whole, STEP_US);
+    WHOLE_CHECK(whole, SIM_SERVER_COUNTER(&whole->server, sessions_pending) == 1);
+    whole_run(whole, 7 * WHOLE_SECOND);
+    WHOLE_CHECK(whole, SIM_SERVER_COUNTER(&whole->server, sessions_pending) == 0);
+    WHOLE_CHECK(whole, SIM_SERVER_COUNTER(&whole->server, sessions_live) == CLIENTS);
+    WHOLE_CHECK(whole, tw_client_get_state(player->client) == TW_CLIENT_CONNECTED);
+    expect_seen(&scene, true);
+    whole_run(whole, 9 * WHOLE_SECOND);
+    WHOLE_CHECK(whole, player->closes == 1 && player->end == TW_CLIENT_END_NO_ANSWER);
+    whole->tap = NULL;
+    sim_player_connect(player, token, whole->now_us);
+    whole_run(whole, 2 * ANSWER_US);
+    WHOLE_CHECK(whole, tw_client_get_state(player->client) == TW_CLIENT_CONNECTED);
+    WHOLE_CHECK(whole, handle_of(player) == scene.handle);
+    expect_seen(&scene, false);
+    expect_steps(&scene, (struct steps){.paused = 1, .returned = 1});
+    WHOLE_CHECK(whole, life(&scene, TW_LIFE_EVENT_RESUMED) == 1);
+    WHOLE_CHECK(whole, whole->server.house.closed[TW_CLOSE_RESUMED] == 1);
+    end(&scene);
+}
+
 /* ---- heard, but not hearing ------------------------------------------------------------------ */
 
 /* What is sent to it is lost, what it sends arrives. Its session is not silent; and it is not
@@ -449,6 +497,7 @@ int main(int argc, char **argv)
         {"of_3_and_12_s", of_3_and_12_s, NULL, 20, 1000},
         {"of_40_s", of_40_s, NULL, 20, 1000},
         {"of_70_s", of_70_s, NULL, 20, 1000},
+        {"welcomed_and_not_heard", welcomed_and_not_heard, NULL, 20, 1000},
         {"hears_nothing_for_40_s", hears_nothing_for_40_s, NULL, 20, 1000},
         {"leaves_in_a_burst_of_loss", leaves_in_a_burst_of_loss, NULL, 20, 1000},
     };

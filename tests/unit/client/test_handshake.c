@@ -222,6 +222,39 @@ static void test_no_answer(void **state)
     tw_client_destroy(scene.client);
 }
 
+/* A server gives up whom it welcomed and does not hear: no patience with such a session. */
+static void test_no_answer_after_the_welcome(void **state)
+{
+    (void)state;
+    scene_start_valid(60, 3000);
+    assert_int_equal(scene_connect(), TW_CLIENT_OK);
+    while (!scene.server.welcomed)
+        fake_server_run(&scene.server, scene.client, 1000);
+    scene.server.dead = true;
+    fake_server_run(&scene.server, scene.client, 2900000);
+    assert_int_equal(tw_client_get_state(scene.client), TW_CLIENT_CONNECTED);
+    while (next_event().type != TW_CLIENT_EVENT_NONE)
+        continue;
+    fake_server_run(&scene.server, scene.client, 200000);
+    expect_closed(TW_CLIENT_END_NO_ANSWER, 0);
+    assert_false(tw_client_is_leaving(scene.client));
+    tw_client_destroy(scene.client);
+}
+
+/* Heard once, it has all the patience that there is. */
+static void test_heard_once_after_the_welcome(void **state)
+{
+    (void)state;
+    scene_start_valid(60, 1000);
+    assert_int_equal(scene_connect(), TW_CLIENT_OK);
+    fake_server_run(&scene.server, scene.client, 500000);
+    expect_connected();
+    scene.server.dead = scene.server.silent = true;
+    fake_server_run(&scene.server, scene.client, 2500000);
+    assert_int_equal(tw_client_get_state(scene.client), TW_CLIENT_CONNECTED);
+    tw_client_destroy(scene.client);
+}
+
 static void test_token_expires_while_connecting(void **state)
 {
     (void)state;
@@ -528,6 +561,8 @@ int main(void)
         cmocka_unit_test(test_wrong_version),
         cmocka_unit_test(test_wrong_version_hint_alone_changes_nothing),
         cmocka_unit_test(test_no_answer),
+        cmocka_unit_test(test_no_answer_after_the_welcome),
+        cmocka_unit_test(test_heard_once_after_the_welcome),
         cmocka_unit_test(test_token_expires_while_connecting),
         cmocka_unit_test(test_server_decides_on_expired_token),
         cmocka_unit_test(test_cookie_keys_lost_starts_over),
