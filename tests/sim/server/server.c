@@ -455,3 +455,16 @@ struct sim_server_bytes sim_server_message_bytes(const struct sim_server *server
     }
     return bytes;
 }
+
+uint32_t sim_server_session_of(const struct sim_server *server, uint64_t account)
+{
+    for (uint32_t i = 0; i < server->config.engine.workers; i++) {
+        const struct tw_sessions *sessions = &server->workers[i]->sessions;
+        for (uint32_t slot = 0; slot < sessions->capacity; slot++) {
+            if (sessions->hot[slot].state == TW_SESSION_LIVE &&
+                sessions->bodies[slot].account == account)
+                return tw_sessions_id(sessions, slot);
+        }
+    }
+    return 0;
+}

@@ -81,6 +81,8 @@ struct sim_server_bytes {
 };
 /* Of messages, by the sessions that are live now. */
 struct sim_server_bytes sim_server_message_bytes(const struct sim_server *server);
+/* The connection id of the account's session that is live, at whatever worker; 0: none is. */
+uint32_t sim_server_session_of(const struct sim_server *server, uint64_t account);
 /* Message blocks in use at the workers. */
 uint64_t sim_server_blocks_used(const struct sim_server *server);
 
