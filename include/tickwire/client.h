@@ -361,8 +361,13 @@ TW_CLIENT_API void tw_client_get_world(const struct tw_client *client,
 /* From one place to another along an axis, the shorter way round. */
 TW_CLIENT_API int32_t tw_client_difference(const struct tw_client_world *world, int32_t from,
                                            int32_t to);
-/* The coordinate at `part` of that way, in 1/65,536: what to show between two snapshots, and with
- * more than 65,536 after the second (or before the first, below 0). */
+/* The same in metres, for engines that draw with floats: exact within 16 km of `origin`, while an
+ * absolute coordinate is exact for the first 16 km of a world alone. A game picks an origin near
+ * what it shows, and another one once that is far away. */
+TW_CLIENT_API float tw_client_offset_m(const struct tw_client_world *world, int32_t origin,
+                                       int32_t at);
+/* The coordinate at `part` of the way from one to another, in 1/65,536: what to show between two
+ * snapshots, and with more than 65,536 after the second (or before the first, below 0). */
 TW_CLIENT_API int32_t tw_client_between(const struct tw_client_world *world, int32_t from,
                                         int32_t to, int32_t part);
 TW_CLIENT_API void tw_client_get_statistics(const struct tw_client *client,

@@ -392,6 +392,27 @@ static void test_places_between_snapshots(void **state)
     assert_int_equal(tw_client_between(&with_edges, 1000, 500, 3 * 65536), -500);
 }
 
+/* At the far end of the largest world: what stands 1 mm apart is drawn apart, and so is what stands
+ * on the other side of a seam. */
+static void test_offsets_in_floats(void **state)
+{
+    (void)state;
+    const struct tw_client_world with_edges = {.id = 1};
+    const struct tw_client_world round = {.id = 1, .width = 2048 * 65536};
+    const int32_t far = 2047 * 65536;
+    const float step_m = 1.0f / 1024.0f;
+    assert_true((float)far / 1024.0f == (float)(far + 1) / 1024.0f);
+    for (int32_t away = -16 * 1024 * 1024; away <= 16 * 1024 * 1024; away += 65521) {
+        float here_m = tw_client_offset_m(&with_edges, far, far - away);
+        float there_m = tw_client_offset_m(&with_edges, far, far - away - 1);
+        assert_true(here_m == (float)-away * step_m);
+        if (away > -16 * 1024 * 1024 && away < 16 * 1024 * 1024 - 1)
+            assert_true(here_m - there_m == step_m);
+    }
+    assert_true(tw_client_offset_m(&round, far, 512) == 64.5f);
+    assert_true(tw_client_offset_m(&round, 512, far) == -64.5f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -401,6 +422,7 @@ int main(void)
         cmocka_unit_test(test_senseless_pongs),
         cmocka_unit_test(test_clock_origins_far_apart),
         cmocka_unit_test(test_inputs_list),
+        cmocka_unit_test(test_offsets_in_floats),
         cmocka_unit_test(test_link_numbers_run_out),
         cmocka_unit_test(test_farewell_ends_with_its_numbers),
         cmocka_unit_test(test_link_is_directional),
