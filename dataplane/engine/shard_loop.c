@@ -3,6 +3,7 @@
 
 #include "dataplane/engine/clock.h"
 #include "dataplane/engine/tick_schedule.h"
+#include "dataplane/gate/probe.h"
 #include "dataplane/gate/ring.h"
 #include "dataplane/gate/talk.h"
 #include "simulation/shard/relay.h"
@@ -248,12 +249,16 @@ static void run_tick(struct tw_shard_loop *loop, uint64_t start_ns)
     /* The shard counts gaps between its ticks; what came before the first one only we know. */
     if (atomic_load_explicit(&loop->tick, memory_order_relaxed) == 0)
         tw_counter_add(&loop->config.counters->ticks_skipped, skipped);
+    TW_PROBE(tick_begin, tick);
     drain_records(loop);
     offer_waiting(loop);
     fill_outboxes(loop);
+    TW_PROBE(tick_read, tick);
     tw_shard_tick(loop->shard, tick, tw_tick_schedule_due_ns(&loop->schedule), loop->outboxes);
+    TW_PROBE(tick_simulated, tick);
     empty_outboxes(loop);
     return_messages(loop);
+    TW_PROBE(tick_end, tick);
     loop->schedule.next = tick + 1;
     atomic_store_explicit(&loop->tick, tick, memory_order_relaxed);
 }

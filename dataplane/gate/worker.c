@@ -2,6 +2,7 @@
 #include "dataplane/gate/worker_state.h"
 
 #include "dataplane/gate/idle.h"
+#include "dataplane/gate/probe.h"
 #include "tickwire/assert.h"
 
 #include <errno.h>
@@ -218,12 +219,15 @@ uint32_t tw_worker_turn(struct tw_worker *worker, uint64_t now_ns)
     tw_worker_set_now(worker, now_ns);
     worker->tick = tick_now(worker);
     worker->sent = 0;
+    TW_PROBE(turn_begin, worker->config.index);
     look_at_port_orders(worker);
     tw_commands_turn(worker);
     tw_move_take_turn(worker);
     tw_talk_begin_turn(worker);
     uint32_t received = tw_inward_turn(worker);
+    TW_PROBE(turn_received, received);
     tw_outward_turn(worker);
+    TW_PROBE(turn_written, worker->sent);
     tw_move_give_turn(worker);
     tw_talk_end_turn(worker);
     tw_owed_turn(worker);
@@ -231,6 +235,7 @@ uint32_t tw_worker_turn(struct tw_worker *worker, uint64_t now_ns)
     tw_route_flush(worker);
     tw_transmit_flush(worker);
     tw_outward_refill(worker);
+    TW_PROBE(turn_end, worker->sent);
     return received + worker->sent;
 }
 

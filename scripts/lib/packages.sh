@@ -13,7 +13,8 @@ packages_of() {
     case $1 in
     python) echo python3-minimal python3 ;;
     build) echo gcc libc6-dev meson ninja-build pkg-config libdpdk-dev libsodium-dev liblz4-dev \
-        libisal-dev libipsec-mb-dev libsqlite3-dev libyaml-dev libjansson-dev libcmocka-dev ;;
+        libisal-dev libipsec-mb-dev libsqlite3-dev libyaml-dev libjansson-dev libcmocka-dev \
+        systemtap-sdt-dev ;;
     run) echo python3 iproute2 ethtool util-linux ;;
     host) echo dpdk iproute2 kmod ;;
     units) echo systemd ;;

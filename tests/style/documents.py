@@ -2,7 +2,8 @@
 """The documents agree with the sources: generated tables, links, and the paths they name.
 
 usage: documents.py [TICKWIRE]   with the built CLI, its configuration reference is compared, and
-                                 the tests that are named are looked for in its build directory
+                                 the tests and probes that are named are looked for in its
+                                 build directory
 """
 import json
 import pathlib
@@ -51,6 +52,20 @@ def check_decisions():
     return check
 
 
+def check_probes(cli):
+    """Those that operations.md lists are in the engine, and no others."""
+    check = checks.Check("probes that are listed are in the engine")
+    build = pathlib.Path(cli).resolve().parents[1]
+    notes = shell.check(["readelf", "--notes", build / "dataplane/engine/tickwire-engine"])
+    built = set(re.findall(r"Provider: tickwire\n\s*Name: (\w+)", notes))
+    section = (shell.ROOT / "docs/operations.md").read_text().split("## Profiling\n")[1]
+    listed = set(re.findall(r"^\| `(\w+)` \|", section.split("\n## ")[0], re.MULTILINE))
+    for name in sorted(built ^ listed):
+        check.problem(f"docs/operations.md: the probe {name} is "
+                      + ("not listed" if name in built else "not in the engine"))
+    return check
+
+
 def _plain(name):
     return re.sub(r"[-_ ]+", " ", name)
 
@@ -73,7 +88,7 @@ def check_tests(cli):
 
 def main():
     cli = sys.argv[1] if len(sys.argv) > 1 else None
-    return checks.tell_all([check_tables(cli), check_tests(cli)] if cli else
+    return checks.tell_all([check_tables(cli), check_tests(cli), check_probes(cli)] if cli else
                            [check_tables(None), check_links(), check_decisions()])
 
 
