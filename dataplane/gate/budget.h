@@ -42,6 +42,14 @@ static inline bool tw_budget_has(const struct tw_budget *budget, struct tw_budge
     return full_at_ns - now_ns + rate.interval_ns <= rate.burst_ns;
 }
 
+/* Of the burst, so much is left. */
+static inline uint64_t tw_budget_left_ns(const struct tw_budget *budget, struct tw_budget_rate rate,
+                                         uint64_t now_ns)
+{
+    uint64_t full_at_ns = budget->full_at_ns > now_ns ? budget->full_at_ns : now_ns;
+    return rate.burst_ns - (full_at_ns - now_ns);
+}
+
 /* Takes one packet's worth; false if there is none. */
 static inline bool tw_budget_take(struct tw_budget *budget, struct tw_budget_rate rate,
                                   uint64_t now_ns)

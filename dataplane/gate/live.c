@@ -11,6 +11,29 @@ static void prefetch_body(const struct tw_session_body *body, const struct tw_he
     tw_prefetch(&body->receive_keys[header->flags]);
 }
 
+/* The body is not looked at, so not loaded, once the budget is used up. */
+static uint16_t try_heard(struct tw_path_tries *tries, struct tw_session_body *body,
+                          const struct tw_packet *packet, uint64_t now_ns)
+{
+    if (!tw_budget_has(&tries->heard, tries->heard_rate, now_ns) ||
+        packet->header.sequence <= body->replay.newest || !tw_path_try(&body->path, now_ns))
+        return TW_OUTCOME_PATH_UNKNOWN;
+    (void)tw_budget_take(&tries->heard, tries->heard_rate, now_ns);
+    return TW_OUTCOME_OPEN;
+}
+
+/* The same; and whoever is drawn takes of it only what the cipher is to be spent on. */
+static uint16_t try_silent(struct tw_path_tries *tries, const struct tw_session_body *body,
+                           const struct tw_packet *packet, uint64_t now_ns)
+{
+    if (!tw_path_draw(tries, now_ns))
+        return TW_OUTCOME_PATH_BUDGET;
+    if (packet->header.sequence <= body->replay.newest || !tw_path_may_open(&body->path, now_ns))
+        return TW_OUTCOME_PATH_UNKNOWN;
+    return tw_path_take(tries, packet->payload_length, now_ns) ? TW_OUTCOME_OPEN
+                                                               : TW_OUTCOME_PATH_BUDGET;
+}
+
 /* From another address than the session's. */
 static __attribute__((noinline)) uint16_t check_path(const struct tw_live *live,
                                                      struct tw_packet *packet, uint64_t now_ns)
@@ -23,15 +46,12 @@ static __attribute__((noinline)) uint16_t check_path(const struct tw_live *live,
         packet->path = TW_PATH_CANDIDATE;
         return TW_OUTCOME_OPEN;
     }
-    /* The body is not looked at, so not loaded, once the budget is used up. */
-    if (session->state == TW_SESSION_CLOSING ||
-        !tw_budget_has(live->path_budget, live->path_rate, now_ns) ||
-        !tw_path_try(&body->path, now_ns))
+    if (session->state == TW_SESSION_CLOSING)
         return TW_OUTCOME_PATH_UNKNOWN;
-    (void)tw_budget_take(live->path_budget, live->path_rate, now_ns);
     packet->path = TW_PATH_FRESH;
-    return packet->header.sequence > body->replay.newest ? TW_OUTCOME_OPEN
-                                                         : TW_OUTCOME_PATH_UNKNOWN;
+    return tw_path_is_silent(session->heard_ns, now_ns)
+               ? try_silent(live->path_tries, body, packet, now_ns)
+               : try_heard(live->path_tries, body, packet, now_ns);
 }
 
 static uint16_t check_session(const struct tw_live *live, struct tw_packet *packet, uint64_t now_ns)

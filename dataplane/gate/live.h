@@ -17,8 +17,9 @@
  * them.
  *
  * A packet from another address than its session's is opened only if it is newer than all before
- * it, within a small budget of the worker and a smaller one of the session, which it does not
- * touch otherwise; beyond that it costs the look at the session's first line and no more.
+ * it, and within a budget of the worker: a small one and a smaller one of the session if that is
+ * heard, a large one that is drawn from if it is silent (path.h). It does not touch the session
+ * otherwise; beyond that it costs the look at the session's first line and no more.
  *
  * Pure over the session table; time is an argument; run by the worker that owns the table.
  */
@@ -37,8 +38,7 @@ struct tw_live {
     struct tw_sessions *sessions;
     const struct tw_aead_backend *aead;
     struct tw_budget_rate session_rate;
-    struct tw_budget *path_budget; /* packets from elsewhere that are opened */
-    struct tw_budget_rate path_rate;
+    struct tw_path_tries *path_tries;
 };
 
 /* True if the packet comes from where the session's client was found to be. */

@@ -29,6 +29,36 @@ bool tw_path_try(struct tw_path *path, uint64_t now_ns)
     return true;
 }
 
+void tw_path_tries_init(struct tw_path_tries *tries, uint64_t seed)
+{
+    *tries = (struct tw_path_tries){
+        .heard_rate = tw_budget_rate_make(TW_PATH_TRIES_PER_S, TW_PATH_TRIES_BURST),
+        .silent_rate = tw_budget_rate_make(TW_PATH_SILENT_PER_S, TW_PATH_SILENT_BURST),
+        .random = seed};
+}
+
+/* splitmix64. */
+static uint32_t next_random(struct tw_path_tries *tries)
+{
+    uint64_t value = tries->random += UINT64_C(0x9e3779b97f4a7c15);
+    value = (value ^ value >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    value = (value ^ value >> 27) * UINT64_C(0x94d049bb133111eb);
+    return (uint32_t)(value >> 32);
+}
+
+bool tw_path_draw(struct tw_path_tries *tries, uint64_t now_ns)
+{
+    uint64_t burst_ns = tries->silent_rate.burst_ns;
+    return (next_random(tries) * burst_ns) >> 32 <
+           tw_budget_left_ns(&tries->silent, tries->silent_rate, now_ns);
+}
+
+bool tw_path_take(struct tw_path_tries *tries, uint32_t payload_length, uint64_t now_ns)
+{
+    uint32_t cost = 1u + payload_length / TW_PATH_SILENT_BYTES;
+    return tw_budget_take(&tries->silent, tw_budget_rate_times(tries->silent_rate, cost), now_ns);
+}
+
 void tw_path_open(struct tw_path *path, const struct tw_path_end *source,
                   const uint8_t challenge[TW_CHALLENGE_SIZE], uint64_t now_ns)
 {

@@ -38,7 +38,7 @@ static void init_budgets(struct tw_worker *worker, const struct tw_config *confi
     const struct tw_config_limits *limits = &config->limits;
     worker->budgets.stranger_rate = per_second(limits->stranger_pps);
     worker->budgets.pass_on_rate = tw_budget_rate_make(PASS_ON_PER_S, PASS_ON_BURST);
-    worker->budgets.path_rate = tw_budget_rate_make(TW_PATH_TRIES_PER_S, TW_PATH_TRIES_BURST);
+    tw_path_tries_init(&worker->budgets.path_tries, worker->config.seed ^ worker->config.index);
     worker->budgets.arp_rate = per_second(limits->arp_pps);
     worker->budgets.icmp_rate = per_second(limits->icmp_pps);
     worker->budgets.source_rate = per_second(limits->source_pps);
@@ -151,8 +151,7 @@ struct tw_worker *tw_worker_create(const struct tw_worker_config *config)
         .sessions = &worker->sessions,
         .aead = config->aead,
         .session_rate = worker->budgets.session_rate,
-        .path_budget = &worker->budgets.path,
-        .path_rate = worker->budgets.path_rate,
+        .path_tries = &worker->budgets.path_tries,
     };
     worker->cells_writer = (struct tw_cells_writer){
         .sessions = &worker->sessions,

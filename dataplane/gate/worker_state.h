@@ -79,9 +79,10 @@ static inline uint32_t tw_talk_shard_capacity(const struct tw_talk *talk, uint32
 }
 
 struct tw_budgets {
-    struct tw_budget stranger, path, pass_on, arp, nd, icmp; /* nd: at the rate of arp */
-    struct tw_budget_rate stranger_rate, path_rate, pass_on_rate, arp_rate, icmp_rate;
+    struct tw_budget stranger, pass_on, arp, nd, icmp; /* nd: at the rate of arp */
+    struct tw_budget_rate stranger_rate, pass_on_rate, arp_rate, icmp_rate;
     struct tw_budget_rate source_rate, session_rate, input_rate;
+    struct tw_path_tries path_tries;
     struct tw_source_budgets sources;
 };
 

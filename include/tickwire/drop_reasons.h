@@ -79,6 +79,7 @@ enum tw_outcome_kind {
     X(CONNECTION_UNKNOWN,  "connection_unknown",  DROPPED,  "connection id names no live session")                   \
     X(GENERATION_STALE,    "generation_stale",    DROPPED,  "connection id of an earlier session in this slot")      \
     X(PATH_UNKNOWN,        "path_unknown",        DROPPED,  "known session, other source address, not worth opening")\
+    X(PATH_BUDGET,         "path_budget",         DROPPED,  "silent session, other source address, not drawn of too many")\
     X(SESSION_BUDGET,      "session_budget",      DROPPED,  "session above its packet rate")                         \
     X(HEADER_FLAGS,        "header_flags",        DROPPED,  "unknown flag or unknown channel")      \
     X(SEQUENCE_INVALID,    "sequence_invalid",    DROPPED,  "packet number 0 or beyond the life of a key")           \

@@ -347,6 +347,15 @@ static void check_opened(struct gate_rig *rig, uint64_t opened, uint64_t begun_n
                (unsigned long long)rig->elsewhere_opened, (unsigned long long)most);
 }
 
+/* They play meanwhile, at their own addresses. */
+static void hear_all(struct gate_rig *rig)
+{
+    struct tw_sessions *sessions = &rig->worker->sessions;
+    for (uint32_t slot = 0; slot < sessions->capacity; slot++)
+        if (sessions->hot[slot].state == TW_SESSION_LIVE)
+            sessions->hot[slot].heard_ns = rig->now_ns;
+}
+
 /* Packets that ended as they must, or were opened for nothing. */
 static uint64_t ended_right(const struct gate_rig *rig, enum tw_outcome outcome)
 {
@@ -488,6 +497,8 @@ uint64_t gate_rig_receive(struct gate_rig *rig)
     uint64_t before = ended_right(rig, outcome), begun_ns = rig->now_ns;
     uint64_t opened = gate_rig_outcome(rig, TW_OUTCOME_TAG_WRONG);
     bool talking = rig->crowd.plaintext_size > GATE_INPUT_PLAINTEXT;
+    if (outcome == TW_OUTCOME_PATH_UNKNOWN)
+        hear_all(rig);
     uint64_t spent_ns = talking ? take_talk(rig) : take_all(rig);
     check_outcome(rig, outcome, before, GATE_ROUND);
     if (outcome == TW_OUTCOME_PATH_UNKNOWN)

@@ -43,7 +43,7 @@ static const struct tw_parse_rules client = {.mac = {2, 0, 0, 0, 0, 2},
 
 struct bench {
     struct tw_sessions sessions;
-    struct tw_budget path;
+    struct tw_path_tries tries;
     struct tw_live live;
     uint32_t slot;
     uint32_t id;
@@ -78,10 +78,10 @@ static void install(struct bench *bench, bool over_ipv6, bool next_phase)
     }
     bench->flag = tw_phase_server_send_flag(&body->phase);
     tw_replay_init(&body->replay);
+    tw_path_tries_init(&bench->tries, 11);
     bench->live = (struct tw_live){.sessions = &bench->sessions,
                                    .aead = tw_aead_sodium(),
-                                   .path_budget = &bench->path,
-                                   .path_rate = tw_budget_rate_make(1000, 1000),
+                                   .path_tries = &bench->tries,
                                    .session_rate = tw_budget_rate_make(1000, 1000)};
 }
 

@@ -66,13 +66,10 @@ static uint64_t clients_rejected(const struct whole *whole)
     return rejected;
 }
 
-static struct whole *begin(const char *name, uint64_t seed)
+static struct whole *begin_with(const char *name, const struct whole_options *options,
+                                uint64_t seed)
 {
-    struct whole_options options = {.clients = CLIENTS,
-                                    .speakers = CLIENTS,
-                                    .speech = whole_speech,
-                                    .profile = impair_profile_find("lan")};
-    struct whole *whole = whole_create(name, &options, seed);
+    struct whole *whole = whole_create(name, options, seed);
     memset(&attacker, 0, sizeof(attacker));
     attacker.whole = whole;
     tw_rng_seed(&attacker.rng, seed);
@@ -84,6 +81,15 @@ static struct whole *begin(const char *name, uint64_t seed)
         attacker.outcomes[i] = sim_server_outcome(&whole->server, (enum tw_outcome)i);
     attacker.rejected = clients_rejected(whole);
     return whole;
+}
+
+static struct whole *begin(const char *name, uint64_t seed)
+{
+    struct whole_options options = {.clients = CLIENTS,
+                                    .speakers = CLIENTS,
+                                    .speech = whole_speech,
+                                    .profile = impair_profile_find("lan")};
+    return begin_with(name, &options, seed);
 }
 
 /* Since it began. */
@@ -237,6 +243,69 @@ static void sequence_jumps(const char *name, uint64_t seed)
     WHOLE_CHECK(whole, rejected(whole) == injected);
     WHOLE_CHECK(whole, outcome(whole, TW_OUTCOME_TAG_WRONG) == CLIENTS * 20u);
     WHOLE_CHECK(whole, outcome(whole, TW_OUTCOME_SEQUENCE_INVALID) == CLIENTS * 37u);
+    end(whole);
+}
+
+/* One client hears and says nothing for 8 s, and comes back at another address, while packets in
+ * its name and in another silent one's arrive from anywhere: it is let in as if there were none. */
+#define SILENT_US    (8u * WHOLE_SECOND)
+#define STEP_US      50u
+#define STEPS_A_MS   (SIM_MS / STEP_US)
+#define LET_IN_US    (100u * SIM_MS)
+#define FORGED_BYTES 64u
+
+static void forge(struct whole *whole, uint32_t count)
+{
+    uint8_t bytes[FORGED_BYTES] = {0};
+    for (uint32_t i = 0; i < count; i++) {
+        const struct sim_player *player = &whole->players.players[tw_rng_below(&attacker.rng, 2)];
+        tw_store_u32(bytes, tw_client_get_connection_id(player->client));
+        tw_store_u64(bytes + TW_HEADER_SEQUENCE, 1000000u + tw_rng_below(&attacker.rng, 1000000u));
+        whole_inject(whole, 0x0c000000u + (uint32_t)tw_rng_next(&attacker.rng) % (1u << 24), 1024,
+                     bytes, sizeof(bytes));
+    }
+}
+
+static void disconnect(struct whole *whole, uint64_t until_us)
+{
+    for (uint32_t path = 0; path < 4; path++)
+        net_path(whole->net, path)->outage_until_us = until_us;
+}
+
+static void come_back(struct whole *whole, uint32_t per_ms)
+{
+    struct sim_player *player = &whole->players.players[0];
+    uint64_t begun_us = whole->now_us;
+    player->port++;
+    WHOLE_CHECK(whole, tw_client_rebind(player->client, whole->now_us) == TW_CLIENT_OK);
+    for (uint32_t step = 0; sim_server_roaming(&whole->server, TW_ROAMING_VALIDATED) == 0; step++) {
+        WHOLE_CHECK(whole, whole->now_us - begun_us < LET_IN_US);
+        forge(whole, per_ms * (step + 1u) / STEPS_A_MS - per_ms * step / STEPS_A_MS);
+        whole_run(whole, STEP_US);
+    }
+}
+
+static void return_under_forgery(const char *name, uint64_t seed)
+{
+    static const uint32_t rates[] = {0, 1, 5, 100}; /* a ms */
+    struct whole_options options = {.clients = CLIENTS,
+                                    .speakers = CLIENTS,
+                                    .workers = 1u + seed / 4u % 2u,
+                                    .patience_ms = 60000,
+                                    .speech = whole_speech,
+                                    .profile = impair_profile_find("lan")};
+    struct whole *whole = begin_with(name, &options, seed);
+    disconnect(whole, UINT64_MAX);
+    whole_run(whole, SILENT_US);
+    disconnect(whole, 0);
+    net_path(whole->net, 2)->outage_until_us = UINT64_MAX;
+    whole->step_us = STEP_US;
+    come_back(whole, rates[seed % 4u]);
+    net_path(whole->net, 2)->outage_until_us = 0;
+    whole->step_us = WHOLE_STEP_US;
+    whole_run(whole, WHOLE_SECOND);
+    WHOLE_CHECK(whole, sim_server_roaming(&whole->server, TW_ROAMING_OPENED) == 1);
+    WHOLE_CHECK(whole, rates[seed % 4u] == 0 || outcome(whole, TW_OUTCOME_TAG_WRONG) > 0);
     end(whole);
 }
 
@@ -396,6 +465,7 @@ int main(int argc, char **argv)
         {"tampering", tampering, NULL, 20, 1000},
         {"replay", replay, NULL, 2, 200}, /* 0.3 s a seed: everything is sent twice */
         {"injection", injection, NULL, 20, 1000},
+        {"return_under_forgery", return_under_forgery, NULL, 80, 1000},
         {"sequence_jumps", sequence_jumps, NULL, 20, 1000},
         {"selective_dropping", selective_dropping, NULL, 20, 1000},
         {"token_theft", token_theft, NULL, 20, 1000},

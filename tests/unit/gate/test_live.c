@@ -18,7 +18,7 @@
 
 struct given {
     struct tw_sessions sessions;
-    struct tw_budget path;
+    struct tw_path_tries tries;
     struct tw_live live;
     struct tw_burst burst;
     void *memory;
@@ -42,6 +42,7 @@ static int setup(void **state)
         const uint8_t secret[TW_KEY_SIZE] = {(uint8_t)(i + 1)};
         given->slots[i] = tw_sessions_take(&given->sessions);
         given->sessions.hot[given->slots[i]].address = address_of(i);
+        given->sessions.hot[given->slots[i]].heard_ns = NOW_NS;
         tw_sessions_set_state(&given->sessions, given->slots[i], TW_SESSION_LIVE);
         tw_packet_key_expand(&given->sessions.bodies[given->slots[i]].receive_keys[0],
                              tw_aead_sodium(), TW_SUITE_CHACHA20_POLY1305, secret);
@@ -50,9 +51,10 @@ static int setup(void **state)
         .sessions = &given->sessions,
         .aead = tw_aead_sodium(),
         .session_rate = tw_budget_rate_make(1, RATE),
-        .path_budget = &given->path,
-        .path_rate = tw_budget_rate_make(1, 2),
+        .path_tries = &given->tries,
     };
+    tw_path_tries_init(&given->tries, 7);
+    given->tries.heard_rate = tw_budget_rate_make(1, 2);
     *state = given;
     return 0;
 }
@@ -169,6 +171,74 @@ static void packets_from_elsewhere_have_a_budget_of_their_own(void **state)
     assert_int_equal(given->burst.packets[2].outcome, TW_OUTCOME_OPEN);
     assert_memory_equal(&given->sessions.hot[given->slots[0]].budget, &before, sizeof(before));
     assert_int_equal(given->sessions.hot[given->slots[1]].budget.full_at_ns, 0);
+}
+
+static void fall_silent(struct given *given, uint32_t number, uint64_t silent_ns)
+{
+    given->sessions.hot[given->slots[number]].heard_ns = NOW_NS - silent_ns;
+}
+
+/* As many as there is budget for, each if it might be the client's: and it costs the session, and
+ * those that are heard, nothing. */
+static void of_a_silent_session_all_are_opened(void **state)
+{
+    struct given *given = *state;
+    begin(given);
+    fall_silent(given, 0, TW_PATH_SILENT_NS);
+    fall_silent(given, 1, TW_PATH_SILENT_NS - 1);
+    struct tw_replay *replay = &given->sessions.bodies[given->slots[0]].replay;
+    assert_int_equal(tw_replay_commit(replay, 8), TW_REPLAY_FRESH);
+    for (uint32_t i = 0; i < 20; i++) {
+        struct tw_packet *packet = add(given, 0, 9 + i);
+        packet->source.port++;
+        packet->payload[20] ^= 1;
+    }
+    add(given, 0, 8)->source.port++; /* not newer */
+    add(given, 0, 29)->interface = 1;
+    add(given, 1, 9)->source.port++; /* heard: one in 10 ms */
+    add(given, 1, 10)->source.port++;
+    run(given);
+    for (uint32_t i = 0; i < 20; i++)
+        assert_int_equal(given->burst.packets[i].outcome, TW_OUTCOME_TAG_WRONG);
+    assert_int_equal(given->burst.packets[20].outcome, TW_OUTCOME_PATH_UNKNOWN);
+    assert_int_equal(given->burst.packets[21].outcome, TW_OUTCOME_ACCEPTED);
+    assert_int_equal(given->burst.packets[21].path, TW_PATH_FRESH);
+    assert_int_equal(given->burst.packets[22].outcome, TW_OUTCOME_ACCEPTED);
+    assert_int_equal(given->burst.packets[23].outcome, TW_OUTCOME_PATH_UNKNOWN);
+    assert_int_equal(given->sessions.hot[given->slots[0]].budget.full_at_ns, 0);
+    /* What was not worth the cipher took nothing. */
+    struct tw_budget_rate rate = given->tries.silent_rate;
+    assert_int_equal(given->tries.silent.full_at_ns, NOW_NS + 21 * rate.interval_ns);
+}
+
+/* Once it is used up it is named, and the body is not looked at; a candidate's is another budget,
+ * and while a candidate is new nobody draws. */
+static void a_silent_sessions_budget_ends(void **state)
+{
+    struct given *given = *state;
+    fall_silent(given, 0, TW_PATH_SILENT_NS);
+    struct tw_session_body *body = &given->sessions.bodies[given->slots[0]];
+    struct tw_address from = address_of(0);
+    from.port++;
+    uint8_t challenge[TW_CHALLENGE_SIZE] = {1};
+    given->tries.silent.full_at_ns = NOW_NS + given->tries.silent_rate.burst_ns;
+    begin(given);
+    add(given, 0, 9)->source = from;
+    add(given, 0, 10);
+    tw_live_find(&given->live, &given->burst, NOW_NS);
+    assert_int_equal(given->burst.packets[0].outcome, TW_OUTCOME_PATH_BUDGET);
+    assert_int_equal(given->burst.packets[1].outcome, TW_OUTCOME_OPEN);
+    tw_path_open(&body->path, &(struct tw_path_end){from, 0}, challenge, NOW_NS);
+    given->sessions.hot[given->slots[0]].roam |= TW_ROAM_CANDIDATE;
+    given->tries.silent.full_at_ns = 0;
+    begin(given);
+    add(given, 0, 11)->source = from;
+    add(given, 0, 12)->source.port += 2;
+    tw_live_find(&given->live, &given->burst, NOW_NS);
+    assert_int_equal(given->burst.packets[0].path, TW_PATH_CANDIDATE);
+    assert_int_equal(given->burst.packets[0].outcome, TW_OUTCOME_OPEN);
+    assert_int_equal(given->burst.packets[1].outcome, TW_OUTCOME_PATH_UNKNOWN);
+    assert_int_equal(given->tries.silent.full_at_ns, 0);
 }
 
 /* Overtaken in its own burst by a packet over the session's path: not the newest any more. */
@@ -300,6 +370,8 @@ int main(void)
         TEST(test_asks_the_window_before_the_budget),
         TEST(open_refuses_each_damaged_byte_alone),
         TEST(packets_from_elsewhere_have_a_budget_of_their_own),
+        TEST(of_a_silent_session_all_are_opened),
+        TEST(a_silent_sessions_budget_ends),
         TEST(commit_opens_nothing_for_an_old_number),
         TEST(forged_packets_are_not_charged),
         TEST(a_copy_in_the_same_burst_fails_when_it_is_recorded),

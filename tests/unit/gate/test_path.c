@@ -63,6 +63,77 @@ static void attempts_are_paced(void **state)
     assert_true(tw_path_try(&path, start_ns + 4000 * MS));
 }
 
+/* All that come are looked at while no more come than the budget gives; a draw alone takes nothing;
+ * what is longer costs more. */
+static void the_silent_ones_draw(void **state)
+{
+    (void)state;
+    struct tw_path_tries tries;
+    uint64_t now = start_ns;
+    assert_false(tw_path_is_silent(start_ns, start_ns + 500 * MS - 1));
+    assert_true(tw_path_is_silent(start_ns, start_ns + 500 * MS));
+    tw_path_tries_init(&tries, 3);
+    for (uint32_t i = 0; i < 100000; i++, now += 1000000000 / TW_PATH_SILENT_PER_S) {
+        assert_true(tw_path_draw(&tries, now) && tw_path_draw(&tries, now));
+        assert_true(tw_path_take(&tries, TW_PATH_SILENT_BYTES - 1, now));
+    }
+    assert_true(tw_path_draw(&tries, now));
+    uint32_t taken = 0;
+    while (tw_path_take(&tries, 1440, now))
+        taken++;
+    assert_int_equal(taken, TW_PATH_SILENT_BURST / 6);
+    while (tw_path_take(&tries, 0, now)) {
+    }
+    for (uint32_t i = 0; i < 1000; i++)
+        assert_false(tw_path_draw(&tries, now));
+}
+
+#define FLOODED_S  4u
+#define STEPS_A_MS 10u
+
+struct flood {
+    uint32_t per_ms;
+    uint32_t size;
+    uint32_t steps; /* of a tenth of a ms, between bursts */
+};
+
+/* In each step one packet of a client's, behind all of the flood's. */
+static void be_flooded(struct flood flood, uint64_t seed)
+{
+    struct tw_path_tries tries;
+    tw_path_tries_init(&tries, seed);
+    uint64_t opened = 0, forged = 0, honest = 0, came = 0;
+    uint32_t burst = flood.per_ms * flood.steps / STEPS_A_MS;
+    for (uint32_t step = 0; step < FLOODED_S * 1000 * STEPS_A_MS; step++) {
+        uint64_t now = start_ns + step * (MS / STEPS_A_MS);
+        for (uint32_t i = 0; step % flood.steps == 0 && i < burst; i++, forged++)
+            opened += tw_path_draw(&tries, now) && tw_path_take(&tries, flood.size, now);
+        honest += tw_path_draw(&tries, now) && tw_path_take(&tries, 64, now);
+        came++;
+    }
+    uint64_t cost = opened * (1 + flood.size / TW_PATH_SILENT_BYTES) + honest;
+    double share = (double)opened / (double)forged, theirs = (double)honest / (double)came;
+    bool all = flood.per_ms * 1000 < TW_PATH_SILENT_PER_S / 2;
+    if (cost > (uint64_t)FLOODED_S * TW_PATH_SILENT_PER_S + TW_PATH_SILENT_BURST ||
+        theirs < 0.8 * share || (all ? theirs < 0.95 : cost < 1900000))
+        fail_msg("seed %llu: of %u a ms %f were opened, of the client's %f, at a cost of %llu",
+                 (unsigned long long)seed, flood.per_ms, share, theirs, (unsigned long long)cost);
+}
+
+/* It has no more than its share of the budget, whenever its packets come and however long they are:
+ * the client's are opened nearly as often, behind them. */
+static void a_flood_has_no_more_than_its_share(void **state)
+{
+    (void)state;
+    static const struct flood floods[] = {
+        {100, 64, 1},   {2000, 64, 1},   {6000, 64, 1},
+        {2000, 64, 10}, {10000, 64, 10}, {2000, 1440, 1},
+    };
+    for (uint64_t seed = 1; seed <= 5; seed++)
+        for (uint32_t i = 0; i < sizeof(floods) / sizeof(floods[0]); i++)
+            be_flooded(floods[i], seed);
+}
+
 static void the_right_answer_once(void **state)
 {
     (void)state;
@@ -140,9 +211,14 @@ static void never_more_than_three_times(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_a_second),          cmocka_unit_test(attempts_are_paced),
-        cmocka_unit_test(the_right_answer_once), cmocka_unit_test(answers_come_too_late),
-        cmocka_unit_test(repeats_are_spaced),    cmocka_unit_test(never_more_than_three_times),
+        cmocka_unit_test(one_a_second),
+        cmocka_unit_test(attempts_are_paced),
+        cmocka_unit_test(the_silent_ones_draw),
+        cmocka_unit_test(a_flood_has_no_more_than_its_share),
+        cmocka_unit_test(the_right_answer_once),
+        cmocka_unit_test(answers_come_too_late),
+        cmocka_unit_test(repeats_are_spaced),
+        cmocka_unit_test(never_more_than_three_times),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
