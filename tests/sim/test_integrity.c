@@ -244,14 +244,15 @@ static void test_damage_in_a_crowd(void **state)
 }
 
 /* As small as the snapshots of a path become on which a queue stands: a class takes what three
- * records take, so there are many. */
+ * records take, so there are many, and one round of them up to 27 s. A class whose snapshot is lost
+ * waits for another round: for two in some of 1,000 seeds (49 s), for three in none. */
 static void test_damage_in_a_crowd_on_a_strained_path(void **state)
 {
     (void)state;
     struct tw_shard_config config = crowd();
     config.npcs_moving_percent = 80;
     config.npcs = 220;
-    run_damage(&config, CAPACITY_STRAINED, 40 * SECOND, "crowd, small snapshots");
+    run_damage(&config, CAPACITY_STRAINED, 80 * SECOND, "crowd, small snapshots");
 }
 
 /* A client that calls every check wrong gets a baseline a second and no more. */
