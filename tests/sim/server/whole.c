@@ -12,7 +12,9 @@
 #define EPOCH_AGE_US   WHOLE_SECOND /* since tick 0, without those before the start */
 /* Where only the low 32 bits of a time are kept, they wrap while everybody plays: 1 to 2 s after
  * the start, in the middle of the shortest play, 4 s after a join of a tenth of one. A join takes
- * as many ways as that, one after the other, on the longest paths. */
+ * as many ways as that, one after the other, on the longest paths. Of microseconds they do so every
+ * 72 minutes, of milliseconds every 50 days; of seconds after 136 years, as 64 bits of nanoseconds
+ * do after 584. Clocks begin with the machine. */
 #define WRAP_US      (UINT64_C(1) << 32)
 #define WRAP_AFTER   WHOLE_SECOND
 #define WAYS_OF_JOIN 6u
@@ -99,10 +101,12 @@ void whole_inject(struct whole *whole, uint32_t address, uint16_t port, const ui
 /* ---- life ------------------------------------------------------------------------------------ */
 
 /* `age_us` after the epoch, shortly before the next wrap. */
-static void start_clock(struct whole *whole, uint64_t age_us, const struct impair_profile *profile)
+static void start_clock(struct whole *whole, uint64_t age_us, const struct whole_options *options)
 {
+    const struct impair_profile *profile = options->profile;
+    uint64_t period_us = options->wraps_milliseconds ? 1000u * WRAP_US : WRAP_US;
     uint64_t ahead_us = WRAP_AFTER + (uint64_t)WAYS_OF_JOIN * profile->latency_us;
-    whole->wrap_us = (age_us + ahead_us + WHOLE_SECOND + WRAP_US) / WRAP_US * WRAP_US;
+    whole->wrap_us = (age_us + ahead_us + WHOLE_SECOND + period_us) / period_us * period_us;
     whole->now_us = (whole->wrap_us - ahead_us) / WHOLE_SECOND * WHOLE_SECOND;
     whole->server.epoch_us = whole->now_us - age_us;
     whole->loses = profile->loss_ppm > 0 || profile->burst_ppm > 0 || profile->corrupt_ppm > 0;
@@ -123,7 +127,7 @@ struct whole *whole_create(const char *name, const struct whole_options *options
     if (options->configure)
         options->configure(&whole->server.config);
     uint64_t before_us = options->tick_base * WHOLE_SECOND / whole->server.config.world.tick_hz;
-    start_clock(whole, before_us + EPOCH_AGE_US, options->profile);
+    start_clock(whole, before_us + EPOCH_AGE_US, options);
     sim_server_start(&whole->server, whole->now_us);
     sim_players_init(&whole->players, options->clients, options->speakers, seed ^ 0x5eed,
                      options->patience_ms);

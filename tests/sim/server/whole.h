@@ -23,9 +23,10 @@ struct whole_options {
     uint32_t clients;
     uint32_t speakers; /* the first ones; all but none when 0 is asked for by speech */
     uint32_t workers;
-    uint32_t sessions;    /* 0: as many as clients, and some */
-    uint64_t tick_base;   /* ticks that were before the start */
-    uint32_t patience_ms; /* of clients; 0: less than the server's */
+    uint32_t sessions;       /* 0: as many as clients, and some */
+    uint64_t tick_base;      /* ticks that were before the start */
+    bool wraps_milliseconds; /* low 32 bits of these wrap, too, when those of microseconds do */
+    uint32_t patience_ms;    /* of clients; 0: less than the server's */
     const struct impair_profile *profile;
     struct sim_speech speech;
     /* Changes the server's configuration before it starts. May be NULL. */
