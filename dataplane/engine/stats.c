@@ -36,6 +36,7 @@ static void add_worker(struct tw_agent_stats *out, struct tw_agent_worker *row,
     out->messages_no_room += tw_counter_get(&counters->messages_no_room);
     out->messages_waited += tw_counter_get(&counters->messages_waited);
     out->messages_latest_dropped += tw_counter_get(&counters->messages_latest_dropped);
+    out->messages_missed += tw_counter_get(&counters->messages_missed);
     out->messages_backlog += tw_counter_get(&counters->messages_backlog);
     out->messages_no_channels += tw_counter_get(&counters->messages_no_channels);
     out->messages_stalled += tw_counter_get(&counters->messages_stalled);

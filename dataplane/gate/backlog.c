@@ -45,8 +45,7 @@ static uint64_t idle_us(const struct tw_worker *worker, uint32_t slot)
 void tw_backlog_close(struct tw_worker *worker, uint32_t slot)
 {
     tw_counter_add(&worker->config.counters->messages_backlog, 1);
-    tw_owed_close(worker, slot, TW_CLOSE_BACKLOG, true);
-    tw_talk_end(worker, slot);
+    tw_life_give_up(worker, slot, TW_CLOSE_BACKLOG);
 }
 
 /* Of those that have taken nothing for so long, the one that holds most; TW_SESSION_NONE: none has.
@@ -101,6 +100,7 @@ bool tw_backlog_refuse(struct tw_worker *worker, uint32_t slot, const struct tw_
     }
     if (room == TW_SENDER_FULL && idle_us(worker, slot) >= TW_PATIENCE_US) {
         tw_backlog_close(worker, slot);
+        tw_counter_add(&counters->messages_missed, tw_life_has_lapsed(worker, slot));
         return true;
     }
     if (room == TW_SENDER_FULL)

@@ -7,6 +7,8 @@
  *   no room for anybody ──► of those that take nothing the largest is closed, or is waited for
  *   takes less than is said to it, and will be behind ──► speech.h: it gets dear
  *
+ * Of whoever is silent the session lapses instead: see life.h.
+ *
  * Run by the worker that owns the tables. See docs/decisions/0031-messages-wait.md.
  */
 #ifndef TICKWIRE_DATAPLANE_GATE_BACKLOG_H
@@ -27,7 +29,7 @@ void tw_backlog_foresee(struct tw_worker *worker, uint32_t slot);
 /* A message found no room. True: it is done with, and its session closed or not; else it waits. */
 bool tw_backlog_refuse(struct tw_worker *worker, uint32_t slot, const struct tw_outgoing *message,
                        enum tw_sender_result room);
-/* What it holds is others' at once. */
+/* For that, and counted; see tw_life_give_up. */
 void tw_backlog_close(struct tw_worker *worker, uint32_t slot);
 
 #endif

@@ -42,9 +42,8 @@ static void show(struct tw_worker *worker, struct tw_life_session *life)
     life->state = (uint8_t)state;
 }
 
-void tw_life_inherit(struct tw_worker *worker, uint32_t slot, uint32_t from)
+void tw_life_inherit(struct tw_worker *worker, uint32_t slot, const struct tw_life_session *other)
 {
-    const struct tw_life_session *other = &worker->lives.sessions[from];
     tw_life_begin(worker, slot);
     worker->lives.sessions[slot].tier = other->tier;
     worker->lives.sessions[slot].presence = other->presence;
@@ -151,4 +150,55 @@ void tw_life_path(struct tw_worker *worker, uint32_t slot, uint8_t link_state)
 bool tw_life_is_paused(const struct tw_worker *worker, uint32_t slot)
 {
     return worker->lives.sessions[slot].tier >= TW_TIER_PAUSED;
+}
+
+/* ---- lapsed --------------------------------------------------------------------------------- */
+
+static void lapse(struct tw_worker *worker, uint32_t slot, uint16_t reason)
+{
+    struct tw_session *session = &worker->sessions.hot[slot];
+    const struct tw_channels *channels = worker->talk.transports[slot].channels;
+    session->roam |= TW_ROAM_LAPSED;
+    session->close_reason = reason;
+    session->timer_ns = worker->now_ns;
+    count(worker, TW_LIFE_EVENT_LAPSED);
+    tw_counter_add(&worker->config.counters->messages_missed,
+                   channels ? tw_sender_count(&channels->sender) : 0);
+}
+
+void tw_life_give_up(struct tw_worker *worker, uint32_t slot, uint16_t reason)
+{
+    if ((worker->sessions.hot[slot].roam & TW_ROAM_SILENT) != 0)
+        lapse(worker, slot, reason);
+    else
+        tw_owed_close(worker, slot, reason, true);
+    tw_talk_end(worker, slot);
+}
+
+/* Again for as long as it sends: a close may be lost. */
+static void tell(struct tw_worker *worker, uint32_t slot)
+{
+    struct tw_session *session = &worker->sessions.hot[slot];
+    if (worker->now_ns < session->timer_ns || !tw_outward_numbers_left(worker, slot))
+        return;
+    session->timer_ns = worker->now_ns + TW_SESSION_ANSWER_NS;
+    count(worker, TW_LIFE_EVENT_LAPSED_TOLD);
+    tw_outward_close_frame(worker, slot);
+}
+
+void tw_life_answer_lapsed(struct tw_worker *worker, struct tw_packet *packet,
+                           const struct tw_client_frames *frames)
+{
+    packet->outcome = TW_OUTCOME_SESSION_CLOSING;
+    if (frames->has_close)
+        tw_owed_close(worker, packet->slot, TW_CLOSE_BY_CLIENT, false);
+    else if (packet->path != TW_PATH_CURRENT)
+        tw_roam_packet(worker, packet, frames); /* told once it was found there */
+    else
+        tell(worker, packet->slot);
+}
+
+bool tw_life_has_lapsed(const struct tw_worker *worker, uint32_t slot)
+{
+    return (worker->sessions.hot[slot].roam & TW_ROAM_LAPSED) != 0;
 }

@@ -236,6 +236,7 @@ static enum gift give(struct tw_worker *worker, const struct tw_move_granted *gr
     move->account = worker->talk.sessions[slot].account;
     move->channels = tw_talk_leave(worker, slot, &move->transport);
     enum gift gift = move->channels != 0 ? GIFT_LENT : GIFT_GIVEN;
+    move->life = worker->lives.sessions[slot];
     tw_life_end(worker, slot);
     move->grant = worker->grants[slot];
     tw_resume_forget(worker, slot);
@@ -379,14 +380,14 @@ static void take_session(struct tw_worker *worker, const struct tw_move *move)
     session->generation = generation;
     session->route_epoch = route_epoch;
     session->handshake = TW_PENDING_NONE;
-    session->roam = TW_ROAM_RENAMED;
+    session->roam = TW_ROAM_RENAMED | (session->roam & TW_ROAM_LAPSED);
     session->state = TW_SESSION_RESERVED; /* as it is counted */
     tw_sessions_set_state(&worker->sessions, slot, TW_SESSION_LIVE);
     bool complete = tw_talk_arrive(worker, slot, &move->transport);
     worker->talk.sessions[slot].account = move->account;
     if (move->channels != 0)
         answer_copied(worker, move);
-    tw_life_begin(worker, slot);
+    tw_life_inherit(worker, slot, &move->life);
     worker->grants[slot] = move->grant;
     body->path = (struct tw_path){0};
     body->landing = (struct tw_landing){.moves = body->landing.moves + 1u};
@@ -395,9 +396,11 @@ static void take_session(struct tw_worker *worker, const struct tw_move *move)
     session->due |= TW_DUE_MOVED | TW_DUE_JOIN;
     count(worker, TW_ROAMING_TAKEN);
     tw_owed_settle(worker, slot);
-    if (worker->closing_all || !complete)
-        tw_owed_close(worker, slot, complete ? worker->close_walk.reason : TW_CLOSE_BACKLOG, true);
-    else
+    if (worker->closing_all)
+        tw_owed_close(worker, slot, worker->close_walk.reason, true);
+    else if (!complete)
+        tw_life_give_up(worker, slot, TW_CLOSE_BACKLOG);
+    if (session->state == TW_SESSION_LIVE)
         send_rename(worker, slot);
 }
 

@@ -45,6 +45,7 @@
 #ifndef TICKWIRE_DATAPLANE_GATE_MOVE_H
 #define TICKWIRE_DATAPLANE_GATE_MOVE_H
 
+#include "dataplane/gate/life.h"
 #include "dataplane/gate/resume.h"
 #include "dataplane/gate/session.h"
 #include "dataplane/gate/talk.h"
@@ -92,6 +93,7 @@ struct tw_move {
     struct tw_session_body body;
     struct tw_transport transport;
     struct tw_talk_account account;
+    struct tw_life_session life;
     union {
         struct tw_resume_grant grant;
         struct tw_resume_request resume;

@@ -9,8 +9,7 @@
 void tw_relief_close(struct tw_worker *worker, uint32_t slot)
 {
     tw_counter_add(&worker->config.counters->messages_stalled, 1);
-    tw_owed_close(worker, slot, TW_CLOSE_STALLED, true);
-    tw_talk_end(worker, slot);
+    tw_life_give_up(worker, slot, TW_CLOSE_STALLED);
 }
 
 /* TW_SESSION_NONE: none is late. */

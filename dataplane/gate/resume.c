@@ -65,15 +65,15 @@ bool tw_resume_forward(struct tw_worker *worker, const struct tw_pending_entry *
 
 /* ---- taking over ---------------------------------------------------------------------------- */
 
-/* The session to be resumed, or TW_SESSION_NONE: it ended, went to another worker at this very
- * moment, or is not what the control plane took it for. */
+/* The session to be resumed, or TW_SESSION_NONE: it ended, lapsed, went to another worker at this
+ * very moment, or is not what the control plane took it for. */
 static uint32_t find_old(const struct tw_worker *worker, uint32_t slot)
 {
     const struct tw_session_body *body = &worker->sessions.bodies[slot];
     uint32_t old;
     if (tw_connection_worker(body->resumes_id) != worker->config.index ||
         tw_sessions_find(&worker->sessions, body->resumes_id, &old) != TW_SESSIONS_FOUND ||
-        worker->sessions.hot[old].state != TW_SESSION_LIVE)
+        worker->sessions.hot[old].state != TW_SESSION_LIVE || tw_life_has_lapsed(worker, old))
         return TW_SESSION_NONE;
     const struct tw_session_body *other = &worker->sessions.bodies[old];
     return other->account == body->account && other->world == body->world ? old : TW_SESSION_NONE;
@@ -131,7 +131,7 @@ bool tw_resume_take_over(struct tw_worker *worker, uint32_t slot)
     session->due |= TW_DUE_CONFIRMED | TW_DUE_JOIN;
     tw_talk_begin(worker, slot);
     tw_talk_inherit(worker, slot, old);
-    tw_life_inherit(worker, slot, old);
+    tw_life_inherit(worker, slot, &worker->lives.sessions[old]);
     inherit_conduct(worker, old, slot);
     tw_owed_fence(worker, old, tw_sessions_id(&worker->sessions, slot));
     tw_owed_settle(worker, slot);

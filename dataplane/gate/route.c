@@ -233,6 +233,10 @@ static __attribute__((noinline)) void accept(struct tw_worker *worker, struct tw
         count_refused(worker, frames);
         return;
     }
+    if ((session->roam & TW_ROAM_LAPSED) != 0) {
+        tw_life_answer_lapsed(worker, packet, frames);
+        return;
+    }
     if (!tw_talk_receive(worker, slot, packet->header.sequence, frames)) {
         packet->outcome = TW_OUTCOME_FRAME_RANGE;
         session->malformed++;

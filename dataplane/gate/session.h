@@ -75,6 +75,7 @@ enum tw_session_roam {
     TW_ROAM_LANDING = 0x04,   /* the newest packets arrived at another worker */
     TW_ROAM_SILENT = 0x08,    /* it was silent for a while: see life.h */
     TW_ROAM_FENCED = 0x10,    /* another goes on with it: the shard may have written for it still */
+    TW_ROAM_LAPSED = 0x20,    /* it is over for its client, which is silent: see life.h */
 };
 
 struct tw_session {
@@ -93,11 +94,12 @@ struct tw_session {
     struct tw_budget budget;
     uint64_t heard_ns;  /* newest authenticated packet; pending: installed at; closing: the newest
                            close, or packet that was answered with one */
-    uint64_t timer_ns;  /* closing: when the next close goes out, then the end; moved: the end */
+    uint64_t timer_ns;  /* closing: when the next close goes out, then the end; moved: the end;
+                           lapsed: not told before */
     uint32_t handshake; /* entry in the handshake table; TW_PENDING_NONE: it had none here */
-    uint16_t close_reason;
-    uint8_t closes_left; /* TW_SESSION_ANSWERS of them only as answers */
-    uint8_t interface;   /* by which it came, and by which it is answered */
+    uint16_t close_reason; /* and lapsed */
+    uint8_t closes_left;   /* TW_SESSION_ANSWERS of them only as answers */
+    uint8_t interface;     /* by which it came, and by which it is answered */
 } __attribute__((aligned(64)));
 static_assert(sizeof(struct tw_session) == 64, "one cache line decides before cryptography");
 

@@ -443,6 +443,10 @@ bool tw_talk_say(struct tw_worker *worker, uint32_t slot, const struct tw_outgoi
 {
     struct tw_outgoing leaving = *message;
     struct tw_transport *transport = &worker->talk.transports[slot];
+    if (tw_life_has_lapsed(worker, slot)) {
+        tw_counter_add(&worker->config.counters->messages_missed, 1);
+        return true;
+    }
     enum tw_sender_result room =
         tw_transport_room(transport, message->channel, message->size, worker->now_us);
     if (room != TW_SENDER_QUEUED)

@@ -142,7 +142,8 @@ void tw_talk_copied(struct tw_worker *worker, uint32_t channels);
 /* Acks and messages of a packet. False: it contradicts itself or us, and nothing was applied. */
 bool tw_talk_receive(struct tw_worker *worker, uint32_t slot, uint64_t sequence,
                      const struct tw_client_frames *frames) __attribute__((warn_unused_result));
-/* A message for a session that is live. False: it has no room now; it will, or be closed. */
+/* A message for a session that is live. False: it has no room now; it will, or be closed, or
+ * lapse: for one that has, it is counted and dropped. */
 bool tw_talk_say(struct tw_worker *worker, uint32_t slot, const struct tw_outgoing *message)
     __attribute__((warn_unused_result));
 

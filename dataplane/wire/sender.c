@@ -298,6 +298,20 @@ bool tw_sender_empty(const struct tw_sender *sender)
     return sender->parcels.blocks == 0;
 }
 
+uint32_t tw_sender_count(const struct tw_sender *sender)
+{
+    uint32_t count = sender->latest != 0 ? 1u : 0u;
+    for (uint32_t i = TW_CHANNEL_ORDERED; i < TW_CHANNEL_COUNT; i++) {
+        const struct tw_sender_channel *channel = &sender->channels[i];
+        count += channel->waiting.count;
+        for (uint16_t number = channel->base; number != channel->next; number++) {
+            const struct tw_parcel *message = numbered(sender, channel, number);
+            count += message && message->size > 0;
+        }
+    }
+    return count;
+}
+
 uint32_t tw_sender_waiting_ms(const struct tw_sender *sender, uint64_t now_us)
 {
     uint32_t longest_ms = 0;

@@ -81,6 +81,8 @@ struct tw_sender_numbers tw_sender_pause(const struct tw_sender *sender);
 /* The other end is another process, which has nothing: whatever was not acknowledged goes to it
  * whole, in order, numbered from 0. */
 void tw_sender_begin_again(struct tw_sender *sender);
+/* Messages that were not acknowledged in full, nor given up. */
+uint32_t tw_sender_count(const struct tw_sender *sender);
 /* How long the oldest message that was not acknowledged has been here; 0: there is none. */
 uint32_t tw_sender_waiting_ms(const struct tw_sender *sender, uint64_t now_us);
 /* Of that time, since the other end last took enough: so many granules, however long they took. */

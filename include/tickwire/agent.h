@@ -320,6 +320,7 @@ struct tw_agent_worker {
     X(messages_no_channels)                                                                        \
     X(messages_waited)                                                                             \
     X(messages_latest_dropped)                                                                     \
+    X(messages_missed)                                                                             \
     X(messages_backlog)                                                                            \
     X(messages_stalled)                                                                            \
     X(messages_damaged)                                                                            \
@@ -380,7 +381,8 @@ struct tw_agent_stats {
     uint64_t checks_sent, checks_agreed, checks_differed, checks_unknown, baselines;
     uint64_t input_depths, input_depth_sum;
     uint64_t messages_in, messages_out, messages_no_room, messages_no_channels;
-    uint64_t messages_waited, messages_latest_dropped, messages_backlog, messages_stalled;
+    uint64_t messages_waited, messages_latest_dropped, messages_missed;
+    uint64_t messages_backlog, messages_stalled;
     uint64_t messages_damaged, messages_decompressed, messages_compressed;
     uint64_t compressed_from_bytes, compressed_to_bytes;
     uint64_t messages_incompressible, messages_compress_busy;

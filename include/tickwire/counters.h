@@ -122,13 +122,14 @@ struct tw_worker_counters {
     tw_counter messages_no_channels; /* the same, and tries to queue one: too many sessions talk */
     tw_counter messages_waited; /* buffers of shards that found no room for a client, and wait */
     tw_counter messages_latest_dropped; /* of the channel that may lose them, for lack of room */
-    tw_counter messages_backlog;        /* sessions closed: they took too little, too long */
-    tw_counter messages_stalled;        /* sessions closed: a message begun, and left or too slow */
-    tw_counter messages_damaged;      /* sessions closed: a message not what it said, or too long */
-    tw_counter messages_decompressed; /* of those in */
-    tw_counter messages_compressed;   /* of those out, each time */
-    tw_counter compressed_from_bytes; /* they were so large, */
-    tw_counter compressed_to_bytes;   /* and became so small */
+    tw_counter messages_missed;  /* for silent clients that had lapsed, or lapsed with them */
+    tw_counter messages_backlog; /* sessions closed, or lapsed: they took too little, too long */
+    tw_counter messages_stalled; /* the same: a message begun, and left or too slow */
+    tw_counter messages_damaged; /* sessions closed: a message not what it said, or too long */
+    tw_counter messages_decompressed;   /* of those in */
+    tw_counter messages_compressed;     /* of those out, each time */
+    tw_counter compressed_from_bytes;   /* they were so large, */
+    tw_counter compressed_to_bytes;     /* and became so small */
     tw_counter messages_incompressible; /* tried, and no smaller */
     tw_counter messages_compress_busy;  /* not tried: it was time for packets */
     tw_counter sessions_live;           /* gauge */

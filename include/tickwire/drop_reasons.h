@@ -89,7 +89,7 @@ enum tw_outcome_kind {
     X(TAG_WRONG,           "tag_wrong",           DROPPED,  "authentication failed")                                 \
     X(FRAME_MALFORMED,     "frame_malformed",     DROPPED,  "authenticated, but a frame does not parse")             \
     X(FRAME_RANGE,         "frame_range",         DROPPED,  "authenticated, but a field is out of range")            \
-    X(SESSION_CLOSING,     "session_closing",     DROPPED,  "session is closing")                                    \
+    X(SESSION_CLOSING,     "session_closing",     DROPPED,  "session is closing, or has lapsed")                     \
     X(WORKER_FOREIGN,      "worker_foreign",      DROPPED,  "packet of another worker's session, hand-over full")     \
     X(WORKER_BUDGET,       "worker_budget",       DROPPED,  "packet of another worker's session above what is passed on")
 /* clang-format on */
@@ -198,6 +198,8 @@ static const struct tw_outcome_info tw_outcome_info[TW_OUTCOME_COUNT] __attribut
     X(PARKED,        "parked",        "nor for life.park_ms: its entity left the world")    \
     X(RETURNED,      "returned",      "a paused session was heard again, with its keys")    \
     X(UNPARKED,      "unparked",      "a parked session was heard again, with its keys")    \
+    X(LAPSED,        "lapsed",        "too much waited for a silent session: it is lost, its entity is not") \
+    X(LAPSED_TOLD,   "lapsed_told",   "the client of one that had lapsed was heard, and told so") \
     X(EXPIRED,       "expired",       "nothing was heard for life.grace_ms: closed")        \
     X(TOKEN_SENT,    "token_sent",    "a resume token was sent to a client that asked")     \
     X(RESUMED,       "resumed",       "a new process went on with a session; the old one was fenced") \

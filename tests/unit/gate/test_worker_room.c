@@ -20,6 +20,7 @@
 
 static struct rig rig;
 static struct rig_client clients[CLIENTS];
+static bool mute[CLIENTS]; /* sends no pings */
 static uint32_t next_granule[CLIENTS];
 
 static struct tw_talk *talk(void)
@@ -92,7 +93,7 @@ static uint64_t closed(void)
 static void live(void)
 {
     for (uint32_t i = 0; i < CLIENTS; i++)
-        if (clients[i].closes == 0)
+        if (clients[i].closes == 0 && !mute[i])
             rig_client_send_ping(&rig, &clients[i], 1);
     rig_turn(&rig, 100 * RIG_MS);
     rig_client_receive(&rig, clients, CLIENTS);
@@ -108,10 +109,9 @@ static void fill(void)
     go_on(WAITS, 8);
 }
 
-static void who_leaves_one_out_goes_when_others_wait(void **state)
+/* Others wait until the third one holds nothing more. */
+static void wait_for_the_third(void)
 {
-    (void)state;
-    start();
     fill();
     assert_int_equal(tw_receiver_holds(receiver_of(WAITS)), 0);
     assert_int_equal(receiver_of(WAITS)->holder.wants, tw_message_blocks(LARGE));
@@ -125,14 +125,38 @@ static void who_leaves_one_out_goes_when_others_wait(void **state)
         go_on(WAITS, 8); /* it asks again */
     }
     assert_int_equal(closed(), 1);
+    assert_null(receiver_of(2)); /* what it held was free at once */
+}
+
+static void who_leaves_one_out_goes_when_others_wait(void **state)
+{
+    (void)state;
+    start();
+    wait_for_the_third();
     rig_client_receive(&rig, clients, CLIENTS);
     live();
     assert_int_equal(clients[2].frames.close_reason, TW_CLOSE_STALLED);
     assert_int_equal(clients[0].closes + clients[1].closes + clients[WAITS].closes, 0);
-    assert_null(receiver_of(2)); /* what it held was free at once */
     next_granule[WAITS] = 0;
     go_on(WAITS, 8);
     assert_int_equal(tw_receiver_holds(receiver_of(WAITS)), tw_message_blocks(LARGE));
+    stop();
+}
+
+/* Whoever is silent gives way, too, and is told when it is heard: its entity is in the world. */
+static void who_is_silent_lapses(void **state)
+{
+    (void)state;
+    start();
+    mute[2] = true;
+    wait_for_the_third();
+    mute[2] = false;
+    assert_int_equal(tw_counter_get(&rig.counters[0]->life[TW_LIFE_EVENT_LAPSED]), 1);
+    assert_int_equal(rig_events(&rig, TW_EVENT_CLOSED, NULL), 0);
+    live();
+    live();
+    assert_int_equal(clients[2].frames.close_reason, TW_CLOSE_STALLED);
+    assert_int_equal(rig_events(&rig, TW_EVENT_CLOSED, NULL), 0);
     stop();
 }
 
@@ -203,6 +227,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_leaves_one_out_goes_when_others_wait),
+        cmocka_unit_test(who_is_silent_lapses),
         cmocka_unit_test(nobody_goes_while_nobody_waits),
         cmocka_unit_test(who_trickles_goes_when_others_wait),
     };
