@@ -23,6 +23,7 @@ static const struct row roaming_rows[] = {TW_ROAMING(TW_X)};
 static const struct row conduct_rows[] = {TW_CONDUCT_EVENTS(TW_X)};
 static const struct row rekey_rows[] = {TW_REKEYS(TW_X)};
 static const struct row life_rows[] = {TW_LIFE_EVENTS(TW_X)};
+static const struct row message_bytes_rows[] = {TW_MESSAGE_BYTES(TW_X)};
 #undef TW_X
 static const char *const kind_names[] = {"accepted", "handled", "dropped"};
 
@@ -201,6 +202,8 @@ static json_t *stats_json(const struct tw_daemon *daemon)
     (void)json_object_set_new(object, "conduct",
                               ledger(conduct_rows, stats->conduct, TW_CONDUCT_COUNT));
     (void)json_object_set_new(object, "life", ledger(life_rows, stats->life, TW_LIFE_EVENT_COUNT));
+    (void)json_object_set_new(object, "message_bytes",
+                              ledger(message_bytes_rows, stats->message_bytes, TW_BYTES_COUNT));
     return object;
 }
 

@@ -26,6 +26,7 @@ static void add_worker(struct tw_agent_stats *out, struct tw_agent_worker *row,
     add_all(out->rekeys, counters->rekeys, TW_REKEY_COUNT);
     add_all(out->conduct, counters->conduct, TW_CONDUCT_COUNT);
     add_all(out->life, counters->life, TW_LIFE_EVENT_COUNT);
+    add_all(out->message_bytes, counters->message_bytes, TW_BYTES_COUNT);
     out->rx_packets += row->rx_packets;
     out->rx_bytes += tw_counter_get(&counters->rx_bytes);
     out->tx_bytes += tw_counter_get(&counters->tx_bytes);
@@ -227,6 +228,7 @@ void tw_stats_print(FILE *out, const char *event, const struct tw_agent_stats *s
     print_ledger(out, "rekeys", stats->rekeys, tw_rekey_name, TW_REKEY_COUNT);
     print_ledger(out, "conduct", stats->conduct, tw_conduct_event_name, TW_CONDUCT_COUNT);
     print_ledger(out, "life", stats->life, tw_life_event_name, TW_LIFE_EVENT_COUNT);
+    print_ledger(out, "message_bytes", stats->message_bytes, tw_message_bytes_name, TW_BYTES_COUNT);
     fprintf(out, "%s}\n", extra);
     fflush(out);
 }

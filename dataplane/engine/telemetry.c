@@ -73,6 +73,7 @@ static int fill_drops(struct rte_tel_data *out, const struct tw_agent_stats *sta
         {"rekeys", stats->rekeys, tw_rekey_name, TW_REKEY_COUNT},
         {"conduct", stats->conduct, tw_conduct_event_name, TW_CONDUCT_COUNT},
         {"life", stats->life, tw_life_event_name, TW_LIFE_EVENT_COUNT},
+        {"message_bytes", stats->message_bytes, tw_message_bytes_name, TW_BYTES_COUNT},
         {"verdicts", stats->verdicts, tw_verdict_name, TW_VERDICT_COUNT},
     };
     for (size_t i = 0; i < sizeof(ledgers) / sizeof(ledgers[0]); i++) {

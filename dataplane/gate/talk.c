@@ -323,6 +323,8 @@ static bool lend(struct tw_worker *worker, uint32_t slot, struct tw_message *mes
     if (!tw_route_message(worker, slot, restored ? restored : message, blocks))
         return false;
     uint32_t channel = message->channel;
+    tw_counter_add(&worker->config.counters->message_bytes[TW_BYTES_IN_STATE + channel],
+                   message->size);
     talk->lent[channel]++;
     talk->lent_blocks[channel] += restored ? 0 : message->held;
     (void)tw_receiver_take_of(&talk->transports[slot].channels->receiver, channel);
@@ -459,9 +461,24 @@ bool tw_talk_say(struct tw_worker *worker, uint32_t slot, const struct tw_outgoi
     return true;
 }
 
+static_assert(TW_BYTES_OUT_STATE - TW_BYTES_IN_STATE == TW_CHANNEL_COUNT &&
+                  TW_BYTES_AGAIN - TW_BYTES_OUT_STATE == TW_CHANNEL_COUNT,
+              "bytes in, out and again, by channel");
+
 void tw_talk_write(struct tw_worker *worker, uint32_t slot, struct tw_writer *writer)
 {
-    tw_transport_write(&worker->talk.transports[slot], writer, worker->now_us);
+    struct tw_transport *transport = &worker->talk.transports[slot];
+    const struct tw_sender *sender = transport->channels ? &transport->channels->sender : NULL;
+    uint64_t before[TW_CHANNEL_COUNT], again = sender ? sender->again_bytes : 0;
+    if (sender)
+        memcpy(before, sender->channel_bytes, sizeof(before));
+    if (!tw_transport_write(transport, writer, worker->now_us))
+        return;
+    tw_counter *bytes = worker->config.counters->message_bytes;
+    for (uint32_t channel = 0; channel < TW_CHANNEL_COUNT; channel++)
+        tw_counter_add(&bytes[TW_BYTES_OUT_STATE + channel],
+                       sender->channel_bytes[channel] - before[channel]);
+    tw_counter_add(&bytes[TW_BYTES_AGAIN], sender->again_bytes - again);
 }
 
 void tw_talk_sent(struct tw_worker *worker, uint32_t slot, uint32_t size)

@@ -23,7 +23,7 @@
 
 #include <stdint.h>
 
-#define TW_AGENT_VERSION 16u
+#define TW_AGENT_VERSION 17u
 
 enum tw_agent_type {
     /* engine → control */
@@ -363,6 +363,7 @@ struct tw_agent_stats {
     uint64_t rekeys[TW_REKEY_COUNT];
     uint64_t conduct[TW_CONDUCT_COUNT];
     uint64_t life[TW_LIFE_EVENT_COUNT];
+    uint64_t message_bytes[TW_BYTES_COUNT];
     uint64_t rx_packets, rx_bytes, tx_bytes;
     /* The ports' own view, summed; rx_packets + port_missed + port_errors must equal what they saw.
      */

@@ -109,8 +109,9 @@ struct tw_worker_counters {
     tw_counter conduct[TW_CONDUCT_COUNT];  /* events */
     tw_counter rekeys[TW_REKEY_COUNT];     /* events */
     tw_counter life[TW_LIFE_EVENT_COUNT];  /* events */
-    tw_counter rx_packets;                 /* taken from the ports */
-    tw_counter rx_of_port[TW_PORTS_MAX];   /* of these, by the engine's ports */
+    tw_counter message_bytes[TW_BYTES_COUNT];
+    tw_counter rx_packets;               /* taken from the ports */
+    tw_counter rx_of_port[TW_PORTS_MAX]; /* of these, by the engine's ports */
     tw_counter rx_bytes;
     tw_counter tx_bytes;
     tw_counter snapshots;            /* snapshot frames sealed */

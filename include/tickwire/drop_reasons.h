@@ -205,6 +205,18 @@ static const struct tw_outcome_info tw_outcome_info[TW_OUTCOME_COUNT] __attribut
     X(RESUMED,       "resumed",       "a new process went on with a session; the old one was fenced") \
     X(RESUME_GONE,   "resume_gone",   "a session ended between the welcome and its resumption") \
     X(RESUME_FULL,   "resume_full",   "no room to resume a session just then: the client tries again")
+/* Bytes of messages, without any header, compressed ones as they travel; in and out by channel, in
+ * the order of enum tw_channel. */
+#define TW_MESSAGE_BYTES(X)                                                                 \
+    X(IN_STATE,      "in_state",      "from clients, whole messages handed to a shard: unreliable ones") \
+    X(IN_ORDERED,    "in_ordered",    "the same: reliable, in order")                       \
+    X(IN_UNORDERED,  "in_unordered",  "the same: reliable, each as soon as it is there")    \
+    X(IN_BULK,       "in_bulk",       "the same: bulk")                                     \
+    X(OUT_STATE,     "out_state",     "written into packets to clients: unreliable ones")   \
+    X(OUT_ORDERED,   "out_ordered",   "the same: reliable, in order")                       \
+    X(OUT_UNORDERED, "out_unordered", "the same: reliable, each as soon as it is there")    \
+    X(OUT_BULK,      "out_bulk",      "the same: bulk")                                     \
+    X(AGAIN,         "again",         "of those out: had been written before, and were taken for lost")
 /* clang-format on */
 
 #define TW_X(suffix, name, meaning) TW_INPUT_##suffix,
@@ -231,6 +243,9 @@ enum tw_rekey { TW_REKEYS(TW_X) TW_REKEY_COUNT };
 #define TW_X(suffix, name, meaning) TW_LIFE_EVENT_##suffix,
 enum tw_life_event { TW_LIFE_EVENTS(TW_X) TW_LIFE_EVENT_COUNT };
 #undef TW_X
+#define TW_X(suffix, name, meaning) TW_BYTES_##suffix,
+enum tw_message_bytes { TW_MESSAGE_BYTES(TW_X) TW_BYTES_COUNT };
+#undef TW_X
 
 #define TW_X(suffix, name, meaning) name,
 static const char *const tw_input_outcome_name[]
@@ -244,6 +259,7 @@ static const char *const tw_conduct_event_name[]
 static const char *const tw_roaming_name[] __attribute__((unused)) = {TW_ROAMING(TW_X)};
 static const char *const tw_rekey_name[] __attribute__((unused)) = {TW_REKEYS(TW_X)};
 static const char *const tw_life_event_name[] __attribute__((unused)) = {TW_LIFE_EVENTS(TW_X)};
+static const char *const tw_message_bytes_name[] __attribute__((unused)) = {TW_MESSAGE_BYTES(TW_X)};
 #undef TW_X
 
 #endif

@@ -28,6 +28,11 @@ def test_messages_reach_all_who_are_near_at_5_percent_loss(options):
         scene.expect(summary["messages_heard"] > sent * (CLIENTS - 1) * 0.8, f"heard: {summary}")
         stats = host.settled_stats()
         scene.expect_equal("messages taken", stats["messages_in"], sent)
+        bytes_of = stats["message_bytes"]
+        for name in ("in_ordered", "in_bulk", "out_ordered", "out_bulk"):
+            scene.expect(bytes_of[name] > 0, f"no bytes {name}: {bytes_of}")
+        out = sum(bytes_of[name] for name in ("out_ordered", "out_unordered", "out_bulk"))
+        scene.expect(out / 100 < bytes_of["again"] < out, f"5 % are lost: {bytes_of}")
         scene.expect_equal("messages relayed", stats["messages_relayed"], sent)
         for counter in ("messages_dropped", "messages_backlog", "messages_stalled",
                         "messages_damaged"):

@@ -41,6 +41,7 @@ def sections(cli=None):
         ("shard inputs", "TW_SHARD_INPUT_OUTCOMES"), ("verdicts", "TW_VERDICTS"),
         ("sends", "TW_SEND_OUTCOMES"), ("roaming", "TW_ROAMING"),
         ("rekeys", "TW_REKEYS"), ("conduct", "TW_CONDUCT_EVENTS"), ("life", "TW_LIFE_EVENTS"),
+        ("message bytes", "TW_MESSAGE_BYTES"),
         ("port states", "TW_PORT_STATES"), ("port features", "TW_PORT_FEATURES"),
         ("port hashes", "TW_PORT_HASHES"))}
     if cli is not None:

@@ -21,6 +21,13 @@ static uint64_t inputs_skipped(const struct whole *whole)
     return tw_counter_get(&whole->server.shard_counters->inputs[TW_SHARD_INPUT_SKIPPED]);
 }
 
+/* As operators are told. */
+static uint64_t message_bytes(const struct whole *whole, enum tw_message_bytes which)
+{
+    return sim_server_counter(&whole->server, offsetof(struct tw_worker_counters, message_bytes) +
+                                                  which * sizeof(tw_counter));
+}
+
 struct tally {
     uint64_t packets, packets_lost;
     uint64_t net_bytes, net_bytes_lost;
@@ -33,6 +40,11 @@ static struct tally tally_of(const struct whole *whole)
 {
     struct impair_statistics net = net_statistics(whole->net);
     struct sim_server_bytes server = sim_server_message_bytes(&whole->server);
+    WHOLE_CHECK(whole, message_bytes(whole, TW_BYTES_AGAIN) == server.again);
+    WHOLE_CHECK(whole, message_bytes(whole, TW_BYTES_OUT_ORDERED) +
+                               message_bytes(whole, TW_BYTES_OUT_UNORDERED) +
+                               message_bytes(whole, TW_BYTES_OUT_BULK) ==
+                           server.sent);
     /* What goes to where a client was is lost as well. */
     struct tally run = {.packets = net.sent + whole->nobody,
                         .packets_lost = impair_lost(&net) + whole->nobody,

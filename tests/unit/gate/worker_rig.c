@@ -514,6 +514,12 @@ uint64_t rig_roaming(const struct rig *rig, enum tw_roaming event)
     return sum(rig, offsetof(struct tw_worker_counters, roaming) + event * sizeof(tw_counter));
 }
 
+uint64_t rig_message_bytes(const struct rig *rig, enum tw_message_bytes which)
+{
+    return sum(rig,
+               offsetof(struct tw_worker_counters, message_bytes) + which * sizeof(tw_counter));
+}
+
 uint64_t rig_verdict(const struct rig *rig, enum tw_verdict verdict)
 {
     return sum(rig, offsetof(struct tw_worker_counters, verdicts) + verdict * sizeof(tw_counter));

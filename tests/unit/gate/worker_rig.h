@@ -124,6 +124,7 @@ uint64_t rig_input(const struct rig *rig, enum tw_input_outcome outcome);
 uint64_t rig_send(const struct rig *rig, enum tw_send_outcome outcome);
 uint64_t rig_roaming(const struct rig *rig, enum tw_roaming event);
 uint64_t rig_verdict(const struct rig *rig, enum tw_verdict verdict);
+uint64_t rig_message_bytes(const struct rig *rig, enum tw_message_bytes which);
 
 /* A client with a fresh token. */
 void rig_client_make(struct rig *rig, struct rig_client *client, uint32_t ip, uint16_t port);
