@@ -82,7 +82,7 @@ static const struct sim_speech loud = {.every_ms = {[TW_CHANNEL_STATE] = 200,
                                                     [TW_CHANNEL_BULK] = 12000}};
 
 /* Everybody plays and talks. From before the end until after it nothing gets through to the first:
- * it is behind, and for how long counts in milliseconds, but it is patience that has an end. */
+ * it is behind, and for how long counts in milliseconds: for less than its patience lasts. */
 static void end_of_milliseconds(const char *name, uint64_t seed, uint64_t tick_base)
 {
     struct whole_options options = {.clients = CLIENTS,
@@ -97,9 +97,9 @@ static void end_of_milliseconds(const char *name, uint64_t seed, uint64_t tick_b
     whole_join(whole);
     if (whole->now_us + WHOLE_SECOND / 2u < whole->wrap_us)
         whole_run(whole, whole->wrap_us - WHOLE_SECOND / 2u - whole->now_us);
-    net_path(whole->net, WAY_TO_FIRST)->outage_until_us = whole->now_us + 4 * WHOLE_SECOND;
+    net_path(whole->net, WAY_TO_FIRST)->outage_until_us = whole->now_us + 3 * WHOLE_SECOND;
     whole->players.speech = loud;
-    whole_run(whole, 4 * WHOLE_SECOND);
+    whole_run(whole, 3 * WHOLE_SECOND);
     whole->players.speech = whole_speech;
     whole_run(whole, 9 * WHOLE_SECOND);
     WHOLE_CHECK(whole, whole_settle(whole, 10 * WHOLE_SECOND));
