@@ -236,7 +236,21 @@ static void message_numbers(const char *name, uint64_t seed)
     whole_destroy(whole);
 }
 
-/* With nothing set: more than 65,536 messages of each channel from each player. */
+/* Of each channel from each player. */
+static uint32_t least_spoken(const struct whole *whole)
+{
+    uint32_t least = UINT32_MAX;
+    for (uint32_t i = 0; i < CLIENTS; i++) {
+        for (uint32_t channel = 0; channel < TW_CHANNEL_COUNT; channel++) {
+            uint32_t spoken = whole->players.players[i].spoken[channel];
+            least = spoken < least ? spoken : least;
+        }
+    }
+    return least;
+}
+
+/* With nothing set: more than 65,536 messages of each channel from each player. It says 73 a second
+ * and 60 are taken (messages_per_s): unordered ones and bulk have what the others leave. */
 static void all_message_numbers(const char *name, uint64_t seed)
 {
     struct whole_options options = {.clients = CLIENTS,
@@ -245,13 +259,11 @@ static void all_message_numbers(const char *name, uint64_t seed)
                                     .profile = impair_profile_find("fiber")};
     struct whole *whole = whole_create(name, &options, seed);
     whole_join(whole);
-    whole_run(whole, 4500u * WHOLE_SECOND);
+    for (uint32_t i = 0; i < 60 && least_spoken(whole) <= UINT16_MAX + 1500u; i++)
+        whole_run(whole, 100 * WHOLE_SECOND);
+    WHOLE_CHECK(whole, least_spoken(whole) > UINT16_MAX + 1500u);
     WHOLE_CHECK(whole, whole_settle(whole, 60 * WHOLE_SECOND));
     expect_play(whole);
-    for (uint32_t i = 0; i < CLIENTS; i++) {
-        for (uint32_t channel = 0; channel < TW_CHANNEL_COUNT; channel++)
-            WHOLE_CHECK(whole, whole->players.players[i].spoken[channel] > UINT16_MAX + 1500u);
-    }
     whole_destroy(whole);
 }
 
