@@ -496,12 +496,12 @@ void tw_receiver_heard(struct tw_receiver *receiver, uint64_t now_us)
 
 void tw_receiver_answered(struct tw_receiver *receiver, uint64_t now_us)
 {
-    receiver->resumed_us = now_us;
+    receiver->answered_us = now_us;
 }
 
 /* Does the lowest unfinished message make no progress? Those above it may have to wait. */
 static bool channel_stalled(const struct tw_receiver *receiver,
-                            const struct tw_receiver_channel *channel, uint64_t limit_us)
+                            const struct tw_receiver_channel *channel, bool unheard)
 {
     uint64_t full_us = receiver->ready[channel - receiver->channels].full_us;
     for (uint32_t i = 0; channel->here != 0 && i < TW_MESSAGE_WINDOW; i++) {
@@ -518,18 +518,22 @@ static bool channel_stalled(const struct tw_receiver *receiver,
             since_us = full_us;
         if (since_us < channel->no_room_us)
             since_us = channel->no_room_us;
-        return receiver->heard_us >= since_us + limit_us;
+        if (receiver->heard_us >= since_us + TW_MESSAGE_STALLED_UNHEARD_US)
+            return true;
+        if (since_us < receiver->answered_us)
+            since_us = receiver->answered_us;
+        return !unheard && receiver->heard_us >= since_us + TW_MESSAGE_STALLED_US;
     }
     return false;
 }
 
-uint32_t tw_receiver_stalled(const struct tw_receiver *receiver, uint64_t limit_us, uint64_t now_us)
+uint32_t tw_receiver_stalled(const struct tw_receiver *receiver, bool unheard, uint64_t now_us)
 {
     uint32_t channels = 0;
     if (receiver->unfinished == 0 || now_us - receiver->heard_us > SILENCE_US)
         return 0;
     for (uint32_t i = TW_CHANNEL_ORDERED; i < TW_CHANNEL_COUNT; i++)
-        channels |= channel_stalled(receiver, &receiver->channels[i], limit_us) ? 1u << i : 0u;
+        channels |= channel_stalled(receiver, &receiver->channels[i], unheard) ? 1u << i : 0u;
     return channels;
 }
 

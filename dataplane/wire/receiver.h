@@ -56,7 +56,8 @@ struct tw_receiver_ready {
 
 struct tw_receiver {
     uint64_t heard_us;
-    uint64_t resumed_us; /* first packet after a silence, or first answer to us after one */
+    uint64_t resumed_us;  /* first packet after a silence */
+    uint64_t answered_us; /* the sender was told again what is missing, after a time without */
     struct tw_receiver_ready ready[TW_CHANNEL_COUNT];
     uint32_t unfinished; /* messages of which something is here */
     struct tw_block_pool *pool;
@@ -110,12 +111,13 @@ struct tw_message *tw_receiver_take(struct tw_receiver *receiver);
 struct tw_message *tw_receiver_take_of(struct tw_receiver *receiver, uint32_t channel);
 /* A packet of the session came. */
 void tw_receiver_heard(struct tw_receiver *receiver, uint64_t now_us);
-/* The sender knows again what is missing, after a time in which it was told nothing. */
+/* The sender hears us again, and so knows what is missing. */
 void tw_receiver_answered(struct tw_receiver *receiver, uint64_t now_us);
-/* Channels whose lowest unfinished message made no progress for so long, although packets came, and
- * none was refused because finished ones wait to be taken: bit i of channel i. */
-uint32_t tw_receiver_stalled(const struct tw_receiver *receiver, uint64_t limit_us,
-                             uint64_t now_us);
+/* Channels whose lowest unfinished message made no progress for TW_MESSAGE_STALLED_US, although
+ * packets came, and none was refused because finished ones wait to be taken: bit i of channel i.
+ * Time in which its sender hears nothing of us (`unheard`) is no fault of its; but whatever it
+ * hears now and then, TW_MESSAGE_STALLED_UNHEARD_US is the end. */
+uint32_t tw_receiver_stalled(const struct tw_receiver *receiver, bool unheard, uint64_t now_us);
 /* A channel is late, whether packets come or not. Who shares a pool closes it for that, while
  * others wait for room. */
 bool tw_receiver_late(const struct tw_receiver *receiver, uint64_t now_us);

@@ -103,10 +103,9 @@ static inline bool tw_transport_unheard(const struct tw_transport *transport, ui
  * nothing is not told what is missing, and comes back to it when its turn comes. */
 static inline uint32_t tw_transport_stalled(const struct tw_transport *transport, uint64_t now_us)
 {
-    uint64_t limit_us = tw_transport_unheard(transport, now_us) ? TW_MESSAGE_STALLED_UNHEARD_US
-                                                                : TW_MESSAGE_STALLED_US;
     return transport->channels
-               ? tw_receiver_stalled(&transport->channels->receiver, limit_us, now_us)
+               ? tw_receiver_stalled(&transport->channels->receiver,
+                                     tw_transport_unheard(transport, now_us), now_us)
                : 0;
 }
 /* Others may have to wait for what it holds, and it does not go on as it should: see receiver.h. */

@@ -112,7 +112,7 @@ static void test_who_begins_at_once_has_its_turn(void **state)
             else
                 assert_int_equal(next[i], 0); /* once begun it finds room */
             done += take_all(i);
-            assert_int_equal(tw_receiver_stalled(&receivers[i], TW_MESSAGE_STALLED_US, now_us), 0);
+            assert_int_equal(tw_receiver_stalled(&receivers[i], false, now_us), 0);
             assert_false(tw_receiver_late(&receivers[i], now_us));
         }
     }
@@ -195,7 +195,7 @@ static void test_a_trickle_is_late(void **state)
         put_whole(TW_CHANNEL_UNORDERED, (uint16_t)(ms / 100u - 1u), 20);
         assert_int_equal(give(0), TW_RECEIVER_STORED);
         take_all(0);
-        assert_int_equal(tw_receiver_stalled(&receivers[0], TW_MESSAGE_STALLED_US, now_us), 0);
+        assert_int_equal(tw_receiver_stalled(&receivers[0], false, now_us), 0);
         if (late_us == 0 && tw_receiver_late(&receivers[0], now_us))
             late_us = now_us;
     }
@@ -248,7 +248,7 @@ static void test_who_leaves_one_out_is_late(void **state)
     assert_false(tw_receiver_late(&receivers[0], now_us));
     now_us += 1;
     assert_true(tw_receiver_late(&receivers[0], now_us));
-    assert_int_equal(tw_receiver_stalled(&receivers[0], TW_MESSAGE_STALLED_US, now_us), 0);
+    assert_int_equal(tw_receiver_stalled(&receivers[0], false, now_us), 0);
     give_ordered(0, 0, 1);
     assert_int_equal(take_all(0), 30);
     assert_false(tw_receiver_late(&receivers[0], now_us));
@@ -302,7 +302,7 @@ static void test_who_waits_for_room_is_not_late(void **state)
         now_us += SECOND / 10u;
         assert_int_equal(give_part(0, TW_CHANNEL_BULK, 0), TW_RECEIVER_NO_ROOM);
         assert_false(tw_receiver_late(&receivers[0], now_us));
-        assert_int_equal(tw_receiver_stalled(&receivers[0], TW_MESSAGE_STALLED_US, now_us), 0);
+        assert_int_equal(tw_receiver_stalled(&receivers[0], false, now_us), 0);
     }
     assert_true(tw_holder_is_short(&pool, now_us));
     assert_true(tw_receiver_late(&receivers[1], now_us));

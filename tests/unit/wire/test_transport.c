@@ -154,34 +154,62 @@ static void give_small_ones(struct fixture *fixture, uint16_t *number, uint32_t 
     }
 }
 
-/* Who hears nothing is not told what is missing: it has a minute; and once it acknowledges
- * something, five seconds. */
-static void stall_unheard(bool answered)
+/* A large message that stands still, and a packet to its sender that is not acknowledged. */
+static void begin_unheard(struct fixture *fixture)
 {
-    struct fixture fixture;
-    uint16_t number = 0;
-    rig_setup(&fixture, BLOCKS);
+    rig_setup(fixture, BLOCKS);
     struct tw_entry entry = rig_part(TW_CHANNEL_BULK, 0, 0, 128);
-    assert_int_equal(rig_receive_entry(&fixture, &entry), TW_TRANSPORT_OK);
-    rig_queue(&fixture, TW_CHANNEL_ORDERED, 10);
-    assert_true(rig_send(&fixture) > 0);
-    give_small_ones(&fixture, &number, answered ? 300 : 600);
-    if (answered) {
-        uint64_t sent = fixture.transport.sent.next - 1u;
-        assert_int_equal(rig_acknowledge(&fixture, sent, 0), TW_TRANSPORT_OK);
-        give_small_ones(&fixture, &number, 50);
-    }
-    entry = rig_whole(TW_CHANNEL_UNORDERED, number, 10);
-    assert_int_equal(rig_receive_entry(&fixture, &entry), TW_TRANSPORT_OK);
-    assert_true(tw_transport_stalled(&fixture.transport, fixture.now_us));
-    rig_teardown(&fixture);
+    assert_int_equal(rig_receive_entry(fixture, &entry), TW_TRANSPORT_OK);
+    rig_queue(fixture, TW_CHANNEL_ORDERED, 10);
+    assert_true(rig_send(fixture) > 0);
 }
 
+static void acknowledge_newest(struct fixture *fixture)
+{
+    uint64_t newest = fixture->transport.sent.next - 1u;
+    assert_int_equal(rig_acknowledge(fixture, newest, 0), TW_TRANSPORT_OK);
+}
+
+static void end_stalled(struct fixture *fixture, uint16_t number)
+{
+    struct tw_entry entry = rig_whole(TW_CHANNEL_UNORDERED, number, 10);
+    assert_int_equal(rig_receive_entry(fixture, &entry), TW_TRANSPORT_OK);
+    assert_true(tw_transport_stalled(&fixture->transport, fixture->now_us));
+    rig_teardown(fixture);
+}
+
+/* Who hears nothing is not told what is missing: it has a minute; and once it acknowledges
+ * something, five seconds. */
 static void case_5_stalled_unheard(void **state)
 {
     (void)state;
-    stall_unheard(false);
-    stall_unheard(true);
+    for (uint32_t answered = 0; answered < 2; answered++) {
+        struct fixture fixture;
+        uint16_t number = 0;
+        begin_unheard(&fixture);
+        give_small_ones(&fixture, &number, answered ? 300 : 600);
+        if (answered) {
+            acknowledge_newest(&fixture);
+            give_small_ones(&fixture, &number, 50);
+        }
+        end_stalled(&fixture, number);
+    }
+}
+
+/* Acknowledging now and then is no way to go on for ever. */
+static void case_5_stalled_hardly_heard(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    uint16_t number = 0;
+    begin_unheard(&fixture);
+    for (uint32_t i = 0; i < 40; i++) {
+        give_small_ones(&fixture, &number, 15);
+        acknowledge_newest(&fixture);
+        rig_queue(&fixture, TW_CHANNEL_ORDERED, 10);
+        assert_true(rig_send(&fixture) > 0);
+    }
+    end_stalled(&fixture, number);
 }
 
 /* 6: a peer that never acknowledges fills its own queue and nothing else. */
@@ -666,6 +694,7 @@ int main(void)
         cmocka_unit_test(case_4_duplicates),
         cmocka_unit_test(case_5_stalled),
         cmocka_unit_test(case_5_stalled_unheard),
+        cmocka_unit_test(case_5_stalled_hardly_heard),
         cmocka_unit_test(case_6_never_acknowledged),
         cmocka_unit_test(case_7_many_in_one_packet),
         cmocka_unit_test(case_8_lost_and_abandoned),
