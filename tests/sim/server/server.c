@@ -430,6 +430,12 @@ uint64_t sim_server_roaming(const struct sim_server *server, enum tw_roaming eve
                                           event * sizeof(tw_counter));
 }
 
+uint64_t sim_server_life(const struct sim_server *server, enum tw_life_event event)
+{
+    return sim_server_counter(server, offsetof(struct tw_worker_counters, life) +
+                                          event * sizeof(tw_counter));
+}
+
 uint64_t sim_server_blocks_used(const struct sim_server *server)
 {
     uint64_t free_blocks = 0;

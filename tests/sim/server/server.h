@@ -73,6 +73,7 @@ uint64_t sim_server_send(const struct sim_server *server, enum tw_send_outcome o
 uint64_t sim_server_verdict(const struct sim_server *server, enum tw_verdict verdict);
 uint64_t sim_server_rekey(const struct sim_server *server, enum tw_rekey event);
 uint64_t sim_server_roaming(const struct sim_server *server, enum tw_roaming event);
+uint64_t sim_server_life(const struct sim_server *server, enum tw_life_event event);
 uint64_t sim_server_counter(const struct sim_server *server, size_t offset);
 #define SIM_SERVER_COUNTER(server, name)                                                           \
     sim_server_counter(server, offsetof(struct tw_worker_counters, name))

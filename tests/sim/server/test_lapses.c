@@ -37,8 +37,7 @@ static struct sim_player *player_at(const struct scene *scene, uint32_t i)
 
 static uint64_t life(const struct scene *scene, enum tw_life_event event)
 {
-    return sim_server_counter(&scene->whole->server, offsetof(struct tw_worker_counters, life) +
-                                                         event * sizeof(tw_counter));
+    return sim_server_life(&scene->whole->server, event);
 }
 
 static uint64_t closed(const struct scene *scene, enum tw_close_reason reason)

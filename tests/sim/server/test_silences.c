@@ -43,8 +43,7 @@ static struct sim_player *silent_one(const struct scene *scene)
 
 static uint64_t life(const struct scene *scene, enum tw_life_event event)
 {
-    return sim_server_counter(&scene->whole->server, offsetof(struct tw_worker_counters, life) +
-                                                         event * sizeof(tw_counter));
+    return sim_server_life(&scene->whole->server, event);
 }
 
 /* What became of it so far, and of nobody else. */

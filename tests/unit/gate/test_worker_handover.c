@@ -154,22 +154,18 @@ static void shard_reads(uint32_t worker)
 
 static void shard_writes(void)
 {
-    struct tw_out_buffer buffer;
-    const struct tw_worker_shard_rings *rings = &rig.worker_config[shard.worker].shard_rings[0];
-    if (shard.held ||
-        rte_ring_sc_dequeue_elem(rings->message_buffers, &buffer, sizeof(buffer)) != 0)
-        return;
-    buffer.slot = shard.slot;
-    buffer.route_epoch = shard.epoch;
-    buffer.kind = TW_OUT_MESSAGE;
-    buffer.channel = TW_CHANNEL_ORDERED;
-    buffer.length = MESSAGE;
-    buffer.message.size = MESSAGE;
-    buffer.message.offset = 0;
-    buffer.message.more = 0;
-    memset(buffer.bytes, 0x42, MESSAGE);
-    tw_store_u32(buffer.bytes, shard.written++);
-    assert_int_equal(rte_ring_sp_enqueue_elem(rings->full, &buffer, sizeof(buffer)), 0);
+    uint8_t bytes[MESSAGE];
+    memset(bytes, 0x42, sizeof(bytes));
+    tw_store_u32(bytes, shard.written);
+    const struct rig_part part = {.worker = shard.worker,
+                                  .slot = shard.slot,
+                                  .epoch = shard.epoch,
+                                  .channel = TW_CHANNEL_ORDERED,
+                                  .size = MESSAGE,
+                                  .bytes = bytes,
+                                  .length = MESSAGE};
+    if (!shard.held && rig_shard_gives(&rig, &part))
+        shard.written++;
 }
 
 /* ---- tests ----------------------------------------------------------------------------------- */

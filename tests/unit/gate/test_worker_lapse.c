@@ -40,19 +40,16 @@ static void pass(uint32_t ms)
 
 static void give(void)
 {
-    struct tw_out_buffer buffer;
-    const struct tw_worker_shard_rings *rings = &rig.worker_config[shard.worker].shard_rings[0];
-    assert_int_equal(rte_ring_sc_dequeue_elem(rings->message_buffers, &buffer, sizeof(buffer)), 0);
-    buffer.slot = shard.slot;
-    buffer.route_epoch = shard.epoch;
-    buffer.kind = TW_OUT_MESSAGE;
-    buffer.channel = TW_CHANNEL_ORDERED;
-    buffer.length = MESSAGE;
-    buffer.message.size = MESSAGE;
-    buffer.message.offset = 0;
-    buffer.message.more = 0;
-    memset(buffer.bytes, (int)shard.given++, MESSAGE);
-    assert_int_equal(rte_ring_sp_enqueue_elem(rings->full, &buffer, sizeof(buffer)), 0);
+    uint8_t bytes[MESSAGE];
+    memset(bytes, (int)shard.given++, sizeof(bytes));
+    const struct rig_part part = {.worker = shard.worker,
+                                  .slot = shard.slot,
+                                  .epoch = shard.epoch,
+                                  .channel = TW_CHANNEL_ORDERED,
+                                  .size = MESSAGE,
+                                  .bytes = bytes,
+                                  .length = MESSAGE};
+    assert_true(rig_shard_gives(&rig, &part));
 }
 
 /* More than may wait for it, and ten that wait in front of it. */

@@ -79,19 +79,16 @@ static uint64_t taken(void)
 /* A part of a message to the client. */
 static void give_part(uint32_t client, uint8_t channel, uint32_t size, uint32_t offset)
 {
-    struct tw_out_buffer buffer;
-    const struct tw_worker_shard_rings *rings = &rig.worker_config[0].shard_rings[0];
-    assert_int_equal(rte_ring_sc_dequeue_elem(rings->message_buffers, &buffer, sizeof(buffer)), 0);
-    buffer.slot = slot_of(client);
-    buffer.route_epoch = epochs[client];
-    buffer.kind = TW_OUT_MESSAGE;
-    buffer.channel = channel;
-    buffer.length = (uint16_t)(size - offset < PART ? size - offset : PART);
-    buffer.message.size = size;
-    buffer.message.offset = (uint16_t)offset;
-    buffer.message.more = 0;
-    memset(buffer.bytes, channel, buffer.length);
-    assert_int_equal(rte_ring_sp_enqueue_elem(rings->full, &buffer, sizeof(buffer)), 0);
+    uint8_t bytes[PART];
+    memset(bytes, channel, sizeof(bytes));
+    const struct rig_part part = {.slot = slot_of(client),
+                                  .epoch = epochs[client],
+                                  .channel = channel,
+                                  .size = size,
+                                  .offset = offset,
+                                  .bytes = bytes,
+                                  .length = size - offset < PART ? size - offset : PART};
+    assert_true(rig_shard_gives(&rig, &part));
 }
 
 /* A block each, until one waits. */

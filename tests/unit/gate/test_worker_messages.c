@@ -138,20 +138,18 @@ static uint8_t part_channel = TW_CHANNEL_BULK;
 
 static void give_part_of(uint8_t (*byte)(uint32_t), uint32_t size, uint32_t offset)
 {
-    struct tw_out_buffer buffer;
-    const struct tw_worker_shard_rings *rings = &rig.worker_config[0].shard_rings[0];
-    assert_int_equal(rte_ring_sc_dequeue_elem(rings->message_buffers, &buffer, sizeof(buffer)), 0);
-    buffer.slot = tw_connection_slot(client.id);
-    buffer.route_epoch = epoch;
-    buffer.kind = TW_OUT_MESSAGE;
-    buffer.channel = part_channel;
-    buffer.length = (uint16_t)(size - offset < buffer.capacity ? size - offset : buffer.capacity);
-    buffer.message.size = size;
-    buffer.message.offset = (uint16_t)offset;
-    buffer.message.more = 0;
-    for (uint32_t i = 0; i < buffer.length; i++)
-        buffer.bytes[i] = byte(offset + i);
-    assert_int_equal(rte_ring_sp_enqueue_elem(rings->full, &buffer, sizeof(buffer)), 0);
+    uint8_t bytes[TW_DATAGRAM_MAX];
+    uint32_t length = size - offset < sizeof(bytes) ? size - offset : (uint32_t)sizeof(bytes);
+    for (uint32_t i = 0; i < length; i++)
+        bytes[i] = byte(offset + i);
+    const struct rig_part part = {.slot = tw_connection_slot(client.id),
+                                  .epoch = epoch,
+                                  .channel = part_channel,
+                                  .size = size,
+                                  .offset = offset,
+                                  .bytes = bytes,
+                                  .length = length};
+    assert_true(rig_shard_gives(&rig, &part));
 }
 
 static void give_part(uint32_t size, uint32_t offset)

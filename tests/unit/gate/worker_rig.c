@@ -410,22 +410,35 @@ bool rig_record(struct rig *rig, uint32_t worker, struct tw_record *record)
     return true;
 }
 
+bool rig_shard_gives(struct rig *rig, const struct rig_part *part)
+{
+    struct tw_out_buffer buffer;
+    const struct tw_worker_shard_rings *rings = &rig->worker_config[part->worker].shard_rings[0];
+    if (rte_ring_sc_dequeue_elem(rings->message_buffers, &buffer, sizeof(buffer)) != 0)
+        return false;
+    buffer.slot = part->slot;
+    buffer.route_epoch = part->epoch;
+    buffer.kind = TW_OUT_MESSAGE;
+    buffer.channel = part->channel;
+    buffer.length = (uint16_t)(part->length < buffer.capacity ? part->length : buffer.capacity);
+    buffer.message.size = part->size;
+    buffer.message.offset = (uint16_t)part->offset;
+    buffer.message.more = 0;
+    memcpy(buffer.bytes, part->bytes, buffer.length);
+    assert_int_equal(rte_ring_sp_enqueue_elem(rings->full, &buffer, sizeof(buffer)), 0);
+    return true;
+}
+
 void rig_shard_says(struct rig *rig, const struct rig_client *client, uint32_t epoch,
                     const char *text)
 {
-    struct tw_out_buffer buffer;
-    const struct tw_worker_shard_rings *rings = &rig->worker_config[0].shard_rings[0];
-    assert_int_equal(rte_ring_sc_dequeue_elem(rings->message_buffers, &buffer, sizeof(buffer)), 0);
-    buffer.slot = tw_connection_slot(client->id);
-    buffer.route_epoch = epoch;
-    buffer.kind = TW_OUT_MESSAGE;
-    buffer.channel = TW_CHANNEL_ORDERED;
-    buffer.length = (uint16_t)strlen(text);
-    buffer.message.size = buffer.length;
-    buffer.message.offset = 0;
-    buffer.message.more = 0;
-    memcpy(buffer.bytes, text, buffer.length);
-    assert_int_equal(rte_ring_sp_enqueue_elem(rings->full, &buffer, sizeof(buffer)), 0);
+    const struct rig_part part = {.slot = tw_connection_slot(client->id),
+                                  .epoch = epoch,
+                                  .channel = TW_CHANNEL_ORDERED,
+                                  .size = (uint32_t)strlen(text),
+                                  .bytes = (const uint8_t *)text,
+                                  .length = (uint32_t)strlen(text)};
+    assert_true(rig_shard_gives(rig, &part));
 }
 
 uint32_t rig_events(const struct rig *rig, enum tw_event_type type, struct tw_worker_event *newest)

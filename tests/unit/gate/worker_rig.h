@@ -113,6 +113,16 @@ struct tw_worker_command rig_answer(struct rig *rig, const struct tw_worker_even
 bool rig_record(struct rig *rig, uint32_t worker, struct tw_record *record);
 /* The shard's word that nothing more comes for that slot. */
 void rig_held(struct rig *rig, uint32_t worker, const struct tw_record *record);
+/* Of a message that a worker's first shard has for a session. */
+struct rig_part {
+    uint32_t worker, slot, epoch;
+    uint32_t size, offset; /* of the message, and where the part begins */
+    const uint8_t *bytes;  /* [length] */
+    uint32_t length;
+    uint8_t channel;
+};
+/* A part of a message for a session, as much of it as a buffer holds. False: no buffer is empty. */
+bool rig_shard_gives(struct rig *rig, const struct rig_part *part);
 /* A message of the ordered channel, as a shard relays what somebody near said. */
 void rig_shard_says(struct rig *rig, const struct rig_client *client, uint32_t epoch,
                     const char *text);
